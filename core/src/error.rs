@@ -1,0 +1,228 @@
+//! The one error of the crate: what was tried, on what, why it failed, and what helps.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a caller would do differently; the detail is in the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument is wrong: a size, a name, a limit, a combination.
+    InvalidInput,
+    /// This kernel, hierarchy or machine lacks what the call needs.
+    Unsupported,
+    /// The process lacks a right (uid, capability, read-only mount).
+    PermissionDenied,
+    /// The group, process or file is not there (any more).
+    NotFound,
+    /// A group of that name is there already.
+    AlreadyExists,
+    /// Something else holds it: processes in the group, controllers enabled.
+    Busy,
+    /// The lab, group or watch was closed by its owner.
+    Closed,
+    /// The worker has ended, so it cannot do what was asked.
+    WorkerGone,
+    /// The deadline passed.
+    TimedOut,
+    /// The host has too little memory for what was asked.
+    OutOfMemory,
+    /// The wait was interrupted (a signal handler of the caller wants to run).
+    Interrupted,
+    /// Any other failure of a system call.
+    Io,
+}
+
+impl ErrorKind {
+    /// The kind's name as it stands in messages and in the other faces: lower case, words joined by `-`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::InvalidInput => "invalid-input",
+            ErrorKind::Unsupported => "unsupported",
+            ErrorKind::PermissionDenied => "permission-denied",
+            ErrorKind::NotFound => "not-found",
+            ErrorKind::AlreadyExists => "already-exists",
+            ErrorKind::Busy => "busy",
+            ErrorKind::Closed => "closed",
+            ErrorKind::WorkerGone => "worker-gone",
+            ErrorKind::TimedOut => "timed-out",
+            ErrorKind::OutOfMemory => "out-of-memory",
+            ErrorKind::Interrupted => "interrupted",
+            ErrorKind::Io => "io",
+        }
+    }
+
+    /// The kind that fits an errno of a system call.
+    pub(crate) fn of_errno(errno: i32) -> ErrorKind {
+        match errno {
+            libc::EINVAL | libc::ENAMETOOLONG | libc::ERANGE => ErrorKind::InvalidInput,
+            libc::EACCES | libc::EPERM | libc::EROFS => ErrorKind::PermissionDenied,
+            libc::ENOENT | libc::ENODEV | libc::ESRCH => ErrorKind::NotFound,
+            libc::EEXIST => ErrorKind::AlreadyExists,
+            libc::EBUSY => ErrorKind::Busy,
+            libc::ETIMEDOUT => ErrorKind::TimedOut,
+            libc::ENOMEM => ErrorKind::OutOfMemory,
+            libc::EINTR => ErrorKind::Interrupted,
+            libc::ENOSYS | libc::EOPNOTSUPP => ErrorKind::Unsupported,
+            _ => ErrorKind::Io,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a call failed: operation, path, value, reason and remedy, in one line.
+///
+/// The text of [`Display`](fmt::Display) is complete; the getters give its parts.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.message())]
+pub struct Error {
+    kind: ErrorKind,
+    operation: Cow<'static, str>,
+    path: Option<PathBuf>,
+    value: Option<String>,
+    reason: Cow<'static, str>,
+    remedy: Option<Cow<'static, str>>,
+    #[source]
+    source: Option<io::Error>,
+}
+
+/// The result of every fallible call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of our own: what was tried and why it cannot be.
+    pub(crate) fn new(
+        kind: ErrorKind,
+        operation: impl Into<Cow<'static, str>>,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error { kind, operation: operation.into(), path: None, value: None, reason: reason.into(), remedy: None, source: None }
+    }
+
+    /// A failed system call; the kind follows from its errno.
+    pub(crate) fn os(operation: impl Into<Cow<'static, str>>, source: impl Into<io::Error>) -> Error {
+        let source = source.into();
+        let kind = source.raw_os_error().map_or(ErrorKind::Io, ErrorKind::of_errno);
+        Error { kind, operation: operation.into(), path: None, value: None, reason: Cow::Borrowed(""), remedy: None, source: Some(source) }
+    }
+
+    /// Names the file or directory concerned.
+    pub(crate) fn path(mut self, path: impl AsRef<Path>) -> Error {
+        self.path = Some(path.as_ref().to_path_buf());
+        self
+    }
+
+    /// Names the value that was to be used.
+    pub(crate) fn value(mut self, value: impl fmt::Display) -> Error {
+        self.value = Some(value.to_string());
+        self
+    }
+
+    /// Says why, in memoom's words (beside the system's).
+    pub(crate) fn reason(mut self, reason: impl Into<Cow<'static, str>>) -> Error {
+        self.reason = reason.into();
+        self
+    }
+
+    /// Says what the caller can do about it.
+    pub(crate) fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Error {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Replaces the kind that followed from the errno by one that says more.
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Error {
+        self.kind = kind;
+        self
+    }
+
+    /// What a caller would do differently.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The errno of the failed system call, if one failed.
+    pub fn errno(&self) -> Option<i32> {
+        self.source.as_ref().and_then(io::Error::raw_os_error)
+    }
+
+    /// What was tried, such as `create group`.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// The file or directory concerned.
+    pub fn concerned_path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    fn message(&self) -> String {
+        let mut text = self.operation.to_string();
+        if let Some(path) = &self.path {
+            text.push_str(&format!(" {}", printable(path.as_os_str().as_encoded_bytes(), 300)));
+        }
+        if let Some(value) = &self.value {
+            text.push_str(&format!(" (value {})", printable(value.as_bytes(), 300)));
+        }
+        let mut parts = Vec::new();
+        if !self.reason.is_empty() {
+            parts.push(self.reason.to_string());
+        }
+        if let Some(source) = &self.source {
+            parts.push(source.to_string());
+        }
+        text.push_str(": ");
+        text.push_str(&parts.join(": "));
+        if let Some(remedy) = &self.remedy {
+            text.push_str("; remedy: ");
+            text.push_str(remedy);
+        }
+        text
+    }
+}
+
+/// Bytes as one readable line: what is not printable ASCII is written `\xNN`, as the kernel does in /dev/kmsg,
+/// and what is longer than `most` is cut with a mark.
+pub(crate) fn printable(bytes: &[u8], most: usize) -> String {
+    let mut text = crate::text::escape(&bytes[..bytes.len().min(most)]);
+    if bytes.len() > most {
+        text.push_str(&format!("... ({} bytes)", bytes.len()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_operation_path_value_reason_and_remedy() {
+        let error = Error::os("write limit", io::Error::from_raw_os_error(libc::EBUSY))
+            .path("/sys/fs/cgroup/memory/x/memory.limit_in_bytes")
+            .value(4096)
+            .remedy("free memory first");
+        assert_eq!(error.kind(), ErrorKind::Busy);
+        assert_eq!(error.errno(), Some(libc::EBUSY));
+        let text = error.to_string();
+        for part in ["write limit", "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "(value 4096)", "busy", "remedy: free memory first"] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_that_is_not_utf8_stays_one_short_line() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = [b"\xff\n".as_slice(), &[b'a'; 10_000]].concat();
+        let error = Error::new(ErrorKind::InvalidInput, "create group", "the name is too long")
+            .path(std::ffi::OsStr::from_bytes(&name));
+        let text = error.to_string();
+        assert!(text.len() < 500 && text.contains("\\xff\\x0a") && text.contains("(10002 bytes)"), "{text}");
+    }
+}

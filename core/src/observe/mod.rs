@@ -1,0 +1,1 @@
+//! What happened: kernel log, call path, task state, and the watch that joins them.

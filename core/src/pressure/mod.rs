@@ -1,0 +1,1 @@
+//! Allocation pressure: the workers of a group and the supervisor that starts, reaps and cleans up.

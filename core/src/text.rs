@@ -1,0 +1,40 @@
+//! Bytes as text, written the way the kernel writes them in /dev/kmsg.
+
+use serde::Serializer;
+
+/// Every byte below 0x20, from 0x7f up, and the backslash becomes `\xNN`; the rest stays.
+pub(crate) fn escape(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if (0x20..0x7f).contains(&byte) && byte != b'\\' {
+            text.push(byte as char);
+        } else {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// For `#[serde(serialize_with = "crate::text::bytes")]`: bytes as an escaped JSON string.
+pub(crate) fn bytes<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&escape(bytes))
+}
+
+/// The same for bytes that may be missing (null).
+pub(crate) fn maybe_bytes<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+    match bytes {
+        Some(bytes) => to.serialize_str(&escape(bytes)),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn control_characters_backslash_and_high_bytes_are_escaped() {
+        assert_eq!(escape(b"a b)\n\\\xc3\xa9\x7f\t~"), "a b)\\x0a\\x5c\\xc3\\xa9\\x7f\\x09~");
+    }
+}
