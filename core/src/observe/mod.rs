@@ -1,1 +1,4 @@
 //! What happened: kernel log, call path, task state, and the watch that joins them.
+
+pub mod kmsg;
+pub mod report;
