@@ -1,0 +1,89 @@
+//! A whole log as a sequence of kernel lines: embedded newlines put back, colours and dictionaries left out.
+
+use std::borrow::Cow;
+
+use super::scan::{contains, trim_start};
+use super::source::{self, Line, Origin};
+use crate::observe::kmsg::Record;
+
+/// Gives every kernel line of `input` to `take`, in order.
+pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
+    let plain = without_colours(input);
+    let mut held: Option<Line<'_>> = None;
+    for raw in plain.split(|&byte| byte == b'\n') {
+        if let Some(line) = held.as_mut() {
+            let body = source::unquote(raw);
+            if line.record {
+                // The dictionary of a record: ` SUBSYSTEM=pci`.
+                if body.first() == Some(&b' ') && is_dictionary(&body[1..]) {
+                    continue;
+                }
+            } else if line.prefixed && line.width >= 8 && indented(body, line.width) {
+                // dmesg and journalctl align the later lines of one message under its first.
+                let more = source::readable(&body[line.width..], false);
+                let text = line.text.to_mut();
+                text.push(b'\n');
+                text.extend_from_slice(more.strip_suffix(b"\r").unwrap_or(&more));
+                continue;
+            }
+        }
+        if let Some(line) = held.take() {
+            take(line);
+        }
+        if let Origin::Kernel(line) = source::read(raw) {
+            held = Some(line);
+        }
+    }
+    if let Some(line) = held {
+        take(line);
+    }
+}
+
+/// A record read live, as a line.
+pub(super) fn of_record(record: &Record) -> Line<'_> {
+    Line {
+        text: Cow::Borrowed(&record.text),
+        moment: super::clock::Moment { usec: Some(record.time_usec), wall: None },
+        sequence: Some(record.sequence),
+        caller: record.caller.as_deref().map(|caller| Cow::Borrowed(caller.as_bytes())),
+        record: true,
+        fragment: record.continuation,
+        prefixed: true,
+        width: 0,
+        foreign: record.facility() != 0,
+    }
+}
+
+fn indented(body: &[u8], width: usize) -> bool {
+    body.len() > width && body[..width].iter().all(|&byte| byte == b' ')
+}
+
+fn is_dictionary(text: &[u8]) -> bool {
+    let key = text.iter().position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'));
+    key.is_some_and(|end| end > 0 && text[end] == b'=')
+}
+
+/// `dmesg --color` begins every line with a colour. Only then are colours taken off, because a name in plain text
+/// may hold an escape sequence too.
+fn without_colours(input: &[u8]) -> Cow<'_, [u8]> {
+    let coloured = contains(input, b"\x1b[")
+        && input.split(|&byte| byte == b'\n').any(|line| trim_start(source::unquote(line)).starts_with(b"\x1b["));
+    if !coloured {
+        return Cow::Borrowed(input);
+    }
+    let mut plain = Vec::with_capacity(input.len());
+    let mut rest = input;
+    while let Some((&first, after)) = rest.split_first() {
+        if let Some(parameters) = rest.strip_prefix(b"\x1b[") {
+            let length =
+                parameters.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';')).unwrap_or(parameters.len());
+            if parameters.get(length) == Some(&b'm') {
+                rest = &parameters[length + 1..];
+                continue;
+            }
+        }
+        plain.push(first);
+        rest = after;
+    }
+    Cow::Owned(plain)
+}

@@ -1,0 +1,188 @@
+//! The dump_stack block: who ran where on which kernel, and the frames of its call trace.
+
+use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
+use super::Frame;
+
+/// What the `CPU: … PID: … Comm: …` line tells.
+#[derive(Debug, Default)]
+pub(super) struct Cpu {
+    pub cpu: Option<u32>,
+    pub pid: Option<i32>,
+    pub comm: Option<Vec<u8>>,
+    pub release: Option<Vec<u8>>,
+}
+
+/// `CPU: 0 PID: 76 Comm: …`, since 6.12 with `UID: 0` between; before 3.10 `Pid: 76, comm: …`.
+pub(super) fn is_cpu(line: &[u8]) -> bool {
+    line.strip_prefix(b"CPU: ").is_some_and(|rest| digits(rest) > 0) || line.starts_with(b"Pid: ")
+}
+
+/// Reads that line. The name of the process may hold anything, so the invoker's name decides where it ends.
+pub(super) fn cpu(line: &[u8], invoker: Option<&[u8]>) -> Cpu {
+    let line = trim_start(line);
+    let field = |key: &[u8]| split(head(line, 96), key).and_then(|(_, rest)| number(rest)).map(|(value, _)| value);
+    let name = split(line, b" Comm: ").or_else(|| split(line, b", comm: ")).map(|(_, rest)| rest);
+    let name = name.map(|rest| {
+        let known = invoker.filter(|comm| rest.strip_prefix(*comm).is_some_and(|rest| rest.starts_with(b" ")));
+        let end = known.map(<[u8]>::len).or_else(|| taint(rest).map(|(at, _)| at));
+        trim_name(&rest[..end.unwrap_or(rest.len())])
+    });
+    Cpu {
+        cpu: field(b"CPU: ").and_then(|cpu| u32::try_from(cpu).ok()),
+        pid: field(b"PID: ").or_else(|| field(b"Pid: ")).and_then(|pid| i32::try_from(pid).ok()),
+        comm: name.map(<[u8]>::to_vec),
+        release: release(line).map(<[u8]>::to_vec),
+    }
+}
+
+fn trim_name(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b" Kdump: loaded").unwrap_or(name)
+}
+
+/// Where the taint state begins and what follows its words.
+fn taint(text: &[u8]) -> Option<(usize, &[u8])> {
+    let window = head(text, 160);
+    let not = find(window, b" Not tainted ").map(|at| (at, &text[at + 13..]));
+    not.or_else(|| find(window, b" Tainted: ").map(|at| (at, &text[at + 10..])))
+}
+
+/// The kernel release: the first word behind the taint letters that begins with a digit.
+pub(super) fn release(line: &[u8]) -> Option<&[u8]> {
+    let (_, mut rest) = taint(line)?;
+    for _ in 0..32 {
+        let (token, after) = word(rest);
+        if token.is_empty() {
+            return None;
+        }
+        if token[0].is_ascii_digit() {
+            return Some(token);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// One frame, in the notations of x86, arm64, arm, powerpc and s390; `None` for registers and everything else.
+pub(super) fn frame(line: &[u8]) -> Option<Frame> {
+    let mut rest = trim_end(trim_start(line));
+    if rest.len() > 512 {
+        return None;
+    }
+    let mut uncertain = false;
+    // Addresses, `?` and arm's "(caller) from" may stand before the function.
+    for _ in 0..5 {
+        let (token, after) = word(rest);
+        let bare = token.strip_prefix(b"(").map_or(token, |inner| inner.strip_suffix(b")").unwrap_or(inner));
+        if let Some((function, offset, size)) = symbol(bare) {
+            let (module, doubtful) = tail_words(after)?;
+            return Some(Frame {
+                function: String::from_utf8_lossy(function).into_owned(),
+                offset,
+                size,
+                module,
+                uncertain: uncertain || doubtful,
+            });
+        }
+        let address = token.first().is_some_and(|byte| matches!(byte, b'[' | b'('))
+            && token.iter().all(|byte| byte.is_ascii_hexdigit() || b"[]<>()".contains(byte));
+        let from = token == b"from" || trim_start(after).starts_with(b"from ");
+        if token == b"?" {
+            uncertain = true;
+        } else if !address && !from {
+            return None;
+        }
+        rest = after;
+    }
+    None
+}
+
+/// `name+0x1f/0x40`
+fn symbol(token: &[u8]) -> Option<(&[u8], u64, u64)> {
+    let (function, rest) = split(token, b"+0x")?;
+    let (offset, size) = split(rest, b"/0x")?;
+    (!function.is_empty()).then_some(())?;
+    Some((function, hex(offset)?, hex(size)?))
+}
+
+fn hex(text: &[u8]) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok()
+}
+
+/// What may stand behind a frame: `[module]` (with a build id), `(unreliable)`, arm64's `(P)`.
+fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
+    let (mut module, mut doubtful) = (None, false);
+    for _ in 0..4 {
+        let (token, after) = word(rest);
+        match token {
+            b"" => return Some((module, doubtful)),
+            b"(unreliable)" => doubtful = true,
+            _ if token.starts_with(b"[") => {
+                let name = &token[1..];
+                module = Some(String::from_utf8_lossy(name.strip_suffix(b"]").unwrap_or(name)).into_owned());
+            }
+            // The build id behind a module's name, and the marks that arm64 puts in brackets.
+            _ if token.ends_with(b"]") || token.starts_with(b"(") => {}
+            _ => return None,
+        }
+        rest = after;
+    }
+    Some((module, doubtful))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn seen(line: &[u8]) -> Option<(String, u64, u64, Option<String>, bool)> {
+        frame(line).map(|frame| (frame.function, frame.offset, frame.size, frame.module, frame.uncertain))
+    }
+
+    #[test]
+    fn frames_of_many_architectures() {
+        let plain = |name: &str, offset, size| Some((name.to_string(), offset, size, None, false));
+        assert_eq!(seen(b" dump_stack_lvl+0x57/0x80"), plain("dump_stack_lvl", 0x57, 0x80));
+        assert_eq!(seen(b" oom_kill_process.cold+0x8/0x8a"), plain("oom_kill_process.cold", 8, 0x8a));
+        assert_eq!(seen(b" [<ffffffff8168638f>] dump_stack+0x19/0x1b"), plain("dump_stack", 0x19, 0x1b));
+        assert_eq!(seen(b"[c00000002f8f3800] [c000000000a8f3bc] dump_stack+0xb0/0xf0 (unreliable)").unwrap().4, true);
+        assert_eq!(seen(b" ? hrtimer_nanosleep+0xc2/0x140").unwrap().4, true);
+        assert_eq!(
+            seen(b"[<c010f524>] (unwind_backtrace) from [<c010b0b4>] (show_stack+0x10/0x14)"),
+            plain("show_stack", 0x10, 0x14)
+        );
+        assert_eq!(seen(b" unwind_backtrace from show_stack+0x10/0x14"), plain("show_stack", 0x10, 0x14));
+        assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs]").unwrap().3.as_deref(), Some("xfs"));
+        assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs 0123abcd]").unwrap().3.as_deref(), Some("xfs"));
+    }
+
+    #[test]
+    fn registers_are_no_frames() {
+        for line in [
+            &b"RIP: 0010:copy_user+0x1/0x2"[..],
+            b"pc : dump_backtrace+0x0/0x1e0",
+            b" <TASK>",
+            b"R10: 0000000000000022 R11: 0000000000000246",
+            b"Code: 00 00 <c6> 04",
+            b"",
+            b" 0xffffffffffffffff",
+        ] {
+            assert_eq!(seen(line), None, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn releases() {
+        for (line, expected) in [
+            (
+                &b"CPU: 0 PID: 76 Comm: plain Not tainted 5.10.0-32-cloud-amd64 #1 Debian 5.10.223-1"[..],
+                &b"5.10.0-32-cloud-amd64"[..],
+            ),
+            (b"CPU: 3 PID: 1 Comm: x y Tainted: G        W  OE     4.4.0-31-generic #50-Ubuntu", b"4.4.0-31-generic"),
+            (b"CPU: 3 PID: 1 Comm: java Kdump: loaded Not tainted 4.18.0-147.el8.x86_64 #1", b"4.18.0-147.el8.x86_64"),
+        ] {
+            assert_eq!(release(line), Some(expected));
+        }
+        let read = cpu(b"CPU: 3 UID: 0 PID: 7 Comm: java Kdump: loaded Not tainted 6.12.0 #1", None);
+        assert_eq!((read.cpu, read.pid, read.comm.as_deref()), (Some(3), Some(7), Some(&b"java"[..])));
+    }
+}
