@@ -1,6 +1,9 @@
 //! Every system call that nix does not wrap safely; the only unsafe code of the crate.
 #![allow(unsafe_code)]
 
+pub(crate) mod mount;
+pub(crate) mod spawn;
+
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 

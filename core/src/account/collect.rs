@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
-use super::oom::{Cause, Oom, Predicted, Process, Span, Victim};
+use super::oom::{Blocked, Cause, Oom, Predicted, Process, Span, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
 use crate::memcg::{Counters, Group, Version};
@@ -85,9 +85,14 @@ impl Collector {
         !self.open.is_empty()
     }
 
-    /// Whether an OOM that killed this process is not complete yet.
-    pub(crate) fn awaits(&self, pid: i32) -> bool {
-        self.open.iter().any(|episode| episode.kills.iter().any(|kill| kill.victim.pid == pid))
+    /// Whether the tracepoint is read.
+    pub(crate) fn has_trace(&self) -> bool {
+        self.has_trace
+    }
+
+    /// Whether the kernel log is read.
+    pub(crate) fn has_log(&self) -> bool {
+        self.has_log
     }
 
     /// Remembers a group as it is before its next OOM, and whom the kernel would take.
@@ -114,10 +119,6 @@ impl Collector {
 
     pub(crate) fn scope_before(&self, cgroup: &str) -> Option<&Scope> {
         self.before.get(cgroup)?.scope.as_ref()
-    }
-
-    pub(crate) fn step_started_ns(&self, cgroup: &str) -> Option<u64> {
-        self.before.get(cgroup)?.step_started_ns
     }
 
     pub(crate) fn lost(&mut self, source: &'static str, count: u64) {
@@ -264,8 +265,8 @@ impl Collector {
         if episode.call_path.is_empty() && !has_trace {
             episode.call_path = report.call_trace.iter().filter(|frame| !frame.uncertain).map(|frame| Frame {
                 function: frame.function.clone(),
-                offset: frame.offset,
-                size: frame.size,
+                offset: Some(frame.offset),
+                size: Some(frame.size),
                 module: frame.module.clone(),
             }).collect();
         }
@@ -367,7 +368,7 @@ impl Collector {
         let scope = limit_group.as_deref().and_then(|cgroup| self.scope_before(cgroup));
         let memory = episode.report.as_ref().and_then(|report| report.memory.as_ref());
         let counters_before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).map(|before| before.counters.clone()).unwrap_or_default();
-        let usage_before = memory.and_then(|memory| memory.usage_bytes).or(counters_before.usage_bytes);
+        let usage_before = memory.map(|memory| memory.usage_bytes).or(counters_before.usage_bytes);
         let limit_bytes = match (memory, group) {
             (Some(memory), _) => memory.limit_bytes,
             (None, Some(group)) => group.limit().ok().and_then(|limit| limit.bytes()),
@@ -423,6 +424,36 @@ impl Collector {
         oom
     }
 
+    /// The account of a worker that waits because the OOM killer is off: the group with the switch is the one whose
+    /// limit was hit.
+    pub(crate) fn blocked(&self, group: &Group, blocked: Blocked, missing: &[Missing]) -> Oom {
+        let off = |at: &&Group| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
+        let at = group.chain().find(off).unwrap_or(group);
+        let before = self.before.get(at.cgroup());
+        let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
+        let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
+        let mut timings_ns = BTreeMap::from([("complete", sys::monotonic_ns())]);
+        timings_ns.extend(before.and_then(|before| before.step_started_ns).map(|moment| ("step_started", moment)));
+        Oom {
+            schema: Oom::SCHEMA,
+            hierarchy: at.version(),
+            limit_group: Some(at.cgroup().to_string()),
+            limit_bytes: at.limit().ok().and_then(|limit| limit.bytes()),
+            usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
+            invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
+            predicted,
+            candidates,
+            victims: Vec::new(),
+            counters,
+            victim_counters: None,
+            report: None,
+            call_path: blocked.stack.clone(),
+            blocked: vec![blocked],
+            timings_ns,
+            missing: missing.to_vec(),
+        }
+    }
+
     /// Whose limit was hit, without a report: the failed charge counts where it failed (v1 `memory.failcnt`, v2 `oom`
     /// of `memory.events.local`).
     fn struck(&self, group: &Group) -> Option<String> {
@@ -434,7 +465,13 @@ impl Collector {
             };
             count(&now) > count(&before.counters)
         };
-        group.chain().find(rose).map(|at| at.cgroup().to_string())
+        // Where memory+swap has the same limit as memory, its charge fails first, and 6.18 counts that nowhere: then
+        // the usage that once stood at the limit tells.
+        let full = |at: &&Group| {
+            let limit = at.limit().ok().and_then(|limit| limit.bytes());
+            limit.is_some_and(|limit| at.peak_bytes().ok().flatten().is_some_and(|peak| peak >= limit))
+        };
+        group.chain().find(rose).or_else(|| group.chain().find(full)).map(|at| at.cgroup().to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::victim::{predict, predict_growth, stock_uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
 use crate::error::Result;
+use crate::observe::report::Report;
 use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::observe::task::{Proc, TaskState};
 use crate::sys;
@@ -9,7 +10,6 @@ use crate::sys;
 /// Who would be taken, and at whose limit.
 pub(crate) struct Scope {
     pub(crate) limit_group: String,
-    pub(crate) limit: Limit,
     pub(crate) prediction: Prediction,
     /// Whether the step that was asked about meets the limit at all.
     pub(crate) expected: bool,
@@ -56,7 +56,36 @@ pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope>
         }
         _ => (predict(inputs, total_pages, uncertainty_pages), false),
     };
-    Ok(Scope { limit_group: at.cgroup().to_string(), limit, prediction, expected })
+    Ok(Scope { limit_group: at.cgroup().to_string(), prediction, expected })
+}
+
+/// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.
+pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
+    if report.tasks.is_empty() {
+        return None;
+    }
+    let page = sys::page_size();
+    let group = report.task_memcg.as_deref().map(crate::text::escape).unwrap_or_default();
+    let inputs = report.tasks.iter().map(|task| {
+        let tables = match (task.pgtables_bytes, task.nr_ptes) {
+            (Some(bytes), _) => bytes / page,
+            (None, ptes) => ptes.unwrap_or(0) + task.nr_pmds.unwrap_or(0) + task.nr_puds.unwrap_or(0),
+        };
+        Input {
+            // The table names a thread that has the memory; the process is its tgid.
+            pid: task.tgid.unwrap_or(task.pid),
+            comm: task.comm.clone(),
+            group: group.clone(),
+            rss_pages: task.rss_pages.unwrap_or(0),
+            swap_pages: task.swapents_pages.unwrap_or(0),
+            pgtable_pages: tables,
+            oom_score_adj: task.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()).unwrap_or(0),
+            condition: Condition::Normal,
+        }
+    });
+    let limit = report.memory.as_ref().and_then(|memory| memory.limit_bytes).map_or(u64::MAX, |bytes| bytes / page);
+    // The table is what the kernel scored, so nothing of it is uncertain.
+    Some(predict(inputs.collect(), limit, 0))
 }
 
 /// The group of the chain that has the least room left.

@@ -386,6 +386,13 @@ impl Group {
         Ok(&self.0.dir)
     }
 
+    /// Has everything read that the sources have.
+    pub(crate) fn refresh(&self) {
+        if let Some(lab) = &self.0.lab {
+            drop(lab.hub.refresh());
+        }
+    }
+
     /// This group and the groups above it in the lab, innermost first.
     pub(crate) fn chain(&self) -> impl Iterator<Item = &Group> {
         std::iter::successors(Some(self), |group| group.0.parent.as_ref())

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::v2;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::trace::Tracefs;
 
 /// The version of the hierarchy in which the memory controller stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -206,7 +207,7 @@ impl Host {
             Ok(_) => Ok("/dev/kmsg can be read".to_string()),
             Err(error) => Err((format!("/dev/kmsg cannot be read: {error}"), "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report".to_string())),
         });
-        self.say("tracefs", match crate::observe::trace::Tracefs::probe(root) {
+        self.say("tracefs", match tracefs(root) {
             Ok(where_it_is) => Ok(where_it_is),
             Err(error) => Err((error.to_string(), "run as root with tracefs (CONFIG_FTRACE) mounted; accounts then take the call path from the kernel's report".to_string())),
         });
@@ -337,6 +338,19 @@ fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::re
         }
     }
     Ok(())
+}
+
+/// Where tracefs is. The kernel gives it to the rightful also where it is not mounted.
+fn tracefs(root: &Path) -> Result<String> {
+    if root != Path::new("/") {
+        let path = below(root, Path::new("/sys/kernel/tracing/instances"));
+        return fs::metadata(&path).map(|_| "mounted".to_string()).map_err(|error| Error::os("find tracefs", error).path(path));
+    }
+    let found = Tracefs::find()?;
+    Ok(match found.mount_point() {
+        Some(point) => format!("mounted at {}", point.display()),
+        None => "not mounted; reached by a mount of our own that nobody else sees".to_string(),
+    })
 }
 
 /// Whether groups of this directory have the file: the top of a hierarchy itself lacks many.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -324,7 +323,7 @@ fn borrow_controller(supervisor: &Supervisor, above: &Dir) -> Result<()> {
         return Ok(());
     }
     let control = above.open_file(v2::SUBTREE_CONTROL, nix::fcntl::OFlag::O_WRONLY)?;
-    supervisor.guard_restore(control.as_fd(), above.as_fd(), b"-memory")?;
+    supervisor.guard_restore(control.as_fd(), above.as_fd(), c"-memory")?;
     v2::enable_memory(above).map(drop)
 }
 

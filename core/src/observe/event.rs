@@ -64,6 +64,13 @@ pub enum EventKind {
         /// Bytes that it holds now.
         total_bytes: u64,
     },
+    /// A hog has given memory back.
+    Shrunk {
+        /// Bytes given back.
+        step_bytes: u64,
+        /// Bytes that it holds now.
+        total_bytes: u64,
+    },
     /// A hog's step failed in a system call.
     StepFailed {
         /// The errno.

@@ -20,10 +20,10 @@ use super::trace::{TraceInstance, TraceItem, Tracefs};
 use super::wait::Wait;
 use super::Missing;
 use crate::account::collect::Collector;
-use crate::account::oom::Oom;
+use crate::account::oom::{Blocked, Oom};
 use crate::account::timeline::Timeline;
 use crate::error::{Error, Result};
-use crate::memcg::{v1, v2, Counters, Group, Limit, Version};
+use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::pressure::supervisor::{Notice, Supervisor};
 use crate::pressure::worker::{Exit, Process};
 use crate::sys;
@@ -36,6 +36,7 @@ mod tag {
     pub(super) const GROUP: u64 = 4 << 32;
     pub(super) const CHANNEL: u64 = 5 << 32;
     pub(super) const VICTIM: u64 = 6 << 32;
+    pub(super) const KICK: u64 = 7 << 32;
     pub(super) const KIND: u64 = !0 << 32;
 }
 
@@ -45,6 +46,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// All sources and what they said.
 pub(crate) struct Hub {
     epoll: Epoll,
+    /// Wakes whoever polls, for news that no descriptor brings (a notice read by another call).
+    kick: EventFd,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -89,6 +92,8 @@ impl Hub {
         let failed = |errno: Errno| Error::os("make watch", errno);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         let readable = |tag| EpollEvent::new(EpollFlags::EPOLLIN, tag);
+        let kick = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        epoll.add(&kick, readable(tag::KICK)).map_err(failed)?;
         if let Some(supervisor) = &supervisor {
             epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
         }
@@ -128,7 +133,7 @@ impl Hub {
             missing,
             watches: Vec::new(),
         };
-        Ok(Hub { epoll, state: Mutex::new(state), turn: Condvar::new() })
+        Ok(Hub { epoll, kick, state: Mutex::new(state), turn: Condvar::new() })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -217,6 +222,11 @@ impl Hub {
 
     pub(crate) fn note_switch(&self, group: &Group, name: &str, on: bool) {
         self.note(Source::Memoom, group, None, EventKind::Switch { name: name.to_string(), on });
+    }
+
+    /// Has everything read again, by whoever polls.
+    pub(crate) fn kick(&self) {
+        let _ = self.kick.write(1);
     }
 
     /// A descriptor that is written to whenever there is news, for one watch.
@@ -343,6 +353,10 @@ impl Hub {
                     tag::VICTIM => evidence = true,
                     tag::LOG | tag::TRACE => evidence = true,
                     tag::SUPERVISOR => evidence |= self.read_exits(state),
+                    tag::KICK => {
+                        let _ = self.kick.read();
+                        evidence |= self.read_exits(state);
+                    }
                     _ => {}
                 }
             }
@@ -497,9 +511,14 @@ impl State {
                     }
                     self.collector.traced(victim, cgroup);
                 }
-                TraceItem::Lost(count) => {
+                TraceItem::Lost { events, .. } => {
+                    let count = events.unwrap_or(1);
                     self.push(sys::monotonic_ns(), Source::Tracefs, None, None, EventKind::Lost { count });
                     self.collector.lost("tracefs", count);
+                }
+                TraceItem::Unparsed(text) => {
+                    let reason = format!("a line could not be read: {}", crate::error::printable(&text, 200));
+                    self.missing.push(Missing::new("tracefs", reason));
                 }
             }
         }
@@ -548,7 +567,13 @@ impl State {
             return Some(process.group.cgroup().to_string());
         }
         let version = self.groups.values().next()?.group.version();
-        let cgroup = super::task::memory_cgroup(pid, version)?;
+        let paths = super::task::Proc::system().cgroups(pid).ok()??;
+        let path = match version {
+            Version::V1 => paths.v1_memory,
+            Version::V2 => paths.v2,
+        };
+        use std::os::unix::ffi::OsStrExt;
+        let cgroup = crate::text::escape(path?.as_os_str().as_bytes());
         self.groups.values().any(|observed| observed.group.covers(&cgroup)).then_some(cgroup)
     }
 
@@ -571,14 +596,12 @@ impl State {
         });
     }
 
-    /// Adds an account that needed no collecting (a blocked worker).
-    pub(crate) fn add_oom(&mut self, oom: Oom) {
+    /// A worker has come to rest in the OOM of its group: an account of its own, as nobody dies.
+    pub(crate) fn tell_blocked(&mut self, group: &Group, blocked: Blocked) {
+        let kind = EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
+        self.push(sys::monotonic_ns(), Source::Procfs, Some(group.cgroup()), Some(blocked.pid), kind);
+        let oom = self.collector.blocked(group, blocked, &self.missing);
         self.ooms.push(Arc::new(oom));
         self.ring();
-    }
-
-    /// The counters of a group as they were before its next OOM.
-    pub(crate) fn counters_before(&self, group: &Group) -> Counters {
-        self.collector.counters_before(group)
     }
 }

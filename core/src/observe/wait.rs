@@ -44,10 +44,16 @@ impl<'a> Wait<'a> {
     }
 
     pub(crate) fn check(&mut self) -> Result<()> {
-        match &mut self.go_on {
-            Some(go_on) if !go_on() => Err(Error::new(ErrorKind::Interrupted, "wait", "the caller was interrupted")),
-            _ => Ok(()),
+        let go_on = self.go_on.as_mut().is_none_or(|go_on| go_on());
+        if go_on {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::Interrupted, "wait", "the caller was interrupted"))
+    }
+
+    /// The same wait, lent for one call.
+    pub(crate) fn reborrow(&mut self) -> Wait<'_> {
+        Wait { deadline: self.deadline, go_on: self.go_on.as_mut().map(|go_on| &mut **go_on as _) }
     }
 
     /// The same end, no longer than so far ahead.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::hog::check_score;
 use super::supervisor::Role;
-use super::worker::{StartOf, Worker};
+use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::Dir;
 use crate::memcg::Group;
@@ -81,13 +81,8 @@ impl Group {
         }
         let base = program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let name = base[..base.len().min(15)].to_vec();
-        self.start(operation, &|join| StartOf {
-            name: name.clone(),
-            oom_score_adj: command.oom_score_adj,
-            join,
-            role: Role::Command { argv: &argv, env: &env, paths: &paths, cwd: cwd.as_ref().map(AsFd::as_fd), stdio },
-        })
-        .map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))
+        let role = Role::Command { argv: &argv, env: &env, paths: &paths, cwd: cwd.as_ref().map(AsFd::as_fd), stdio };
+        self.start(operation, &name, command.oom_score_adj, role).map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))
     }
 }
 

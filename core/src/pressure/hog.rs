@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::supervisor::{channel, Role};
 use super::wire;
-use super::worker::{StartOf, Worker};
+use super::worker::Worker;
 use crate::account::oom::Blocked;
 use crate::account::scope::{nearest_limit, scope};
 use crate::error::{Error, ErrorKind, Result};
@@ -131,12 +131,7 @@ impl Group {
         let kind = match options.kind {
             Kind::Anon => wire::hog::ANON,
         };
-        let worker = self.start("start hog", &|join| StartOf {
-            name: options.name.clone().into_bytes(),
-            oom_score_adj: options.oom_score_adj,
-            join,
-            role: Role::Hog { kind },
-        })?;
+        let worker = self.start("start hog", options.name.as_bytes(), options.oom_score_adj, Role::Hog { kind })?;
         Ok(Hog { worker, step_bytes: options.step_bytes })
     }
 
@@ -149,7 +144,7 @@ impl Group {
         if every.is_zero() {
             return Err(Error::new(ErrorKind::InvalidInput, "start ticker", "the period is zero").remedy("give a period above zero"));
         }
-        self.start("start ticker", &|join| StartOf { name: name.as_bytes().to_vec(), oom_score_adj: 0, join, role: Role::Ticker { every } })
+        self.start("start ticker", name.as_bytes(), 0, Role::Ticker { every })
     }
 }
 
@@ -347,7 +342,8 @@ impl Hog {
             pid: process.pid,
             comm: process.name.clone(),
             state: waiting.state.char(),
-            wchan: waiting.wchan,
+            // Some kernels answer 0 for a wait channel that the stack shows: the wait is its innermost function.
+            wchan: waiting.wchan.or_else(|| waiting.stack.as_ref().ok()?.first().map(|frame| frame.function.clone())),
             stack: waiting.stack.unwrap_or_default(),
         })
     }

@@ -2,10 +2,12 @@
 
 pub(crate) mod command;
 pub(crate) mod hog;
+pub(crate) mod run;
 pub(crate) mod supervisor;
 pub(crate) mod wire;
 pub(crate) mod worker;
 
 pub use command::{Command, Stdio};
 pub use hog::{Grow, GrowStatus, Hog, HogOptions, Kind};
+pub use run::Run;
 pub use worker::Worker;

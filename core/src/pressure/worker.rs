@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::supervisor::{channel, Join, Start, Usage};
+use super::supervisor::{channel, Join, Role, Start, Usage};
 use super::wire::Message;
 use crate::account::outcome::{Evidence, Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
@@ -125,7 +125,7 @@ impl Process {
 
 impl Group {
     /// Starts a worker: it joins the group by itself, before it takes any memory.
-    pub(crate) fn start(&self, operation: &'static str, start: &dyn Fn(Join<'_>) -> StartOf) -> Result<Worker> {
+    pub(crate) fn start(&self, operation: &'static str, name: &[u8], oom_score_adj: i16, role: Role<'_>) -> Result<Worker> {
         let lab = self.lab(operation)?;
         let dir = self.alive(operation)?;
         for at in self.chain() {
@@ -148,15 +148,15 @@ impl Group {
             }
             Version::V2 => Join::Directory(dir.as_fd()),
         };
-        let plan = start(join);
-        let started = plan.with(|start| lab.supervisor.spawn(start)).map_err(|error| self.explain_start(error))?;
+        let started =
+            lab.supervisor.spawn(&Start { name, join, oom_score_adj, role }).map_err(|error| self.explain_start(error))?;
         let process = Arc::new(Process {
             id: started.id,
             pid: started.pid,
             pidfd: started.pidfd,
-            name: plan.name,
+            name: name.to_vec(),
             group: self.clone(),
-            oom_score_adj: plan.oom_score_adj,
+            oom_score_adj,
             started_ns: sys::monotonic_ns(),
             channel: started.channel,
             progress: Mutex::default(),
@@ -179,20 +179,6 @@ impl Group {
                 .remedy("start the worker in a group that has no groups below it");
         }
         error
-    }
-}
-
-/// What is to be started, owned, so that [`Start`] can borrow from it.
-pub(crate) struct StartOf<'a> {
-    pub(crate) name: Vec<u8>,
-    pub(crate) oom_score_adj: i16,
-    pub(crate) join: Join<'a>,
-    pub(crate) role: super::supervisor::Role<'a>,
-}
-
-impl<'a> StartOf<'a> {
-    fn with<T>(&self, spawn: impl FnOnce(&Start<'_>) -> T) -> T {
-        spawn(&Start { name: &self.name, join: self.join, oom_score_adj: self.oom_score_adj, role: self.role })
     }
 }
 
@@ -230,14 +216,14 @@ impl Worker {
 
     /// Whether it has ended.
     pub fn ended(&self) -> bool {
-        drop(self.0.group.0.lab.as_ref().map(|lab| drop(lab.hub.refresh())));
+        self.0.group.refresh();
         let progress = self.0.progress();
         progress.exit.is_some() || progress.abandoned
     }
 
     /// Ticks that a ticker has reported.
     pub fn ticks(&self) -> u64 {
-        drop(self.0.group.0.lab.as_ref().map(|lab| drop(lab.hub.refresh())));
+        self.0.group.refresh();
         self.0.progress().ticks
     }
 
