@@ -103,14 +103,30 @@ impl Error {
         operation: impl Into<Cow<'static, str>>,
         reason: impl Into<Cow<'static, str>>,
     ) -> Error {
-        Error { kind, operation: operation.into(), path: None, value: None, reason: reason.into(), remedy: None, source: None }
+        Error {
+            kind,
+            operation: operation.into(),
+            path: None,
+            value: None,
+            reason: reason.into(),
+            remedy: None,
+            source: None,
+        }
     }
 
     /// A failed system call; the kind follows from its errno.
     pub(crate) fn os(operation: impl Into<Cow<'static, str>>, source: impl Into<io::Error>) -> Error {
         let source = source.into();
         let kind = source.raw_os_error().map_or(ErrorKind::Io, ErrorKind::of_errno);
-        Error { kind, operation: operation.into(), path: None, value: None, reason: Cow::Borrowed(""), remedy: None, source: Some(source) }
+        Error {
+            kind,
+            operation: operation.into(),
+            path: None,
+            value: None,
+            reason: Cow::Borrowed(""),
+            remedy: None,
+            source: Some(source),
+        }
     }
 
     /// Names the file or directory concerned.
@@ -211,7 +227,13 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert_eq!(error.errno(), Some(libc::EBUSY));
         let text = error.to_string();
-        for part in ["write limit", "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "(value 4096)", "busy", "remedy: free memory first"] {
+        for part in [
+            "write limit",
+            "/sys/fs/cgroup/memory/x/memory.limit_in_bytes",
+            "(value 4096)",
+            "busy",
+            "remedy: free memory first",
+        ] {
             assert!(text.contains(part), "{part} is not in: {text}");
         }
     }

@@ -119,7 +119,8 @@ pub(crate) struct CgroupPaths {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) state: TaskState,
-    /// `None` when it waits for nothing, or when the kernel does not say.
+    /// `None` when it waits for nothing, when the kernel does not say, and for the moment in which a task is in D
+    /// already but still on its CPU (long on a loaded machine): read again for it.
     pub(crate) wchan: Option<String>,
     /// Empty for a task on a CPU; an error when it may not be read (it needs CAP_SYS_ADMIN).
     pub(crate) stack: Result<Vec<Frame>, String>,
@@ -514,11 +515,11 @@ mod tests {
         let pid = i32::try_from(hog.id()).expect("a pid");
         let system = Proc::system();
         group.wait_under_oom();
-        // under_oom is set a moment before the task is asleep.
+        // under_oom, then D and the stack, are there a moment before the task has left its CPU and has a channel.
         let deadline = std::time::Instant::now() + live::DEADLINE;
         let waiting = loop {
             let waiting = system.waiting(pid).expect("readable").expect("there");
-            if waiting.blocked_in_memcg_oom {
+            if waiting.blocked_in_memcg_oom && waiting.wchan.is_some() {
                 break waiting;
             }
             assert!(std::time::Instant::now() < deadline, "not seen as blocked: {waiting:?}");
