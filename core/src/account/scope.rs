@@ -1,6 +1,6 @@
 //! The scope of an OOM to come: whose limit a step would meet, which processes stand in it, and whom the kernel would take.
 
-use super::victim::{predict, predict_growth, stock_uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
+use super::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
 use crate::error::Result;
 use crate::observe::report::Report;
 use crate::memcg::{v1, v2, Group, Limit, Version};
@@ -37,7 +37,7 @@ pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope>
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(&at, limit)?);
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let uncertainty_pages = stock_uncertainty(cpus);
+    let uncertainty_pages = uncertainty(cpus);
     let (prediction, expected) = match growing {
         Some((growing_pid, bytes)) if limit != Limit::Max => {
             let growth = GrowthInput {

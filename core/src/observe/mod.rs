@@ -11,6 +11,9 @@ mod trace_text;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
+#[cfg(test)]
+mod live;
+
 pub use callpath::{explain, step, Frame, Step};
 pub use event::{Event, EventKind, Source};
 pub use kmsg::Record;
