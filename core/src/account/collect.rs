@@ -152,7 +152,9 @@ impl Collector {
         };
         if victim.comm.is_empty() {
             // Older tracepoints give the pid alone; the task is still there, waiting for its last breath.
-            victim.comm = std::fs::read(format!("/proc/{}/comm", trace.pid)).map(|comm| comm.trim_ascii_end().to_vec()).unwrap_or_default();
+            victim.comm = std::fs::read(format!("/proc/{}/comm", trace.pid))
+                .map(|comm| comm.trim_ascii_end().to_vec())
+                .unwrap_or_default();
         }
         let known = self.open.iter_mut().rev().find(|episode| {
             episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
@@ -171,7 +173,8 @@ impl Collector {
         if episode.invoker.is_none() {
             episode.invoker = Some(Process { pid: trace.invoker_pid, comm: trace.invoker_comm });
         }
-        if episode.call_path.is_empty() || !as_member && !episode.kills.iter().any(|kill| kill.victim.pid == trace.pid) {
+        if episode.call_path.is_empty() || !as_member && !episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
+        {
             episode.call_path = trace.call_path;
         }
         episode.marked_ns.get_or_insert(trace.time_ns);
@@ -205,7 +208,8 @@ impl Collector {
         }
         let mut claimed = Vec::new();
         for report in parse_records(&self.records) {
-            let group = report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops));
+            let group =
+                report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops));
             let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
             let ours = group.clone().or(struck).or_else(|| report.kills.iter().find_map(|kill| known(kill.pid)));
             let traced = self.open.iter().any(|episode| episode.is_of(&report));
@@ -213,9 +217,10 @@ impl Collector {
                 continue;
             }
             if let (Some(first), Some(last)) = (report.first_sequence, report.last_sequence) {
-                let lines = self.records.iter().filter(|record| {
-                    (first..=last).contains(&record.sequence) && record.sequence >= first_new
-                });
+                let lines = self
+                    .records
+                    .iter()
+                    .filter(|record| (first..=last).contains(&record.sequence) && record.sequence >= first_new);
                 claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
             }
             self.add_report(report, ours, &known);
@@ -243,7 +248,8 @@ impl Collector {
         let has_trace = self.has_trace;
         let episode = &mut self.open[at];
         for kill in &report.kills {
-            let selected = report.chosen.as_ref().map_or_else(|| report.kills[0].pid == kill.pid, |chosen| chosen.pid == kill.pid);
+            let selected =
+                report.chosen.as_ref().map_or_else(|| report.kills[0].pid == kill.pid, |chosen| chosen.pid == kill.pid);
             // Of a group's kills only the first was selected; `chosen` may name another thread of it.
             let first = report.kills[0].pid == kill.pid;
             let victim = Victim {
@@ -260,15 +266,23 @@ impl Collector {
             episode.add(victim, number);
         }
         if episode.invoker.is_none() {
-            episode.invoker = report.invoker.as_ref().map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
+            episode.invoker = report
+                .invoker
+                .as_ref()
+                .map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
         }
         if episode.call_path.is_empty() && !has_trace {
-            episode.call_path = report.call_trace.iter().filter(|frame| !frame.uncertain).map(|frame| Frame {
-                function: frame.function.clone(),
-                offset: Some(frame.offset),
-                size: Some(frame.size),
-                module: frame.module.clone(),
-            }).collect();
+            episode.call_path = report
+                .call_trace
+                .iter()
+                .filter(|frame| !frame.uncertain)
+                .map(|frame| Frame {
+                    function: frame.function.clone(),
+                    offset: Some(frame.offset),
+                    size: Some(frame.size),
+                    module: frame.module.clone(),
+                })
+                .collect();
         }
         episode.first_sequence = report.first_sequence;
         episode.report = Some(report);
@@ -332,7 +346,8 @@ impl Collector {
             let episode = &mut self.open[at];
             episode.note_ends(state);
             let overdue = episode.opened.elapsed() > COMPLETE_WITHIN;
-            if !overdue && !(episode.all_ended() && episode.group_is_gone(state)) {
+            let complete = episode.all_ended() && episode.group_is_gone(state);
+            if !complete && !overdue {
                 at += 1;
                 continue;
             }
@@ -356,10 +371,13 @@ impl Collector {
         missing.append(&mut self.lost);
         let victim_group = episode.kills.iter().find_map(|kill| kill.victim.group.clone());
         let tops: Vec<String> = state.groups.values().map(|observed| observed.group.cgroup().to_string()).collect();
-        let reported = episode.report.as_ref().and_then(|report| report.oom_memcg.as_deref()).map(|path| {
-            inside(path, &tops).unwrap_or_else(|| crate::text::escape(path))
-        });
-        let find = |cgroup: &str| state.groups.values().map(|observed| &observed.group).find(|group| group.cgroup() == cgroup);
+        let reported = episode
+            .report
+            .as_ref()
+            .and_then(|report| report.oom_memcg.as_deref())
+            .map(|path| inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)));
+        let find =
+            |cgroup: &str| state.groups.values().map(|observed| &observed.group).find(|group| group.cgroup() == cgroup);
         let limit_group = reported
             .or_else(|| episode.limit_group.clone())
             .or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group)));
@@ -367,7 +385,11 @@ impl Collector {
         let after = group.and_then(|group| group.counters().ok()).unwrap_or_default();
         let scope = limit_group.as_deref().and_then(|cgroup| self.scope_before(cgroup));
         let memory = episode.report.as_ref().and_then(|report| report.memory.as_ref());
-        let counters_before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).map(|before| before.counters.clone()).unwrap_or_default();
+        let counters_before = limit_group
+            .as_deref()
+            .and_then(|cgroup| self.before.get(cgroup))
+            .map(|before| before.counters.clone())
+            .unwrap_or_default();
         let usage_before = memory.map(|memory| memory.usage_bytes).or(counters_before.usage_bytes);
         let limit_bytes = match (memory, group) {
             (Some(memory), _) => memory.limit_bytes,
@@ -379,7 +401,10 @@ impl Collector {
             missing.push(Missing::new("prediction", "no step of a hog led here, and no task table was printed"));
         }
         if episode.report.as_ref().is_none_or(|report| report.invoker.is_none()) && self.has_log {
-            missing.push(Missing::new("report", "the kernel printed no report: it prints at most 10 in 5 seconds for the whole machine"));
+            missing.push(Missing::new(
+                "report",
+                "the kernel printed no report: it prints at most 10 in 5 seconds for the whole machine",
+            ));
         }
         if overdue {
             missing.push(Missing::new("exit", "a victim, or its group, had not ended within 10 seconds"));
@@ -388,13 +413,22 @@ impl Collector {
             missing.push(Missing::new("call-path", "neither the tracepoint nor a report gave one"));
         }
         let mut timings_ns = BTreeMap::new();
-        let step = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).and_then(|before| before.step_started_ns);
+        let step =
+            limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).and_then(|before| before.step_started_ns);
         let ended = episode.kills.iter().filter_map(|kill| kill.ended_ns).max();
-        let moments = [("step_started", step), ("victim_marked", episode.marked_ns), ("notified", episode.notified_ns), ("victim_ended", ended), ("complete", Some(sys::monotonic_ns()))];
+        let moments = [
+            ("step_started", step),
+            ("victim_marked", episode.marked_ns),
+            ("notified", episode.notified_ns),
+            ("victim_ended", ended),
+            ("complete", Some(sys::monotonic_ns())),
+        ];
         timings_ns.extend(moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))));
-        let victim_counters = victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).and_then(&find).map(|group| {
-            Span { before: self.counters_before(group), after: group.counters().unwrap_or_default() }
-        });
+        let victim_counters = victim_group
+            .as_deref()
+            .filter(|cgroup| Some(*cgroup) != limit_group.as_deref())
+            .and_then(&find)
+            .map(|group| Span { before: self.counters_before(group), after: group.counters().unwrap_or_default() });
         let oom = Oom {
             schema: Oom::SCHEMA,
             hierarchy: state.groups.values().next().map_or(Version::V2, |observed| observed.group.version()),
@@ -415,7 +449,9 @@ impl Collector {
         };
         // What comes next starts from here.
         for observed in state.groups.values() {
-            if let (Some(before), Ok(counters)) = (self.before.get_mut(observed.group.cgroup()), observed.group.counters()) {
+            if let (Some(before), Ok(counters)) =
+                (self.before.get_mut(observed.group.cgroup()), observed.group.counters())
+            {
                 before.counters = counters;
                 before.scope = None;
                 before.accounted = 0;
@@ -563,7 +599,9 @@ impl Episode {
                 // -1000 is spared, and a zombie is dead.
                 !matches!(proc.oom_score_adj(*pid), Ok(Some(-1000) | None))
                     && !matches!(proc.stat(*pid), Ok(None))
-                    && !proc.stat(*pid).is_ok_and(|stat| stat.is_some_and(|stat| matches!(stat.state.char(), 'Z' | 'X')))
+                    && !proc
+                        .stat(*pid)
+                        .is_ok_and(|stat| stat.is_some_and(|stat| matches!(stat.state.char(), 'Z' | 'X')))
             })
         });
         let reaped = state.workers.values().filter(|process| top.covers(process.group.cgroup())).all(|process| {

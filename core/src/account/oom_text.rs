@@ -26,11 +26,13 @@ impl Oom {
         let _ = match (self.victims.as_slice(), self.blocked.as_slice()) {
             ([], []) => writeln!(text, "OOM in {place} ({limit}): the kernel killed nobody"),
             ([], blocked) => {
-                let names: Vec<String> = blocked.iter().map(|one| format!("{} (pid {})", escape(&one.comm), one.pid)).collect();
+                let names: Vec<String> =
+                    blocked.iter().map(|one| format!("{} (pid {})", escape(&one.comm), one.pid)).collect();
                 writeln!(text, "OOM in {place} ({limit}): the OOM killer is off, and {} waits", names.join(", "))
             }
             (victims, _) => {
-                let names: Vec<String> = victims.iter().map(|one| format!("{} (pid {})", escape(&one.comm), one.pid)).collect();
+                let names: Vec<String> =
+                    victims.iter().map(|one| format!("{} (pid {})", escape(&one.comm), one.pid)).collect();
                 writeln!(text, "OOM in {place} ({limit}): the kernel killed {}", names.join(", "))
             }
         };
@@ -38,10 +40,20 @@ impl Oom {
 
     fn numbers(&self, text: &mut String) {
         if let Some(invoker) = &self.invoker {
-            let _ = writeln!(text, "  invoker     {} (pid {}): the limit was hit in its charge", escape(&invoker.comm), invoker.pid);
+            let _ = writeln!(
+                text,
+                "  invoker     {} (pid {}): the limit was hit in its charge",
+                escape(&invoker.comm),
+                invoker.pid
+            );
         }
         let size = |bytes: Option<u64>| bytes.map_or("unknown".to_string(), human_size);
-        let _ = writeln!(text, "  usage       {} before, {} after", size(self.usage_bytes.before), size(self.usage_bytes.after));
+        let _ = writeln!(
+            text,
+            "  usage       {} before, {} after",
+            size(self.usage_bytes.before),
+            size(self.usage_bytes.after)
+        );
         let (before, after) = (&self.counters.before, &self.counters.after);
         let mut counters = Vec::new();
         for (name, before, after) in [
@@ -73,7 +85,13 @@ impl Oom {
                     (None, _) => "",
                 };
                 let from = if predicted.source == "procfs" { "before the step" } else { "from the kernel's own table" };
-                let _ = writeln!(text, "  predicted   {} (pid {}), score {} pages, {from}{verdict}", escape(&predicted.comm), predicted.pid, predicted.score);
+                let _ = writeln!(
+                    text,
+                    "  predicted   {} (pid {}), score {} pages, {from}{verdict}",
+                    escape(&predicted.comm),
+                    predicted.pid,
+                    predicted.score
+                );
             }
             None => {
                 let _ = writeln!(text, "  predicted   nobody: there was nothing to compute it from");
@@ -84,7 +102,10 @@ impl Oom {
             let _ = writeln!(
                 text,
                 "    candidate {:<16} pid {:<8} score {:>8}  oom_score_adj {}{why}",
-                escape(&candidate.comm), candidate.pid, candidate.score, candidate.oom_score_adj
+                escape(&candidate.comm),
+                candidate.pid,
+                candidate.score,
+                candidate.oom_score_adj
             );
         }
         for victim in &self.victims {
@@ -94,11 +115,23 @@ impl Oom {
                 Cause::SharedMm => "shared the victim's memory",
             };
             let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
-            let _ = writeln!(text, "  victim      {} (pid {}): {cause}{size}; by {}", escape(&victim.comm), victim.pid, victim.sources.join(", "));
+            let _ = writeln!(
+                text,
+                "  victim      {} (pid {}): {cause}{size}; by {}",
+                escape(&victim.comm),
+                victim.pid,
+                victim.sources.join(", ")
+            );
         }
         for one in &self.blocked {
             let wchan = one.wchan.as_deref().unwrap_or("unknown");
-            let _ = writeln!(text, "  blocked     {} (pid {}): state {}, waits in {wchan}", escape(&one.comm), one.pid, one.state);
+            let _ = writeln!(
+                text,
+                "  blocked     {} (pid {}): state {}, waits in {wchan}",
+                escape(&one.comm),
+                one.pid,
+                one.state
+            );
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
 use crate::error::Result;
-use crate::observe::report::Report;
 use crate::memcg::{v1, v2, Group, Limit, Version};
+use crate::observe::report::Report;
 use crate::observe::task::{Proc, TaskState};
 use crate::sys;
 
@@ -128,7 +128,9 @@ fn read_dir(dir: &crate::memcg::files::Dir, cgroup: &str, inputs: &mut Vec<Input
 
 /// One process; `None` if it has gone meanwhile.
 fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
-    let (Some(stat), Some(status), Some(oom_score_adj)) = (proc.stat(pid)?, proc.status(pid)?, proc.oom_score_adj(pid)?) else {
+    let (Some(stat), Some(status), Some(oom_score_adj)) =
+        (proc.stat(pid)?, proc.status(pid)?, proc.oom_score_adj(pid)?)
+    else {
         return Ok(None);
     };
     let page = sys::page_size();
@@ -176,7 +178,8 @@ fn swap_pages(group: &Group, limit: Limit) -> Result<u64> {
 /// does not matter to a worker that takes anonymous memory.
 fn reclaimable_bytes(group: &Group) -> Result<u64> {
     let text = group.0.dir.read("memory.stat")?.unwrap_or_default();
-    let find = |key: &str| crate::memcg::counters::keyed(&text).find(|(name, _)| *name == key).map_or(0, |(_, value)| value);
+    let find =
+        |key: &str| crate::memcg::counters::keyed(&text).find(|(name, _)| *name == key).map_or(0, |(_, value)| value);
     let (active, inactive) = match group.version() {
         Version::V1 => ("total_active_file", "total_inactive_file"),
         Version::V2 => ("active_file", "inactive_file"),

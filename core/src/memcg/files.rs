@@ -37,9 +37,9 @@ impl Dir {
 
     /// Opens the directory of that name inside this one.
     pub(crate) fn dir(&self, name: &OsStr) -> Result<Dir> {
-        let fd = self.open_at(name, OFlag::O_DIRECTORY | OFlag::O_RDONLY).map_err(|errno| {
-            Error::os("open directory", errno).path(self.path.join(name))
-        })?;
+        let fd = self
+            .open_at(name, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
+            .map_err(|errno| Error::os("open directory", errno).path(self.path.join(name)))?;
         Ok(Dir { fd, path: self.path.join(name) })
     }
 
@@ -84,7 +84,9 @@ impl Dir {
         match text.trim() {
             "max" => Ok(Some(u64::MAX)),
             number => number.parse().map(Some).map_err(|_| {
-                Error::new(ErrorKind::Io, "read number", "the file does not hold a number").path(self.path.join(name)).value(number)
+                Error::new(ErrorKind::Io, "read number", "the file does not hold a number")
+                    .path(self.path.join(name))
+                    .value(number)
             }),
         }
     }
@@ -96,7 +98,9 @@ impl Dir {
 
     /// Writes a value in one system call, as cgroup files need it.
     pub(crate) fn write(&self, name: &str, value: &str) -> Result<()> {
-        let fd = self.open_at(OsStr::new(name), OFlag::O_WRONLY).map_err(|errno| self.failed("write", name, errno).value(value))?;
+        let fd = self
+            .open_at(OsStr::new(name), OFlag::O_WRONLY)
+            .map_err(|errno| self.failed("write", name, errno).value(value))?;
         File::from(fd).write_all(value.as_bytes()).map_err(|error| {
             self.failed("write", name, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))).value(value)
         })
@@ -110,7 +114,9 @@ impl Dir {
     /// The names of the directories inside.
     pub(crate) fn dirs(&self) -> Result<Vec<Vec<u8>>> {
         let list = |errno| Error::os("list groups", errno).path(&self.path);
-        let mut entries = Entries::openat(&self.fd, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(list)?;
+        let mut entries =
+            Entries::openat(&self.fd, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(list)?;
         let mut names = Vec::new();
         for entry in entries.iter() {
             let entry = entry.map_err(list)?;
@@ -154,9 +160,9 @@ impl Dir {
             return Err(Errno::EINVAL);
         }
         let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        let how = OpenHow::new()
-            .flags(flags)
-            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        let how = OpenHow::new().flags(flags).resolve(
+            ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
         match openat2(&self.fd, name, how) {
             // A filter of system calls may answer EPERM to what it does not know.
             Err(Errno::ENOSYS | Errno::EPERM) => openat(&self.fd, name, flags, Mode::empty()),

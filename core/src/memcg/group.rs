@@ -53,31 +53,58 @@ impl Group {
     /// `NotFound` where there is no such directory; `InvalidInput` where it is not a memory cgroup.
     pub fn open(path: impl AsRef<Path>) -> Result<Group> {
         let path = path.as_ref();
-        let dir = Dir::open(path).map_err(|error| error.remedy("give the directory of a group, such as /sys/fs/cgroup/..."))?;
+        let dir = Dir::open(path)
+            .map_err(|error| error.remedy("give the directory of a group, such as /sys/fs/cgroup/..."))?;
         let version = if dir.has(v1::LIMIT) {
             Version::V1
         } else if dir.has(v2::LIMIT) || dir.has("cgroup.controllers") && dir.has(v2::USAGE) {
             Version::V2
         } else {
-            return Err(Error::new(ErrorKind::InvalidInput, "open group", "the directory is not a group of the memory controller")
-                .path(path)
-                .remedy("give a directory with memory.limit_in_bytes (v1) or memory.max (v2) in it"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "open group",
+                "the directory is not a group of the memory controller",
+            )
+            .path(path)
+            .remedy("give a directory with memory.limit_in_bytes (v1) or memory.max (v2) in it"));
         };
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let cgroup = Host::probe().ok().and_then(|host| host.cgroup_of(&real)).unwrap_or_else(|| real.display().to_string());
+        let cgroup =
+            Host::probe().ok().and_then(|host| host.cgroup_of(&real)).unwrap_or_else(|| real.display().to_string());
         Ok(Group::build(version, dir, cgroup, None, None, None))
     }
 
     /// The top of a hierarchy, which has no limit of its own.
     pub(crate) fn top(host: &Host, path: &Path) -> Result<Group> {
         let Some(version) = host.version else {
-            return Err(Error::new(ErrorKind::Unsupported, "open group", "no mounted hierarchy has the memory controller").path(path));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "open group",
+                "no mounted hierarchy has the memory controller",
+            )
+            .path(path));
         };
         Ok(Group::build(version, Dir::open(path)?, host.cgroup_of(path).unwrap_or_default(), None, None, None))
     }
 
-    fn build(version: Version, dir: Dir, cgroup: String, parent: Option<Group>, lab: Option<Arc<lab::Shared>>, swap: Option<Limit>) -> Group {
-        Group(Arc::new(Inner { version, dir, cgroup, parent, lab, own_hub: OnceLock::new(), removed: AtomicBool::new(false), swap }))
+    fn build(
+        version: Version,
+        dir: Dir,
+        cgroup: String,
+        parent: Option<Group>,
+        lab: Option<Arc<lab::Shared>>,
+        swap: Option<Limit>,
+    ) -> Group {
+        Group(Arc::new(Inner {
+            version,
+            dir,
+            cgroup,
+            parent,
+            lab,
+            own_hub: OnceLock::new(),
+            removed: AtomicBool::new(false),
+            swap,
+        }))
     }
 
     /// Makes a group in a lab, below `above` or at the lab's top. What was made is removed if any setting fails.
@@ -148,9 +175,13 @@ impl Group {
     }
 
     fn no_swap_switch(&self) -> Error {
-        Error::new(ErrorKind::Unsupported, "keep swap out of group", "swap is on, and this kernel does not account swap to groups")
-            .path(self.path())
-            .remedy("boot with swapaccount=1, or allow swap (swap = max); memoom never turns swap off for the machine")
+        Error::new(
+            ErrorKind::Unsupported,
+            "keep swap out of group",
+            "swap is on, and this kernel does not account swap to groups",
+        )
+        .path(self.path())
+        .remedy("boot with swapaccount=1, or allow swap (swap = max); memoom never turns swap off for the machine")
     }
 
     /// Makes a group below this one. On v2 a group with processes cannot have children with the memory controller.
@@ -357,7 +388,9 @@ impl Group {
         let dir = self.alive("remove group")?;
         let above = self.0.parent.as_ref().map_or(&lab.dir, |group| &group.0.dir);
         let Some(name) = dir.path().file_name() else {
-            return Err(Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path()));
+            return Err(
+                Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path())
+            );
         };
         remove_empty(above, name, dir, Instant::now() + REMOVE_DEADLINE)?;
         self.0.removed.store(true, Ordering::Release);
@@ -422,7 +455,11 @@ impl Host {
         let base = self.mount_root.trim_end_matches('/');
         let inside: PathBuf = inside.components().collect();
         Some(if inside.as_os_str().is_empty() {
-            if base.is_empty() { "/".to_string() } else { base.to_string() }
+            if base.is_empty() {
+                "/".to_string()
+            } else {
+                base.to_string()
+            }
         } else {
             format!("{base}/{}", crate::text::escape(inside.as_os_str().as_bytes()))
         })
@@ -445,7 +482,10 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
         }
     }
     let listed = |pid: i32| {
-        dir.read("cgroup.procs").ok().flatten().is_some_and(|text| text.lines().any(|line| line.trim().parse() == Ok(pid)))
+        dir.read("cgroup.procs")
+            .ok()
+            .flatten()
+            .is_some_and(|text| text.lines().any(|line| line.trim().parse() == Ok(pid)))
     };
     // Processes that fork while we kill appear again; each round takes all that it sees.
     for _ in 0..1000 {
@@ -503,7 +543,10 @@ pub(crate) fn remove_empty(above: &Dir, name: &std::ffi::OsStr, dir: &Dir, deadl
             return busy(format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
         }
         if Instant::now() >= deadline {
-            return busy("the kernel still holds it, though no live process is inside".to_string(), "try again later: `memoom gc`");
+            return busy(
+                "the kernel still holds it, though no live process is inside".to_string(),
+                "try again later: `memoom gc`",
+            );
         }
         wait_for_change(dir);
     }
@@ -536,7 +579,11 @@ pub(crate) fn over_budget(path: &Path, wanted: u64, available: u64) -> Error {
     Error::new(
         ErrorKind::OutOfMemory,
         "set limit",
-        format!("the limits of this lab would sum to {}, and the host has {} free", human_size(wanted), human_size(available)),
+        format!(
+            "the limits of this lab would sum to {}, and the host has {} free",
+            human_size(wanted),
+            human_size(available)
+        ),
     )
     .path(path)
     .value(wanted)

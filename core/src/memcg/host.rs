@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::{OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{access, AccessFlags};
@@ -137,7 +137,9 @@ impl Host {
     /// # Errors
     /// `Unsupported` without a memory controller, `PermissionDenied` where no group may be made.
     pub fn require_lab(&self) -> Result<()> {
-        for (name, kind) in [("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)] {
+        for (name, kind) in
+            [("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)]
+        {
             if let Some(missing) = self.abilities.iter().find(|ability| ability.name == name && !ability.available) {
                 return Err(Error::new(kind, "make lab", missing.reason.clone()).remedy(missing.remedy.clone()));
             }
@@ -184,46 +186,87 @@ impl Host {
         let swap_file = if version == Version::V1 { "memory.memsw.limit_in_bytes" } else { v2::SWAP_LIMIT };
         let accounted = has_file(&looked_at, swap_file);
         let no_swap = self.swap_total_bytes == 0;
-        self.say("swap-accounting", if accounted {
-            Ok(format!("{swap_file} is there"))
-        } else if no_swap {
-            Ok("the kernel does not account swap, and no swap is on".to_string())
-        } else {
-            Err(("swap is on and the kernel does not account it to groups".to_string(), "boot with swapaccount=1; until then an OOM may come late".to_string()))
-        });
-        self.say("oom-killer-switch", match version {
-            Version::V1 => Ok("memory.oom_control can turn the OOM killer of a group off".to_string()),
-            Version::V2 => Err(("cgroup v2 has no switch for the OOM killer".to_string(), "run the v1 experiments where the memory controller is on v1".to_string())),
-        });
-        self.say("oom-group", match version {
-            Version::V2 => Ok("memory.oom.group can make a kill take the whole group".to_string()),
-            Version::V1 => Err(("cgroup v1 has no memory.oom.group".to_string(), "run the v2 experiments where the memory controller is on v2".to_string())),
-        });
+        self.say(
+            "swap-accounting",
+            if accounted {
+                Ok(format!("{swap_file} is there"))
+            } else if no_swap {
+                Ok("the kernel does not account swap, and no swap is on".to_string())
+            } else {
+                Err((
+                    "swap is on and the kernel does not account it to groups".to_string(),
+                    "boot with swapaccount=1; until then an OOM may come late".to_string(),
+                ))
+            },
+        );
+        self.say(
+            "oom-killer-switch",
+            match version {
+                Version::V1 => Ok("memory.oom_control can turn the OOM killer of a group off".to_string()),
+                Version::V2 => Err((
+                    "cgroup v2 has no switch for the OOM killer".to_string(),
+                    "run the v1 experiments where the memory controller is on v1".to_string(),
+                )),
+            },
+        );
+        self.say(
+            "oom-group",
+            match version {
+                Version::V2 => Ok("memory.oom.group can make a kill take the whole group".to_string()),
+                Version::V1 => Err((
+                    "cgroup v1 has no memory.oom.group".to_string(),
+                    "run the v2 experiments where the memory controller is on v2".to_string(),
+                )),
+            },
+        );
     }
 
     fn look_at_evidence(&mut self, root: &Path) {
         let kmsg = below(root, Path::new("/dev/kmsg"));
-        self.say("kernel-log", match fs::OpenOptions::new().read(true).open(&kmsg) {
-            Ok(_) => Ok("/dev/kmsg can be read".to_string()),
-            Err(error) => Err((format!("/dev/kmsg cannot be read: {error}"), "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report".to_string())),
-        });
+        self.say(
+            "kernel-log",
+            match fs::OpenOptions::new().read(true).open(&kmsg) {
+                Ok(_) => Ok("/dev/kmsg can be read".to_string()),
+                Err(error) => Err((
+                    format!("/dev/kmsg cannot be read: {error}"),
+                    "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report"
+                        .to_string(),
+                )),
+            },
+        );
         self.say("tracefs", match tracefs(root) {
             Ok(where_it_is) => Ok(where_it_is),
             Err(error) => Err((error.to_string(), "run as root with tracefs (CONFIG_FTRACE) mounted; accounts then take the call path from the kernel's report".to_string())),
         });
         let stack = below(root, Path::new("/proc/self/stack"));
-        self.say("task-stack", match fs::read(stack) {
-            Ok(_) => Ok("/proc/PID/stack can be read".to_string()),
-            Err(error) => Err((format!("/proc/PID/stack cannot be read: {error}"), "run as root (CAP_SYS_ADMIN); a blocked task is then shown by its state and wait channel alone".to_string())),
-        });
+        self.say(
+            "task-stack",
+            match fs::read(stack) {
+                Ok(_) => Ok("/proc/PID/stack can be read".to_string()),
+                Err(error) => Err((
+                    format!("/proc/PID/stack cannot be read: {error}"),
+                    "run as root (CAP_SYS_ADMIN); a blocked task is then shown by its state and wait channel alone"
+                        .to_string(),
+                )),
+            },
+        );
         let status = read_or_empty(root, "proc/self/status");
-        let capable = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok()).unwrap_or(0);
+        let capable = status
+            .lines()
+            .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
+            .unwrap_or(0);
         const CAP_SYS_RESOURCE: u32 = 24;
-        self.say("lower-oom-score-adj", if capable >> CAP_SYS_RESOURCE & 1 == 1 {
-            Ok("oom_score_adj can be lowered (CAP_SYS_RESOURCE)".to_string())
-        } else {
-            Err(("oom_score_adj can be raised but not lowered below its start value".to_string(), "run with CAP_SYS_RESOURCE".to_string()))
-        });
+        self.say(
+            "lower-oom-score-adj",
+            if capable >> CAP_SYS_RESOURCE & 1 == 1 {
+                Ok("oom_score_adj can be lowered (CAP_SYS_RESOURCE)".to_string())
+            } else {
+                Err((
+                    "oom_score_adj can be raised but not lowered below its start value".to_string(),
+                    "run with CAP_SYS_RESOURCE".to_string(),
+                ))
+            },
+        );
     }
 }
 
@@ -243,7 +286,9 @@ fn mounts(text: &str) -> Vec<Mount> {
         let Some((left, right)) = line.split_once(" - ") else { continue };
         let left: Vec<&str> = left.split(' ').collect();
         let right: Vec<&str> = right.split(' ').collect();
-        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (left.as_slice(), right.as_slice()) else { continue };
+        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (left.as_slice(), right.as_slice()) else {
+            continue;
+        };
         let super_options = rest.last().copied().unwrap_or("");
         let read_only = options.split(',').chain(super_options.split(',')).any(|option| option == "ro");
         let point = unescape(point);
@@ -283,20 +328,26 @@ fn unescape(text: &str) -> PathBuf {
 /// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
 /// lists it. An earlier mount of the same hierarchy wins, as tools use that one.
 fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
-    let of_v1 = |mount: &&Mount| mount.kind == b"cgroup" && mount.super_options.split(|&byte| byte == b',').any(|option| option == b"memory");
+    let of_v1 = |mount: &&Mount| {
+        mount.kind == b"cgroup" && mount.super_options.split(|&byte| byte == b',').any(|option| option == b"memory")
+    };
     let of_v2 = |mount: &&Mount| {
         mount.kind == b"cgroup2"
-            && fs::read_to_string(below(root, &mount.point).join("cgroup.controllers")).is_ok_and(|text| v2::lists_memory(&text))
+            && fs::read_to_string(below(root, &mount.point).join("cgroup.controllers"))
+                .is_ok_and(|text| v2::lists_memory(&text))
     };
     let v1 = mounts.iter().find(of_v1).map(|mount| (Version::V1, mount));
     let (version, mount) = v1.or_else(|| mounts.iter().find(of_v2).map(|mount| (Version::V2, mount)))?;
-    Some((version, Mount {
-        root: mount.root.clone(),
-        point: mount.point.clone(),
-        kind: mount.kind.clone(),
-        super_options: mount.super_options.clone(),
-        read_only: mount.read_only,
-    }))
+    Some((
+        version,
+        Mount {
+            root: mount.root.clone(),
+            point: mount.point.clone(),
+            kind: mount.kind.clone(),
+            super_options: mount.super_options.clone(),
+            read_only: mount.read_only,
+        },
+    ))
 }
 
 /// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
@@ -329,8 +380,9 @@ fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::re
             return Err("cgroup.controllers does not list memory".to_string());
         }
         if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)) {
-            access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK)
-                .map_err(|errno| format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc()))?;
+            access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK).map_err(|errno| {
+                format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc())
+            })?;
             // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
             if directory.join("cgroup.type").exists() && !list("cgroup.procs").trim().is_empty() {
                 return Err("processes stand in it, so it cannot give its children the memory controller".to_string());
@@ -344,7 +396,9 @@ fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::re
 fn tracefs(root: &Path) -> Result<String> {
     if root != Path::new("/") {
         let path = below(root, Path::new("/sys/kernel/tracing/instances"));
-        return fs::metadata(&path).map(|_| "mounted".to_string()).map_err(|error| Error::os("find tracefs", error).path(path));
+        return fs::metadata(&path)
+            .map(|_| "mounted".to_string())
+            .map_err(|error| Error::os("find tracefs", error).path(path));
     }
     let found = Tracefs::find()?;
     Ok(match found.mount_point() {

@@ -109,7 +109,8 @@ impl Lab {
         drop(leftover::remove_in(&above, version));
 
         let name = leftover::new_name();
-        let supervisor = Arc::new(Supervisor::start(&supervisor::Options { helper_dir: options.helper_dir.as_deref() })?);
+        let supervisor =
+            Arc::new(Supervisor::start(&supervisor::Options { helper_dir: options.helper_dir.as_deref() })?);
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let generation = if version == Version::V1 { 1 } else { 2 };
         if version == Version::V2 {
@@ -138,7 +139,12 @@ impl Lab {
         if !options.kernel_log {
             missing.push(Missing::new("kernel-log", "not asked for (kernel_log is off)"));
         }
-        let hub = Hub::new(Some(supervisor.clone()), options.kernel_log, tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())), missing)?;
+        let hub = Hub::new(
+            Some(supervisor.clone()),
+            options.kernel_log,
+            tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())),
+            missing,
+        )?;
         let shared = Shared {
             host,
             version,
@@ -241,12 +247,18 @@ impl std::fmt::Debug for Lab {
 impl Shared {
     pub(crate) fn check_open(&self, operation: &'static str) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed, operation, "the lab was closed").path(self.dir.path()).remedy("make a new lab"));
+            return Err(Error::new(ErrorKind::Closed, operation, "the lab was closed")
+                .path(self.dir.path())
+                .remedy("make a new lab"));
         }
         if self.owner != std::process::id() {
-            return Err(Error::new(ErrorKind::Closed, operation, "the lab belongs to the process that made it, not to its forked child")
-                .path(self.dir.path())
-                .remedy("make a lab in this process"));
+            return Err(Error::new(
+                ErrorKind::Closed,
+                operation,
+                "the lab belongs to the process that made it, not to its forked child",
+            )
+            .path(self.dir.path())
+            .remedy("make a lab in this process"));
         }
         Ok(())
     }
@@ -333,7 +345,13 @@ mod tests {
 
     #[test]
     fn of_nested_limits_the_outermost_counts() {
-        let limits = [("/lab/a", Some(10)), ("/lab/a/b", Some(7)), ("/lab/c", None), ("/lab/c/d", Some(3)), ("/lab/ab", Some(1))];
+        let limits = [
+            ("/lab/a", Some(10)),
+            ("/lab/a/b", Some(7)),
+            ("/lab/c", None),
+            ("/lab/c/d", Some(3)),
+            ("/lab/ab", Some(1)),
+        ];
         let limits = limits.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect();
         assert_eq!(sum_of_limits(&limits), 14);
     }

@@ -89,7 +89,9 @@ pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline:
         });
         match removed {
             Ok(()) => return Ok(()),
-            Err(_) if matches!(above.dir(name).map_err(|error| error.errno()), Err(Some(libc::ENOENT))) => return Ok(()),
+            Err(_) if matches!(above.dir(name).map_err(|error| error.errno()), Err(Some(libc::ENOENT))) => {
+                return Ok(())
+            }
             Err(error) if Instant::now() >= deadline => return Err(error),
             // A process that was being forked stands there now, or one is still dying: again.
             Err(error) if error.errno() == Some(Errno::EBUSY as i32) => std::thread::yield_now(),
@@ -174,7 +176,9 @@ mod tests {
         let name = new_name();
         assert!(name.len() < 80, "{name}");
         assert_eq!(judge(&name), Some(Owner::Alive));
-        for other in ["memoom", "memoom-", "memoom-x-1-2-3-4", "memoom-dev-helper-1", "process_api", "memoom-1-2-3-4-5-6", ""] {
+        for other in
+            ["memoom", "memoom-", "memoom-x-1-2-3-4", "memoom-dev-helper-1", "process_api", "memoom-1-2-3-4-5-6", ""]
+        {
             assert_eq!(judge(other), None, "{other}");
         }
     }

@@ -137,9 +137,15 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_the_kernel_reads_them() {
-        for (text, bytes) in
-            [("0", 0), ("4096", 4096), ("80M", 80 << 20), ("80m", 80 << 20), ("1G", 1 << 30), ("3k", 3072), ("2T", 2 << 40)]
-        {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("80M", 80 << 20),
+            ("80m", 80 << 20),
+            ("1G", 1 << 30),
+            ("3k", 3072),
+            ("2T", 2 << 40),
+        ] {
             assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
         }
         assert_eq!(parse_size("18446744073709551615").unwrap(), u64::MAX);

@@ -36,7 +36,9 @@ fn write_limit(dir: &Dir, file: &str, limit: Limit) -> Result<()> {
 /// limit, so the order of the two writes depends on the direction.
 pub(crate) fn set_limit(dir: &Dir, new: Limit, swap: Option<Limit>) -> Result<()> {
     let memsw = match (new, swap) {
-        (Limit::Bytes(limit), Some(Limit::Bytes(swap))) if dir.has(MEMSW_LIMIT) => Limit::Bytes(limit.saturating_add(swap)),
+        (Limit::Bytes(limit), Some(Limit::Bytes(swap))) if dir.has(MEMSW_LIMIT) => {
+            Limit::Bytes(limit.saturating_add(swap))
+        }
         _ => Limit::Max,
     };
     if !dir.has(MEMSW_LIMIT) {
@@ -115,7 +117,10 @@ mod tests {
         oom_control("oom_kill_disable 1\nunder_oom 1\n", &mut counters);
         assert_eq!((counters.oom_kill_disable, counters.under_oom, counters.oom_kill), (Some(true), Some(true), None));
         oom_control("oom_kill_disable 0\nunder_oom 0\noom_kill 7\nlater 3\n", &mut counters);
-        assert_eq!((counters.oom_kill_disable, counters.under_oom, counters.oom_kill), (Some(false), Some(false), Some(7)));
+        assert_eq!(
+            (counters.oom_kill_disable, counters.under_oom, counters.oom_kill),
+            (Some(false), Some(false), Some(7))
+        );
         assert_eq!(counters.other.get("later"), Some(&3));
     }
 }

@@ -113,7 +113,10 @@ mod tests {
     fn events_with_unknown_keys() {
         let mut counters = Counters::default();
         events("low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\nsock_throttled 6\n", &mut counters);
-        assert_eq!((counters.max, counters.oom, counters.oom_kill, counters.oom_group_kill), (Some(2), Some(3), Some(4), Some(5)));
+        assert_eq!(
+            (counters.max, counters.oom, counters.oom_kill, counters.oom_group_kill),
+            (Some(2), Some(3), Some(4), Some(5))
+        );
         assert_eq!(counters.other.get("sock_throttled"), Some(&6));
         assert!(lists_memory("cpuset cpu io memory pids\n") && !lists_memory("cpu memory_x\n") && !lists_memory(""));
     }

@@ -160,7 +160,9 @@ impl Hub {
                 use std::os::fd::AsRawFd;
                 match dir.write("cgroup.event_control", &format!("{} {}", event.as_raw_fd(), control.as_raw_fd())) {
                     Ok(()) => {
-                        self.epoll.add(&event, EpollEvent::new(EpollFlags::EPOLLIN, tag::GROUP | id)).map_err(failed)?;
+                        self.epoll
+                            .add(&event, EpollEvent::new(EpollFlags::EPOLLIN, tag::GROUP | id))
+                            .map_err(failed)?;
                         Some(Notify::V1(event))
                     }
                     // Observing must go on without the right to register: the other sources remain.
@@ -191,7 +193,12 @@ impl Hub {
     /// The group is gone, by our own hand.
     pub(crate) fn unobserve(&self, group: &Group) {
         let mut state = self.lock();
-        let ids: Vec<u64> = state.groups.iter().filter(|(_, observed)| observed.group.cgroup() == group.cgroup()).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = state
+            .groups
+            .iter()
+            .filter(|(_, observed)| observed.group.cgroup() == group.cgroup())
+            .map(|(id, _)| *id)
+            .collect();
         for id in ids {
             self.drop_group(&mut state, id);
         }
@@ -208,7 +215,13 @@ impl Hub {
         state.workers.insert(process.id, process.clone());
         state.collector.before(&process.group, None);
         let name = crate::text::escape(&process.name);
-        state.push(process.started_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), EventKind::Started { name });
+        state.push(
+            process.started_ns,
+            Source::Memoom,
+            Some(process.group.cgroup()),
+            Some(process.pid),
+            EventKind::Started { name },
+        );
         Ok(())
     }
 
@@ -251,7 +264,11 @@ impl Hub {
 
     /// Reads until `done` gives something. `None` at the deadline. `done` also says how soon to look again when no
     /// descriptor would tell ([`Look`]).
-    pub(crate) fn wait_until<T>(&self, wait: &mut Wait<'_>, mut done: impl FnMut(&mut State) -> Result<Look<T>>) -> Result<Option<T>> {
+    pub(crate) fn wait_until<T>(
+        &self,
+        wait: &mut Wait<'_>,
+        mut done: impl FnMut(&mut State) -> Result<Look<T>>,
+    ) -> Result<Option<T>> {
         let mut state = self.lock();
         loop {
             if !state.polling {
@@ -483,7 +500,14 @@ pub(crate) enum Look<T> {
 }
 
 impl State {
-    pub(crate) fn push(&mut self, time_ns: u64, source: Source, group: Option<&str>, pid: Option<i32>, kind: EventKind) {
+    pub(crate) fn push(
+        &mut self,
+        time_ns: u64,
+        source: Source,
+        group: Option<&str>,
+        pid: Option<i32>,
+        kind: EventKind,
+    ) {
         self.events.push(Arc::new(Event { time_ns, source, group: group.map(str::to_string), pid, kind }));
     }
 
@@ -547,7 +571,9 @@ impl State {
             let known: Vec<(i32, String)> =
                 self.workers.values().map(|process| (process.pid, process.group.cgroup().to_string())).collect();
             let tops = self.tops();
-            let claimed = self.collector.logged(records, &tops, |pid| known.iter().find(|(known, _)| *known == pid).map(|(_, group)| group.clone()));
+            let claimed = self.collector.logged(records, &tops, |pid| {
+                known.iter().find(|(known, _)| *known == pid).map(|(_, group)| group.clone())
+            });
             let now = sys::monotonic_ns();
             for (group, record) in claimed {
                 let kind = EventKind::Log { sequence: record.sequence, text: crate::text::escape(&record.text) };
@@ -598,7 +624,8 @@ impl State {
 
     /// A worker has come to rest in the OOM of its group: an account of its own, as nobody dies.
     pub(crate) fn tell_blocked(&mut self, group: &Group, blocked: Blocked) {
-        let kind = EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
+        let kind =
+            EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
         self.push(sys::monotonic_ns(), Source::Procfs, Some(group.cgroup()), Some(blocked.pid), kind);
         let oom = self.collector.blocked(group, blocked, &self.missing);
         self.ooms.push(Arc::new(oom));

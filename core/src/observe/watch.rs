@@ -36,7 +36,9 @@ impl Group {
     pub fn watch(&self) -> Result<Watch> {
         let _ = self.alive("watch group")?;
         if !self.0.dir.exists() {
-            return Err(Error::new(crate::ErrorKind::NotFound, "watch group", "the group was removed").path(self.path()));
+            return Err(
+                Error::new(crate::ErrorKind::NotFound, "watch group", "the group was removed").path(self.path())
+            );
         }
         let hub = self.hub()?;
         let failed = |errno| Error::os("make watch", errno).path(self.path());
@@ -61,7 +63,8 @@ impl Group {
         }
         let name = crate::memcg::leftover::new_name();
         let mut missing = Vec::new();
-        let tracefs = Tracefs::find().map_err(|error| missing.push(super::Missing::new("tracefs", error.to_string()))).ok();
+        let tracefs =
+            Tracefs::find().map_err(|error| missing.push(super::Missing::new("tracefs", error.to_string()))).ok();
         let hub = Hub::new(None, true, tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())), missing)?;
         hub.observe(self)?;
         let hub = self.0.own_hub.get_or_init(|| Arc::new(hub));

@@ -58,18 +58,28 @@ impl Group {
         let operation = "start command";
         check_score(operation, command.oom_score_adj)?;
         let Some(program) = command.argv.first().filter(|program| !program.is_empty()) else {
-            return Err(Error::new(ErrorKind::InvalidInput, operation, "no program is named").remedy("give the program and its arguments"));
+            return Err(Error::new(ErrorKind::InvalidInput, operation, "no program is named")
+                .remedy("give the program and its arguments"));
         };
         let argv = command.argv.iter().map(|argument| c_string(argument.as_bytes())).collect::<Result<Vec<_>>>()?;
         let pairs: Vec<(OsString, OsString)> = command.env.clone().unwrap_or_else(|| std::env::vars_os().collect());
-        let env = pairs.iter().map(|(key, value)| c_string(&[key.as_bytes(), b"=", value.as_bytes()].concat())).collect::<Result<Vec<_>>>()?;
+        let env = pairs
+            .iter()
+            .map(|(key, value)| c_string(&[key.as_bytes(), b"=", value.as_bytes()].concat()))
+            .collect::<Result<Vec<_>>>()?;
         let path = pairs.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_os_str());
         let paths = candidates(program, path)?;
         let cwd = match &command.cwd {
             Some(directory) => Some(Dir::open(directory)?),
-            None => Some(Dir::open(&std::env::current_dir().map_err(|error| Error::os("find working directory", error))?)?),
+            None => {
+                Some(Dir::open(&std::env::current_dir().map_err(|error| Error::os("find working directory", error))?)?)
+            }
         };
-        let own = [std::io::stdin().as_fd().try_clone_to_owned(), std::io::stdout().as_fd().try_clone_to_owned(), std::io::stderr().as_fd().try_clone_to_owned()];
+        let own = [
+            std::io::stdin().as_fd().try_clone_to_owned(),
+            std::io::stdout().as_fd().try_clone_to_owned(),
+            std::io::stderr().as_fd().try_clone_to_owned(),
+        ];
         let mut stdio: [Option<BorrowedFd<'_>>; 3] = [None; 3];
         for (at, wanted) in command.stdio.iter().enumerate() {
             stdio[at] = match wanted {
@@ -82,7 +92,8 @@ impl Group {
         let base = program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let name = base[..base.len().min(15)].to_vec();
         let role = Role::Command { argv: &argv, env: &env, paths: &paths, cwd: cwd.as_ref().map(AsFd::as_fd), stdio };
-        self.start(operation, &name, command.oom_score_adj, role).map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))
+        self.start(operation, &name, command.oom_score_adj, role)
+            .map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))
     }
 }
 
@@ -102,7 +113,8 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Result<Vec<CString>> {
 
 fn c_string(bytes: &[u8]) -> Result<CString> {
     CString::new(bytes).map_err(|_| {
-        Error::new(ErrorKind::InvalidInput, "start command", "an argument holds a NUL byte").value(crate::error::printable(bytes, 200))
+        Error::new(ErrorKind::InvalidInput, "start command", "an argument holds a NUL byte")
+            .value(crate::error::printable(bytes, 200))
     })
 }
 
@@ -113,7 +125,11 @@ mod tests {
     #[test]
     fn a_name_with_a_slash_is_not_looked_for() {
         let found = |program: &str, path: &str| -> Vec<String> {
-            candidates(OsStr::new(program), Some(OsStr::new(path))).unwrap().iter().map(|path| path.to_str().unwrap().to_string()).collect()
+            candidates(OsStr::new(program), Some(OsStr::new(path)))
+                .unwrap()
+                .iter()
+                .map(|path| path.to_str().unwrap().to_string())
+                .collect()
         };
         assert_eq!(found("./x", "/a:/b"), ["./x"]);
         assert_eq!(found("x", "/a:/b"), ["/a/x", "/b/x"]);

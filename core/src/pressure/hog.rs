@@ -41,7 +41,9 @@ impl std::str::FromStr for Kind {
     fn from_str(text: &str) -> Result<Kind> {
         match text {
             "anon" => Ok(Kind::Anon),
-            _ => Err(Error::new(ErrorKind::InvalidInput, "read kind", "the kind of memory is unknown").value(text).remedy("use anon")),
+            _ => Err(Error::new(ErrorKind::InvalidInput, "read kind", "the kind of memory is unknown")
+                .value(text)
+                .remedy("use anon")),
         }
     }
 }
@@ -126,7 +128,8 @@ impl Group {
         check_comm("start hog", &options.name)?;
         check_score("start hog", options.oom_score_adj)?;
         if options.step_bytes == 0 {
-            return Err(Error::new(ErrorKind::InvalidInput, "start hog", "the step is 0 bytes").remedy("give a step of at least 1 byte"));
+            return Err(Error::new(ErrorKind::InvalidInput, "start hog", "the step is 0 bytes")
+                .remedy("give a step of at least 1 byte"));
         }
         let kind = match options.kind {
             Kind::Anon => wire::hog::ANON,
@@ -142,7 +145,8 @@ impl Group {
     pub fn ticker(&self, name: &str, every: Duration) -> Result<Worker> {
         check_comm("start ticker", name)?;
         if every.is_zero() {
-            return Err(Error::new(ErrorKind::InvalidInput, "start ticker", "the period is zero").remedy("give a period above zero"));
+            return Err(Error::new(ErrorKind::InvalidInput, "start ticker", "the period is zero")
+                .remedy("give a period above zero"));
         }
         self.start("start ticker", name.as_bytes(), 0, Role::Ticker { every })
     }
@@ -183,9 +187,13 @@ impl Hog {
             return Err(Error::new(ErrorKind::InvalidInput, "grow", "the step is 0 bytes"));
         }
         if nearest_limit(&process.group)?.1 == Limit::Max {
-            return Err(Error::new(ErrorKind::InvalidInput, "grow", "neither the hog's group nor a group above it in the lab has a limit")
-                .path(process.group.path())
-                .remedy("set a limit first: without one the hog would take the host's own memory"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "grow",
+                "neither the hog's group nor a group above it in the lab has a limit",
+            )
+            .path(process.group.path())
+            .remedy("set a limit first: without one the hog would take the host's own memory"));
         }
         self.check_idle("grow")?;
         // Who would be taken is looked at before the step; a failure of that look must not stop the step.
@@ -196,16 +204,29 @@ impl Hog {
                 Ok(scope) => {
                     let now = crate::sys::monotonic_ns();
                     let usage = process.group.usage_bytes()?;
-                    state.push(now, Source::Counters, Some(process.group.cgroup()), None, EventKind::Usage { usage_bytes: usage });
+                    state.push(
+                        now,
+                        Source::Counters,
+                        Some(process.group.cgroup()),
+                        None,
+                        EventKind::Usage { usage_bytes: usage },
+                    );
                     if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
-                        let kind = EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
+                        let kind =
+                            EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
                         state.push(now, Source::Procfs, Some(&victim.group), Some(victim.pid), kind);
                     }
                     state.collector.before(&process.group, Some(scope));
                 }
                 Err(_) => state.collector.before(&process.group, None),
             }
-            state.push(crate::sys::monotonic_ns(), Source::Memoom, Some(process.group.cgroup()), Some(process.pid), EventKind::Stepping { step_bytes: bytes });
+            state.push(
+                crate::sys::monotonic_ns(),
+                Source::Memoom,
+                Some(process.group.cgroup()),
+                Some(process.pid),
+                EventKind::Stepping { step_bytes: bytes },
+            );
             let mut progress = process.progress();
             progress.answer = None;
             progress.pending_bytes = Some(bytes);
@@ -244,7 +265,8 @@ impl Hog {
                 };
             }
             let Some(step_bytes) = progress.pending_bytes else {
-                return Err(Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on").remedy("ask for one with grow"));
+                return Err(Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on")
+                    .remedy("ask for one with grow"));
             };
             if progress.exit.is_some() || progress.abandoned {
                 progress.pending_bytes = None;
@@ -257,7 +279,8 @@ impl Hog {
             // Nothing tells when a task has come to rest in the OOM, so its state is looked at while the step lasts.
             match self.blocked_now() {
                 Some(blocked) => {
-                    let grow = Grow { status: GrowStatus::Blocked, step_bytes, total_bytes, blocked: Some(blocked.clone()) };
+                    let grow =
+                        Grow { status: GrowStatus::Blocked, step_bytes, total_bytes, blocked: Some(blocked.clone()) };
                     let mut progress = process.progress();
                     let told = std::mem::replace(&mut progress.blocked_told, true);
                     drop(progress);
@@ -272,7 +295,9 @@ impl Hog {
         found.ok_or_else(|| {
             Error::new(ErrorKind::TimedOut, "grow", "the step was still going on at the deadline")
                 .value(format!("pid {}", process.pid))
-                .remedy("wait for it with finish, or kill the hog; a group above memory.high is slowed down without end")
+                .remedy(
+                    "wait for it with finish, or kill the hog; a group above memory.high is slowed down without end",
+                )
         })
     }
 
@@ -296,12 +321,16 @@ impl Hog {
             let mut progress = process.progress();
             match progress.answer.take() {
                 Some(Ok(bytes)) => Ok(Look::Done(bytes)),
-                Some(Err(errno)) => Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid)),
+                Some(Err(errno)) => {
+                    Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid))
+                }
                 None if progress.exit.is_some() || progress.abandoned => Err(gone("shrink", process.pid)),
                 None => Ok(Look::Wait),
             }
         })?;
-        given.ok_or_else(|| Error::new(ErrorKind::TimedOut, "shrink", "the hog had not answered by the deadline").value(process.pid))
+        given.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "shrink", "the hog had not answered by the deadline").value(process.pid)
+        })
     }
 
     /// Bytes that it holds, by its own word.
@@ -370,12 +399,17 @@ impl Hog {
             drop(progress);
             Ok(self.blocked().map_or(Look::Again, Look::Done))
         })?;
-        found.ok_or_else(|| Error::new(ErrorKind::TimedOut, "wait for block", "the hog was not blocked by the deadline").value(self.worker.pid()))
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "wait for block", "the hog was not blocked by the deadline")
+                .value(self.worker.pid())
+        })
     }
 }
 
 fn gone(operation: &'static str, pid: i32) -> Error {
-    Error::new(ErrorKind::WorkerGone, operation, "the worker has ended").value(format!("pid {pid}")).remedy("wait() says how it ended")
+    Error::new(ErrorKind::WorkerGone, operation, "the worker has ended")
+        .value(format!("pid {pid}"))
+        .remedy("wait() says how it ended")
 }
 
 impl Deref for Hog {

@@ -48,7 +48,10 @@ impl Run {
             None => worker.wait(wait.reborrow()),
         };
         let outcome = match first {
-            Err(error) if error.kind() == ErrorKind::TimedOut && deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+            Err(error)
+                if error.kind() == ErrorKind::TimedOut
+                    && deadline.is_some_and(|deadline| Instant::now() >= deadline) =>
+            {
                 // An OOM kill in the same moment is still an OOM kill: the verdict looks at the evidence first.
                 group.kill()?;
                 let mut outcome = worker.wait(wait)?;

@@ -125,16 +125,28 @@ impl Process {
 
 impl Group {
     /// Starts a worker: it joins the group by itself, before it takes any memory.
-    pub(crate) fn start(&self, operation: &'static str, name: &[u8], oom_score_adj: i16, role: Role<'_>) -> Result<Worker> {
+    pub(crate) fn start(
+        &self,
+        operation: &'static str,
+        name: &[u8],
+        oom_score_adj: i16,
+        role: Role<'_>,
+    ) -> Result<Worker> {
         let lab = self.lab(operation)?;
         let dir = self.alive(operation)?;
         for at in self.chain() {
             if let Limit::Bytes(limit) = at.limit()? {
                 if limit < LEAST_LIMIT {
-                    return Err(Error::new(ErrorKind::InvalidInput, operation, "the limit is below what a process needs to start")
-                        .path(at.path())
-                        .value(limit)
-                        .remedy(format!("start the worker first and set the limit then, or choose at least {LEAST_LIMIT} bytes")));
+                    return Err(Error::new(
+                        ErrorKind::InvalidInput,
+                        operation,
+                        "the limit is below what a process needs to start",
+                    )
+                    .path(at.path())
+                    .value(limit)
+                    .remedy(format!(
+                        "start the worker first and set the limit then, or choose at least {LEAST_LIMIT} bytes"
+                    )));
                 }
             }
         }
@@ -148,8 +160,10 @@ impl Group {
             }
             Version::V2 => Join::Directory(dir.as_fd()),
         };
-        let started =
-            lab.supervisor.spawn(&Start { name, join, oom_score_adj, role }).map_err(|error| self.explain_start(error))?;
+        let started = lab
+            .supervisor
+            .spawn(&Start { name, join, oom_score_adj, role })
+            .map_err(|error| self.explain_start(error))?;
         let process = Arc::new(Process {
             id: started.id,
             pid: started.pid,
@@ -171,7 +185,13 @@ impl Group {
     /// A join that failed with EBUSY on v2 means that the group has children with controllers.
     fn explain_start(&self, error: Error) -> Error {
         let inner = self.version() == Version::V2
-            && self.0.dir.read(crate::memcg::v2::SUBTREE_CONTROL).ok().flatten().is_some_and(|text| !text.trim().is_empty());
+            && self
+                .0
+                .dir
+                .read(crate::memcg::v2::SUBTREE_CONTROL)
+                .ok()
+                .flatten()
+                .is_some_and(|text| !text.trim().is_empty());
         let error = error.path(self.path());
         if error.errno() == Some(libc::EBUSY) && inner {
             return error
@@ -260,7 +280,12 @@ impl Worker {
             let progress = self.0.progress();
             match (&progress.exit, progress.abandoned) {
                 (Some(exit), _) => Ok(Look::Done(*exit)),
-                (None, true) => Err(Error::new(ErrorKind::Closed, "wait for worker", "its supervisor has gone, and with it the worker and its status").value(self.0.pid)),
+                (None, true) => Err(Error::new(
+                    ErrorKind::Closed,
+                    "wait for worker",
+                    "its supervisor has gone, and with it the worker and its status",
+                )
+                .value(self.0.pid)),
                 (None, false) => Ok(Look::Wait),
             }
         })?;
@@ -280,17 +305,30 @@ impl Worker {
 
     fn judge(&self, state: &State, exit: Exit) -> Outcome {
         let process = &self.0;
-        let ooms: Vec<_> = state.ooms.iter().skip(process.ooms_before).filter(|oom| {
-            let struck = |cgroup: &Option<String>| {
-                cgroup.as_deref().is_some_and(|cgroup| process.group.covers(cgroup) || crate::memcg::group::covers(cgroup, process.group.cgroup()))
-            };
-            oom.killed(process.pid) || struck(&oom.limit_group) && oom.victims.iter().any(|victim| struck(&victim.group))
-        }).cloned().collect();
+        let ooms: Vec<_> = state
+            .ooms
+            .iter()
+            .skip(process.ooms_before)
+            .filter(|oom| {
+                let struck = |cgroup: &Option<String>| {
+                    cgroup.as_deref().is_some_and(|cgroup| {
+                        process.group.covers(cgroup) || crate::memcg::group::covers(cgroup, process.group.cgroup())
+                    })
+                };
+                oom.killed(process.pid)
+                    || struck(&oom.limit_group) && oom.victims.iter().any(|victim| struck(&victim.group))
+            })
+            .cloned()
+            .collect();
         let own = ooms.iter().find(|oom| oom.killed(process.pid));
         let signal = -exit.returncode;
         let mut evidence = vec![Evidence {
             source: "exit-status",
-            says: if exit.returncode < 0 { format!("signal {signal}") } else { format!("exit code {}", exit.returncode) },
+            says: if exit.returncode < 0 {
+                format!("signal {signal}")
+            } else {
+                format!("exit code {}", exit.returncode)
+            },
         }];
         let now = process.group.counters().ok().and_then(|counters| counters.oom_kill);
         if let Some(victim) = own.and_then(|oom| oom.victims.iter().find(|victim| victim.pid == process.pid)) {
@@ -298,7 +336,8 @@ impl Worker {
                 evidence.push(Evidence { source, says: format!("pid {} was killed in an OOM", process.pid) });
             }
         } else if exit.returncode == -libc::SIGKILL {
-            for (source, there) in [("tracefs", state.collector.has_trace()), ("kernel-log", state.collector.has_log())] {
+            for (source, there) in [("tracefs", state.collector.has_trace()), ("kernel-log", state.collector.has_log())]
+            {
                 if there {
                     evidence.push(Evidence { source, says: format!("no OOM names pid {}", process.pid) });
                 }
@@ -307,9 +346,15 @@ impl Worker {
         match now {
             Some(now) => evidence.push(Evidence {
                 source: "counters",
-                says: if now == process.oom_kill_before { format!("oom_kill stayed {now}") } else { format!("oom_kill rose from {} to {now}", process.oom_kill_before) },
+                says: if now == process.oom_kill_before {
+                    format!("oom_kill stayed {now}")
+                } else {
+                    format!("oom_kill rose from {} to {now}", process.oom_kill_before)
+                },
             }),
-            None => evidence.push(Evidence { source: "counters", says: "this kernel does not count oom_kill".to_string() }),
+            None => {
+                evidence.push(Evidence { source: "counters", says: "this kernel does not count oom_kill".to_string() })
+            }
         }
         let verdict = match (exit.returncode, own) {
             (returncode, Some(_)) if returncode == -libc::SIGKILL => Verdict::OomKilled,
