@@ -106,6 +106,7 @@ def chosen_suites(args: argparse.Namespace) -> list[Suite]:
 def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: list[Suite]) -> None:
     """The two files that guest-init.sh reads."""
     variables = {"MEMOOM_ENTRY": entry.name, "MEMOOM_REQUIRE": "1"}
+    variables["MEMOOM_PYTHON_HOME"] = sys.base_prefix
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
     if args.enable_memory:
