@@ -165,6 +165,9 @@ class Matrix:
         self.stopped = False
 
     def stop(self) -> None:
+        """From the main thread; a second signal must not interrupt the ending of the guests."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         self.stopped = True
         with self.lock:
             for guest in self.guests:
