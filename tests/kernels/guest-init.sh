@@ -57,14 +57,20 @@ set_up_hierarchy() {
 }
 
 # Below the root file system everything is read-only or an overlay: give the programs a real
-# tmpfs for /tmp and for the home. A checkout below /tmp stays where it is.
+# tmpfs for /tmp and for the home. The checkout and the host's Python stand at their own places,
+# read-only, through a mount that caches; what changes on the host meanwhile may not be seen.
 set_up_files() {
-    mkdir -p /run/memoom/checkout
-    mount --bind "$checkout" /run/memoom/checkout || fail "cannot keep $checkout"
+    mkdir -p /run/memoom/root
+    mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose memoom.root /run/memoom/root ||
+        fail "the host's root cannot be mounted"
     mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /tmp || fail "no tmpfs on /tmp"
-    case $checkout in
-    /tmp/*) mkdir -p "$checkout" && mount --bind /run/memoom/checkout "$checkout" || fail "lost $checkout" ;;
-    esac
+    for place in "$checkout" "$MEMOOM_PYTHON_HOME"; do
+        [ -d "$place" ] || mkdir -p "$place"
+        case $place in
+        /usr | /) ;;
+        *) mount --bind "/run/memoom/root$place" "$place" || fail "$place cannot be shown" ;;
+        esac
+    done
     mkdir -p /tmp/home
     export HOME=/tmp/home TMPDIR=/tmp
     for place in /proc/self/status /sys/kernel /dev/kmsg /dev/shm /dev/pts /dev/ptmx; do

@@ -106,6 +106,7 @@ def chosen_suites(args: argparse.Namespace) -> list[Suite]:
 def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: list[Suite]) -> None:
     """The two files that guest-init.sh reads."""
     variables = {"MEMOOM_ENTRY": entry.name, "MEMOOM_REQUIRE": "1"}
+    variables["MEMOOM_PYTHON_HOME"] = sys.base_prefix
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
     if args.enable_memory:
@@ -232,6 +233,31 @@ def print_logs(outcomes: list[Outcome]) -> None:
                     print("\n".join(lines))
 
 
+def run_entries(matrix: Matrix, entries: list[Entry], kernels: dict) -> list[Outcome]:
+    """A signal is only noted by its handler and acted upon between two waits, so that it cannot
+    strike while a guest is being started or ended."""
+    noted: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: noted.append(number))
+    suites = chosen_suites(matrix.args)
+    jobs = matrix.args.jobs or min(2, os.cpu_count() or 1)
+    outcomes = []
+    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
+        waiting = {pool.submit(matrix.run, entry, kernels[entry.series], suites) for entry in entries}
+        try:
+            while waiting and not noted:
+                done, waiting = concurrent.futures.wait(waiting, 0.5, concurrent.futures.FIRST_COMPLETED)
+                for outcome in (future.result() for future in done):
+                    outcomes.append(outcome)
+                    word = "failed" if any(result.trouble for result in outcome.results) else "passed"
+                    say(f"{outcome.entry.name}: {word} in {outcome.seconds:.1f} s")
+        finally:
+            matrix.stop()
+    if noted:
+        raise KeyboardInterrupt(signal.Signals(noted[0]).name)
+    return outcomes
+
+
 def run(args: argparse.Namespace) -> int:
     hosttools.need_packages(say)
     entries = chosen_entries(args)
@@ -245,27 +271,7 @@ def run(args: argparse.Namespace) -> int:
         guest = matrix.guest(entries[0], kernels[entries[0].series])
         write_plan(guest.results, args, entries[0], [])
         return guest.shell()
-
-    def stop(number: int, _frame) -> None:
-        matrix.stopped = True
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    suites = chosen_suites(args)
-    jobs = args.jobs or min(2, os.cpu_count() or 1)
-    outcomes = []
-    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
-        try:
-            runs = [pool.submit(matrix.run, entry, kernels[entry.series], suites) for entry in entries]
-            for future in concurrent.futures.as_completed(runs):
-                outcomes.append(future.result())
-                bad = [result for result in outcomes[-1].results if result.trouble]
-                word = "failed" if bad else "passed"
-                say(f"{outcomes[-1].entry.name}: {word} in {outcomes[-1].seconds:.1f} s")
-        except BaseException:
-            matrix.stop()
-            raise
+    outcomes = run_entries(matrix, entries, kernels)
     outcomes.sort(key=lambda outcome: entries.index(outcome.entry))
     print_table(outcomes)
     print_logs(outcomes)
