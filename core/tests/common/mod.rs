@@ -1,0 +1,80 @@
+//! What live tests share: a lab if this machine can have one, and the look at what is left behind.
+#![allow(dead_code)] // each test program uses its part
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use memoom::{Host, Lab};
+
+/// Every wait of a test ends here at the latest; guests under emulation are slow.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// A lab, or the reason why this machine cannot have one. With MEMOOM_REQUIRE=1 that is a failure.
+pub fn lab() -> Option<Lab> {
+    match Lab::new() {
+        Ok(lab) => Some(lab),
+        Err(error) if std::env::var_os("MEMOOM_REQUIRE").is_some_and(|value| value == "1") => {
+            panic!("live tests are required and cannot run: {error}")
+        }
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+/// Whether a directory or process is gone by the deadline.
+pub fn gone_by(deadline: Instant, mut is_there: impl FnMut() -> bool) -> bool {
+    loop {
+        if !is_there() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        // Nothing tells of the end of a group that another process removes: it is looked at again and again.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn process_is_there(pid: i32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(_) => false,
+    }
+}
+
+/// The labs and tracefs instances that stand now, by name.
+pub fn standing() -> Vec<PathBuf> {
+    let host = Host::probe().unwrap();
+    let mut names: Vec<PathBuf> = Vec::new();
+    for directory in host.parent.iter().map(PathBuf::as_path).chain([Path::new("/sys/kernel/tracing/instances")]) {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("memoom-") {
+                names.push(entry.path());
+            }
+        }
+    }
+    names
+}
+
+/// A small generator of numbers (xorshift), seeded from the clock; the seed is printed so that a run can be repeated.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new() -> Random {
+        let seed = std::env::var("MEMOOM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            now.as_nanos() as u64 | 1
+        });
+        println!("MEMOOM_SEED={seed}");
+        Random(seed)
+    }
+
+    pub fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
