@@ -1,0 +1,175 @@
+//! How workers end, and that the verdict holds: no OOM kill is missed, and no other kill is taken for one.
+
+mod common;
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{lab, LONG};
+use memoom::{Command, ErrorKind, GrowStatus, HogOptions, Limits, Run, Stdio, Verdict};
+
+const MIB: u64 = 1 << 20;
+
+fn run(limit: u64, argv: &[&str]) -> memoom::Outcome {
+    let run = Run { command: Command::new(argv.iter().copied()), limits: Limits::bytes(limit), ..Run::default() };
+    run.run(LONG).unwrap()
+}
+
+/// A shell that grows without end: nothing but the kernel stops it.
+const EATS: &str = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
+
+#[test]
+fn exits_kills_and_oom_kills_are_told_apart() {
+    if lab().is_none() {
+        return;
+    }
+    let outcome = run(64 * MIB, &["true"]);
+    assert_eq!((outcome.verdict, outcome.returncode, outcome.ooms.len()), (Verdict::Exited, 0, 0));
+    let outcome = run(64 * MIB, &["sh", "-c", "exit 7"]);
+    assert_eq!((outcome.verdict, outcome.returncode), (Verdict::Exited, 7));
+    let outcome = run(64 * MIB, &["sh", "-c", "kill -9 $$"]);
+    assert_eq!((outcome.verdict, outcome.returncode, outcome.oom_killed), (Verdict::Killed, -9, false));
+    assert!(outcome.evidence.iter().any(|one| one.source == "counters" && one.says == "oom_kill stayed 0"), "{:?}", outcome.evidence);
+    let outcome = run(64 * MIB, &["sh", "-c", "kill -TERM $$"]);
+    assert_eq!((outcome.verdict, outcome.returncode), (Verdict::Killed, -15));
+    let outcome = run(16 * MIB, &["sh", "-c", EATS]);
+    assert_eq!((outcome.verdict, outcome.returncode, outcome.oom_killed), (Verdict::OomKilled, -9, true));
+    let oom = outcome.oom().expect("the account of its own OOM");
+    assert_eq!(oom.limit_bytes, Some(16 * MIB));
+    assert!(oom.killed(outcome.pid) && oom.victims[0].comm == b"sh", "{}", oom.to_text());
+    assert_eq!(oom.predicted_right(), Some(true), "{}", oom.to_text());
+}
+
+#[test]
+fn a_command_that_does_not_start_says_why_and_leaves_nothing() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("start"), &Limits::bytes(32 * MIB)).unwrap();
+    for (program, errno, kind) in [
+        ("/nowhere/at-all", libc::ENOENT, ErrorKind::NotFound),
+        ("no-such-program-here", libc::ENOENT, ErrorKind::NotFound),
+        ("/etc/hostname", libc::EACCES, ErrorKind::PermissionDenied),
+        ("/", libc::EACCES, ErrorKind::PermissionDenied),
+    ] {
+        let error = group.command(&Command::new([program])).unwrap_err();
+        assert_eq!((error.errno(), error.kind()), (Some(errno), kind), "{program}: {error}");
+        assert!(error.to_string().contains(program), "{error}");
+    }
+    assert_eq!(group.processes().unwrap(), Vec::<i32>::new());
+    lab.close().unwrap();
+}
+
+#[test]
+fn a_command_has_its_environment_directory_and_descriptors() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("stdio"), &Limits::bytes(32 * MIB)).unwrap();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = Command::new(["sh", "-c", "read line; echo \"$WORD in $(pwd): $line\"; ls /proc/self/fd | wc -l; ls /no 2>/dev/null"]);
+    command.env = Some(vec![("WORD".into(), "hello".into()), ("PATH".into(), "/usr/bin:/bin".into())]);
+    command.cwd = Some("/".into());
+    let input = {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"from the pipe\n").unwrap();
+        OwnedFd::from(reader)
+    };
+    command.stdio = [Stdio::Fd(Arc::new(input)), Stdio::Fd(Arc::new(OwnedFd::from(writer))), Stdio::Null];
+    let worker = group.command(&command).unwrap();
+    // Our copy of the writing end goes, so that the pipe ends with the command.
+    drop(command);
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    // The three standard ones and the directory that ls itself opens.
+    assert_eq!(said, "hello in /: from the pipe\n4\n");
+    assert_eq!(worker.wait(LONG).unwrap().returncode, 2);
+    lab.close().unwrap();
+}
+
+#[test]
+fn a_deadline_kills_the_command_and_its_children() {
+    if lab().is_none() {
+        return;
+    }
+    let run = Run {
+        command: Command::new(["sh", "-c", "sleep 1000 & sleep 1000"]),
+        limits: Limits::bytes(32 * MIB),
+        timeout: Some(Duration::from_millis(300)),
+        ..Run::default()
+    };
+    let outcome = run.run(LONG).unwrap();
+    assert_eq!((outcome.verdict, outcome.returncode, outcome.oom_killed), (Verdict::Timeout, -9, false));
+}
+
+#[test]
+fn a_child_of_the_command_that_is_killed_is_accounted_for() {
+    if lab().is_none() {
+        return;
+    }
+    let outcome = run(24 * MIB, &["sh", "-c", &format!("sh -c '{EATS}'; exit 3")]);
+    assert_eq!((outcome.verdict, outcome.returncode, outcome.oom_killed), (Verdict::Exited, 3, false));
+    assert_eq!(outcome.ooms.len(), 1);
+    let oom = &outcome.ooms[0];
+    assert!(!oom.killed(outcome.pid) && oom.victims.len() == 1, "{}", oom.to_text());
+    assert!(oom.victims[0].sources.contains(&"tracefs") && oom.victims[0].sources.contains(&"kernel-log"), "{}", oom.to_text());
+}
+
+#[test]
+fn a_kill_by_hand_after_an_oom_is_no_oom_kill() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("twice"), &Limits::bytes(32 * MIB)).unwrap();
+    let bystander = group.ticker("bystander", Duration::from_secs(1)).unwrap();
+    let hog = group.hog(&HogOptions::named("eater")).unwrap();
+    let status = (0..8).map(|_| hog.grow(None, LONG).unwrap().status).find(|status| *status != GrowStatus::Grew);
+    assert_eq!(status, Some(GrowStatus::Killed));
+    assert!(hog.wait(LONG).unwrap().oom_killed);
+    bystander.signal(libc::SIGKILL).unwrap();
+    let outcome = bystander.wait(LONG).unwrap();
+    assert_eq!((outcome.verdict, outcome.oom_killed), (Verdict::Killed, false));
+    assert!(outcome.evidence.iter().any(|one| one.says.contains("no OOM names")), "{:?}", outcome.evidence);
+    lab.close().unwrap();
+}
+
+#[test]
+fn an_ancestors_limit_is_named() {
+    let Some(lab) = lab() else { return };
+    let outer = lab.group(Some("outer"), &Limits::bytes(32 * MIB)).unwrap();
+    let inner = outer.child("inner", &Limits::default()).unwrap();
+    let other = outer.child("other", &Limits::bytes(64 * MIB)).unwrap();
+    let mut watch = inner.watch().unwrap();
+    let mut above = outer.watch().unwrap();
+    let bystander = other.hog(&HogOptions::named("bystander")).unwrap();
+    bystander.grow(Some(4 * MIB), LONG).unwrap();
+    let hog = inner.hog(&HogOptions::named("eater")).unwrap();
+    while hog.grow(None, LONG).unwrap().status == GrowStatus::Grew {}
+    let oom = watch.wait_oom(LONG).unwrap().expect("an account");
+    assert_eq!(oom.limit_group.as_deref(), Some(outer.cgroup()), "{}", oom.to_text());
+    assert_eq!(oom.victims[0].group.as_deref(), Some(inner.cgroup()));
+    assert_eq!(oom.predicted_right(), Some(true), "{}", oom.to_text());
+    assert_eq!(oom.candidates.len(), 2, "the scope is the ancestor's subtree: {}", oom.to_text());
+    let counters = oom.victim_counters.as_ref().expect("the victim's group is another one");
+    assert_eq!(counters.after.oom_kill, Some(1));
+    assert_eq!(*above.wait_oom(LONG).unwrap().expect("the same account"), *oom);
+    assert!(!bystander.ended());
+    lab.close().unwrap();
+}
+
+#[test]
+fn many_kills_at_once_are_each_accounted_for() {
+    let Some(lab) = lab() else { return };
+    let outer = lab.group(Some("many"), &Limits::default()).unwrap();
+    let mut watch = outer.watch().unwrap();
+    let script = format!("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sh -c '{EATS}'; done");
+    let group = outer.child("shell", &Limits::bytes(4 * MIB)).unwrap();
+    let worker = group.command(&Command::new(["sh", "-c", &script])).unwrap();
+    worker.wait(LONG).unwrap();
+    let mut pids = Vec::new();
+    while let Some(oom) = watch.wait_oom(Duration::ZERO).unwrap() {
+        assert_eq!(oom.victims.len(), 1, "{}", oom.to_text());
+        assert!(oom.report.as_ref().is_some_and(|report| report.invoker.is_some()) || oom.missing.iter().any(|missing| missing.source == "report"));
+        pids.push(oom.victims[0].pid);
+    }
+    pids.dedup();
+    assert_eq!(pids.len(), 14, "14 kills, 14 accounts");
+    assert_eq!(group.counters().unwrap().oom_kill, Some(14));
+    lab.close().unwrap();
+}
