@@ -16,7 +16,8 @@ fn main() {
     rustc.args(["--crate-name", "memoom_helper", "--crate-type", "bin", "--edition", "2021", "helper/main.rs"]);
     rustc.arg("--target").arg(variable("TARGET"));
     // Small; nothing unwinds; addresses fixed, so there is nothing to relocate before the first instruction.
-    for flag in ["opt-level=s", "panic=abort", "codegen-units=1", "lto=fat", "relocation-model=static", "strip=symbols"] {
+    for flag in ["opt-level=s", "panic=abort", "codegen-units=1", "lto=fat", "relocation-model=static", "strip=symbols"]
+    {
         rustc.args(["-C", flag]);
     }
     // No checks that the crate's own debug build would ask for: a worker's size must not depend on the profile.
@@ -27,9 +28,15 @@ fn main() {
         // Otherwise rustc would add musl's own start files.
         rustc.args(["-C", "link-self-contained=no"]);
     }
-    for argument in
-        ["-nostdlib", "-nostartfiles", "-static", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,norelro", "-Wl,--no-eh-frame-hdr"]
-    {
+    for argument in [
+        "-nostdlib",
+        "-nostartfiles",
+        "-static",
+        "-no-pie",
+        "-Wl,--build-id=none",
+        "-Wl,-z,norelro",
+        "-Wl,--no-eh-frame-hdr",
+    ] {
         rustc.arg("-C").arg(format!("link-arg={argument}"));
     }
     // As the manifest's directory is the current one, but the linker's need not be.

@@ -60,7 +60,8 @@ fn attempt(state: &mut State) -> Left {
     // Dead ones may have made room in the trees: that is the next round's.
     if collect(state) && left.stage == stage::NONE {
         let alive = state.workers.iter().find(|worker| worker.pid != 0 && !worker.ended);
-        left = Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid: alive.map_or(0, |worker| worker.pid) };
+        left =
+            Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid: alive.map_or(0, |worker| worker.pid) };
     }
     if left.stage != stage::NONE {
         return left;

@@ -584,6 +584,7 @@ fn host(scenario: &str, shell_prefix: &str) -> Command {
 
 #[test]
 #[ignore = "run by other tests, as a host of its own"]
+#[allow(clippy::zombie_processes)] // it outlives this host on purpose
 fn as_host() {
     match std::env::var(SCENARIO).as_deref() {
         Ok("blocked") => {
@@ -593,7 +594,9 @@ fn as_host() {
             let hog = blocked_hog(&supervisor, &group);
             println!("\nHERE {} {} {}", group.path().display(), supervisor.pid(), hog.pid);
             // A forked child that outlives the host keeps the socket open; the host's pidfd must do.
-            let _held = Command::new("/bin/sleep").arg("1000");
+            nix::fcntl::fcntl(&supervisor.socket, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+            let held = Command::new("/bin/sleep").arg("5").stdout(Stdio::null()).spawn().unwrap();
+            assert!(held.id() > 0);
             loop {
                 std::thread::park();
             }
