@@ -16,7 +16,8 @@ fn main() {
     rustc.args(["--crate-name", "memoom_helper", "--crate-type", "bin", "--edition", "2021", "helper/main.rs"]);
     rustc.arg("--target").arg(variable("TARGET"));
     // Small; nothing unwinds; addresses fixed, so there is nothing to relocate before the first instruction.
-    for flag in ["opt-level=s", "panic=abort", "codegen-units=1", "relocation-model=static", "strip=symbols"] {
+    for flag in ["opt-level=s", "panic=abort", "codegen-units=1", "lto=fat", "relocation-model=static", "strip=symbols"]
+    {
         rustc.args(["-C", flag]);
     }
     // No checks that the crate's own debug build would ask for: a worker's size must not depend on the profile.
@@ -27,11 +28,20 @@ fn main() {
         // Otherwise rustc would add musl's own start files.
         rustc.args(["-C", "link-self-contained=no"]);
     }
-    for argument in
-        ["-nostdlib", "-nostartfiles", "-static", "-no-pie", "-Wl,--build-id=none", "-Wl,-z,noseparate-code"]
-    {
+    for argument in [
+        "-nostdlib",
+        "-nostartfiles",
+        "-static",
+        "-no-pie",
+        "-Wl,--build-id=none",
+        "-Wl,-z,norelro",
+        "-Wl,--no-eh-frame-hdr",
+    ] {
         rustc.arg("-C").arg(format!("link-arg={argument}"));
     }
+    // As the manifest's directory is the current one, but the linker's need not be.
+    let layout = Path::new(&variable("CARGO_MANIFEST_DIR")).join("helper/layout.ld");
+    rustc.arg("-C").arg(format!("link-arg=-Wl,-T,{}", layout.display()));
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg("-C").arg(format!("linker={linker}"));
     }

@@ -57,13 +57,11 @@ fn attempt(state: &mut State) -> Left {
             settle(state, &mut left, index, stage::TREE, result);
         }
     }
-    if collect(state) {
-        if left.stage == stage::NONE {
-            let pid =
-                state.workers.iter().find(|worker| worker.pid != 0 && !worker.ended).map_or(0, |worker| worker.pid);
-            left = Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid };
-        }
-        // Dead ones may have made room in the trees: that is the next round's, right away.
+    // Dead ones may have made room in the trees: that is the next round's.
+    if collect(state) && left.stage == stage::NONE {
+        let alive = state.workers.iter().find(|worker| worker.pid != 0 && !worker.ended);
+        left =
+            Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid: alive.map_or(0, |worker| worker.pid) };
     }
     if left.stage != stage::NONE {
         return left;

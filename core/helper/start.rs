@@ -105,9 +105,10 @@ fn launch(state: &mut State, plan: &mut Plan) -> Result<(i32, i32), Failure> {
         Some(born) => born,
         // Where birth in the group is not to be had (an old kernel, a filter of system calls), or was refused, the
         // child enters by itself, and that gives the error to be reported.
-        // SAFETY: as above.
         None => {
-            unsafe { sys::vfork(child::run, plan, &mut state.stack, None) }.map_err(|errno| (stage::CLONE, errno))?
+            // SAFETY: as above.
+            let child = unsafe { sys::vfork(child::run, plan, &mut state.stack, None) };
+            child.map_err(|errno| (stage::CLONE, errno))?
         }
     };
     // SAFETY: written by the child, which has executed or ended by now.

@@ -62,7 +62,7 @@ fn next() -> Option<Command> {
 /// number of steps has no bound.
 struct Arena {
     base: usize,
-    /// Bytes mapped; the first page is the arena's own, touched before READY so that the page tables are there.
+    /// Bytes mapped; the first page is the arena's own, so that there is a mapping to grow from the start.
     mapped: usize,
     /// Bytes taken, beginning after the first page.
     taken: usize,
@@ -71,11 +71,10 @@ struct Arena {
 
 impl Arena {
     fn new(page: usize) -> Result<Arena, Errno> {
+        // Not touched: its page tables may come with the first step's faults, which may block anyway.
         let base = sys::map(ARENA, page)?;
         // SAFETY: fresh memory without content. A kernel without huge pages refuses, which is as good.
         let _ = unsafe { sys::advise(base, page, sys::MADV_NOHUGEPAGE) };
-        // SAFETY: the page just mapped.
-        unsafe { (base as *mut u8).write_volatile(1) };
         Ok(Arena { base, mapped: page, taken: 0, page })
     }
 

@@ -26,6 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const END: Duration = Duration::from_secs(10);
 /// How long a start waits for READY before it also lets others hear from the supervisor.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
+/// How much of that it stays awake, where there is more than one processor: waking up from an idle machine's sleep
+/// costs as much as the worker's start itself. It does not yield: a busy neighbour would keep the processor for
+/// milliseconds.
+const AWAKE: Duration = Duration::from_micros(250);
 
 /// The supervisor process of one lab. Any thread may use it.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(crate) struct Supervisor {
     socket: OwnedFd,
     /// The process that made it: in a forked child of that one nothing may be said to it.
     owner: u32,
+    /// How long a start stays awake; see [`AWAKE`].
+    awake: Duration,
     inner: Mutex<Inner>,
 }
 
@@ -208,6 +214,7 @@ impl Supervisor {
             pidfd: above_stdio(child.pidfd).map_err(|error| Error::os(what, error))?,
             socket: ours,
             owner: std::process::id(),
+            awake: if spawn::processors() > 1 { AWAKE } else { Duration::ZERO },
             inner: Mutex::new(Inner::default()),
         };
         supervisor.greet()?;
@@ -456,6 +463,19 @@ impl Supervisor {
                 })
             }
         }
+    }
+
+    /// Waits for a worker's READY or its end, briefly.
+    fn first_wait(&self, channel: BorrowedFd<'_>) -> nix::Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < self.awake {
+            match nix::poll::poll(&mut [PollFd::new(channel, PollFlags::POLLIN)], PollTimeout::ZERO) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+        wait(channel, PollFlags::POLLIN, begin + FIRST_WAIT).map(drop)
     }
 
     /// Waits for the supervisor's first word.

@@ -149,6 +149,18 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     }
 }
 
+/// On how many processors this thread may run; 1 when the kernel does not say.
+pub(crate) fn processors() -> usize {
+    // SAFETY: cpu_set_t is plain data, of the size given to the kernel.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        match libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) {
+            0 => libc::CPU_COUNT(&set) as usize,
+            _ => 1,
+        }
+    }
+}
+
 /// Sends a signal to the process of a pidfd.
 pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     // SAFETY: numbers and a null siginfo.
