@@ -39,14 +39,8 @@ fn all_logs() -> Vec<(String, Vec<u8>)> {
     found
 }
 
-const CAPTURES: [&str; 6] = [
-    "6.18.44-v1-plain",
-    "6.18.44-v1-weird_comm_1",
-    "interleaved-6.18.44-v1-run0",
-    "v1-5.10",
-    "v2-6.1",
-    "v2-7.2",
-];
+const CAPTURES: [&str; 6] =
+    ["6.18.44-v1-plain", "6.18.44-v1-weird_comm_1", "interleaved-6.18.44-v1-run0", "v1-5.10", "v2-6.1", "v2-7.2"];
 
 /// A document without its text, which the expected files do not repeat, and without the words of its reasons.
 fn comparable(json: &str) -> Value {
@@ -84,7 +78,9 @@ fn every_field_of_every_capture() {
 fn statistics_keep_the_order_of_the_kernel() {
     for name in CAPTURES {
         let expected: Value = serde_json::from_slice(&log(&format!("{name}.expected.json"))).unwrap();
-        for (seen, expected) in parse_reports(&log(&format!("{name}.kmsg"))).iter().zip(expected["reports"].as_array().unwrap()) {
+        for (seen, expected) in
+            parse_reports(&log(&format!("{name}.kmsg"))).iter().zip(expected["reports"].as_array().unwrap())
+        {
             let keys: Vec<&str> = seen.stat.iter().map(|(key, _)| key).collect();
             assert_eq!(keys, expected["stat"].as_object().unwrap().keys().collect::<Vec<_>>());
         }
@@ -98,8 +94,16 @@ fn kills_and_invokers_are_as_many_as_their_lines() {
         let bytes = log(&format!("{name}.kmsg"));
         let count = |needle: &str| String::from_utf8_lossy(&bytes).matches(needle).count();
         let reports = parse_reports(&bytes);
-        assert_eq!(reports.iter().map(|report| report.kills.len()).sum::<usize>(), count("Killed process") - twice, "{name}");
-        assert_eq!(reports.iter().filter(|report| report.invoker.is_some()).count(), count("invoked oom-killer"), "{name}");
+        assert_eq!(
+            reports.iter().map(|report| report.kills.len()).sum::<usize>(),
+            count("Killed process") - twice,
+            "{name}"
+        );
+        assert_eq!(
+            reports.iter().filter(|report| report.invoker.is_some()).count(),
+            count("invoked oom-killer"),
+            "{name}"
+        );
         assert_eq!(reports.iter().map(|report| report.tasks.len()).sum::<usize>(), task_rows(&bytes), "{name}");
     }
 }

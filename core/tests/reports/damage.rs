@@ -21,7 +21,8 @@ fn check(bytes: &[u8]) -> Vec<Report> {
 fn samples() -> Vec<(String, Vec<u8>)> {
     let mut samples = all_logs();
     for (_, bytes) in &mut samples {
-        let end = bytes.iter().enumerate().filter(|(at, &byte)| byte == b'\n' && *at >= 6000).map(|(at, _)| at + 1).next();
+        let end =
+            bytes.iter().enumerate().filter(|(at, &byte)| byte == b'\n' && *at >= 6000).map(|(at, _)| at + 1).next();
         bytes.truncate(end.unwrap_or(bytes.len()));
     }
     samples
@@ -98,12 +99,46 @@ fn noise() {
     }
     // Random words of the grammar find more than random bytes.
     const WORDS: [&str; 40] = [
-        "a invoked oom-killer: ", "gfp_mask=0xcc0(GFP_KERNEL), ", "order=0, ", "oom_score_adj=0", "\n", "\n", "\n", "4,1,2,-;",
-        "4,2,3,c;", "[    1.000000] ", "Task in ", " killed as a result of limit of ", "/a", "memory: usage ", "1kB, limit 2kB, failcnt 3",
-        "Memory cgroup stats for ", ":", " cache:4KB", "anon 1", "Tasks state (memory values in pages):", "[  pid  ]   uid  tgid total_vm ",
-        "rss nr_ptes swapents oom_score_adj name", "[ 7] ", "0 ", "7 ", "oom-kill:constraint=", "CONSTRAINT_MEMCG", ",nodemask=(null)",
-        ",oom_memcg=", ",task_memcg=", ",task=", ",pid=7", ",uid=0", "Memory cgroup out of memory: ", "Killed process 7 (a) ", "total-vm:1kB, anon-rss:1kB",
-        "Tasks in /a are going to be killed due to memory.oom.group set", "oom_reaper: reaped process 7 (a), now anon-rss:0kB", "> ", "Nov 23 00:00:01 host kernel: ",
+        "a invoked oom-killer: ",
+        "gfp_mask=0xcc0(GFP_KERNEL), ",
+        "order=0, ",
+        "oom_score_adj=0",
+        "\n",
+        "\n",
+        "\n",
+        "4,1,2,-;",
+        "4,2,3,c;",
+        "[    1.000000] ",
+        "Task in ",
+        " killed as a result of limit of ",
+        "/a",
+        "memory: usage ",
+        "1kB, limit 2kB, failcnt 3",
+        "Memory cgroup stats for ",
+        ":",
+        " cache:4KB",
+        "anon 1",
+        "Tasks state (memory values in pages):",
+        "[  pid  ]   uid  tgid total_vm ",
+        "rss nr_ptes swapents oom_score_adj name",
+        "[ 7] ",
+        "0 ",
+        "7 ",
+        "oom-kill:constraint=",
+        "CONSTRAINT_MEMCG",
+        ",nodemask=(null)",
+        ",oom_memcg=",
+        ",task_memcg=",
+        ",task=",
+        ",pid=7",
+        ",uid=0",
+        "Memory cgroup out of memory: ",
+        "Killed process 7 (a) ",
+        "total-vm:1kB, anon-rss:1kB",
+        "Tasks in /a are going to be killed due to memory.oom.group set",
+        "oom_reaper: reaped process 7 (a), now anon-rss:0kB",
+        "> ",
+        "Nov 23 00:00:01 host kernel: ",
     ];
     for _ in 0..4000 {
         let count = random.next(80);
@@ -130,10 +165,19 @@ fn adversaries(size: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("one long summary", after("oom-kill:constraint=X,nodemask=(null),oom_memcg=", ",task=,pid=1,uid=")),
         ("one long kill", after("Killed process 1 (", ") total-vm:")),
         ("kills", repeat("Killed process 1 (a) total-vm:1kB\n")),
-        ("kills of one group", after("Killed process 1 (a) total-vm:1kB\nTasks in /a are going to be killed due to memory.oom.group set\n", "Killed process 1 (a) total-vm:1kB, anon-rss:1kB, oom_score_adj:0\n")),
+        (
+            "kills of one group",
+            after(
+                "Killed process 1 (a) total-vm:1kB\nTasks in /a are going to be killed due to memory.oom.group set\n",
+                "Killed process 1 (a) total-vm:1kB, anon-rss:1kB, oom_score_adj:0\n",
+            ),
+        ),
         ("invokers", repeat("a invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0\n")),
         ("half invokers", repeat("a invoked oom-killer: nodemask=\n")),
-        ("reapers", after("Killed process 1 (a) total-vm:1kB\n", "oom_reaper: reaped process 1 (a), now anon-rss:0kB\n")),
+        (
+            "reapers",
+            after("Killed process 1 (a) total-vm:1kB\n", "oom_reaper: reaped process 1 (a), now anon-rss:0kB\n"),
+        ),
         ("counters", after("Memory cgroup stats for /a:\n", "anon 1\nfile 2\n")),
         ("one long record of counters", after("1,1,1,-;Memory cgroup stats for /a:\n1,2,1,-;", "anon 1\\x0a")),
         ("legacy counters", after("Memory cgroup stats for /a: cache:1KB", " rss:1KB")),
@@ -175,7 +219,10 @@ fn time_is_linear() {
     let mut worst = Duration::ZERO;
     for ((name, small), (_, large)) in small.iter().zip(&large) {
         let (quarter, whole) = (measure(small), measure(large));
-        println!("{name:30} 256 KiB {quarter:>12.1?}  1 MiB {whole:>12.1?}  factor {:.1}", whole.as_secs_f64() / quarter.as_secs_f64());
+        println!(
+            "{name:30} 256 KiB {quarter:>12.1?}  1 MiB {whole:>12.1?}  factor {:.1}",
+            whole.as_secs_f64() / quarter.as_secs_f64()
+        );
         assert!(whole < Duration::from_millis(100), "{name} takes {whole:?}");
         worst = worst.max(whole);
     }

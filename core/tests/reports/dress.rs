@@ -73,21 +73,40 @@ fn dresses(all: &[Record]) -> Vec<Dressed> {
         made("dmesg", dmesg.clone()),
         made("dmesg -T", dress(all, false, |record| format!("[Mon Nov 23 {} 2026] ", clock(record)))),
         made("dmesg -d", dress(all, false, |record| stamp(record).replace("] ", " <    0.000009>] "))),
-        made("dmesg --time-format iso", dress(all, false, |record| format!("2026-11-23T{},113567+00:00 ", clock(record)))),
+        made(
+            "dmesg --time-format iso",
+            dress(all, false, |record| format!("2026-11-23T{},113567+00:00 ", clock(record))),
+        ),
         made("dmesg -x", dress(all, false, |record| format!("kern  :warn  : {}", stamp(record)))),
         made("dmesg -r", dress(all, false, |record| format!("<{}>{}", record.level(), stamp(record)))),
         made("caller", dress(all, false, |record| format!("{}[ T1234] ", stamp(record).trim_end()))),
         made("journal short", dress(all, false, |record| format!("Nov 23 {} host kernel: ", clock(record)))),
-        made("journal precise", dress(all, false, |record| format!("Nov 23 {}.123456 host.example.org kernel: ", clock(record)))),
+        made(
+            "journal precise",
+            dress(all, false, |record| format!("Nov 23 {}.123456 host.example.org kernel: ", clock(record))),
+        ),
         made("journal iso", dress(all, false, |record| format!("2026-11-23T{}+0100 host kernel: ", clock(record)))),
         made("journal monotonic", dress(all, false, |record| format!("{}host kernel: ", stamp(record)))),
         made("journal full", dress(all, false, |record| format!("Mon 2026-11-23 {} UTC host kernel: ", clock(record)))),
         made("quoted", each_line(&dmesg, |line| [b"> ", line].concat())),
         made("quoted twice", each_line(&dmesg, |line| [b">> ", line].concat())),
         made("indented", each_line(&dmesg, |line| [b"    ", line].concat())),
-        made("rsyslog", dress(&hashed(all), true, |record| format!("Nov  3 {} host kernel: {}", clock(record), stamp(record)))),
-        made("rsyslog iso", dress(&hashed(all), true, |record| format!("2026-11-23T{}.123456+01:00 host kernel: {}", clock(record), stamp(record)))),
-        made("rfc5424", dress(&hashed(all), true, |record| format!("<{}>1 2026-11-23T{}.1Z host kernel - - - {}", record.level(), clock(record), stamp(record)))),
+        made(
+            "rsyslog",
+            dress(&hashed(all), true, |record| format!("Nov  3 {} host kernel: {}", clock(record), stamp(record))),
+        ),
+        made(
+            "rsyslog iso",
+            dress(&hashed(all), true, |record| {
+                format!("2026-11-23T{}.123456+01:00 host kernel: {}", clock(record), stamp(record))
+            }),
+        ),
+        made(
+            "rfc5424",
+            dress(&hashed(all), true, |record| {
+                format!("<{}>1 2026-11-23T{}.1Z host kernel - - - {}", record.level(), clock(record), stamp(record))
+            }),
+        ),
         made("kmsg behind kubectl", kubectl(all)),
     ]
 }
@@ -96,7 +115,11 @@ fn dresses(all: &[Record]) -> Vec<Dressed> {
 fn hashed(all: &[Record]) -> Vec<Record> {
     let change = |record: &Record| {
         let mut record = record.clone();
-        record.text = record.text.iter().flat_map(|&byte| if byte < 0x20 { format!("#{byte:03o}").into_bytes() } else { vec![byte] }).collect();
+        record.text = record
+            .text
+            .iter()
+            .flat_map(|&byte| if byte < 0x20 { format!("#{byte:03o}").into_bytes() } else { vec![byte] })
+            .collect();
         record
     };
     all.iter().map(change).collect()
@@ -105,8 +128,27 @@ fn hashed(all: &[Record]) -> Vec<Record> {
 fn kubectl(all: &[Record]) -> Vec<u8> {
     let mut out = Vec::new();
     for record in all {
-        let escaped: String = record.text.iter().map(|&byte| if (0x20..0x7f).contains(&byte) && byte != b'\\' { (byte as char).to_string() } else { format!("\\x{byte:02x}") }).collect();
-        out.extend_from_slice(format!("2026-11-23T{}.123456789Z {},{},{},-;{escaped}\n", clock(record), record.priority, record.sequence, record.time_usec).as_bytes());
+        let escaped: String = record
+            .text
+            .iter()
+            .map(|&byte| {
+                if (0x20..0x7f).contains(&byte) && byte != b'\\' {
+                    (byte as char).to_string()
+                } else {
+                    format!("\\x{byte:02x}")
+                }
+            })
+            .collect();
+        out.extend_from_slice(
+            format!(
+                "2026-11-23T{}.123456789Z {},{},{},-;{escaped}\n",
+                clock(record),
+                record.priority,
+                record.sequence,
+                record.time_usec
+            )
+            .as_bytes(),
+        );
     }
     out
 }
@@ -120,12 +162,21 @@ fn lossy_dresses(all: &[Record]) -> Vec<Dressed> {
         made("serial console", each_line(&console, |line| [line, b"\r"].concat())),
         made("dmesg -t", dress(all, true, |_| String::new())),
         made("dmesg --color", dress(all, true, |record| format!("\x1b[32m{}\x1b[0m\x1b[33m", stamp(record)))),
-        made("cri", dress(all, true, |record| format!("2026-11-23T{}.123456789Z stdout F {}", clock(record), stamp(record)))),
+        made(
+            "cri",
+            dress(all, true, |record| format!("2026-11-23T{}.123456789Z stdout F {}", clock(record), stamp(record))),
+        ),
         made("host kernel:", dress(all, true, |record| format!("node-1 kernel: {}", stamp(record)))),
         made("host kernel: without time", dress(all, true, |_| "node-1 kernel: ".to_string())),
         made("compose", dress(all, true, |record| format!("klog-1  | {}", stamp(record)))),
-        made("busybox", dress(all, true, |record| format!("Nov  3 {} box kern.warn kernel: {}", clock(record), stamp(record)))),
-        made("logread", dress(all, true, |record| format!("Mon Nov 23 {} 2026 kern.warn kernel: {}", clock(record), stamp(record)))),
+        made(
+            "busybox",
+            dress(all, true, |record| format!("Nov  3 {} box kern.warn kernel: {}", clock(record), stamp(record))),
+        ),
+        made(
+            "logread",
+            dress(all, true, |record| format!("Mon Nov 23 {} 2026 kern.warn kernel: {}", clock(record), stamp(record))),
+        ),
         made("no blanks at ends", each_line(&console, |line| line.trim_ascii_end().to_vec())),
     ]
 }

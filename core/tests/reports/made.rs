@@ -37,7 +37,10 @@ fn el7() {
     let report = one("el7-3.10.log");
     assert_eq!(text(&report.release), "3.10.0-1160.el7.x86_64");
     let invoker = report.invoker.as_ref().unwrap();
-    assert_eq!((invoker.comm.as_slice(), invoker.pid, invoker.gfp_mask.as_deref()), (&b"httpd"[..], Some(19051), Some("0xd0")));
+    assert_eq!(
+        (invoker.comm.as_slice(), invoker.pid, invoker.gfp_mask.as_deref()),
+        (&b"httpd"[..], Some(19051), Some("0xd0"))
+    );
     assert_eq!((invoker.gfp_flags.as_deref(), invoker.order, invoker.oom_score_adj), (None, Some(0), Some(0)));
     assert_eq!((report.scope, report.cpu, report.time_usec), (Some(Scope::Memcg), Some(2), Some(86_514_235_781)));
     assert_eq!((text(&report.cpuset), text(&report.mems_allowed)), ("/", "0"));
@@ -46,9 +49,15 @@ fn el7() {
     assert_eq!(usage(report.memory_swap), (524_288, Some(1_048_576), 0));
     assert_eq!(usage(report.kmem), (0, None, 0));
     assert_eq!(report.swap, None);
-    assert_eq!((report.stat.len(), report.stat.get("rss"), report.stat.get("cache")), (10, Some(524_224 * 1024), Some(65_536)));
+    assert_eq!(
+        (report.stat.len(), report.stat.get("rss"), report.stat.get("cache")),
+        (10, Some(524_224 * 1024), Some(65_536))
+    );
     assert_eq!(report.tasks.len(), 2);
-    assert_eq!((report.tasks[1].nr_ptes, report.tasks[1].swapents_pages, report.tasks[1].pgtables_bytes), (Some(310), Some(0), None));
+    assert_eq!(
+        (report.tasks[1].nr_ptes, report.tasks[1].swapents_pages, report.tasks[1].pgtables_bytes),
+        (Some(310), Some(0), None)
+    );
     assert_eq!(people(&report), ((19051, "httpd", None), (19051, "httpd", Some(48))));
     assert_eq!(report.sacrifice.as_ref().unwrap().score, Some(998));
     assert_eq!(report.kills[0].shmem_rss_bytes, Some(0));
@@ -68,7 +77,10 @@ fn fragments_of_3_10_a_child_is_taken_and_a_sharer_too() {
     assert_eq!(usage(report.memory_swap).1, None);
     assert_eq!(report.stat.get("rss"), Some(1024 * 1024));
     assert_eq!(report.stats.len(), 1);
-    assert_eq!((report.stats[0].path.as_slice(), report.stats[0].stat.get("rss_huge")), (&b"/a b,c=d"[..], Some(2 << 20)));
+    assert_eq!(
+        (report.stats[0].path.as_slice(), report.stats[0].stat.get("rss_huge")),
+        (&b"/a b,c=d"[..], Some(2 << 20))
+    );
     assert_eq!(people(&report), ((300, "java", None), (301, "java helper", None)));
     assert_eq!(report.kills[0].shmem_rss_bytes, None);
     assert_eq!((report.shared_memory[0].pid, report.shared_memory[0].comm.as_slice()), (302, &b"vforked"[..]));
@@ -92,7 +104,10 @@ fn kernel_4_4_decoded_with_a_forged_line() {
     assert_eq!(text(&report.task_memcg), "/kubepods/pod1/3f5e");
     assert_eq!((text(&report.cpuset), text(&report.mems_allowed)), ("3f5e", "0-1"));
     let task = &report.tasks[0];
-    assert_eq!((task.uid, task.nr_ptes, task.nr_pmds, task.oom_score_adj), (Some(1_001_240_000), Some(1201), Some(6), Some(936)));
+    assert_eq!(
+        (task.uid, task.nr_ptes, task.nr_pmds, task.oom_score_adj),
+        (Some(1_001_240_000), Some(1201), Some(6), Some(936))
+    );
     assert_eq!(people(&report), ((27523, "node", None), (27523, "node", None)));
     assert_eq!(report.stats[0].stat.get("rss"), Some(2_097_132 << 10));
     assert_eq!(report.invoker.as_ref().unwrap().oom_score_adj, Some(936));
@@ -102,9 +117,15 @@ fn kernel_4_4_decoded_with_a_forged_line() {
 fn kernel_4_14_with_two_blanks_and_a_late_reaper() {
     let report = one("4.14.log");
     let invoker = report.invoker.as_ref().unwrap();
-    assert_eq!((invoker.gfp_flags.as_deref(), invoker.order, text(&report.nodemask)), (Some("GFP_KERNEL"), Some(0), "(null)"));
+    assert_eq!(
+        (invoker.gfp_flags.as_deref(), invoker.order, text(&report.nodemask)),
+        (Some("GFP_KERNEL"), Some(0), "(null)")
+    );
     assert_eq!((report.stat.get("shmem"), report.kills[0].shmem_rss_bytes), (Some(0), Some(0)));
-    assert_eq!((report.reaper[0].pid, report.reaper[0].file_rss_bytes, report.reaper[0].reaped), (77, Some(4096), true));
+    assert_eq!(
+        (report.reaper[0].pid, report.reaper[0].file_rss_bytes, report.reaper[0].reaped),
+        (77, Some(4096), true)
+    );
     assert!(report.text.ends_with("oom_reaper: reaped process 77 (dd), now anon-rss:0kB, file-rss:4kB, shmem-rss:0kB"));
 }
 
@@ -157,14 +178,20 @@ fn el8() {
 #[test]
 fn a_global_oom_with_callers() {
     let report = one("6.8-global.log");
-    assert_eq!((report.scope, &report.oom_memcg, text(&report.task_memcg)), (Some(Scope::Global), &None, "/user.slice"));
+    assert_eq!(
+        (report.scope, &report.oom_memcg, text(&report.task_memcg)),
+        (Some(Scope::Global), &None, "/user.slice")
+    );
     assert_eq!(text(&report.release), "6.8.9-arch1-1");
     assert_eq!((report.memory, report.stat.len(), report.tasks.len()), (None, 0, 2));
     let task = &report.tasks[1];
     assert_eq!((task.rss_anon_pages, task.rss_file_pages, task.rss_shmem_pages), (Some(123_000), Some(400), Some(56)));
     assert_eq!((report.tasks[0].swapents_pages, report.tasks[0].oom_score_adj), (Some(12), Some(-1000)));
     assert_eq!(report.call_trace[1].module.as_deref(), Some("ext4"));
-    assert_eq!(report.invoker.as_ref().unwrap().gfp_flags.as_deref(), Some("GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO"));
+    assert_eq!(
+        report.invoker.as_ref().unwrap().gfp_flags.as_deref(),
+        Some("GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO")
+    );
     assert_eq!(report.invoker.as_ref().unwrap().order, Some(9));
     assert_eq!(report.reaper[0].shmem_rss_bytes, Some(224 << 10));
     assert_eq!(sources(&report), [""; 0]);
@@ -230,7 +257,10 @@ fn a_path_longer_than_a_record() {
     assert_eq!(text(&report.oom_memcg), "/top");
     assert_eq!(report.task_memcg.as_ref().unwrap().len(), 1023);
     assert_eq!(people(&report), ((600, "longp5", Some(0)), (600, "longp5", Some(0))));
-    assert!(report.missing.iter().any(|missing| missing.source == "task_memcg" && missing.reason.contains("may be cut")));
+    assert!(report
+        .missing
+        .iter()
+        .any(|missing| missing.source == "task_memcg" && missing.reason.contains("may be cut")));
 }
 
 #[test]

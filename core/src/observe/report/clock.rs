@@ -72,7 +72,7 @@ pub(super) fn date(text: &[u8]) -> Option<(&[u8], &[u8])> {
     for _ in 0..6 {
         let (token, after) = word(rest);
         if token.len() > 64 {
-            return None;
+            break;
         }
         if seen_time {
             // What may follow the time of day: a zone, or the year that asctime puts last.

@@ -102,7 +102,7 @@ pub(super) struct Context {
     pub in_table: bool,
 }
 
-pub(super) const INVOKED: &[u8] = b" invoked oom-killer: ";
+pub(super) const INVOKED: &[u8] = b" invoked oom-killer:";
 pub(super) const SUMMARY: &[u8] = b"oom-kill:constraint=";
 pub(super) const STAT_HEADER: &[u8] = b"Memory cgroup stats";
 pub(super) const PROTECTION: &[u8] = b"Memory cgroup min protection ";
