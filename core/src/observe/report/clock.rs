@@ -40,7 +40,7 @@ pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     if let Some(usec) = kernel_time(content) {
         return Some((Moment { usec: Some(usec), wall: None }, rest));
     }
-    if matches!(content.first(), Some(b'+' | b'<')) && content.iter().any(|&byte| byte == b'.') {
+    if matches!(content.first(), Some(b'+' | b'<')) && content.contains(&b'.') {
         return Some((Moment::default(), rest));
     }
     let lettered = content.len() > 11 && content[..3].iter().all(u8::is_ascii_alphabetic) && content[3] == b' ';

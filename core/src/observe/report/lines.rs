@@ -282,8 +282,7 @@ pub(super) fn continues(kind: Kind, buffer: &[u8], piece: &[u8], fragment: bool)
                 || (end.ends_with(b" mems_allowed=") && name)
         }
         Kind::TaskIn => {
-            (end.ends_with(b"Task in") && path)
-                || (end.ends_with(b" limit of") && path)
+            (path && (end.ends_with(b"Task in") || end.ends_with(b" limit of")))
                 || start.starts_with(b"killed as a result")
                 || start.starts_with(b"as a result of limit of ")
                 || start.starts_with(b"limit of ")
