@@ -81,8 +81,13 @@ impl fmt::Display for ErrorKind {
 ///
 /// The text of [`Display`](fmt::Display) is complete; the getters give its parts.
 #[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Detail>);
+
+/// Boxed, so that a result is no larger for the error it rarely holds.
+#[derive(Debug, thiserror::Error)]
 #[error("{}", self.message())]
-pub struct Error {
+struct Detail {
     kind: ErrorKind,
     operation: Cow<'static, str>,
     path: Option<PathBuf>,
@@ -103,66 +108,78 @@ impl Error {
         operation: impl Into<Cow<'static, str>>,
         reason: impl Into<Cow<'static, str>>,
     ) -> Error {
-        Error { kind, operation: operation.into(), path: None, value: None, reason: reason.into(), remedy: None, source: None }
+        Error(Box::new(Detail {
+            kind,
+            operation: operation.into(),
+            path: None,
+            value: None,
+            reason: reason.into(),
+            remedy: None,
+            source: None,
+        }))
     }
 
     /// A failed system call; the kind follows from its errno.
     pub(crate) fn os(operation: impl Into<Cow<'static, str>>, source: impl Into<io::Error>) -> Error {
         let source = source.into();
         let kind = source.raw_os_error().map_or(ErrorKind::Io, ErrorKind::of_errno);
-        Error { kind, operation: operation.into(), path: None, value: None, reason: Cow::Borrowed(""), remedy: None, source: Some(source) }
+        let mut error = Error::new(kind, operation, "");
+        error.0.source = Some(source);
+        error
     }
 
     /// Names the file or directory concerned.
     pub(crate) fn path(mut self, path: impl AsRef<Path>) -> Error {
-        self.path = Some(path.as_ref().to_path_buf());
+        self.0.path = Some(path.as_ref().to_path_buf());
         self
     }
 
     /// Names the value that was to be used.
     pub(crate) fn value(mut self, value: impl fmt::Display) -> Error {
-        self.value = Some(value.to_string());
+        self.0.value = Some(value.to_string());
         self
     }
 
     /// Says why, in memoom's words (beside the system's).
     pub(crate) fn reason(mut self, reason: impl Into<Cow<'static, str>>) -> Error {
-        self.reason = reason.into();
+        self.0.reason = reason.into();
         self
     }
 
     /// Says what the caller can do about it.
     pub(crate) fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Error {
-        self.remedy = Some(remedy.into());
+        self.0.remedy = Some(remedy.into());
         self
     }
 
     /// Replaces the kind that followed from the errno by one that says more.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Error {
-        self.kind = kind;
+        self.0.kind = kind;
         self
     }
 
     /// What a caller would do differently.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The errno of the failed system call, if one failed.
     pub fn errno(&self) -> Option<i32> {
-        self.source.as_ref().and_then(io::Error::raw_os_error)
+        self.0.source.as_ref().and_then(io::Error::raw_os_error)
     }
 
     /// What was tried, such as `create group`.
     pub fn operation(&self) -> &str {
-        &self.operation
+        &self.0.operation
     }
 
     /// The file or directory concerned.
     pub fn concerned_path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.0.path.as_deref()
     }
+}
 
+impl Detail {
     fn message(&self) -> String {
         let mut text = self.operation.to_string();
         if let Some(path) = &self.path {
@@ -211,7 +228,13 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert_eq!(error.errno(), Some(libc::EBUSY));
         let text = error.to_string();
-        for part in ["write limit", "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "(value 4096)", "busy", "remedy: free memory first"] {
+        for part in [
+            "write limit",
+            "/sys/fs/cgroup/memory/x/memory.limit_in_bytes",
+            "(value 4096)",
+            "busy",
+            "remedy: free memory first",
+        ] {
             assert!(text.contains(part), "{part} is not in: {text}");
         }
     }

@@ -29,6 +29,11 @@ pub(crate) fn maybe_bytes<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Resu
     }
 }
 
+/// One of our documents as JSON. They hold nothing that JSON cannot (keys are text, numbers are finite).
+pub(crate) fn json<T: serde::Serialize>(document: &T) -> String {
+    serde_json::to_string(document).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::escape;

@@ -1,1 +1,18 @@
 //! The groups: the host that has them, the lab that keeps them, the limits and counters of each.
+
+pub(crate) mod counters;
+pub(crate) mod files;
+pub(crate) mod group;
+pub(crate) mod host;
+pub(crate) mod lab;
+pub(crate) mod leftover;
+pub(crate) mod limits;
+pub(crate) mod v1;
+pub(crate) mod v2;
+
+pub use counters::Counters;
+pub use group::Group;
+pub use host::{Ability, Hierarchy, Host, Version};
+pub use lab::{Lab, LabOptions};
+pub use leftover::{gc, Leftover};
+pub use limits::{parse_size, Limit, Limits};

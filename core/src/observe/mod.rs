@@ -1,4 +1,39 @@
 //! What happened: kernel log, call path, task state, and the watch that joins them.
 
-pub mod kmsg;
-pub mod report;
+pub(crate) mod callpath;
+pub(crate) mod event;
+pub(crate) mod hub;
+pub(crate) mod kmsg;
+pub(crate) mod report;
+pub(crate) mod task;
+pub(crate) mod trace;
+mod trace_text;
+pub(crate) mod wait;
+pub(crate) mod watch;
+
+#[cfg(test)]
+mod live;
+
+pub use callpath::{explain, step, Frame, Step};
+pub use event::{Event, EventKind, Source};
+pub use kmsg::Record;
+pub use report::{parse_reports, reports_to_json, Report};
+pub use wait::Wait;
+pub use watch::Watch;
+
+use serde::Serialize;
+
+/// Evidence that could not be had, and why. Nothing is lost silently.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Missing {
+    /// The source: `kernel-log`, `tracefs`, `counters`, `report`, ...
+    pub source: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Missing {
+    pub(crate) fn new(source: impl Into<String>, reason: impl Into<String>) -> Missing {
+        Missing { source: source.into(), reason: reason.into() }
+    }
+}

@@ -1,1 +1,13 @@
 //! Allocation pressure: the workers of a group and the supervisor that starts, reaps and cleans up.
+
+pub(crate) mod command;
+pub(crate) mod hog;
+pub(crate) mod run;
+pub(crate) mod supervisor;
+pub(crate) mod wire;
+pub(crate) mod worker;
+
+pub use command::{Command, Stdio};
+pub use hog::{Grow, GrowStatus, Hog, HogOptions, Kind};
+pub use run::Run;
+pub use worker::Worker;

@@ -1,0 +1,91 @@
+//! The embedded helper: one small static program without a library, which is the supervisor or a worker.
+//!
+//! Which of them is told by one environment variable, so that the arguments a user sees in `ps` are the worker's
+//! name and nothing else.
+#![no_std]
+#![no_main]
+
+mod child;
+mod cleanup;
+mod mem;
+mod start;
+mod state;
+mod supervisor;
+mod sys;
+mod text;
+mod tree;
+#[path = "../src/pressure/wire.rs"]
+mod wire;
+mod worker;
+
+use core::ffi::CStr;
+
+core::arch::global_asm!(
+    ".globl _start",
+    "_start:",
+    "xor ebp, ebp",
+    "mov rdi, rsp",
+    "and rsp, -16",
+    "call {main}",
+    "ud2",
+    main = sym main,
+);
+
+/// A bug, and nothing to report it with; the host sees the end of the channel.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    sys::exit(134)
+}
+
+/// Precompiled parts of core refer to it; nothing unwinds here.
+#[no_mangle]
+extern "C" fn rust_eh_personality() {}
+
+/// What the kernel says about this program in the auxiliary vector.
+#[derive(Clone, Copy)]
+pub struct Auxiliary {
+    /// The page size.
+    pub page: usize,
+    /// The program headers, and their number.
+    pub headers: usize,
+    pub header_count: usize,
+}
+
+/// `stack` is what the kernel left: argc, argv, NULL, envp, NULL, auxv.
+extern "C" fn main(stack: *const usize) -> ! {
+    const AT_PHDR: usize = 3;
+    const AT_PHNUM: usize = 5;
+    const AT_PAGESZ: usize = 6;
+    let mut auxiliary = Auxiliary { page: 4096, headers: 0, header_count: 0 };
+    // SAFETY: the layout is the kernel's; every array ends with NULL and auxv with AT_NULL.
+    let (name, task) = unsafe {
+        let argc = *stack;
+        let name = if argc > 0 { CStr::from_ptr(*stack.add(1) as *const _) } else { c"" };
+        let mut at = stack.add(1 + argc + 1);
+        let task = if *at != 0 { CStr::from_ptr(*at as *const _) } else { c"" };
+        while *at != 0 {
+            at = at.add(1);
+        }
+        at = at.add(1);
+        while *at != 0 {
+            match *at {
+                AT_PHDR => auxiliary.headers = *at.add(1),
+                AT_PHNUM => auxiliary.header_count = *at.add(1),
+                AT_PAGESZ => auxiliary.page = *at.add(1),
+                _ => {}
+            }
+            at = at.add(2);
+        }
+        (name, task)
+    };
+    match task.to_bytes() {
+        b"MEMOOM=supervisor" => supervisor::run(),
+        [b'M', b'E', b'M', b'O', b'O', b'M', b'=', b'h', kind @ ..] => {
+            worker::hog(name, text::number(kind).unwrap_or(-1) as u32, auxiliary)
+        }
+        [b'M', b'E', b'M', b'O', b'O', b'M', b'=', b't', period @ ..] => {
+            worker::ticker(name, text::number(period).unwrap_or(0) as u64, auxiliary)
+        }
+        _ => sys::exit(2),
+    }
+}

@@ -1,0 +1,205 @@
+//! Starting a worker: from the request to a process in its group, or to nothing and the reason.
+
+use crate::child::{self, Entry, Plan, Program};
+use crate::state::{State, IMAGE};
+use crate::sys::{self, Errno};
+use crate::text::{self, Decimal};
+use crate::wire::{fd, role, stage, Start, BLOB_HEAD, MOST_COMM};
+use core::ptr::null;
+
+type Failure = (u32, Errno);
+
+/// The descriptors of a request by their meaning; what did not come is -1.
+struct Files<'a> {
+    mask: u32,
+    fds: &'a [i32],
+}
+
+impl Files<'_> {
+    fn get(&self, bit: u32) -> i32 {
+        if self.mask & bit == 0 {
+            return -1;
+        }
+        self.fds.get((self.mask & (bit - 1)).count_ones() as usize).copied().unwrap_or(-1)
+    }
+}
+
+/// Starts the worker; the pid and a pidfd. On failure no process is left.
+pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i32), Failure> {
+    let malformed = (stage::REQUEST, sys::EINVAL);
+    let files = Files { mask: request.fds, fds };
+    if request.fds.count_ones() as usize != fds.len() {
+        return Err(malformed);
+    }
+    let slot = state.free_slot().ok_or((stage::FULL, sys::EAGAIN))?;
+    let entry = match (files.get(fd::TASKS), files.get(fd::DIRECTORY)) {
+        (tasks, -1) if tasks >= 0 => Entry::Tasks(tasks),
+        (-1, directory) if directory >= 0 => Entry::Directory(directory),
+        _ => return Err(malformed),
+    };
+    let mut plan = Plan {
+        parent: state.own_pid,
+        pgid: request.pgid,
+        entry,
+        oom_score_adj: (state.oom_score_adj != Some(request.oom_score_adj)).then_some(request.oom_score_adj),
+        cwd: files.get(fd::CWD),
+        program: Program::Image { fd: IMAGE, channel: files.get(fd::CHANNEL) },
+        argv: core::ptr::null_mut(),
+        envp: null(),
+        stage: stage::NONE,
+        errno: 0,
+    };
+    let (pid, pidfd) = if request.role == role::COMMAND {
+        let blob = Blob::read(files.get(fd::BLOB)).map_err(|errno| (stage::REQUEST, errno))?;
+        let stdio = [files.get(fd::STDIN), files.get(fd::STDOUT), files.get(fd::STDERR)];
+        plan.program = Program::Paths { paths: blob.paths, stdio };
+        plan.argv = blob.argv;
+        plan.envp = blob.envp;
+        launch(state, &mut plan)
+    } else {
+        if files.get(fd::CHANNEL) < 0 {
+            return Err(malformed);
+        }
+        let mut name = [0u8; MOST_COMM + 1];
+        let given = request.name.get(..MOST_COMM).unwrap_or(request.name);
+        name[..given.len()].copy_from_slice(given);
+        let (letter, value) = match request.role {
+            role::HOG => (b'h', request.kind as u64),
+            role::TICKER => (b't', request.period_ns),
+            _ => return Err(malformed),
+        };
+        // `MEMOOM=h` and a number; see main.rs.
+        let mut task = [0u8; 40];
+        let digits = Decimal::new(i64::try_from(value).unwrap_or(i64::MAX));
+        task[..7].copy_from_slice(b"MEMOOM=");
+        task[7] = letter;
+        task[8..8 + digits.bytes().len()].copy_from_slice(digits.bytes());
+        let mut argv = [name.as_ptr(), null()];
+        let envp = [task.as_ptr(), null()];
+        plan.argv = argv.as_mut_ptr();
+        plan.envp = envp.as_ptr();
+        launch(state, &mut plan)
+    }?;
+    state.started(slot, request.id, pid);
+    Ok((pid, pidfd))
+}
+
+/// Makes the child, in a v2 group right from its birth where the kernel can, and waits until it executes.
+fn launch(state: &mut State, plan: &mut Plan) -> Result<(i32, i32), Failure> {
+    let born = match plan.entry {
+        Entry::Directory(directory) => {
+            if frozen(directory) {
+                // The child would freeze before its program begins, and the supervisor would wait for it for ever.
+                return Err((stage::JOIN, sys::EBUSY));
+            }
+            let entry = plan.entry;
+            plan.entry = Entry::Born;
+            // SAFETY: `child::run` never returns, and writes nothing but the plan's error.
+            let born = unsafe { sys::vfork(child::run, plan, &mut state.stack, Some(directory)) };
+            plan.entry = entry;
+            born.ok()
+        }
+        _ => None,
+    };
+    let (pid, pidfd) = match born {
+        Some(born) => born,
+        // Where birth in the group is not to be had (an old kernel, a filter of system calls), or was refused, the
+        // child enters by itself, and that gives the error to be reported.
+        // SAFETY: as above.
+        None => {
+            unsafe { sys::vfork(child::run, plan, &mut state.stack, None) }.map_err(|errno| (stage::CLONE, errno))?
+        }
+    };
+    // SAFETY: written by the child, which has executed or ended by now.
+    let (stage, errno) = unsafe { ((&raw const plan.stage).read_volatile(), (&raw const plan.errno).read_volatile()) };
+    if stage != stage::NONE {
+        sys::close(pidfd);
+        while let Err(sys::EINTR) = sys::reap(pid) {}
+        return Err((stage, errno));
+    }
+    Ok((pid, pidfd))
+}
+
+/// Whether a v2 group is frozen, by itself or by one above it.
+fn frozen(directory: i32) -> bool {
+    let mut content = [0u8; 64];
+    match text::read_file(directory, c"cgroup.events", &mut content) {
+        Ok(content) => content.split(|&byte| byte == b'\n').any(|line| line == b"frozen 1"),
+        Err(_) => false,
+    }
+}
+
+/// The strings of a command, copied out of the host's file, so that nothing the host does to it later matters.
+struct Blob {
+    address: usize,
+    bytes: usize,
+    argv: *mut *const u8,
+    envp: *const *const u8,
+    paths: *const *const u8,
+}
+
+impl Blob {
+    fn read(file: i32) -> Result<Blob, Errno> {
+        let (_, size) = sys::fstat(file)?;
+        let size = usize::try_from(size).map_err(|_| sys::EINVAL)?;
+        let mut head = [0u8; BLOB_HEAD];
+        if size < BLOB_HEAD || sys::pread(file, &mut head, 0)? != BLOB_HEAD {
+            return Err(sys::EINVAL);
+        }
+        let mut counts = [0usize; 3];
+        for (index, count) in counts.iter_mut().enumerate() {
+            let bytes = head[index * 8..index * 8 + 8].try_into().map_err(|_| sys::EINVAL)?;
+            *count = u64::from_le_bytes(bytes) as usize;
+            // Each string has at least its NUL, so more than there are bytes is a lie (and could overflow below).
+            if *count > size {
+                return Err(sys::EINVAL);
+            }
+        }
+        if counts[0] == 0 {
+            return Err(sys::EINVAL);
+        }
+        // First the pointers, with one to spare for the shell and three NULLs, then the text.
+        let pointers = (counts[0] + counts[1] + counts[2] + 4) * core::mem::size_of::<*const u8>();
+        let bytes = pointers.checked_add(size).ok_or(sys::EINVAL)?;
+        let address = sys::map(0, bytes)?;
+        let mut blob = Blob { address, bytes, argv: core::ptr::null_mut(), envp: null(), paths: null() };
+        // SAFETY: inside the fresh mapping, and apart from the pointers.
+        let text = unsafe { core::slice::from_raw_parts_mut((address + pointers) as *mut u8, size) };
+        let mut at = 0;
+        while at < size {
+            match sys::pread(file, &mut text[at..], at) {
+                Ok(0) => return Err(sys::EINVAL),
+                Ok(got) => at += got,
+                Err(sys::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        let mut rest = &text[BLOB_HEAD..];
+        let mut pointer = address as *mut *const u8;
+        for (index, count) in counts.into_iter().enumerate() {
+            // SAFETY: `pointers` has room for a spare, every string and three NULLs; fresh memory is all NULLs.
+            unsafe {
+                pointer = pointer.add(1); // the spare before the arguments, the NULL after the group before
+                match index {
+                    0 => blob.argv = pointer,
+                    1 => blob.envp = pointer,
+                    _ => blob.paths = pointer,
+                }
+                for _ in 0..count {
+                    let end = rest.iter().position(|&byte| byte == 0).ok_or(sys::EINVAL)?;
+                    *pointer = rest.as_ptr();
+                    pointer = pointer.add(1);
+                    rest = &rest[end + 1..];
+                }
+            }
+        }
+        Ok(blob)
+    }
+}
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        // SAFETY: the child that used it has executed or ended, and the plan is not used again.
+        unsafe { sys::unmap(self.address, self.bytes) }
+    }
+}

@@ -1,0 +1,230 @@
+//! The supervisor: one thread, one loop; what the host asks, what has ended, and at the end the cleaning up.
+
+use crate::cleanup;
+use crate::start;
+use crate::state::{Kind, State, HOST, IMAGE, SOCKET};
+use crate::sys::{self, Errno, Poll, Received};
+use crate::text;
+use crate::wire::{stage, Notice, Request, MOST, VERSION};
+use core::ffi::CStr;
+
+/// How long the cleaning up may take when nobody says otherwise.
+const CLEANUP_NS: u64 = 10_000_000_000;
+
+pub fn run() -> ! {
+    let state = match prepare() {
+        Ok(state) => state,
+        Err(_) => sys::exit(3),
+    };
+    state.reply(&Notice::Hello { version: VERSION, pid: state.own_pid }.encode(), -1);
+    let host_fd = if sys::cloexec(HOST).is_ok() { HOST } else { -1 };
+    loop {
+        let all_sent = state.flush();
+        if state.host_gone {
+            cleanup::clean(state, sys::now_ns() + CLEANUP_NS);
+            sys::exit(0);
+        }
+        let mut wanted = if state.reply_waits() { 0 } else { sys::POLLIN };
+        if !all_sent {
+            wanted |= sys::POLLOUT;
+        }
+        let mut files = [
+            Poll { fd: SOCKET, events: wanted, revents: 0 },
+            Poll { fd: state.signals, events: sys::POLLIN, revents: 0 },
+            Poll { fd: host_fd, events: sys::POLLIN, revents: 0 }, // a negative one is passed over
+        ];
+        if sys::poll(&mut files, None).is_err() {
+            continue;
+        }
+        if files[1].revents != 0 {
+            collect(state);
+        }
+        if files[2].revents != 0 || files[0].revents & (sys::POLLHUP | sys::POLLERR) != 0 {
+            state.host_gone = true;
+        } else if files[0].revents & sys::POLLIN != 0 {
+            serve(state);
+        }
+    }
+}
+
+/// Makes this process one that nothing in the host's surroundings can harm or stop but SIGKILL.
+fn prepare() -> Result<&'static mut State, Errno> {
+    sys::mask(u64::MAX);
+    sys::default_signals();
+    close_from(HOST + 1);
+    for fd in [SOCKET, IMAGE] {
+        sys::cloexec(fd)?;
+    }
+    let null = sys::openat(sys::AT_FDCWD, c"/dev/null", sys::O_RDWR)?;
+    for fd in 0..3 {
+        // Where one of the three was closed in the host, `null` may be that very number.
+        if fd == null {
+            sys::close(fd);
+            sys::openat(sys::AT_FDCWD, c"/dev/null", sys::O_RDWR)?;
+        }
+        let _ = sys::dup3(null, fd, 0);
+    }
+    if null > HOST {
+        sys::close(null);
+    }
+    let state = State::new()?;
+    state.own_pid = sys::getpid();
+    state.host_pid = sys::getppid();
+    // Out of the caller's process group, or a framework that kills the group takes the cleaner along.
+    let _ = sys::setpgid(0, 0);
+    sys::set_name(c"memoom-super");
+    sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1)?;
+    state.signals = sys::signalfd(1 << (sys::SIGCHLD - 1))?;
+    let mut content = [0u8; 16];
+    state.oom_score_adj = text::read_file(sys::AT_FDCWD, c"/proc/self/oom_score_adj", &mut content)
+        .ok()
+        .and_then(text::number)
+        .map(|value| value as i32);
+    // The host's directory stays free to be removed or unmounted.
+    let _ = sys::chdir(c"/");
+    Ok(state)
+}
+
+/// Closes every descriptor from `first` up, on kernels without close_range by looking at what is open.
+fn close_from(first: i32) {
+    if sys::close_range(first).is_ok() {
+        return;
+    }
+    let Ok(directory) = sys::openat(sys::AT_FDCWD, c"/proc/self/fd", sys::O_RDONLY | sys::O_DIRECTORY) else {
+        return;
+    };
+    let mut entries = crate::tree::Entries::new(directory);
+    while let Some((name, _)) = entries.next() {
+        if let Some(fd) = text::number(name.to_bytes()) {
+            if fd >= first as i64 && fd != directory as i64 {
+                sys::close(fd as i32);
+            }
+        }
+    }
+    sys::close(directory);
+}
+
+/// Takes the pending signals and reaps whoever has ended.
+pub fn collect(state: &mut State) -> bool {
+    let mut signals = [0u8; 128 * 4];
+    while let Ok(length) = sys::read(state.signals, &mut signals) {
+        if length < signals.len() {
+            break;
+        }
+    }
+    state.reap()
+}
+
+/// Receives one request and answers it.
+fn serve(state: &mut State) {
+    let mut bytes = [0u8; MOST];
+    let received = match sys::receive(SOCKET, &mut bytes, false) {
+        Ok(received) if received.len > 0 => received,
+        Err(sys::EAGAIN | sys::EINTR) => return,
+        _ => {
+            state.host_gone = true;
+            return;
+        }
+    };
+    let Some((serial, request)) = Request::decode(bytes.get(..received.len).unwrap_or(&[])) else {
+        close_all(&received, 0);
+        answer(state, 0, Err((stage::REQUEST, sys::EPROTO)), 0);
+        return;
+    };
+    let fds = &received.fds[..received.fd_count];
+    match request {
+        Request::Start(start) => {
+            let result = start::start(state, &start, fds);
+            close_all(&received, 0);
+            match result {
+                Ok((pid, pidfd)) => {
+                    let token = start.id;
+                    let reply = Notice::Reply { serial, stage: stage::NONE, errno: 0, token, pid, left: b"" };
+                    state.reply(&reply.encode(), pidfd);
+                }
+                Err(error) => answer(state, serial, Err(error), 0),
+            }
+        }
+        Request::GuardTree { version, name } => {
+            let kind = if version == 1 { Kind::TreeV1 } else { Kind::TreeV2 };
+            guard(state, serial, &received, kind, name);
+        }
+        Request::GuardInstance { name } => guard(state, serial, &received, Kind::Instance, name),
+        Request::GuardRestore { text } => guard(state, serial, &received, Kind::Restore, text),
+        Request::Unguard { token } => {
+            let known = state.unguard(token);
+            answer(state, serial, if known { Ok(0) } else { Err((stage::REQUEST, sys::ENOENT)) }, 0);
+        }
+        Request::End { deadline_ns } => {
+            close_all(&received, 0);
+            let left = cleanup::clean(state, deadline_ns);
+            let name = left.name.map_or(c"", |guard| state.guards[guard].name());
+            let reply = Notice::Reply {
+                serial,
+                stage: left.stage,
+                errno: left.errno,
+                token: 0,
+                pid: left.pid,
+                left: name.to_bytes(),
+            }
+            .encode();
+            // All that is known goes first, the reply last: the host stops reading there.
+            wait_until_sent(state, State::flush_notices);
+            state.reply(&reply, -1);
+            wait_until_sent(state, State::send_reply);
+            sys::exit(0);
+        }
+    }
+}
+
+/// Tries until it is sent, the host is gone, or five seconds have passed without the host reading.
+fn wait_until_sent(state: &mut State, send: fn(&mut State) -> bool) {
+    let deadline = sys::now_ns() + CLEANUP_NS / 2;
+    while !send(state) && !state.host_gone {
+        let now = sys::now_ns();
+        if now >= deadline {
+            return;
+        }
+        let _ = sys::poll(&mut [Poll { fd: SOCKET, events: sys::POLLOUT, revents: 0 }], Some(deadline - now));
+    }
+}
+
+fn guard(state: &mut State, serial: u64, received: &Received, kind: Kind, name: &[u8]) {
+    let (file, directory) = match (kind, received.fd_count) {
+        (Kind::Restore, 2) => (received.fds[0], received.fds[1]),
+        (Kind::TreeV1 | Kind::TreeV2 | Kind::Instance, 1) => (-1, received.fds[0]),
+        _ => {
+            close_all(received, 0);
+            answer(state, serial, Err((stage::REQUEST, sys::EINVAL)), 0);
+            return;
+        }
+    };
+    let one_component = !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, b'/' | 0));
+    if kind != Kind::Restore && !one_component {
+        close_all(received, 0);
+        answer(state, serial, Err((stage::REQUEST, sys::EINVAL)), 0);
+        return;
+    }
+    match state.guard(kind, directory, file, name) {
+        Some(token) => answer(state, serial, Ok(token), 0),
+        None => {
+            close_all(received, 0);
+            answer(state, serial, Err((stage::FULL, sys::EAGAIN)), 0);
+        }
+    }
+}
+
+fn close_all(received: &Received, from: usize) {
+    for &fd in &received.fds[from..received.fd_count] {
+        sys::close(fd);
+    }
+}
+
+fn answer(state: &mut State, serial: u64, result: Result<u64, (u32, Errno)>, pid: i32) {
+    let left: &CStr = c"";
+    let (stage, errno, token) = match result {
+        Ok(token) => (stage::NONE, 0, token),
+        Err((stage, errno)) => (stage, errno, 0),
+    };
+    state.reply(&Notice::Reply { serial, stage, errno, token, pid, left: left.to_bytes() }.encode(), -1);
+}

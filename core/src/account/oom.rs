@@ -1,0 +1,159 @@
+//! The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::victim::Candidate;
+use crate::memcg::{Counters, Version};
+use crate::observe::callpath::Frame;
+use crate::observe::report::Report;
+use crate::observe::Missing;
+
+/// A value before and after the OOM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Span<T> {
+    /// Before it.
+    pub before: T,
+    /// After the last victim had ended; for a blocked OOM, while it lasts.
+    pub after: T,
+}
+
+/// A process by pid and name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Process {
+    /// Its pid.
+    pub pid: i32,
+    /// Its name, the kernel's comm: at most 15 bytes, of any value.
+    #[serde(serialize_with = "crate::text::bytes")]
+    pub comm: Vec<u8>,
+}
+
+/// Who would be killed, computed before the kernel chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Predicted {
+    /// Its pid.
+    pub pid: i32,
+    /// Its name.
+    #[serde(serialize_with = "crate::text::bytes")]
+    pub comm: Vec<u8>,
+    /// Its score in pages: rss + swap + page tables + `oom_score_adj` × (limit in pages / 1000).
+    pub score: i64,
+    /// Whether the distance to the next candidate is larger than what the readings can be off by.
+    pub determined: bool,
+    /// Where the numbers come from: `procfs` (read before the step) or `report` (the kernel's own task table).
+    pub source: &'static str,
+}
+
+/// Why a process died in the OOM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// The kernel chose it.
+    Selected,
+    /// It stood in a group with `memory.oom.group`.
+    Group,
+    /// It shared the memory of the chosen one.
+    SharedMm,
+}
+
+/// A process that the OOM killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Victim {
+    /// Its pid.
+    pub pid: i32,
+    /// Its name; empty where no source said it.
+    #[serde(serialize_with = "crate::text::bytes")]
+    pub comm: Vec<u8>,
+    /// Why it died.
+    pub cause: Cause,
+    /// The group in which it stood, where known.
+    pub group: Option<String>,
+    /// Its anonymous memory in bytes when it was killed, from the kill line or the tracepoint.
+    pub anon_rss_bytes: Option<u64>,
+    /// Its `oom_score_adj`.
+    pub oom_score_adj: Option<i16>,
+    /// Who said so: `tracefs`, `kernel-log`, `counters`.
+    pub sources: Vec<&'static str>,
+}
+
+/// A process that waits in an OOM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    /// Its pid.
+    pub pid: i32,
+    /// Its name.
+    #[serde(serialize_with = "crate::text::bytes")]
+    pub comm: Vec<u8>,
+    /// Its state: D.
+    pub state: char,
+    /// The kernel function in which it waits, from /proc/PID/wchan.
+    pub wchan: Option<String>,
+    /// Its kernel stack, innermost first, from /proc/PID/stack.
+    pub stack: Vec<Frame>,
+}
+
+/// The account of one OOM.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Oom {
+    /// The name and version of this document's form.
+    pub schema: &'static str,
+    /// The hierarchy in which it struck.
+    pub hierarchy: Version,
+    /// The group whose limit was hit; an ancestor of the victim's group, or that group. Null where no source tells.
+    pub limit_group: Option<String>,
+    /// Its limit in bytes; null for none.
+    pub limit_bytes: Option<u64>,
+    /// Bytes charged to it.
+    pub usage_bytes: Span<Option<u64>>,
+    /// The process in whose charge the limit was hit.
+    pub invoker: Option<Process>,
+    /// Who would be killed, by the kernel's formula.
+    pub predicted: Option<Predicted>,
+    /// Every process of the scope with its score, in the order of the kernel's scan.
+    pub candidates: Vec<Candidate>,
+    /// Who was killed, in the order of the kills. Empty for a blocked OOM.
+    pub victims: Vec<Victim>,
+    /// The counters of the group whose limit was hit.
+    pub counters: Span<Counters>,
+    /// The counters of the victim's group, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub victim_counters: Option<Span<Counters>>,
+    /// The kernel's own report, where it was printed and read.
+    pub report: Option<Report>,
+    /// The kernel functions on the way to the kill (or to the wait), innermost first.
+    pub call_path: Vec<Frame>,
+    /// Who waits, as the OOM killer is off.
+    pub blocked: Vec<Blocked>,
+    /// Moments of CLOCK_MONOTONIC by name: `step_started`, `notified`, `victim_marked`, `victim_ended`, `complete`.
+    pub timings_ns: BTreeMap<&'static str, u64>,
+    /// The evidence that could not be had, and why.
+    pub missing: Vec<Missing>,
+}
+
+impl Oom {
+    /// The form of this document.
+    pub const SCHEMA: &'static str = "memoom.oom/1";
+
+    /// The process that the kernel chose, or the first that died.
+    pub fn victim(&self) -> Option<&Victim> {
+        self.victims.iter().find(|victim| victim.cause == Cause::Selected).or_else(|| self.victims.first())
+    }
+
+    /// Whether the prediction named the process that the kernel chose; `None` where there was none or nobody died.
+    pub fn predicted_right(&self) -> Option<bool> {
+        Some(self.predicted.as_ref()?.pid == self.victim()?.pid)
+    }
+
+    /// Whether a process of that pid was killed.
+    pub fn killed(&self, pid: i32) -> bool {
+        self.victims.iter().any(|victim| victim.pid == pid)
+    }
+
+    /// The account as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
+}

@@ -1,0 +1,188 @@
+//! The scope of an OOM to come: whose limit a step would meet, which processes stand in it, and whom the kernel would take.
+
+use super::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
+use crate::error::Result;
+use crate::memcg::{v1, v2, Group, Limit, Version};
+use crate::observe::report::Report;
+use crate::observe::task::{Proc, TaskState};
+use crate::sys;
+
+/// Who would be taken, and at whose limit.
+pub(crate) struct Scope {
+    pub(crate) limit_group: String,
+    pub(crate) prediction: Prediction,
+    /// Whether the step that was asked about meets the limit at all.
+    pub(crate) expected: bool,
+}
+
+impl Group {
+    /// Whom the kernel would kill if the group (or the nearest limit above it in the lab) went over its limit now.
+    ///
+    /// The score of each process is rss + swap + page tables in pages, plus `oom_score_adj` × (limit in pages / 1000)
+    /// (`oom_badness` in mm/oom_kill.c).
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed; `PermissionDenied` where /proc hides the processes.
+    pub fn predict(&self) -> Result<Prediction> {
+        scope(self, None).map(|scope| scope.prediction)
+    }
+}
+
+/// Looks at the scope before a step: `growing` is the process that will take so many bytes.
+pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope> {
+    let (at, limit) = nearest_limit(group)?;
+    let page = sys::page_size();
+    let mut inputs = Vec::new();
+    read_tree(&at, &mut inputs)?;
+    let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
+    let total_pages = limit_pages.saturating_add(swap_pages(&at, limit)?);
+    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let uncertainty_pages = uncertainty(cpus);
+    let (prediction, expected) = match growing {
+        Some((growing_pid, bytes)) if limit != Limit::Max => {
+            let growth = GrowthInput {
+                growing_pid,
+                step_pages: bytes.div_ceil(page),
+                limit_pages,
+                usage_pages: at.usage_bytes()? / page,
+                reclaimable_pages: reclaimable_bytes(&at)? / page,
+                total_pages,
+                uncertainty_pages,
+            };
+            match predict_growth(inputs.clone(), &growth) {
+                Growth::Oom { prediction, .. } => (prediction, true),
+                Growth::Fits { .. } | Growth::NotThere => (predict(inputs, total_pages, uncertainty_pages), false),
+            }
+        }
+        _ => (predict(inputs, total_pages, uncertainty_pages), false),
+    };
+    Ok(Scope { limit_group: at.cgroup().to_string(), prediction, expected })
+}
+
+/// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.
+pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
+    if report.tasks.is_empty() {
+        return None;
+    }
+    let page = sys::page_size();
+    let group = report.task_memcg.as_deref().map(crate::text::escape).unwrap_or_default();
+    let inputs = report.tasks.iter().map(|task| {
+        let tables = match (task.pgtables_bytes, task.nr_ptes) {
+            (Some(bytes), _) => bytes / page,
+            (None, ptes) => ptes.unwrap_or(0) + task.nr_pmds.unwrap_or(0) + task.nr_puds.unwrap_or(0),
+        };
+        Input {
+            // The table names a thread that has the memory; the process is its tgid.
+            pid: task.tgid.unwrap_or(task.pid),
+            comm: task.comm.clone(),
+            group: group.clone(),
+            rss_pages: task.rss_pages.unwrap_or(0),
+            swap_pages: task.swapents_pages.unwrap_or(0),
+            pgtable_pages: tables,
+            oom_score_adj: task.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()).unwrap_or(0),
+            condition: Condition::Normal,
+        }
+    });
+    let limit = report.memory.as_ref().and_then(|memory| memory.limit_bytes).map_or(u64::MAX, |bytes| bytes / page);
+    // The table is what the kernel scored, so nothing of it is uncertain.
+    Some(predict(inputs.collect(), limit, 0))
+}
+
+/// The group of the chain that has the least room left.
+pub(crate) fn nearest_limit(group: &Group) -> Result<(Group, Limit)> {
+    let mut nearest: Option<(u64, Group, Limit)> = None;
+    for at in group.chain() {
+        let limit = at.limit()?;
+        if let Limit::Bytes(bytes) = limit {
+            let room = bytes.saturating_sub(at.usage_bytes()?);
+            if nearest.as_ref().is_none_or(|(least, ..)| room < *least) {
+                nearest = Some((room, at.clone(), limit));
+            }
+        }
+    }
+    Ok(nearest.map_or_else(|| (group.clone(), Limit::Max), |(_, at, limit)| (at, limit)))
+}
+
+/// The processes of a group and of those below it, in the order of the kernel's scan: a group before its children.
+fn read_tree(group: &Group, inputs: &mut Vec<Input>) -> Result<()> {
+    read_dir(&group.0.dir, group.cgroup(), inputs)
+}
+
+fn read_dir(dir: &crate::memcg::files::Dir, cgroup: &str, inputs: &mut Vec<Input>) -> Result<()> {
+    let proc = Proc::system();
+    let text = dir.read("cgroup.procs")?.unwrap_or_default();
+    for pid in text.lines().filter_map(|line| line.trim().parse().ok()) {
+        if let Some(input) = read_process(&proc, pid, cgroup)? {
+            inputs.push(input);
+        }
+    }
+    for name in dir.dirs()? {
+        use std::os::unix::ffi::OsStrExt;
+        // A group that is removed meanwhile has no processes.
+        if let Ok(below) = dir.dir(std::ffi::OsStr::from_bytes(&name)) {
+            let _ = read_dir(&below, &format!("{cgroup}/{}", crate::text::escape(&name)), inputs);
+        }
+    }
+    Ok(())
+}
+
+/// One process; `None` if it has gone meanwhile.
+fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
+    let (Some(stat), Some(status), Some(oom_score_adj)) =
+        (proc.stat(pid)?, proc.status(pid)?, proc.oom_score_adj(pid)?)
+    else {
+        return Ok(None);
+    };
+    let page = sys::page_size();
+    let condition = match (stat.state, status.vm_rss_bytes) {
+        (TaskState::Zombie | TaskState::Dead, _) | (_, None) => Condition::NoMemory,
+        _ if pid == 1 => Condition::Init,
+        _ => Condition::Normal,
+    };
+    Ok(Some(Input {
+        pid,
+        comm: stat.comm,
+        group: cgroup.to_string(),
+        rss_pages: stat.rss_pages,
+        swap_pages: status.vm_swap_bytes.unwrap_or(0) / page,
+        pgtable_pages: status.vm_pte_bytes.unwrap_or(0) / page,
+        oom_score_adj,
+        condition,
+    }))
+}
+
+/// The swap that the group may use beyond its limit: it counts into what `oom_score_adj` is a share of.
+fn swap_pages(group: &Group, limit: Limit) -> Result<u64> {
+    let dir = &group.0.dir;
+    let page = sys::page_size();
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("SwapTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    let on = total.unwrap_or(0) * 1024;
+    if on == 0 {
+        return Ok(0);
+    }
+    let allowed = match group.version() {
+        Version::V1 if dir.number("memory.swappiness")? == Some(0) => 0,
+        Version::V1 => match (v1::limit(dir, v1::MEMSW_LIMIT)?, limit) {
+            (Some(Limit::Bytes(memsw)), Limit::Bytes(limit)) => memsw.saturating_sub(limit),
+            _ => u64::MAX,
+        },
+        Version::V2 => v2::limit(dir, v2::SWAP_LIMIT)?.and_then(Limit::bytes).unwrap_or(u64::MAX),
+    };
+    Ok(allowed.min(on) / page)
+}
+
+/// Page cache of the group: the kernel drops it before it declares an OOM. memory.stat is some seconds behind, which
+/// does not matter to a worker that takes anonymous memory.
+fn reclaimable_bytes(group: &Group) -> Result<u64> {
+    let text = group.0.dir.read("memory.stat")?.unwrap_or_default();
+    let find =
+        |key: &str| crate::memcg::counters::keyed(&text).find(|(name, _)| *name == key).map_or(0, |(_, value)| value);
+    let (active, inactive) = match group.version() {
+        Version::V1 => ("total_active_file", "total_inactive_file"),
+        Version::V2 => ("active_file", "inactive_file"),
+    };
+    Ok(find(active) + find(inactive))
+}

@@ -1,0 +1,62 @@
+//! The counters of a group at one moment, under the kernel's own names.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// What the kernel counted for a group. A counter that this kernel or hierarchy lacks is `None`.
+///
+/// These are numbers of events, never of dead processes: with `memory.oom.group` the first victim is counted
+/// twice, and lowering a v2 limit under the usage raises `oom` thousands of times for one kill.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Bytes charged: `memory.usage_in_bytes` (v1), `memory.current` (v2). Up to 64 pages for each CPU may be
+    /// charged in advance, so it can read high by that.
+    pub usage_bytes: Option<u64>,
+    /// The most ever charged, in bytes: `memory.max_usage_in_bytes` (v1), `memory.peak` (v2, from about 5.19).
+    pub peak_bytes: Option<u64>,
+    /// OOM kill events of the group's processes: `memory.oom_control` (v1, from 4.13), `memory.events` (v2).
+    pub oom_kill: Option<u64>,
+    /// Times the limit was hit and an OOM declared: `memory.events` (v2).
+    pub oom: Option<u64>,
+    /// Kills of the whole group: `memory.events` (v2, from about 5.17).
+    pub oom_group_kill: Option<u64>,
+    /// Times the usage was about to go over `memory.max`: `memory.events` (v2).
+    pub max: Option<u64>,
+    /// Times the usage went over `memory.high`: `memory.events` (v2).
+    pub high: Option<u64>,
+    /// Times the group was reclaimed below `memory.low`: `memory.events` (v2).
+    pub low: Option<u64>,
+    /// Times a charge failed at the limit: `memory.failcnt` (v1).
+    pub failcnt: Option<u64>,
+    /// Whether processes wait for the OOM to end: `memory.oom_control` (v1).
+    pub under_oom: Option<bool>,
+    /// Whether the OOM killer is off: `memory.oom_control` (v1).
+    pub oom_kill_disable: Option<bool>,
+    /// The same counters for this group alone, without its descendants: `memory.events.local` (v2, from 5.2).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub local: BTreeMap<String, u64>,
+    /// Keys of `memory.events` or `memory.oom_control` that have no field above.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub other: BTreeMap<String, u64>,
+}
+
+/// The pairs of a "flat keyed" kernel file: a key, a space and a number on each line; other lines are passed over.
+pub(crate) fn keyed(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    text.lines().filter_map(|line| {
+        let (key, value) = line.split_once(' ')?;
+        Some((key, value.trim().parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_no_pairs_are_passed_over() {
+        let pairs: Vec<_> = keyed("oom 3\n\nbad\nnew_key 9\nneg -1\noom_kill 1").collect();
+        assert_eq!(pairs, [("oom", 3), ("new_key", 9), ("oom_kill", 1)]);
+    }
+}

@@ -1,0 +1,222 @@
+//! A directory of the cgroup file system, held open: every file is reached from it, one component at a time.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::dir::{Dir as Entries, Type};
+use nix::errno::Errno;
+use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{fstatat, mkdirat, Mode, SFlag};
+use nix::unistd::{unlinkat, UnlinkatFlags};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// An open directory and the path by which it is named in messages.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Opens the directory at a path that the user gave; symbolic links in it are followed, as everywhere.
+    pub(crate) fn open(path: &Path) -> Result<Dir> {
+        let fd = nix::fcntl::open(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+            .map_err(|errno| Error::os("open directory", errno).path(path))?;
+        Ok(Dir { fd, path: path.to_path_buf() })
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the directory of that name inside this one.
+    pub(crate) fn dir(&self, name: &OsStr) -> Result<Dir> {
+        let fd = self
+            .open_at(name, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
+            .map_err(|errno| Error::os("open directory", errno).path(self.path.join(name)))?;
+        Ok(Dir { fd, path: self.path.join(name) })
+    }
+
+    /// Makes a directory; the name must be one component (see [`check_name`]).
+    pub(crate) fn make_dir(&self, name: &OsStr) -> Result<Dir> {
+        mkdirat(&self.fd, name, Mode::from_bits_truncate(0o755)).map_err(|errno| {
+            let error = Error::os("create group", errno).path(self.path.join(name));
+            match errno {
+                Errno::EEXIST => error.reason("a group of that name is there already"),
+                Errno::EACCES | Errno::EPERM | Errno::EROFS => error
+                    .reason("groups may not be made here")
+                    .remedy("run as root, or in a delegated group (systemd-run --user --scope -p Delegate=yes); `memoom doctor` says more"),
+                Errno::ENOENT | Errno::ENODEV => error.reason("the parent group was removed"),
+                _ => error,
+            }
+        })?;
+        self.dir(name)
+    }
+
+    /// Removes the empty directory of that name.
+    pub(crate) fn remove_dir(&self, name: &OsStr) -> std::result::Result<(), Errno> {
+        unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir)
+    }
+
+    /// The whole text of a file; `None` where this kernel does not have it.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>> {
+        let mut file = match self.open_at(OsStr::new(name), OFlag::O_RDONLY) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::ENOENT) if self.exists() => return Ok(None),
+            Err(errno) => return Err(self.failed("read", name, errno)),
+        };
+        let mut bytes = Vec::new();
+        match file.read_to_end(&mut bytes) {
+            Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) => Err(self.failed("read", name, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))),
+        }
+    }
+
+    /// One number (`max` reads as `u64::MAX`); `None` where this kernel does not have the file.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>> {
+        let Some(text) = self.read(name)? else { return Ok(None) };
+        match text.trim() {
+            "max" => Ok(Some(u64::MAX)),
+            number => number.parse().map(Some).map_err(|_| {
+                Error::new(ErrorKind::Io, "read number", "the file does not hold a number")
+                    .path(self.path.join(name))
+                    .value(number)
+            }),
+        }
+    }
+
+    /// Whether the file or directory of that name is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Writes a value in one system call, as cgroup files need it.
+    pub(crate) fn write(&self, name: &str, value: &str) -> Result<()> {
+        let fd = self
+            .open_at(OsStr::new(name), OFlag::O_WRONLY)
+            .map_err(|errno| self.failed("write", name, errno).value(value))?;
+        File::from(fd).write_all(value.as_bytes()).map_err(|error| {
+            self.failed("write", name, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))).value(value)
+        })
+    }
+
+    /// Opens a file of this directory to be kept (for notifications, or to be handed to a child).
+    pub(crate) fn open_file(&self, name: &str, flags: OFlag) -> Result<OwnedFd> {
+        self.open_at(OsStr::new(name), flags).map_err(|errno| self.failed("open", name, errno))
+    }
+
+    /// The names of the directories inside.
+    pub(crate) fn dirs(&self) -> Result<Vec<Vec<u8>>> {
+        let list = |errno| Error::os("list groups", errno).path(&self.path);
+        let mut entries =
+            Entries::openat(&self.fd, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(list)?;
+        let mut names = Vec::new();
+        for entry in entries.iter() {
+            let entry = entry.map_err(list)?;
+            let name = entry.file_name().to_bytes();
+            let is_dir = match entry.file_type() {
+                Some(kind) => kind == Type::Directory,
+                None => fstatat(&self.fd, entry.file_name(), AtFlags::AT_SYMLINK_NOFOLLOW)
+                    .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode).contains(SFlag::S_IFDIR)),
+            };
+            if is_dir && name != b"." && name != b".." {
+                names.push(name.to_vec());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether the directory is still there: a removed one answers every look with ENODEV or ENOENT.
+    pub(crate) fn exists(&self) -> bool {
+        fstatat(&self.fd, ".", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink > 0) && self.has("cgroup.procs")
+    }
+
+    fn failed(&self, verb: &'static str, name: &str, errno: Errno) -> Error {
+        let error = Error::os(verb, errno).path(self.path.join(name));
+        if (errno == Errno::ENODEV || errno == Errno::ENOENT) && !self.exists() {
+            return error.with_kind(ErrorKind::NotFound).reason("the group was removed");
+        }
+        match errno {
+            Errno::ENOENT => error.with_kind(ErrorKind::Unsupported).reason("this kernel does not have the file"),
+            Errno::EACCES | Errno::EPERM => error.remedy("run as root, or in a delegated group"),
+            Errno::EROFS => error
+                .reason("the cgroup file system is mounted read-only")
+                .remedy("in a container, give it a writable one: `memoom doctor` names the option"),
+            _ => error,
+        }
+    }
+
+    /// One component, never a symbolic link, never out of this directory: openat2 where the kernel has it (5.6),
+    /// else the same by O_NOFOLLOW, as there is only one component.
+    fn open_at(&self, name: &OsStr, flags: OFlag) -> std::result::Result<OwnedFd, Errno> {
+        if name.as_bytes().contains(&b'/') || name == ".." || name.is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        let how = OpenHow::new().flags(flags).resolve(
+            ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
+        match openat2(&self.fd, name, how) {
+            // A filter of system calls may answer EPERM to what it does not know.
+            Err(Errno::ENOSYS | Errno::EPERM) => openat(&self.fd, name, flags, Mode::empty()),
+            other => other,
+        }
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A name that may become a directory of the lab: one component, no `.` or `..`, no NUL, no newline, ≤ 255 bytes.
+pub(crate) fn check_name(name: &[u8]) -> Result<&OsStr> {
+    let why = match name {
+        b"" => "the name is empty",
+        b"." | b".." => "the name must not be . or ..",
+        _ if name.len() > 255 => "the name is longer than 255 bytes",
+        _ if name.contains(&b'/') => "the name must be one component, without /",
+        _ if name.contains(&0) => "the name must not hold a NUL byte",
+        _ if name.contains(&b'\n') => "the name must not hold a newline",
+        // Names like memory.x or cgroup.x are the kernel's own files: mkdir gives EEXIST or EINVAL.
+        _ => return Ok(OsStr::from_bytes(name)),
+    };
+    Err(Error::new(ErrorKind::InvalidInput, "name group", why).path(OsStr::from_bytes(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_more_than_one_component_or_too_long_are_refused() {
+        let long = vec![b'x'; 10_000];
+        for name in [b"".as_slice(), b".", b"..", b"a/b", b"/", b"a\0b", b"a\nb", &long] {
+            assert_eq!(check_name(name).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        for name in [b"a".as_slice(), b"a b", b"\xff\xfe", b"...", b"-x", &[b'y'; 255]] {
+            assert!(check_name(name).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_symbolic_link_is_not_followed() {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::write(tree.path().join("real"), "7\n").unwrap();
+        std::os::unix::fs::symlink("real", tree.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("/", tree.path().join("root")).unwrap();
+        let dir = Dir::open(tree.path()).unwrap();
+        assert_eq!(dir.number("real").unwrap(), Some(7));
+        assert!(dir.read("link").is_err());
+        assert!(dir.dir(OsStr::new("root")).is_err());
+        assert!(dir.read("../real").is_err());
+    }
+}

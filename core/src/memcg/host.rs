@@ -1,0 +1,441 @@
+//! The host as memoom sees it: where the memory controller is, what may be done there, and what is missing.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{access, AccessFlags};
+use serde::Serialize;
+
+use super::v2;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::trace::Tracefs;
+
+/// The version of the hierarchy in which the memory controller stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    /// cgroup v1: `memory.limit_in_bytes`, `memory.oom_control`.
+    V1,
+    /// cgroup v2: `memory.max`, `memory.events`.
+    V2,
+}
+
+/// How the machine has its cgroup hierarchies mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hierarchy {
+    /// Only v1 hierarchies.
+    V1,
+    /// Only the v2 hierarchy.
+    V2,
+    /// Both are mounted; the memory controller stands in one of them.
+    Hybrid,
+    /// No cgroup file system is mounted.
+    None,
+}
+
+/// Something that memoom can do here, or why it cannot and what would help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ability {
+    /// A short name, such as `kernel-log`.
+    pub name: &'static str,
+    /// Whether it can be had.
+    pub available: bool,
+    /// What was found.
+    pub reason: String,
+    /// What to do about it; empty where nothing is missing.
+    pub remedy: String,
+}
+
+/// This machine as memoom sees it. Nothing is changed by looking.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Host {
+    /// What is mounted.
+    pub hierarchy: Hierarchy,
+    /// Where the memory controller stands; `None` where it is nowhere.
+    pub version: Option<Version>,
+    /// The mount point of that hierarchy.
+    pub mount: Option<PathBuf>,
+    /// What part of the hierarchy that mount shows (field 4 of mountinfo); `/` is all of it.
+    #[serde(skip)]
+    pub(crate) mount_root: String,
+    /// The memory group of this process, as the kernel writes it in /proc/self/cgroup.
+    pub own_group: Option<String>,
+    /// The directory below which labs are made unless told otherwise.
+    pub parent: Option<PathBuf>,
+    /// The kernel release, from /proc/sys/kernel/osrelease.
+    pub release: String,
+    /// Bytes of memory that the host can give now, from /proc/meminfo (MemAvailable).
+    pub available_bytes: u64,
+    /// Bytes of swap that are on, from /proc/meminfo (SwapTotal).
+    pub swap_total_bytes: u64,
+    /// What works here and what does not.
+    pub abilities: Vec<Ability>,
+}
+
+impl Host {
+    /// Looks at this machine.
+    ///
+    /// # Errors
+    /// `Io` where /proc cannot be read. A machine without cgroups is an answer, not an error.
+    pub fn probe() -> Result<Host> {
+        Host::probe_at(Path::new("/"))
+    }
+
+    /// Looks at a tree that stands for a machine: `root/proc`, `root/sys` and so on. With `/` it is this machine.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` where `proc/self/mountinfo` or `proc/self/cgroup` cannot be read.
+    pub fn probe_at(root: &Path) -> Result<Host> {
+        let mounts = mounts(&read(root, "proc/self/mountinfo")?);
+        let groups = read(root, "proc/self/cgroup")?;
+        let meminfo = read_or_empty(root, "proc/meminfo");
+        let found = find_memory(root, &mounts);
+        let any_v1 = mounts.iter().any(|mount| mount.kind == b"cgroup");
+        let any_v2 = mounts.iter().any(|mount| mount.kind == b"cgroup2");
+        let mut host = Host {
+            hierarchy: match (any_v1, any_v2) {
+                (true, true) => Hierarchy::Hybrid,
+                (true, false) => Hierarchy::V1,
+                (false, true) => Hierarchy::V2,
+                (false, false) => Hierarchy::None,
+            },
+            version: found.as_ref().map(|(version, _)| *version),
+            mount: found.as_ref().map(|(_, mount)| below(root, &mount.point)),
+            mount_root: found.as_ref().map_or_else(String::new, |(_, mount)| mount.root.to_string_lossy().into_owned()),
+            own_group: found.as_ref().and_then(|(version, _)| own_group(&groups, *version)),
+            parent: None,
+            release: read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string(),
+            available_bytes: meminfo_bytes(&meminfo, "MemAvailable:").unwrap_or(0),
+            swap_total_bytes: meminfo_bytes(&meminfo, "SwapTotal:").unwrap_or(0),
+            abilities: Vec::new(),
+        };
+        match found {
+            Some((version, mount)) => host.look_at_groups(root, version, &mount),
+            None => host.say("memory-controller", Err((
+                match host.hierarchy {
+                    Hierarchy::None => "no cgroup file system is mounted".to_string(),
+                    _ => "no mounted hierarchy has the memory controller".to_string(),
+                },
+                "mount cgroup2 on /sys/fs/cgroup; where it lacks `memory` in cgroup.controllers, the kernel was built or booted without it (cgroup_disable=memory), or v1 holds it".to_string(),
+            ))),
+        }
+        host.look_at_evidence(root);
+        Ok(host)
+    }
+
+    /// Whether that ability is there.
+    pub fn can(&self, name: &str) -> bool {
+        self.abilities.iter().any(|ability| ability.name == name && ability.available)
+    }
+
+    /// Why a lab cannot be made here: the first missing ability that a lab needs, as an error; `Ok` where it can.
+    ///
+    /// # Errors
+    /// `Unsupported` without a memory controller, `PermissionDenied` where no group may be made.
+    pub fn require_lab(&self) -> Result<()> {
+        for (name, kind) in
+            [("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)]
+        {
+            if let Some(missing) = self.abilities.iter().find(|ability| ability.name == name && !ability.available) {
+                return Err(Error::new(kind, "make lab", missing.reason.clone()).remedy(missing.remedy.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, name: &'static str, found: std::result::Result<String, (String, String)>) {
+        let available = found.is_ok();
+        let (reason, remedy) = found.map_or_else(|missing| missing, |reason| (reason, String::new()));
+        self.abilities.push(Ability { name, available, reason, remedy });
+    }
+
+    fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount) {
+        let point = below(root, &mount.point);
+        let name = if version == Version::V1 { "v1" } else { "v2" };
+        self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
+
+        // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that
+        // may not write there may own the group in which it stands (a delegated unit, a container).
+        let own = self.own_group.as_deref().and_then(|own| own_directory(&point, mount, own));
+        let candidates = [Some(point.clone()), own.filter(|own| *own != point)];
+        let mut refusals = Vec::new();
+        for directory in candidates.into_iter().flatten() {
+            match usable_parent(&directory, version, mount.read_only) {
+                Ok(()) => {
+                    self.say("create-groups", Ok(format!("groups can be made below {}", directory.display())));
+                    self.parent = Some(directory);
+                    break;
+                }
+                Err(why) => refusals.push(format!("{}: {why}", directory.display())),
+            }
+        }
+        if self.parent.is_none() {
+            let remedy = if mount.read_only {
+                "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup"
+            } else {
+                "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND"
+            };
+            self.say("create-groups", Err((refusals.join("; "), remedy.to_string())));
+        }
+
+        let looked_at = self.parent.clone().unwrap_or(point);
+        let swap_file = if version == Version::V1 { "memory.memsw.limit_in_bytes" } else { v2::SWAP_LIMIT };
+        let accounted = has_file(&looked_at, swap_file);
+        let no_swap = self.swap_total_bytes == 0;
+        self.say(
+            "swap-accounting",
+            if accounted {
+                Ok(format!("{swap_file} is there"))
+            } else if no_swap {
+                Ok("the kernel does not account swap, and no swap is on".to_string())
+            } else {
+                Err((
+                    "swap is on and the kernel does not account it to groups".to_string(),
+                    "boot with swapaccount=1; until then an OOM may come late".to_string(),
+                ))
+            },
+        );
+        self.say(
+            "oom-killer-switch",
+            match version {
+                Version::V1 => Ok("memory.oom_control can turn the OOM killer of a group off".to_string()),
+                Version::V2 => Err((
+                    "cgroup v2 has no switch for the OOM killer".to_string(),
+                    "run the v1 experiments where the memory controller is on v1".to_string(),
+                )),
+            },
+        );
+        self.say(
+            "oom-group",
+            match version {
+                Version::V2 => Ok("memory.oom.group can make a kill take the whole group".to_string()),
+                Version::V1 => Err((
+                    "cgroup v1 has no memory.oom.group".to_string(),
+                    "run the v2 experiments where the memory controller is on v2".to_string(),
+                )),
+            },
+        );
+    }
+
+    fn look_at_evidence(&mut self, root: &Path) {
+        let kmsg = below(root, Path::new("/dev/kmsg"));
+        self.say(
+            "kernel-log",
+            match fs::OpenOptions::new().read(true).open(&kmsg) {
+                Ok(_) => Ok("/dev/kmsg can be read".to_string()),
+                Err(error) => Err((
+                    format!("/dev/kmsg cannot be read: {error}"),
+                    "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report"
+                        .to_string(),
+                )),
+            },
+        );
+        self.say("tracefs", match tracefs(root) {
+            Ok(where_it_is) => Ok(where_it_is),
+            Err(error) => Err((error.to_string(), "run as root with tracefs (CONFIG_FTRACE) mounted; accounts then take the call path from the kernel's report".to_string())),
+        });
+        let stack = below(root, Path::new("/proc/self/stack"));
+        self.say(
+            "task-stack",
+            match fs::read(stack) {
+                Ok(_) => Ok("/proc/PID/stack can be read".to_string()),
+                Err(error) => Err((
+                    format!("/proc/PID/stack cannot be read: {error}"),
+                    "run as root (CAP_SYS_ADMIN); a blocked task is then shown by its state and wait channel alone"
+                        .to_string(),
+                )),
+            },
+        );
+        let status = read_or_empty(root, "proc/self/status");
+        let capable = status
+            .lines()
+            .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
+            .unwrap_or(0);
+        const CAP_SYS_RESOURCE: u32 = 24;
+        self.say(
+            "lower-oom-score-adj",
+            if capable >> CAP_SYS_RESOURCE & 1 == 1 {
+                Ok("oom_score_adj can be lowered (CAP_SYS_RESOURCE)".to_string())
+            } else {
+                Err((
+                    "oom_score_adj can be raised but not lowered below its start value".to_string(),
+                    "run with CAP_SYS_RESOURCE".to_string(),
+                ))
+            },
+        );
+    }
+}
+
+/// One line of mountinfo, as far as it is needed.
+struct Mount {
+    root: PathBuf,
+    point: PathBuf,
+    kind: Vec<u8>,
+    super_options: Vec<u8>,
+    read_only: bool,
+}
+
+/// The mounts of /proc/self/mountinfo; a later mount on the same point hides an earlier one.
+fn mounts(text: &str) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> = Vec::new();
+    for line in text.lines() {
+        let Some((left, right)) = line.split_once(" - ") else { continue };
+        let left: Vec<&str> = left.split(' ').collect();
+        let right: Vec<&str> = right.split(' ').collect();
+        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (left.as_slice(), right.as_slice()) else {
+            continue;
+        };
+        let super_options = rest.last().copied().unwrap_or("");
+        let read_only = options.split(',').chain(super_options.split(',')).any(|option| option == "ro");
+        let point = unescape(point);
+        mounts.retain(|mount| mount.point != point);
+        mounts.push(Mount {
+            root: unescape(root),
+            point,
+            kind: kind.as_bytes().to_vec(),
+            super_options: super_options.as_bytes().to_vec(),
+            read_only,
+        });
+    }
+    mounts
+}
+
+/// mountinfo writes blank, tab, newline and backslash as `\ooo`.
+fn unescape(text: &str) -> PathBuf {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let octal = bytes.get(at + 1..at + 4).filter(|digits| digits.iter().all(|digit| (b'0'..=b'7').contains(digit)));
+        match (bytes[at], octal) {
+            (b'\\', Some(digits)) => {
+                plain.push(digits.iter().fold(0u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit - b'0')));
+                at += 4;
+            }
+            (byte, _) => {
+                plain.push(byte);
+                at += 1;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(plain))
+}
+
+/// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
+/// lists it. An earlier mount of the same hierarchy wins, as tools use that one.
+fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
+    let of_v1 = |mount: &&Mount| {
+        mount.kind == b"cgroup" && mount.super_options.split(|&byte| byte == b',').any(|option| option == b"memory")
+    };
+    let of_v2 = |mount: &&Mount| {
+        mount.kind == b"cgroup2"
+            && fs::read_to_string(below(root, &mount.point).join("cgroup.controllers"))
+                .is_ok_and(|text| v2::lists_memory(&text))
+    };
+    let v1 = mounts.iter().find(of_v1).map(|mount| (Version::V1, mount));
+    let (version, mount) = v1.or_else(|| mounts.iter().find(of_v2).map(|mount| (Version::V2, mount)))?;
+    Some((
+        version,
+        Mount {
+            root: mount.root.clone(),
+            point: mount.point.clone(),
+            kind: mount.kind.clone(),
+            super_options: mount.super_options.clone(),
+            read_only: mount.read_only,
+        },
+    ))
+}
+
+/// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
+fn own_group(text: &str, version: Version) -> Option<String> {
+    text.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let ours = match version {
+            Version::V1 => controllers.split(',').any(|name| name == "memory"),
+            Version::V2 => id == "0" && controllers.is_empty(),
+        };
+        ours.then(|| path.to_string())
+    })
+}
+
+/// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
+fn own_directory(point: &Path, mount: &Mount, own: &str) -> Option<PathBuf> {
+    let inside = Path::new(own).strip_prefix(&mount.root).ok()?;
+    Some(point.join(inside))
+}
+
+fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), String> {
+    if read_only {
+        return Err("the file system is mounted read-only".to_string());
+    }
+    access(directory, AccessFlags::W_OK).map_err(|errno| format!("not writable ({})", errno.desc()))?;
+    if version == Version::V2 {
+        let list = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
+        if !v2::lists_memory(&list("cgroup.controllers")) {
+            return Err("cgroup.controllers does not list memory".to_string());
+        }
+        if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)) {
+            access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK).map_err(|errno| {
+                format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc())
+            })?;
+            // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
+            if directory.join("cgroup.type").exists() && !list("cgroup.procs").trim().is_empty() {
+                return Err("processes stand in it, so it cannot give its children the memory controller".to_string());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where tracefs is. The kernel gives it to the rightful also where it is not mounted.
+fn tracefs(root: &Path) -> Result<String> {
+    if root != Path::new("/") {
+        let path = below(root, Path::new("/sys/kernel/tracing/instances"));
+        return fs::metadata(&path)
+            .map(|_| "mounted".to_string())
+            .map_err(|error| Error::os("find tracefs", error).path(path));
+    }
+    let found = Tracefs::find()?;
+    Ok(match found.mount_point() {
+        Some(point) => format!("mounted at {}", point.display()),
+        None => "not mounted; reached by a mount of our own that nobody else sees".to_string(),
+    })
+}
+
+/// Whether groups of this directory have the file: the top of a hierarchy itself lacks many.
+fn has_file(directory: &Path, file: &str) -> bool {
+    if directory.join(file).exists() {
+        return true;
+    }
+    fs::read_dir(directory).is_ok_and(|entries| entries.flatten().any(|entry| entry.path().join(file).exists()))
+}
+
+fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(key))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// A path of the machine inside the tree that stands for it.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn read(root: &Path, file: &str) -> Result<String> {
+    let path = root.join(file);
+    fs::read(&path)
+        .map(|bytes| String::from_utf8(bytes).unwrap_or_else(|error| crate::text::escape(error.as_bytes())))
+        .map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
+}
+
+fn read_or_empty(root: &Path, file: &str) -> String {
+    read(root, file).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

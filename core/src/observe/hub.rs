@@ -1,0 +1,634 @@
+//! Where all sources of a lab (or of one opened group) come together: one epoll, one list of events, one collector.
+//!
+//! No thread runs here: whoever waits does the reading. When several threads wait, one polls and the others wait for
+//! it, so that no wake is lost.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::event::{Event, EventKind, Source};
+use super::kmsg::{Item, KernelLog, Record};
+use super::trace::{TraceInstance, TraceItem, Tracefs};
+use super::wait::Wait;
+use super::Missing;
+use crate::account::collect::Collector;
+use crate::account::oom::{Blocked, Oom};
+use crate::account::timeline::Timeline;
+use crate::error::{Error, Result};
+use crate::memcg::{v1, v2, Group, Limit, Version};
+use crate::pressure::supervisor::{Notice, Supervisor};
+use crate::pressure::worker::{Exit, Process};
+use crate::sys;
+
+/// What an epoll entry stands for; the number of the group, worker or victim is in the low half.
+mod tag {
+    pub(super) const SUPERVISOR: u64 = 1 << 32;
+    pub(super) const LOG: u64 = 2 << 32;
+    pub(super) const TRACE: u64 = 3 << 32;
+    pub(super) const GROUP: u64 = 4 << 32;
+    pub(super) const CHANNEL: u64 = 5 << 32;
+    pub(super) const VICTIM: u64 = 6 << 32;
+    pub(super) const KICK: u64 = 7 << 32;
+    pub(super) const KIND: u64 = !0 << 32;
+}
+
+/// While something may change without a wake (a task's state, the exit of a stranger), it is looked at this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// All sources and what they said.
+pub(crate) struct Hub {
+    epoll: Epoll,
+    /// Wakes whoever polls, for news that no descriptor brings (a notice read by another call).
+    kick: EventFd,
+    state: Mutex<State>,
+    turn: Condvar,
+}
+
+/// What is known so far; always behind the hub's lock.
+pub(crate) struct State {
+    polling: bool,
+    supervisor: Option<Arc<Supervisor>>,
+    log: Option<KernelLog>,
+    trace: Option<TraceInstance>,
+    pub(crate) groups: BTreeMap<u64, Observed>,
+    next_group: u64,
+    pub(crate) workers: BTreeMap<u64, Arc<Process>>,
+    pub(crate) orphans: BTreeMap<i32, u64>,
+    pub(crate) events: Vec<Arc<Event>>,
+    pub(crate) ooms: Vec<Arc<Oom>>,
+    pub(crate) collector: Collector,
+    pub(crate) missing: Vec<Missing>,
+    watches: Vec<Weak<EventFd>>,
+}
+
+/// A group whose notifications are read.
+pub(crate) struct Observed {
+    pub(crate) group: Group,
+    notify: Option<Notify>,
+    pub(crate) removed: bool,
+}
+
+enum Notify {
+    V1(EventFd),
+    V2(OwnedFd),
+}
+
+impl Hub {
+    /// Opens the sources. One that cannot be had is named in the accounts, not an error.
+    pub(crate) fn new(
+        supervisor: Option<Arc<Supervisor>>,
+        kernel_log: bool,
+        tracefs: Option<(&Tracefs, &str)>,
+        mut missing: Vec<Missing>,
+    ) -> Result<Hub> {
+        let failed = |errno: Errno| Error::os("make watch", errno);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        let readable = |tag| EpollEvent::new(EpollFlags::EPOLLIN, tag);
+        let kick = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        epoll.add(&kick, readable(tag::KICK)).map_err(failed)?;
+        if let Some(supervisor) = &supervisor {
+            epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
+        }
+        let mut log = None;
+        if kernel_log {
+            match KernelLog::open() {
+                Ok(opened) => log = Some(opened),
+                Err(error) => missing.push(Missing::new("kernel-log", error.to_string())),
+            }
+        }
+        if let Some(log) = &log {
+            epoll.add(log.as_fd(), readable(tag::LOG)).map_err(failed)?;
+        }
+        let mut trace = None;
+        if let Some((tracefs, name)) = tracefs {
+            match TraceInstance::create(tracefs, name) {
+                Ok(created) => trace = Some(created),
+                Err(error) => missing.push(Missing::new("tracefs", error.to_string())),
+            }
+        }
+        if let Some(fd) = trace.as_ref().and_then(TraceInstance::as_fd) {
+            epoll.add(fd, readable(tag::TRACE)).map_err(failed)?;
+        }
+        let collector = Collector::new(trace.is_some(), log.is_some());
+        let state = State {
+            polling: false,
+            supervisor,
+            log,
+            trace,
+            groups: BTreeMap::new(),
+            next_group: 0,
+            workers: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            events: Vec::new(),
+            ooms: Vec::new(),
+            collector,
+            missing,
+            watches: Vec::new(),
+        };
+        Ok(Hub { epoll, kick, state: Mutex::new(state), turn: Condvar::new() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in a reader leaves the lists whole: each change is one push.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one descriptor that becomes readable when a source has something.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+
+    /// Starts to read a group's notifications, and remembers its counters as the "before" of its first OOM.
+    pub(crate) fn observe(&self, group: &Group) -> Result<()> {
+        let dir = &group.0.dir;
+        let mut state = self.lock();
+        let id = state.next_group;
+        state.next_group += 1;
+        let failed = |errno: Errno| Error::os("watch group", errno).path(group.path());
+        let notify = match group.version() {
+            Version::V1 => {
+                let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+                let control = dir.open_file(v1::OOM_CONTROL, OFlag::O_RDONLY)?;
+                use std::os::fd::AsRawFd;
+                match dir.write("cgroup.event_control", &format!("{} {}", event.as_raw_fd(), control.as_raw_fd())) {
+                    Ok(()) => {
+                        self.epoll
+                            .add(&event, EpollEvent::new(EpollFlags::EPOLLIN, tag::GROUP | id))
+                            .map_err(failed)?;
+                        Some(Notify::V1(event))
+                    }
+                    // Observing must go on without the right to register: the other sources remain.
+                    Err(error) if group.0.lab.is_none() => {
+                        state.missing.push(Missing::new("counters", format!("no OOM notification: {error}")));
+                        None
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Version::V2 => match dir.open_file(v2::EVENTS, OFlag::O_RDONLY) {
+                Ok(events) => {
+                    self.epoll.add(&events, EpollEvent::new(EpollFlags::EPOLLPRI, tag::GROUP | id)).map_err(failed)?;
+                    let _ = nix::sys::uio::pread(&events, &mut [0; 512], 0);
+                    Some(Notify::V2(events))
+                }
+                Err(error) => {
+                    state.missing.push(Missing::new("counters", format!("no OOM notification: {error}")));
+                    None
+                }
+            },
+        };
+        state.collector.before(group, None);
+        state.groups.insert(id, Observed { group: group.clone(), notify, removed: false });
+        Ok(())
+    }
+
+    /// The group is gone, by our own hand.
+    pub(crate) fn unobserve(&self, group: &Group) {
+        let mut state = self.lock();
+        let ids: Vec<u64> = state
+            .groups
+            .iter()
+            .filter(|(_, observed)| observed.group.cgroup() == group.cgroup())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.drop_group(&mut state, id);
+        }
+    }
+
+    /// A worker is ready: its channel is read from now on.
+    pub(crate) fn add_worker(&self, process: &Arc<Process>) -> Result<()> {
+        let mut state = self.lock();
+        if let Some(channel) = &process.channel {
+            self.epoll
+                .add(channel, EpollEvent::new(EpollFlags::EPOLLIN, tag::CHANNEL | process.id))
+                .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
+        }
+        state.workers.insert(process.id, process.clone());
+        state.collector.before(&process.group, None);
+        let name = crate::text::escape(&process.name);
+        state.push(
+            process.started_ns,
+            Source::Memoom,
+            Some(process.group.cgroup()),
+            Some(process.pid),
+            EventKind::Started { name },
+        );
+        Ok(())
+    }
+
+    pub(crate) fn note(&self, source: Source, group: &Group, pid: Option<i32>, kind: EventKind) {
+        self.lock().push(sys::monotonic_ns(), source, Some(group.cgroup()), pid, kind);
+    }
+
+    pub(crate) fn note_limit(&self, group: &Group, limit: Limit) {
+        self.note(Source::Memoom, group, None, EventKind::Limit { limit_bytes: limit.bytes() });
+    }
+
+    pub(crate) fn note_switch(&self, group: &Group, name: &str, on: bool) {
+        self.note(Source::Memoom, group, None, EventKind::Switch { name: name.to_string(), on });
+    }
+
+    /// Has everything read again, by whoever polls.
+    pub(crate) fn kick(&self) {
+        let _ = self.kick.write(1);
+    }
+
+    /// A descriptor that is written to whenever there is news, for one watch.
+    pub(crate) fn add_watch(&self, bell: &Arc<EventFd>) {
+        self.lock().watches.push(Arc::downgrade(bell));
+    }
+
+    pub(crate) fn timeline(&self) -> Timeline {
+        let mut state = self.lock();
+        self.drain(&mut state);
+        Timeline::new(state.events.clone(), state.ooms.clone())
+    }
+
+    /// Reads what is there, without waiting.
+    pub(crate) fn refresh(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if !state.polling {
+            self.drain(&mut state);
+        }
+        state
+    }
+
+    /// Reads until `done` gives something. `None` at the deadline. `done` also says how soon to look again when no
+    /// descriptor would tell ([`Look`]).
+    pub(crate) fn wait_until<T>(
+        &self,
+        wait: &mut Wait<'_>,
+        mut done: impl FnMut(&mut State) -> Result<Look<T>>,
+    ) -> Result<Option<T>> {
+        let mut state = self.lock();
+        loop {
+            if !state.polling {
+                self.drain(&mut state);
+            }
+            let again = match done(&mut state)? {
+                Look::Done(value) => return Ok(Some(value)),
+                Look::Again => Some(LOOK_AGAIN),
+                Look::Wait => state.collector.is_open().then_some(LOOK_AGAIN),
+            };
+            if wait.expired() {
+                return Ok(None);
+            }
+            let slice = wait.slice(again);
+            if state.polling {
+                let longest = slice.unwrap_or(Duration::from_millis(50)).min(Duration::from_millis(50));
+                state = self.turn.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
+            } else {
+                state.polling = true;
+                drop(state);
+                let timeout = slice.map_or(PollTimeout::NONE, |slice| {
+                    // Rounded up, so that the last slice does not spin.
+                    PollTimeout::try_from(slice + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
+                });
+                let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+                let polled = poll(&mut fds, timeout);
+                state = self.lock();
+                state.polling = false;
+                self.turn.notify_all();
+                if let Err(errno) = polled {
+                    if errno != Errno::EINTR {
+                        return Err(Error::os("wait", errno));
+                    }
+                }
+            }
+            drop(state);
+            // Not under the lock: the question may need a lock of the caller's own.
+            wait.check()?;
+            state = self.lock();
+        }
+    }
+
+    /// Stops reading; the tracefs instance goes, as its files are closed.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        self.drain(&mut state);
+        let ids: Vec<u64> = state.groups.keys().copied().collect();
+        for id in ids {
+            self.drop_group(&mut state, id);
+        }
+        if let Some(trace) = state.trace.take() {
+            if let Some(fd) = trace.as_fd() {
+                let _ = self.epoll.delete(fd);
+            }
+            drop(trace);
+        }
+        if let Some(log) = state.log.take() {
+            let _ = self.epoll.delete(log.as_fd());
+        }
+        if let Some(supervisor) = state.supervisor.take() {
+            let _ = self.epoll.delete(supervisor.socket());
+        }
+        for (_, process) in std::mem::take(&mut state.workers) {
+            process.progress().abandoned = true;
+        }
+        self.turn.notify_all();
+    }
+
+    fn drop_group(&self, state: &mut State, id: u64) {
+        if let Some(observed) = state.groups.remove(&id) {
+            match &observed.notify {
+                Some(Notify::V1(event)) => drop(self.epoll.delete(event)),
+                Some(Notify::V2(events)) => drop(self.epoll.delete(events)),
+                None => {}
+            }
+        }
+    }
+
+    /// Reads every source that has something. The order matters: a worker's last words before its exit, the evidence
+    /// of a kill before the account of it.
+    fn drain(&self, state: &mut State) {
+        let had = (state.events.len(), state.ooms.len());
+        let mut ready = [EpollEvent::empty(); 64];
+        loop {
+            let count = match self.epoll.wait(&mut ready, EpollTimeout::ZERO) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(_) => 0,
+            };
+            let mut evidence = state.collector.is_open();
+            for entry in &ready[..count] {
+                let number = entry.data() & !tag::KIND;
+                match entry.data() & tag::KIND {
+                    tag::CHANNEL => self.read_channel(state, number),
+                    tag::GROUP => {
+                        self.read_notification(state, number);
+                        evidence = true;
+                    }
+                    tag::VICTIM => evidence = true,
+                    tag::LOG | tag::TRACE => evidence = true,
+                    tag::SUPERVISOR => evidence |= self.read_exits(state),
+                    tag::KICK => {
+                        let _ = self.kick.read();
+                        evidence |= self.read_exits(state);
+                    }
+                    _ => {}
+                }
+            }
+            if evidence {
+                state.read_trace();
+                state.read_log();
+                self.watch_victims(state);
+                let news = state.settle();
+                for (pidfd, _) in news {
+                    let _ = self.epoll.delete(&pidfd);
+                }
+            }
+            if count < ready.len() {
+                break;
+            }
+        }
+        if had != (state.events.len(), state.ooms.len()) {
+            state.ring();
+        }
+    }
+
+    fn read_channel(&self, state: &mut State, id: u64) {
+        let Some(process) = state.workers.get(&id).cloned() else { return };
+        let open = process.read_channel(|time_ns, kind| {
+            state.push(time_ns, Source::Worker, Some(process.group.cgroup()), Some(process.pid), kind);
+        });
+        if !open {
+            if let Some(channel) = &process.channel {
+                let _ = self.epoll.delete(channel);
+            }
+        }
+    }
+
+    fn read_exits(&self, state: &mut State) -> bool {
+        let Some(supervisor) = state.supervisor.clone() else { return false };
+        let notices = match supervisor.notices() {
+            Ok(notices) => notices,
+            Err(error) => {
+                // The supervisor was killed: its workers die with it, and nobody reaps them for us any more.
+                let _ = self.epoll.delete(supervisor.socket());
+                state.missing.push(Missing::new("supervisor", error.to_string()));
+                state.supervisor = None;
+                for process in state.workers.values() {
+                    process.progress().abandoned = true;
+                }
+                return true;
+            }
+        };
+        let mut killed = false;
+        for notice in notices {
+            match notice {
+                Notice::Exit { id, pid, status, rusage, time_ns } => {
+                    if let Some(process) = state.workers.get(&id).cloned() {
+                        self.read_channel(state, id);
+                        if let Some(channel) = &process.channel {
+                            let _ = self.epoll.delete(channel);
+                        }
+                        let exit = Exit::new(status, rusage, time_ns);
+                        killed |= exit.returncode == -libc::SIGKILL;
+                        let kind = EventKind::Exited { returncode: exit.returncode };
+                        process.progress().exit = Some(exit);
+                        state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
+                    }
+                }
+                Notice::Orphan { pid, time_ns, .. } => {
+                    state.orphans.insert(pid, time_ns);
+                    killed = true;
+                }
+                Notice::Lost { orphans } => {
+                    state.push(sys::monotonic_ns(), Source::Supervisor, None, None, EventKind::Lost { count: orphans });
+                }
+            }
+        }
+        killed
+    }
+
+    fn read_notification(&self, state: &mut State, id: u64) {
+        let Some(observed) = state.groups.get_mut(&id) else { return };
+        match &observed.notify {
+            Some(Notify::V1(event)) => drop(event.read()),
+            Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
+            None => {}
+        }
+        let group = observed.group.clone();
+        // The wake comes on a kill, on a block and on removal: only the files say which.
+        match group.counters() {
+            Ok(counters) => {
+                let kind = EventKind::Notified { counters: Box::new(counters) };
+                state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
+            }
+            Err(_) => {
+                if let Some(observed) = state.groups.get_mut(&id) {
+                    if observed.removed {
+                        return;
+                    }
+                    observed.removed = true;
+                    match observed.notify.take() {
+                        Some(Notify::V1(event)) => drop(self.epoll.delete(&event)),
+                        Some(Notify::V2(events)) => drop(self.epoll.delete(&events)),
+                        None => {}
+                    }
+                }
+                state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);
+            }
+        }
+    }
+
+    /// The exit of a victim that is no worker of ours shows on its pidfd alone.
+    fn watch_victims(&self, state: &mut State) {
+        for (pidfd, number) in state.collector.unwatched() {
+            let _ = self.epoll.add(pidfd, EpollEvent::new(EpollFlags::EPOLLIN, tag::VICTIM | number));
+        }
+    }
+}
+
+/// What a waiter found.
+pub(crate) enum Look<T> {
+    /// It is there.
+    Done(T),
+    /// Not yet; a source will tell.
+    Wait,
+    /// Not yet, and no source tells: look again soon.
+    Again,
+}
+
+impl State {
+    pub(crate) fn push(
+        &mut self,
+        time_ns: u64,
+        source: Source,
+        group: Option<&str>,
+        pid: Option<i32>,
+        kind: EventKind,
+    ) {
+        self.events.push(Arc::new(Event { time_ns, source, group: group.map(str::to_string), pid, kind }));
+    }
+
+    fn read_trace(&mut self) {
+        let Some(trace) = &mut self.trace else { return };
+        let items = match trace.read() {
+            Ok(items) => items,
+            Err(error) => {
+                self.missing.push(Missing::new("tracefs", error.to_string()));
+                return;
+            }
+        };
+        for item in items {
+            match item {
+                TraceItem::Victim(victim) => {
+                    let cgroup = self.cgroup_of(victim.pid);
+                    if let Some(cgroup) = &cgroup {
+                        let kind = EventKind::Victim {
+                            comm: victim.comm.as_deref().map(crate::text::escape),
+                            invoker_pid: victim.invoker_pid,
+                            invoker_comm: crate::text::escape(&victim.invoker_comm),
+                            call_path: victim.call_path.clone(),
+                        };
+                        self.push(victim.time_ns, Source::Tracefs, Some(cgroup), Some(victim.pid), kind);
+                    }
+                    self.collector.traced(victim, cgroup);
+                }
+                TraceItem::Lost { events, .. } => {
+                    let count = events.unwrap_or(1);
+                    self.push(sys::monotonic_ns(), Source::Tracefs, None, None, EventKind::Lost { count });
+                    self.collector.lost("tracefs", count);
+                }
+                TraceItem::Unparsed(text) => {
+                    let reason = format!("a line could not be read: {}", crate::error::printable(&text, 200));
+                    self.missing.push(Missing::new("tracefs", reason));
+                }
+            }
+        }
+    }
+
+    fn read_log(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        let mut records: Vec<Record> = Vec::new();
+        let mut lost = 0;
+        loop {
+            match log.read() {
+                Ok(Some(Item::Record(record))) => records.push(record),
+                Ok(Some(Item::Lost(count))) => lost += count,
+                Ok(None) => break,
+                Err(error) => {
+                    self.missing.push(Missing::new("kernel-log", error.to_string()));
+                    break;
+                }
+            }
+        }
+        if lost > 0 {
+            self.push(sys::monotonic_ns(), Source::KernelLog, None, None, EventKind::Lost { count: lost });
+            self.collector.lost("kernel-log", lost);
+        }
+        if !records.is_empty() {
+            let known: Vec<(i32, String)> =
+                self.workers.values().map(|process| (process.pid, process.group.cgroup().to_string())).collect();
+            let tops = self.tops();
+            let claimed = self.collector.logged(records, &tops, |pid| {
+                known.iter().find(|(known, _)| *known == pid).map(|(_, group)| group.clone())
+            });
+            let now = sys::monotonic_ns();
+            for (group, record) in claimed {
+                let kind = EventKind::Log { sequence: record.sequence, text: crate::text::escape(&record.text) };
+                self.push(now, Source::KernelLog, group.as_deref(), None, kind);
+            }
+        }
+    }
+
+    /// The groups that are observed: an OOM counts if it struck in one of them or below.
+    fn tops(&self) -> Vec<String> {
+        self.groups.values().map(|observed| observed.group.cgroup().to_string()).collect()
+    }
+
+    /// The observed group in which a process stands: our worker's, or what /proc says while the process is there.
+    fn cgroup_of(&self, pid: i32) -> Option<String> {
+        if let Some(process) = self.workers.values().rev().find(|process| process.pid == pid) {
+            return Some(process.group.cgroup().to_string());
+        }
+        let version = self.groups.values().next()?.group.version();
+        let paths = super::task::Proc::system().cgroups(pid).ok()??;
+        let path = match version {
+            Version::V1 => paths.v1_memory,
+            Version::V2 => paths.v2,
+        };
+        use std::os::unix::ffi::OsStrExt;
+        let cgroup = crate::text::escape(path?.as_os_str().as_bytes());
+        self.groups.values().any(|observed| observed.group.covers(&cgroup)).then_some(cgroup)
+    }
+
+    /// Turns what is complete into accounts; gives back the pidfds that need no more watching.
+    fn settle(&mut self) -> Vec<(OwnedFd, u64)> {
+        let mut collector = std::mem::take(&mut self.collector);
+        let (ooms, done) = collector.settle(self);
+        self.collector = collector;
+        self.ooms.extend(ooms.into_iter().map(Arc::new));
+        done
+    }
+
+    fn ring(&mut self) {
+        self.watches.retain(|watch| match watch.upgrade() {
+            Some(bell) => {
+                let _ = bell.write(1);
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// A worker has come to rest in the OOM of its group: an account of its own, as nobody dies.
+    pub(crate) fn tell_blocked(&mut self, group: &Group, blocked: Blocked) {
+        let kind =
+            EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
+        self.push(sys::monotonic_ns(), Source::Procfs, Some(group.cgroup()), Some(blocked.pid), kind);
+        let oom = self.collector.blocked(group, blocked, &self.missing);
+        self.ooms.push(Arc::new(oom));
+        self.ring();
+    }
+}

@@ -1,0 +1,510 @@
+//! The victims and their call path, from a private tracefs instance with the event `oom/mark_victim`.
+//!
+//! The instance belongs to memoom alone: nothing of the machine's own tracing changes, and it is removed at the
+//! end. Where tracefs is not mounted it is reached by a detached mount, so the mount table does not change either.
+// The watch and the account are the users of this module; not every part of it has one yet.
+#![allow(dead_code)]
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{openat, OFlag};
+use nix::sys::stat::{mkdirat, Mode};
+use nix::sys::statfs::fstatfs;
+use nix::unistd::{unlinkat, UnlinkatFlags};
+
+use super::callpath::Frame;
+use super::trace_text::{parse, Record, Template};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of trace buffer for each CPU: room for about 200 victims with their paths between two reads.
+const BUFFER_KB: &str = "64";
+/// How long the removal of an instance is tried again while something else still holds one of its files.
+const REMOVAL: Duration = Duration::from_secs(2);
+const EVENT: &str = "events/oom/mark_victim";
+const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+/// Where tracefs is: a directory of a mount that was there, or a detached mount of our own.
+#[derive(Debug)]
+pub(crate) struct Tracefs {
+    root: OwnedFd,
+    instances: OwnedFd,
+    mount: Option<PathBuf>,
+}
+
+impl Tracefs {
+    /// An existing writable mount if this mount namespace has one, else a detached mount (first in 5.2).
+    ///
+    /// # Errors
+    /// `Unsupported` when the kernel has no tracefs or no detached mounts, `PermissionDenied` without
+    /// CAP_SYS_ADMIN or under lockdown.
+    pub(crate) fn find() -> Result<Tracefs> {
+        let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        for path in tracefs_mounts(&mountinfo) {
+            let opened = openat(nix::fcntl::AT_FDCWD, &path, DIRECTORY, Mode::empty());
+            // Something else may be mounted over it since.
+            let Ok(root) = opened else { continue };
+            if !fstatfs(&root).is_ok_and(|fs| fs.filesystem_type() == nix::sys::statfs::TRACEFS_MAGIC) {
+                continue;
+            }
+            if let Ok(instances) = openat(&root, "instances", DIRECTORY, Mode::empty()) {
+                return Ok(Tracefs { root, instances, mount: Some(path) });
+            }
+        }
+        Tracefs::detached()
+    }
+
+    /// A detached mount, whatever else is mounted.
+    pub(crate) fn detached() -> Result<Tracefs> {
+        let operation = "reach tracefs";
+        let remedy = "mount it: mount -t tracefs nodev /sys/kernel/tracing";
+        let mount = crate::sys::mount::detached(c"tracefs").map_err(|source| match source.raw_os_error() {
+            Some(libc::ENODEV) => Error::os(operation, source)
+                .with_kind(ErrorKind::Unsupported)
+                .reason("this kernel is built without tracefs (CONFIG_TRACING)")
+                .remedy("use a kernel with CONFIG_FTRACE; the rest of the account does not need it"),
+            Some(libc::EPERM | libc::EACCES) => Error::os(operation, source)
+                .reason("tracefs is not mounted here, and mounting it detached needs CAP_SYS_ADMIN (and no lockdown)")
+                .remedy("run as root, or have root mount it: mount -t tracefs nodev /sys/kernel/tracing"),
+            _ => Error::os(operation, source)
+                .with_kind(ErrorKind::Unsupported)
+                .reason("tracefs is not mounted here, and this kernel makes no detached mount (first in 5.2)")
+                .remedy(remedy),
+        })?;
+        let open = |at: BorrowedFd<'_>, name: &str| {
+            openat(at, name, DIRECTORY, Mode::empty()).map_err(|errno| {
+                Error::os(operation, errno)
+                    .path(name)
+                    .reason("the directory of the detached tracefs cannot be opened (lockdown?)")
+                    .remedy(remedy)
+            })
+        };
+        // fsmount gives an O_PATH fd; listing needs a real one.
+        let root = open(mount.as_fd(), ".")?;
+        let instances = open(root.as_fd(), "instances")?;
+        Ok(Tracefs { root, instances, mount: None })
+    }
+
+    /// Says in words where tracefs is reached, without keeping it; below another root than `/` only the mount table
+    /// of that tree is looked at.
+    ///
+    /// # Errors
+    /// Those of [`Tracefs::find`].
+    pub(crate) fn probe(root: &Path) -> Result<String> {
+        let mount = if root == Path::new("/") {
+            Tracefs::find()?.mount
+        } else {
+            let mountinfo = std::fs::read(root.join("proc/self/mountinfo")).unwrap_or_default();
+            Some(tracefs_mounts(&mountinfo).into_iter().next().ok_or_else(|| {
+                Error::new(ErrorKind::Unsupported, "reach tracefs", "no writable tracefs is mounted in this tree")
+                    .path(root)
+            })?)
+        };
+        Ok(match mount {
+            Some(path) => {
+                format!("tracefs is mounted at {}", crate::text::escape(path.as_os_str().as_encoded_bytes()))
+            }
+            None => "tracefs is not mounted and is reached by a detached mount".to_string(),
+        })
+    }
+
+    /// Whether nothing is attached to the mount namespace for it.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.mount.is_none()
+    }
+
+    /// Where it is mounted; `None` for a detached one.
+    pub(crate) fn mount_point(&self) -> Option<&Path> {
+        self.mount.as_deref()
+    }
+
+    /// The directory whose children are the instances.
+    pub(crate) fn instances_dir(&self) -> BorrowedFd<'_> {
+        self.instances.as_fd()
+    }
+
+    /// The names of all instances, of anybody; the ones that are not UTF-8 are not ours and are left out.
+    pub(crate) fn list_instances(&self) -> Result<Vec<String>> {
+        let fail = |errno| Error::os("list tracefs instances", errno);
+        let mut dir = nix::dir::Dir::openat(&self.instances, ".", DIRECTORY, Mode::empty()).map_err(fail)?;
+        let mut names = Vec::new();
+        for entry in dir.iter() {
+            let entry = entry.map_err(fail)?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => names.push(name.to_string()),
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes one instance; one that is gone already is no error. The caller answers for the name being ours.
+    ///
+    /// # Errors
+    /// `Busy` when something still holds one of its files after two seconds of trying.
+    pub(crate) fn remove_instance(&self, name: &str) -> Result<()> {
+        check_name(name)?;
+        remove(self.instances.as_fd(), name)
+    }
+}
+
+/// The mount points of writable, whole tracefs mounts in a `/proc/self/mountinfo`.
+fn tracefs_mounts(mountinfo: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for line in mountinfo.split(|&byte| byte == b'\n') {
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+        let Some(dash) = fields.iter().position(|field| *field == b"-") else { continue };
+        let (Some(root), Some(point), Some(options), Some(fstype)) =
+            (fields.get(3), fields.get(4), fields.get(5), fields.get(dash + 1))
+        else {
+            continue;
+        };
+        let read_only = options.split(|&byte| byte == b',').any(|option| option == b"ro");
+        if *fstype == b"tracefs" && *root == b"/" && !read_only {
+            found.push(PathBuf::from(OsStr::from_bytes(&unescape_octal(point))));
+        }
+    }
+    found
+}
+
+/// mountinfo writes space, tab, newline and backslash as `\040` and the like.
+fn unescape_octal(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..b'8').contains(d)));
+        if let Some(digits) = digits {
+            bytes.push(digits.iter().fold(0u8, |sum, digit| sum.wrapping_mul(8).wrapping_add(digit - b'0')));
+            rest = &tail[3..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    bytes
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let bad = name.is_empty() || name == "." || name == ".." || name.len() > 255 || name.contains(['/', '\0', '\n']);
+    if bad {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "name a tracefs instance",
+            "the name is not one path component",
+        )
+        .value(name)
+        .remedy("use 1 to 255 bytes without '/', newline and NUL"));
+    }
+    Ok(())
+}
+
+/// rmdir with a bound: EBUSY stays while a file of the instance is open, in us or in a forked copy of us.
+fn remove(instances: BorrowedFd<'_>, name: &str) -> Result<()> {
+    let deadline = Instant::now() + REMOVAL;
+    loop {
+        match unlinkat(instances, name, UnlinkatFlags::RemoveDir) {
+            Ok(()) | Err(nix::Error::ENOENT) => return Ok(()),
+            Err(nix::Error::EINTR) => {}
+            // The kernel tells nobody when the last user has gone, so there is nothing to wait for.
+            Err(nix::Error::EBUSY) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
+            Err(errno) => {
+                return Err(Error::os("remove tracefs instance", errno)
+                    .path(name)
+                    .remedy("end the processes that hold its files (fuser), then: rmdir instances/NAME in tracefs"))
+            }
+        }
+    }
+}
+
+/// One thing that the instance told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TraceItem {
+    /// A process was marked as a victim.
+    Victim(TraceVictim),
+    /// The buffer of a CPU overflowed before it was read.
+    Lost {
+        /// The CPU.
+        cpu: u32,
+        /// How many events; `None` when the kernel does not know.
+        events: Option<u64>,
+    },
+    /// Text that is no known record, so that nothing is dropped silently.
+    Unparsed(Vec<u8>),
+}
+
+/// One `oom/mark_victim` event with the stack of the task that asked for the memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TraceVictim {
+    /// When, in CLOCK_MONOTONIC; the kernel prints microseconds.
+    pub(crate) time_ns: u64,
+    /// The CPU of the invoker.
+    pub(crate) cpu: u32,
+    /// The thread whose charge went over the limit (a thread id).
+    pub(crate) invoker_pid: i32,
+    /// Its name; `<...>` when the kernel had not recorded it.
+    pub(crate) invoker_comm: Vec<u8>,
+    /// The victim.
+    pub(crate) pid: i32,
+    /// This and the following: `None` on kernels whose event has only the pid.
+    pub(crate) comm: Option<Vec<u8>>,
+    /// Address space.
+    pub(crate) total_vm_bytes: Option<u64>,
+    /// Resident anonymous memory.
+    pub(crate) anon_rss_bytes: Option<u64>,
+    /// Resident file pages.
+    pub(crate) file_rss_bytes: Option<u64>,
+    /// Resident shared memory.
+    pub(crate) shmem_rss_bytes: Option<u64>,
+    /// The user.
+    pub(crate) uid: Option<u32>,
+    /// Page tables.
+    pub(crate) pgtables_bytes: Option<u64>,
+    /// The victim's `oom_score_adj`.
+    pub(crate) oom_score_adj: Option<i16>,
+    /// How the invoker came to the kill, innermost first, without the tracing machinery; empty when the kernel
+    /// gave no stack.
+    pub(crate) call_path: Vec<Frame>,
+}
+
+/// A private instance that listens for victims; dropped, it is removed (which takes the kernel some 0.1 s).
+///
+/// A forked copy of the process that does not exec holds the files too and delays the removal.
+#[derive(Debug)]
+pub(crate) struct TraceInstance {
+    // In this order: the kernel refuses to remove an instance while a file of it is open.
+    pipe: Option<File>,
+    dir: Option<OwnedFd>,
+    instances: OwnedFd,
+    name: String,
+    template: Template,
+    has_stacks: bool,
+    text: Vec<u8>,
+    pending: Vec<TraceVictim>,
+    lost: u64,
+}
+
+impl TraceInstance {
+    /// Makes `instances/NAME` and turns the event on in it.
+    ///
+    /// # Errors
+    /// `AlreadyExists` for a name in use, `Unsupported` when the kernel has no such event, `PermissionDenied`.
+    pub(crate) fn create(tracefs: &Tracefs, name: &str) -> Result<TraceInstance> {
+        check_name(name)?;
+        let fail = |errno| Error::os("create tracefs instance", errno).path(name);
+        let instances = tracefs.instances.try_clone().map_err(|source| Error::os("create tracefs instance", source))?;
+        mkdirat(&instances, name, Mode::from_bits_truncate(0o700)).map_err(fail)?;
+        // From here on dropping it removes the directory again.
+        let mut instance = TraceInstance {
+            pipe: None,
+            dir: None,
+            instances,
+            name: name.to_string(),
+            template: Template::default(),
+            has_stacks: false,
+            text: Vec::new(),
+            pending: Vec::new(),
+            lost: 0,
+        };
+        let dir = openat(&instance.instances, name, DIRECTORY, Mode::empty()).map_err(fail)?;
+        instance.set_up(&dir)?;
+        instance.dir = Some(dir);
+        Ok(instance)
+    }
+
+    fn set_up(&mut self, dir: &OwnedFd) -> Result<()> {
+        let format = read_file(dir, &format!("{EVENT}/format")).map_err(|error| {
+            if error.kind() == ErrorKind::NotFound {
+                return error
+                    .with_kind(ErrorKind::Unsupported)
+                    .reason("this kernel has no event oom/mark_victim")
+                    .remedy("use a kernel from 4.14 on; the kernel log still names the victims");
+            }
+            error
+        })?;
+        self.template = Template::from_format(&format).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "read event format", "its print format names no pid").path(EVENT)
+        })?;
+        // Before the event is on, so that the buffers are empty and small when it can fire.
+        write_file(dir, "buffer_size_kb", BUFFER_KB)?;
+        write_file(dir, "trace_clock", "mono")?;
+        self.set_options(dir)?;
+        // Where it exists it may hold a poll back until the buffer is that full.
+        let _ = write_file(dir, "buffer_percent", "0");
+        // Kernels without stack traces refuse the trigger; the victims are worth having alone.
+        self.has_stacks = write_file(dir, &format!("{EVENT}/trigger"), "stacktrace").is_ok();
+        write_file(dir, &format!("{EVENT}/enable"), "1")?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let pipe = openat(dir, "trace_pipe", flags, Mode::empty())
+            .map_err(|errno| Error::os("open trace pipe", errno).path(&self.name))?;
+        self.pipe = Some(File::from(pipe));
+        Ok(())
+    }
+
+    /// An instance inherits the machine's options; what changes the text is set to what the parser expects.
+    fn set_options(&self, dir: &OwnedFd) -> Result<()> {
+        const WANTED: &[&str] = &[
+            "sym-offset",
+            "context-info",
+            "nosym-addr",
+            "noverbose",
+            "noraw",
+            "nohex",
+            "nobin",
+            "nofields",
+            "nolatency-format",
+            "norecord-tgid",
+            "nouserstacktrace",
+            "nostacktrace",
+        ];
+        let now = read_file(dir, "trace_options")?;
+        let now: Vec<&[u8]> = now.split(|&byte| byte == b'\n').collect();
+        for option in WANTED {
+            let opposite = option.strip_prefix("no").map_or_else(|| format!("no{option}"), str::to_string);
+            if now.contains(&opposite.as_bytes()) {
+                write_file(dir, "trace_options", option)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The fd to poll: it becomes readable at a victim, and again when the victim's stack is there.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The instance's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether victims come with a call path.
+    pub(crate) fn has_stacks(&self) -> bool {
+        self.has_stacks
+    }
+
+    /// How many events were lost so far; an unknown number counts as one.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// What has come since the last call, without waiting. A victim whose stack is not there yet is kept for the
+    /// next call; the fd becomes readable again when it comes.
+    pub(crate) fn read(&mut self) -> Result<Vec<TraceItem>> {
+        self.take_text()?;
+        let text = std::mem::take(&mut self.text);
+        let mut items = Vec::new();
+        for record in parse(&text, &self.template) {
+            self.join(record, &mut items);
+        }
+        Ok(items)
+    }
+
+    /// The same, for the end: a victim whose stack never came is given without one.
+    pub(crate) fn finish(&mut self) -> Result<Vec<TraceItem>> {
+        let mut items = self.read()?;
+        items.extend(self.pending.drain(..).map(TraceItem::Victim));
+        Ok(items)
+    }
+
+    /// Reads until the pipe is empty: then every record in the text is whole, because the kernel prints records
+    /// whole and only hands them out in pieces.
+    fn take_text(&mut self) -> Result<()> {
+        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        let mut chunk = [0u8; 4096];
+        loop {
+            match pipe.read(&mut chunk) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.text.extend_from_slice(&chunk[..count]),
+                Err(source) => match source.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(()),
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(Error::os("read trace pipe", source).path(&self.name)),
+                },
+            }
+        }
+    }
+
+    fn join(&mut self, record: Record, items: &mut Vec<TraceItem>) {
+        match record {
+            Record::Victim(victim) => {
+                // The stack follows its event at once in the same task, so an older one has lost its own.
+                self.give_up(|pending| pending.invoker_pid == victim.invoker_pid, items);
+                if self.has_stacks {
+                    self.pending.push(*victim);
+                } else {
+                    items.push(TraceItem::Victim(*victim));
+                }
+            }
+            Record::Stack { pid, frames } => {
+                if let Some(index) = self.pending.iter().position(|pending| pending.invoker_pid == pid) {
+                    let mut victim = self.pending.remove(index);
+                    victim.call_path = frames;
+                    items.push(TraceItem::Victim(victim));
+                }
+            }
+            Record::Lost { cpu, events } => {
+                self.lost = self.lost.saturating_add(events.unwrap_or(1));
+                items.push(TraceItem::Lost { cpu, events });
+            }
+            Record::Unparsed(text) => items.push(TraceItem::Unparsed(text)),
+        }
+    }
+
+    fn give_up(&mut self, which: impl Fn(&TraceVictim) -> bool, items: &mut Vec<TraceItem>) {
+        let (gone, kept) = std::mem::take(&mut self.pending).into_iter().partition(which);
+        self.pending = kept;
+        let gone: Vec<TraceVictim> = gone;
+        items.extend(gone.into_iter().map(TraceItem::Victim));
+    }
+
+    /// Removes the instance now and says whether that worked.
+    ///
+    /// # Errors
+    /// `Busy` when another process holds one of its files.
+    pub(crate) fn remove(mut self) -> Result<()> {
+        self.tear_down()
+    }
+
+    fn tear_down(&mut self) -> Result<()> {
+        if self.name.is_empty() {
+            return Ok(());
+        }
+        self.pipe = None;
+        self.dir = None;
+        let done = remove(self.instances.as_fd(), &self.name);
+        self.name.clear();
+        done
+    }
+}
+
+impl Drop for TraceInstance {
+    fn drop(&mut self) {
+        // Nobody to tell; `remove` is there for those who want to know, and the next lab's start collects leftovers.
+        let _ = self.tear_down();
+    }
+}
+
+fn read_file(dir: &OwnedFd, path: &str) -> Result<Vec<u8>> {
+    let fail = |source: io::Error| Error::os("read tracefs file", source).path(path);
+    let fd =
+        openat(dir, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(|errno| fail(errno.into()))?;
+    let mut text = Vec::new();
+    File::from(fd).read_to_end(&mut text).map_err(fail)?;
+    Ok(text)
+}
+
+fn write_file(dir: &OwnedFd, path: &str, value: &str) -> Result<()> {
+    let fail = |source: io::Error| Error::os("write tracefs file", source).path(path).value(value);
+    let flags = OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CLOEXEC;
+    let fd = openat(dir, path, flags, Mode::empty()).map_err(|errno| fail(errno.into()))?;
+    File::from(fd).write_all(value.as_bytes()).map_err(fail)
+}
+
+#[cfg(test)]
+mod tests;

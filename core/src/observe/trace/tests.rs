@@ -1,0 +1,146 @@
+use super::super::callpath::Step;
+use super::super::live;
+use super::*;
+use nix::poll::{poll, PollFd, PollFlags};
+use nix::time::{clock_gettime, ClockId};
+
+fn tracefs() -> Option<Tracefs> {
+    Tracefs::find().map_err(|error| live::skip(&error.to_string())).ok()
+}
+
+fn name(test: &str) -> String {
+    format!("memoom-dev-obs-{test}-{}", std::process::id())
+}
+
+/// Waits for a whole victim; says when the first wake came.
+fn wait_victims(instance: &mut TraceInstance) -> (Vec<TraceVictim>, u64) {
+    let deadline = Instant::now() + live::DEADLINE;
+    let mut woken = None;
+    loop {
+        assert!(Instant::now() < deadline, "no victim came");
+        let mut fds = [PollFd::new(instance.as_fd().expect("open"), PollFlags::POLLIN)];
+        poll(&mut fds, 1000u16).expect("poll");
+        let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock");
+        let victims: Vec<TraceVictim> = instance
+            .read()
+            .expect("readable")
+            .into_iter()
+            .map(|item| match item {
+                TraceItem::Victim(victim) => victim,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let now = u64::try_from(now.tv_sec() * 1_000_000_000 + now.tv_nsec()).expect("positive");
+        if woken.is_none() && (!victims.is_empty() || !instance.pending.is_empty()) {
+            woken = Some(now);
+        }
+        if !victims.is_empty() {
+            return (victims, woken.expect("set"));
+        }
+    }
+}
+
+#[test]
+fn only_whole_writable_tracefs_mounts_count() {
+    let text = b"22 27 0:21 / /proc rw - proc proc rw\n\
+        50 23 0:12 / /sys/kernel/tra\\040cing rw,nosuid shared:7 - tracefs tracefs rw\n\
+        51 23 0:12 / /ro ro,nosuid - tracefs tracefs rw\n\
+        52 23 0:12 /instances/x /part rw - tracefs tracefs rw\nnonsense\n\n";
+    assert_eq!(tracefs_mounts(text), [PathBuf::from("/sys/kernel/tra cing")]);
+    assert!(tracefs_mounts(b"").is_empty());
+    assert_eq!(unescape_octal(b"a\\134b\\"), b"a\\b\\");
+}
+
+#[test]
+fn a_name_is_one_component() {
+    for bad in ["", ".", "..", "a/b", "a\nb", "a\0b", &"a".repeat(256)] {
+        assert_eq!(check_name(bad).expect_err("bad").kind(), ErrorKind::InvalidInput, "{bad:?}");
+    }
+    check_name("memoom-1").expect("good");
+}
+
+#[test]
+fn the_mount_table_stays_and_the_instance_goes() {
+    let Some(tracefs) = tracefs() else { return };
+    let before = std::fs::read("/proc/self/mountinfo").expect("mountinfo");
+    let detached = Tracefs::detached().expect("a detached mount is possible where tracefs is");
+    assert!(detached.is_detached());
+    let name = name("gone");
+    let instance = TraceInstance::create(&detached, &name).expect("created");
+    // Both views show the same instances.
+    assert!(tracefs.list_instances().expect("listed").contains(&name));
+    let error = TraceInstance::create(&detached, &name).expect_err("taken");
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert!(tracefs.list_instances().expect("listed").contains(&name), "the failed one removed the other's");
+    drop(instance);
+    assert!(!tracefs.list_instances().expect("listed").contains(&name));
+    tracefs.remove_instance(&name).expect("gone already is no error");
+    assert_eq!(before, std::fs::read("/proc/self/mountinfo").expect("mountinfo"));
+}
+
+#[test]
+fn a_held_instance_is_busy_within_a_bound() {
+    let Some(tracefs) = tracefs() else { return };
+    let name = name("held");
+    let instance = TraceInstance::create(&tracefs, &name).expect("created");
+    let held = instance.as_fd().expect("open").try_clone_to_owned().expect("dup");
+    let started = Instant::now();
+    assert_eq!(instance.remove().expect_err("held").kind(), ErrorKind::Busy);
+    assert!(started.elapsed() < REMOVAL * 2);
+    drop(held);
+    tracefs.remove_instance(&name).expect("free now");
+    assert!(!tracefs.list_instances().expect("listed").contains(&name));
+}
+
+#[test]
+fn a_kill_wakes_the_poll_and_shows_its_path() {
+    let Some(tracefs) = tracefs() else { return };
+    let Some(group) = live::Group::new("obs-trace", 16 << 20) else { return };
+    let mut instance = TraceInstance::create(&tracefs, &name("path")).expect("created");
+    assert!(instance.read().expect("readable").is_empty());
+    let mut hog = group.spawn("exec tail /dev/zero");
+    let pid = i32::try_from(hog.id()).expect("a pid");
+    let (victims, woken_ns) = wait_victims(&mut instance);
+    hog.wait().expect("reaped");
+    // Other tests may kill at the same time.
+    let Some(victim) = victims.into_iter().find(|victim| victim.pid == pid) else {
+        panic!("the victim is not among those read");
+    };
+    assert_eq!(victim.invoker_pid, pid);
+    assert!(victim.comm.as_deref().is_none_or(|comm| comm == b"tail"));
+    assert!(victim.time_ns <= woken_ns && woken_ns - victim.time_ns < 1_000_000_000, "{} {woken_ns}", victim.time_ns);
+    let steps: Vec<Step> = victim.call_path.iter().filter_map(Frame::step).collect();
+    let order = [Step::Kill, Step::Oom, Step::Charge, Step::Fault];
+    let mut rest = steps.iter();
+    for step in order {
+        assert!(rest.any(|found| *found == step), "{step:?} is not in its place in {:?}", victim.call_path);
+    }
+    assert!(victim.call_path.iter().all(|frame| frame.offset.is_some()));
+    assert_eq!(instance.lost(), 0);
+    instance.remove().expect("removed");
+}
+
+#[test]
+fn twenty_kills_are_twenty_victims() {
+    let Some(tracefs) = tracefs() else { return };
+    let Some(group) = live::Group::new("obs-many", 4 << 20) else { return };
+    let mut instance = TraceInstance::create(&tracefs, &name("many")).expect("created");
+    let mut expected = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let mut hog = group.spawn("exec tail /dev/zero");
+        expected.insert(i32::try_from(hog.id()).expect("a pid"));
+        hog.wait().expect("reaped");
+    }
+    let mut seen = 0;
+    for item in instance.finish().expect("readable") {
+        match item {
+            TraceItem::Victim(victim) if expected.contains(&victim.pid) => {
+                assert!(!victim.call_path.is_empty());
+                seen += 1;
+            }
+            TraceItem::Victim(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, 20);
+}

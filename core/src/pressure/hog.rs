@@ -1,0 +1,427 @@
+//! A hog: a worker that takes memory in acknowledged steps, and the ticker that takes none.
+
+use std::fmt;
+use std::ops::Deref;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use super::supervisor::{channel, Role};
+use super::wire;
+use super::worker::Worker;
+use crate::account::oom::Blocked;
+use crate::account::scope::{nearest_limit, scope};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::{Group, Limit, Version};
+use crate::observe::event::{EventKind, Source};
+use crate::observe::hub::Look;
+use crate::observe::task::Proc;
+use crate::observe::Wait;
+
+/// The kind of memory that a hog takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Anonymous private memory in pages of the base size; one byte of each page is written.
+    #[default]
+    Anon,
+}
+
+impl Kind {
+    /// The kind as users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Anon => "anon",
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Kind> {
+        match text {
+            "anon" => Ok(Kind::Anon),
+            _ => Err(Error::new(ErrorKind::InvalidInput, "read kind", "the kind of memory is unknown")
+                .value(text)
+                .remedy("use anon")),
+        }
+    }
+}
+
+/// What a new hog may be told.
+#[derive(Debug, Clone)]
+pub struct HogOptions {
+    /// Its name, as the kernel shows it (comm): 1 to 15 bytes.
+    pub name: String,
+    /// The kind of memory.
+    pub kind: Kind,
+    /// Bytes of a step that does not say how many.
+    pub step_bytes: u64,
+    /// Its `oom_score_adj`, -1000 to 1000. Below the caller's own start value it needs CAP_SYS_RESOURCE.
+    pub oom_score_adj: i16,
+}
+
+impl Default for HogOptions {
+    fn default() -> HogOptions {
+        HogOptions { name: "hog".to_string(), kind: Kind::Anon, step_bytes: 10 << 20, oom_score_adj: 0 }
+    }
+}
+
+impl HogOptions {
+    /// A hog of that name, for the rest as by default: anonymous memory, 10 MiB a step.
+    pub fn named(name: &str) -> HogOptions {
+        HogOptions { name: name.to_string(), ..HogOptions::default() }
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GrowStatus {
+    /// Every page of the step was taken.
+    Grew,
+    /// The hog was killed in the step.
+    Killed,
+    /// The hog waits in the OOM of its group, as the OOM killer is off (v1): proved by `under_oom` and its state.
+    Blocked,
+}
+
+impl GrowStatus {
+    /// The status as it stands in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            GrowStatus::Grew => "grew",
+            GrowStatus::Killed => "killed",
+            GrowStatus::Blocked => "blocked",
+        }
+    }
+}
+
+/// The answer to a step.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Grow {
+    /// How it ended.
+    pub status: GrowStatus,
+    /// Bytes of the step that were asked for.
+    pub step_bytes: u64,
+    /// Bytes that the hog holds by its own word: a killed or blocked step counts nothing.
+    pub total_bytes: u64,
+    /// What shows that it is blocked.
+    pub blocked: Option<Blocked>,
+}
+
+/// A worker that takes memory in acknowledged steps. Clones are the same hog.
+#[derive(Clone)]
+pub struct Hog {
+    worker: Worker,
+    step_bytes: u64,
+}
+
+impl Group {
+    /// Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
+    ///
+    /// # Errors
+    /// `InvalidInput` for the name, the score or a limit below what a process needs to start; `PermissionDenied` for an
+    /// `oom_score_adj` that this process may not set; `WorkerGone` where it was killed before it was ready; `Closed`.
+    pub fn hog(&self, options: &HogOptions) -> Result<Hog> {
+        check_comm("start hog", &options.name)?;
+        check_score("start hog", options.oom_score_adj)?;
+        if options.step_bytes == 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, "start hog", "the step is 0 bytes")
+                .remedy("give a step of at least 1 byte"));
+        }
+        let kind = match options.kind {
+            Kind::Anon => wire::hog::ANON,
+        };
+        let worker = self.start("start hog", options.name.as_bytes(), options.oom_score_adj, Role::Hog { kind })?;
+        Ok(Hog { worker, step_bytes: options.step_bytes })
+    }
+
+    /// Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
+    ///
+    /// # Errors
+    /// As [`Group::hog`]; `InvalidInput` for a period of zero.
+    pub fn ticker(&self, name: &str, every: Duration) -> Result<Worker> {
+        check_comm("start ticker", name)?;
+        if every.is_zero() {
+            return Err(Error::new(ErrorKind::InvalidInput, "start ticker", "the period is zero")
+                .remedy("give a period above zero"));
+        }
+        self.start("start ticker", name.as_bytes(), 0, Role::Ticker { every })
+    }
+}
+
+pub(crate) fn check_score(operation: &'static str, oom_score_adj: i16) -> Result<()> {
+    if (-1000..=1000).contains(&oom_score_adj) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidInput, operation, "oom_score_adj is outside -1000 to 1000").value(oom_score_adj))
+}
+
+fn check_comm(operation: &'static str, name: &str) -> Result<()> {
+    let why = match name.as_bytes() {
+        b"" => "the name is empty",
+        bytes if bytes.len() > 15 => "the kernel shows at most 15 bytes of a name",
+        bytes if bytes.contains(&0) => "the name must not hold a NUL byte",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidInput, operation, why).value(name).remedy("give a name of 1 to 15 bytes"))
+}
+
+impl Hog {
+    /// Takes one step of `size` bytes (without it, of the hog's own step) and says how it ended. The answer is never
+    /// guessed from time: *blocked* is proved by `under_oom` of the group, the state D and the place of the wait.
+    ///
+    /// Before the step memoom looks whom the kernel would kill if the limit were met; the account of the OOM has it.
+    ///
+    /// # Errors
+    /// `InvalidInput` where nothing above the hog has a limit (it could take the host's memory) or the size is 0; `Busy`
+    /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory` where the step failed in a
+    /// system call; `TimedOut`: the step goes on, see [`Hog::finish`].
+    pub fn grow<'a>(&self, size: Option<u64>, wait: impl Into<Wait<'a>>) -> Result<Grow> {
+        let process = &self.worker.0;
+        let lab = process.group.lab("grow")?.clone();
+        let bytes = size.unwrap_or(self.step_bytes);
+        if bytes == 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, "grow", "the step is 0 bytes"));
+        }
+        if nearest_limit(&process.group)?.1 == Limit::Max {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "grow",
+                "neither the hog's group nor a group above it in the lab has a limit",
+            )
+            .path(process.group.path())
+            .remedy("set a limit first: without one the hog would take the host's own memory"));
+        }
+        self.check_idle("grow")?;
+        // Who would be taken is looked at before the step; a failure of that look must not stop the step.
+        let looked = scope(&process.group, Some((process.pid, bytes)));
+        {
+            let mut state = lab.hub.refresh();
+            match looked {
+                Ok(scope) => {
+                    let now = crate::sys::monotonic_ns();
+                    let usage = process.group.usage_bytes()?;
+                    state.push(
+                        now,
+                        Source::Counters,
+                        Some(process.group.cgroup()),
+                        None,
+                        EventKind::Usage { usage_bytes: usage },
+                    );
+                    if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
+                        let kind =
+                            EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
+                        state.push(now, Source::Procfs, Some(&victim.group), Some(victim.pid), kind);
+                    }
+                    state.collector.before(&process.group, Some(scope));
+                }
+                Err(_) => state.collector.before(&process.group, None),
+            }
+            state.push(
+                crate::sys::monotonic_ns(),
+                Source::Memoom,
+                Some(process.group.cgroup()),
+                Some(process.pid),
+                EventKind::Stepping { step_bytes: bytes },
+            );
+            let mut progress = process.progress();
+            progress.answer = None;
+            progress.pending_bytes = Some(bytes);
+            progress.blocked_told = false;
+        }
+        if let Some(to) = &process.channel {
+            if let Err(error) = channel::grow(to.as_fd(), bytes) {
+                // A hog that dies at this moment is the answer, not an error.
+                if !matches!(error.errno(), Some(libc::EPIPE | libc::ECONNRESET)) {
+                    process.progress().pending_bytes = None;
+                    return Err(error);
+                }
+            }
+        }
+        self.finish(wait)
+    }
+
+    /// Waits for the answer to a step that was blocked, or that was still going on at its deadline.
+    ///
+    /// # Errors
+    /// `InvalidInput` where no step is going on; `TimedOut`, `Interrupted`, `OutOfMemory` as [`Hog::grow`].
+    pub fn finish<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Grow> {
+        let process = &self.worker.0;
+        let lab = process.group.lab("grow")?.clone();
+        let mut wait = wait.into();
+        let found = lab.hub.wait_until(&mut wait, |state| {
+            let mut progress = process.progress();
+            let total_bytes = progress.total_bytes;
+            let answer = |status, step_bytes| Grow { status, step_bytes, total_bytes, blocked: None };
+            if let Some(result) = progress.answer.take() {
+                return match result {
+                    Ok(bytes) => Ok(Look::Done(answer(GrowStatus::Grew, bytes))),
+                    Err(errno) => Err(Error::os("grow", std::io::Error::from_raw_os_error(errno))
+                        .value(format!("pid {}", process.pid))
+                        .reason("the step failed in a system call; the hog holds what it held before")),
+                };
+            }
+            let Some(step_bytes) = progress.pending_bytes else {
+                return Err(Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on")
+                    .remedy("ask for one with grow"));
+            };
+            if progress.exit.is_some() || progress.abandoned {
+                progress.pending_bytes = None;
+                return Ok(Look::Done(answer(GrowStatus::Killed, step_bytes)));
+            }
+            drop(progress);
+            if process.group.version() == Version::V2 {
+                return Ok(Look::Wait);
+            }
+            // Nothing tells when a task has come to rest in the OOM, so its state is looked at while the step lasts.
+            match self.blocked_now() {
+                Some(blocked) => {
+                    let grow =
+                        Grow { status: GrowStatus::Blocked, step_bytes, total_bytes, blocked: Some(blocked.clone()) };
+                    let mut progress = process.progress();
+                    let told = std::mem::replace(&mut progress.blocked_told, true);
+                    drop(progress);
+                    if !told {
+                        state.tell_blocked(&process.group, blocked);
+                    }
+                    Ok(Look::Done(grow))
+                }
+                None => Ok(Look::Again),
+            }
+        })?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "grow", "the step was still going on at the deadline")
+                .value(format!("pid {}", process.pid))
+                .remedy(
+                    "wait for it with finish, or kill the hog; a group above memory.high is slowed down without end",
+                )
+        })
+    }
+
+    /// Gives back the newest `size` bytes (rounded down to whole pages) and says how many it was.
+    ///
+    /// # Errors
+    /// `Busy` while a step is blocked; `WorkerGone`; `TimedOut`.
+    pub fn shrink<'a>(&self, size: u64, wait: impl Into<Wait<'a>>) -> Result<u64> {
+        let process = &self.worker.0;
+        let lab = process.group.lab("shrink")?.clone();
+        self.check_idle("shrink")?;
+        {
+            let mut progress = process.progress();
+            progress.answer = None;
+            progress.pending_bytes = Some(size);
+        }
+        if let Some(to) = &process.channel {
+            channel::shrink(to.as_fd(), size).inspect_err(|_| process.progress().pending_bytes = None)?;
+        }
+        let given = lab.hub.wait_until(&mut wait.into(), |_| {
+            let mut progress = process.progress();
+            match progress.answer.take() {
+                Some(Ok(bytes)) => Ok(Look::Done(bytes)),
+                Some(Err(errno)) => {
+                    Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid))
+                }
+                None if progress.exit.is_some() || progress.abandoned => Err(gone("shrink", process.pid)),
+                None => Ok(Look::Wait),
+            }
+        })?;
+        given.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "shrink", "the hog had not answered by the deadline").value(process.pid)
+        })
+    }
+
+    /// Bytes that it holds, by its own word.
+    pub fn total_bytes(&self) -> u64 {
+        self.worker.0.progress().total_bytes
+    }
+
+    /// Bytes of a step that does not say how many.
+    pub fn step_bytes(&self) -> u64 {
+        self.step_bytes
+    }
+
+    /// It as a worker, for what hogs and tickers and commands have in common.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    fn check_idle(&self, operation: &'static str) -> Result<()> {
+        if self.worker.ended() {
+            return Err(gone(operation, self.worker.pid()));
+        }
+        if self.worker.0.progress().pending_bytes.is_some() {
+            return Err(Error::new(ErrorKind::Busy, operation, "an earlier step of this hog is still going on")
+                .value(format!("pid {}", self.worker.pid()))
+                .remedy("wait for it with finish"));
+        }
+        Ok(())
+    }
+
+    /// The proof that the hog is blocked: its group is under OOM and the task rests in the wait for it.
+    fn blocked_now(&self) -> Option<Blocked> {
+        let process = &self.worker.0;
+        if process.group.counters().ok()?.under_oom != Some(true) {
+            return None;
+        }
+        let waiting = Proc::system().waiting(process.pid).ok()??;
+        waiting.blocked_in_memcg_oom.then(|| Blocked {
+            pid: process.pid,
+            comm: process.name.clone(),
+            state: waiting.state.char(),
+            // Some kernels answer 0 for a wait channel that the stack shows: the wait is its innermost function.
+            wchan: waiting.wchan.or_else(|| waiting.stack.as_ref().ok()?.first().map(|frame| frame.function.clone())),
+            stack: waiting.stack.unwrap_or_default(),
+        })
+    }
+
+    /// Whether the hog waits in the OOM at this moment, with the proof.
+    pub fn blocked(&self) -> Option<Blocked> {
+        match self.worker.0.group.version() {
+            Version::V1 => self.blocked_now(),
+            Version::V2 => None,
+        }
+    }
+
+    /// Waits until the hog is blocked, for a step that somebody else has asked for.
+    ///
+    /// # Errors
+    /// `TimedOut`; `WorkerGone` where it ended meanwhile.
+    pub fn wait_blocked(&self, deadline: Instant) -> Result<Blocked> {
+        let lab = self.worker.0.group.lab("wait for block")?.clone();
+        let found = lab.hub.wait_until(&mut Wait::until(deadline), |_| {
+            let progress = self.worker.0.progress();
+            if progress.exit.is_some() || progress.abandoned {
+                return Err(gone("wait for block", self.worker.pid()));
+            }
+            drop(progress);
+            Ok(self.blocked().map_or(Look::Again, Look::Done))
+        })?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "wait for block", "the hog was not blocked by the deadline")
+                .value(self.worker.pid())
+        })
+    }
+}
+
+fn gone(operation: &'static str, pid: i32) -> Error {
+    Error::new(ErrorKind::WorkerGone, operation, "the worker has ended")
+        .value(format!("pid {pid}"))
+        .remedy("wait() says how it ended")
+}
+
+impl Deref for Hog {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        &self.worker
+    }
+}
+
+impl fmt::Debug for Hog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hog({}, pid {}, {} bytes)", self.name(), self.pid(), self.total_bytes())
+    }
+}

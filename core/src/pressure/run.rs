@@ -1,0 +1,70 @@
+//! One call for the impatient: a command under a limit, in a lab of its own, and its outcome.
+
+use std::time::{Duration, Instant};
+
+use super::command::Command;
+use super::worker::Worker;
+use crate::account::outcome::{Outcome, Verdict};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::{Lab, LabOptions, Limits};
+use crate::observe::Wait;
+
+/// A command to be run under limits.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// The command.
+    pub command: Command,
+    /// The limits of the group in which it runs.
+    pub limits: Limits,
+    /// How long it may run; then it and all its children are killed, and the verdict is [`Verdict::Timeout`].
+    pub timeout: Option<Duration>,
+    /// The lab in which the group is made.
+    pub lab: LabOptions,
+}
+
+impl Run {
+    /// Runs the command and waits for its end. Whatever it leaves behind in its group is killed then.
+    ///
+    /// # Errors
+    /// As [`Lab::with`], [`Group::command`](crate::Group::command) and [`Lab::group`]; `Interrupted`, with everything
+    /// killed. That the command was OOM-killed or failed is an outcome, not an error.
+    pub fn run<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Outcome> {
+        self.run_with(wait, |_| ())
+    }
+
+    /// The same, and shows the worker when it has started: for instance to pass signals on to it.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn run_with<'a>(&self, wait: impl Into<Wait<'a>>, started: impl FnOnce(&Worker)) -> Result<Outcome> {
+        let mut wait = wait.into();
+        let lab = Lab::with(&self.lab)?;
+        let group = lab.group(Some("run"), &self.limits)?;
+        let worker = group.command(&self.command)?;
+        started(&worker);
+        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let first = match deadline {
+            Some(deadline) => worker.wait(wait.at_most(deadline.saturating_duration_since(Instant::now()))),
+            None => worker.wait(wait.reborrow()),
+        };
+        let outcome = match first {
+            Err(error)
+                if error.kind() == ErrorKind::TimedOut
+                    && deadline.is_some_and(|deadline| Instant::now() >= deadline) =>
+            {
+                // An OOM kill in the same moment is still an OOM kill: the verdict looks at the evidence first.
+                group.kill()?;
+                let mut outcome = worker.wait(wait)?;
+                if !outcome.oom_killed {
+                    outcome.verdict = Verdict::Timeout;
+                }
+                Ok(outcome)
+            }
+            other => other,
+        };
+        let closed = lab.close();
+        let outcome = outcome?;
+        closed.map_err(|error: Error| error.value(format!("after {} had ended", outcome.pid)))?;
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,279 @@
+"""Kernels from Debian's suites, unpacked into a cache; nothing is installed on this machine.
+
+The mirror is the one that this machine's own apt uses. The newest release of a series is looked
+up, never pinned, because releases leave the archive. A look-up is remembered for some days; in
+that time a cached kernel needs no network. When a look-up or a download fails, the cached kernel
+is used, and a line says so.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from matrix import Series
+
+LOOKUP_DAYS = 7
+DEBIAN_SUITES = re.compile(
+    r"^(stable|oldstable|oldoldstable|testing|unstable|sid|bullseye|bookworm|trixie|forky|duke)$"
+)
+CARRIED_OPTIONS = ("signed-by", "trusted", "check-valid-until", "check-date")
+DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+class FetchError(Exception):
+    """A kernel could not be had; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    release: str
+    image: Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """One `deb` source of this machine's apt."""
+
+    uri: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    options: tuple[tuple[str, str], ...]
+
+
+def default_cache() -> Path:
+    if own := os.environ.get("MEMOOM_CACHE"):
+        base = Path(own)
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "memoom"
+    return base / "kernels"
+
+
+# The machine's apt sources
+
+
+def parse_one_line(text: str) -> list[Source]:
+    """The classic format: `deb [option=value ...] uri suite component...`."""
+    sources = []
+    for line in text.splitlines():
+        match = re.match(r"\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)", line)
+        if match:
+            options = [item.partition("=") for item in (match[1] or "").split()]
+            carried = tuple((k.lower(), v) for k, _, v in options if k.lower() in CARRIED_OPTIONS)
+            sources.append(Source(match[2], (match[3],), tuple(match[4].split()), carried))
+    return sources
+
+
+def parse_deb822(text: str) -> list[Source]:
+    """The deb822 format: paragraphs of fields; a continued field keeps its lines."""
+    sources = []
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for paragraph in re.split(r"\n\s*\n", "\n".join(lines)):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in paragraph.splitlines():
+            if line[:1] in (" ", "\t") and name:
+                fields[name] += "\n" + line
+            elif ":" in line:
+                name, _, value = line.partition(":")
+                name = name.strip().lower()
+                fields[name] = value.strip()
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes") == "no":
+            continue
+        carried = tuple((k, fields[k]) for k in CARRIED_OPTIONS if k in fields)
+        for uri in fields.get("uris", "").split():
+            suites = tuple(fields.get("suites", "").split())
+            components = tuple(fields.get("components", "").split())
+            sources.append(Source(uri, suites, components, carried))
+    return sources
+
+
+def machine_sources(etc: Path = Path("/etc/apt")) -> list[Source]:
+    sources = []
+    parts = etc / "sources.list.d"
+    for path in [etc / "sources.list", *sorted(parts.glob("*.list"))]:
+        if path.is_file():
+            sources += parse_one_line(path.read_text())
+    for path in sorted(parts.glob("*.sources")):
+        sources += parse_deb822(path.read_text())
+    return sources
+
+
+def debian_source(sources: list[Source]) -> Source:
+    """The first source that serves a whole Debian suite; MEMOOM_DEBIAN_MIRROR overrules it."""
+    if own := os.environ.get("MEMOOM_DEBIAN_MIRROR"):
+        return Source(own, (), ("main",), ())
+    for source in sources:
+        whole = any(DEBIAN_SUITES.match(suite) for suite in source.suites)
+        if whole and "main" in source.components and not source.uri.startswith("cdrom:"):
+            return source
+    raise FetchError(
+        "no Debian source in this machine's apt; set MEMOOM_DEBIAN_MIRROR to a mirror's address"
+    )
+
+
+# A private apt, one per suite
+
+
+class PrivateApt:
+    """apt with its own sources, lists and cache, all below one folder."""
+
+    def __init__(self, folder: Path, suite: str) -> None:
+        self.folder = folder / suite
+        self.suite = suite
+        for part in ("lists/partial", "cache/archives/partial"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        (self.folder / "status").touch()
+        source = debian_source(machine_sources())
+        fields = {"Types": "deb", "URIs": source.uri, "Suites": suite, "Components": "main"}
+        fields |= {"Architectures": "amd64", "Targets": "Packages"}
+        fields |= {name.title(): value for name, value in source.options}
+        if "Signed-By" not in fields and Path(DEFAULT_KEYRING).exists():
+            fields["Signed-By"] = DEFAULT_KEYRING
+        text = "".join(f"{name}: {value}\n" for name, value in fields.items())
+        (self.folder / "private.sources").write_text(text)
+
+    def run(self, *command: str, cwd: Path | None = None) -> str:
+        options = {
+            "Dir::Etc::sourcelist": self.folder / "private.sources",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::State::Lists": self.folder / "lists",
+            "Dir::State::status": self.folder / "status",
+            "Dir::Cache": self.folder / "cache",
+            "APT::Architecture": "amd64",
+            "APT::Architectures": "amd64",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": "2",
+        }
+        flags = [f"-o{name}={value}" for name, value in options.items()]
+        argv = [command[0], *flags, *command[1:]]
+        done = subprocess.run(argv, cwd=cwd, text=True, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise FetchError(f"{' '.join(command[:2])} for {self.suite}: {last_line(done.stderr)}")
+        return done.stdout
+
+    def update(self) -> None:
+        self.run("apt-get", "update", "-q", "--error-on=any")
+
+    def names(self) -> set[str]:
+        return set(self.run("apt-cache", "pkgnames", "linux-").split())
+
+
+def last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no message"
+
+
+def packages_of(names: set[str], prefix: str) -> tuple[str, list[str]]:
+    """The newest full-flavour release that starts with `prefix`, and the packages that hold it."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        match = re.fullmatch(r"linux-(?:image|binary)-(?:unsigned-)?(\d[^-]*(?:-\d+)?)-amd64", name)
+        if match and match[1].startswith(prefix):
+            found[match[1]] = choose(names, match[1])
+    found = {release: packages for release, packages in found.items() if packages}
+    if not found:
+        raise FetchError(f"no kernel {prefix or 'at all'} among the packages of the suite")
+    newest = max(found, key=lambda release: [int(part) for part in re.findall(r"\d+", release)])
+    return f"{newest}-amd64", found[newest]
+
+
+def choose(names: set[str], release: str) -> list[str]:
+    """Since 7.x an image is a pair of packages; before, it is one."""
+    modules = f"linux-modules-{release}-amd64"
+    for image in (f"linux-binary-unsigned-{release}-amd64", f"linux-binary-{release}-amd64"):
+        if image in names and modules in names:
+            return [image, modules]
+    for image in (f"linux-image-{release}-amd64-unsigned", f"linux-image-{release}-amd64"):
+        if image in names and modules not in names:
+            return [image]
+    return []
+
+
+# The cache
+
+
+def cached(cache: Path, release: str) -> Kernel | None:
+    image = cache / "unpacked" / release / "boot" / f"vmlinuz-{release}"
+    return Kernel(release, image) if image.is_file() else None
+
+
+def newest_cached(cache: Path, series: Series) -> Kernel | None:
+    note = cache / "series" / series.name
+    return cached(cache, note.read_text().strip()) if note.is_file() else None
+
+
+def unpack(apt: PrivateApt, cache: Path, release: str, packages: list[str]) -> Kernel:
+    """Download and unpack beside the cache, then move into it in one step."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
+        work = Path(scratch)
+        apt.run("apt-get", "download", "-q", *packages, cwd=work)
+        root = work / "root"
+        root.mkdir()
+        for package in sorted(work.glob("*.deb")):
+            subprocess.run(["dpkg", "-x", package, root], check=True)
+        lay_out(root, release)
+        target = cache / "unpacked" / release
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        root.chmod(0o755)
+        root.rename(target)
+    kernel = cached(cache, release)
+    if kernel is None:
+        raise FetchError(f"{' and '.join(packages)} hold no boot/vmlinuz-{release}")
+    return kernel
+
+
+def lay_out(root: Path, release: str) -> None:
+    """Bring the newer packages' files to the older places, and index the modules."""
+    for image in root.glob(f"usr/lib/modules/{release}/vmlinuz*"):
+        (root / "boot").mkdir(exist_ok=True)
+        image.rename(root / "boot" / f"vmlinuz-{release}")
+    if not (root / "lib").exists():
+        (root / "lib").symlink_to("usr/lib")
+    argv = ["depmod", "-a", "-b", root, release]
+    done = subprocess.run(argv, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise FetchError(f"depmod {release}: {last_line(done.stderr)}")
+
+
+def get(series: Series, cache: Path, say, refresh: bool = False) -> Kernel:
+    """The newest kernel of a series; from the cache when it was looked up lately."""
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "series").mkdir(exist_ok=True)
+    note = cache / "series" / series.name
+    with locked(cache / "lock"):
+        have = newest_cached(cache, series)
+        fresh = have and time.time() - note.stat().st_mtime < LOOKUP_DAYS * 86400
+        if have and fresh and not refresh:
+            return have
+        try:
+            say(f"looking up the newest {series.name} kernel of {series.suite}")
+            apt = PrivateApt(cache / "apt", series.suite)
+            apt.update()
+            release, packages = packages_of(apt.names(), series.prefix)
+            kernel = cached(cache, release)
+            if kernel is None:
+                say(f"fetching {release} ({', '.join(packages)})")
+                kernel = unpack(apt, cache, release, packages)
+        except (FetchError, OSError, subprocess.CalledProcessError) as error:
+            if have is None:
+                raise FetchError(f"{series.name}: {error}") from error
+            say(f"using {have.release} from the cache: {error}")
+            return have
+        note.write_text(kernel.release + "\n")
+        return kernel
+
+
+@contextlib.contextmanager
+def locked(path: Path):
+    with open(path, "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,56 @@
+"""The matrix as data: which kernels exist, which entries are run, which suites run inside."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of kernels: the newest release whose name starts with `prefix`, from `suite`."""
+
+    name: str
+    suite: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One guest: a kernel and the memory hierarchy it is set up with."""
+
+    name: str
+    series: Series
+    hierarchy: str
+    default: bool = False
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One command run inside a guest, from the top of the checkout."""
+
+    name: str
+    command: str
+    deadline: int = 300
+    hierarchies: tuple[str, ...] = ("v1", "v2", "hybrid")
+    default: bool = True
+    quick: bool = False
+
+
+SERIES_5_10 = Series("5.10", "bullseye", "5.10.")
+SERIES_6_1 = Series("6.1", "bookworm", "6.1.")
+SERIES_6_12 = Series("6.12", "trixie", "6.12.")
+SERIES_NEWEST = Series("newest", "sid", "")
+
+ENTRIES = (
+    Entry("6.1-v1", SERIES_6_1, "v1", default=True),
+    Entry("6.1-v2", SERIES_6_1, "v2", default=True),
+    Entry("newest-v2", SERIES_NEWEST, "v2", default=True),
+    Entry("5.10-v1", SERIES_5_10, "v1"),
+    Entry("5.10-v2", SERIES_5_10, "v2"),
+    Entry("6.12-v2", SERIES_6_12, "v2"),
+    Entry("6.1-hybrid", SERIES_6_1, "hybrid"),
+)
+
+# Programs are built outside; a suite only runs them. A status other than 0 is a failure.
+SUITES = (
+    Suite("smoke", "sh tests/kernels/suite-smoke.sh", deadline=120, quick=True),
+    Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
+)

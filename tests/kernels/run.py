@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Run the live suites inside real kernels, and judge them by the files that they leave.
+
+See README.md beside this file. Exit status: 0 when every suite of every entry passed, 1 when one
+did not, 2 when the run could not be made.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shlex
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import fetch
+import hosttools
+from guest import Guest, fresh_results
+from matrix import ENTRIES, SUITES, Entry, Suite
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TAIL_LINES = 25
+KERNEL_TROUBLE = re.compile(r"\b(WARNING: CPU|BUG:|Oops|general protection fault|INFO: task .* blocked)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """The judgement of one suite in one guest; `trouble` is empty when it passed."""
+
+    suite: str
+    seconds: str
+    trouble: str
+    logs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one entry came to."""
+
+    entry: Entry
+    release: str
+    boot: float | None
+    seconds: float
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--list", action="store_true", help="show entries and suites, and exit")
+    add("--only", metavar="NAME,...", help="run these entries")
+    add("--all", action="store_true", help="run every entry, not only the default ones")
+    add("--suite", metavar="NAME,...", help="run these suites instead of the default ones")
+    add("--quick", action="store_true", help="run the quick suites only; they see MEMOOM_QUICK=1")
+    add("--command", metavar="CMD", help="run this command inside instead of the suites")
+    add("--deadline", type=float, default=1500, metavar="S", help="for one guest (default %(default)s)")
+    add("--jobs", type=int, metavar="N", help="guests at a time (default: one per processor, at most 2)")
+    add("--results", type=Path, default=CHECKOUT / "target" / "test-kernels", metavar="DIR")
+    add("--cache", type=Path, default=fetch.default_cache(), metavar="DIR")
+    add("--refresh", action="store_true", help="look newer kernels up now")
+    add("--fetch-only", action="store_true", help="fill the cache, and exit")
+    add("--shell", metavar="NAME", help="an interactive shell in the guest of this entry")
+    add("--enable-memory", action="store_true", help="v2: enable the controller for the root's groups")
+    add("--sysctl", action="append", default=[], metavar="NAME=VALUE", help="set inside")
+    add("--memory", default="2G", metavar="SIZE", help="of a guest (default %(default)s)")
+    add("--cpus", type=int, default=2, metavar="N", help="of a guest (default %(default)s)")
+    add("--kvm", action="store_true", help="use hardware virtualisation where the host has it")
+    return parser.parse_args(argv)
+
+
+def chosen(names: str, things: tuple, kind: str) -> list:
+    by_name = {thing.name: thing for thing in things}
+    for name in names.split(","):
+        if name not in by_name:
+            raise SystemExit(f"run.py: no {kind} {name!r}; there are {', '.join(by_name)}")
+    return [by_name[name] for name in names.split(",")]
+
+
+def chosen_entries(args: argparse.Namespace) -> list[Entry]:
+    if args.shell:
+        return chosen(args.shell, ENTRIES, "entry")[:1]
+    if args.only:
+        return chosen(args.only, ENTRIES, "entry")
+    return [entry for entry in ENTRIES if args.all or entry.default]
+
+
+def chosen_suites(args: argparse.Namespace) -> list[Suite]:
+    if args.command:
+        return [Suite("command", args.command, deadline=int(args.deadline))]
+    if args.suite:
+        return chosen(args.suite, SUITES, "suite")
+    return [suite for suite in SUITES if suite.default and (suite.quick or not args.quick)]
+
+
+def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: list[Suite]) -> None:
+    """The two files that guest-init.sh reads."""
+    variables = {"MEMOOM_ENTRY": entry.name, "MEMOOM_REQUIRE": "1"}
+    variables["MEMOOM_PYTHON_HOME"] = sys.base_prefix
+    if args.quick:
+        variables["MEMOOM_QUICK"] = "1"
+    if args.enable_memory:
+        variables["MEMOOM_ENABLE_MEMORY"] = "1"
+    if args.sysctl:
+        variables["MEMOOM_SYSCTLS"] = " ".join(args.sysctl)
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    (folder / "environment").write_text("".join(lines))
+    plan = ""
+    for suite in suites:
+        command = suite.command.replace("{python}", shlex.quote(sys.executable))
+        plan += f"{suite.name}\t{suite.deadline}\t{command}\n"
+    (folder / "plan").write_text(plan)
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def judge(folder: Path, suites: list[Suite], ended: str) -> list[Result]:
+    """By files only: a suite without a status and a guest without `done` have failed."""
+    results = []
+    for suite in suites:
+        logs = (folder / f"{suite.name}.stdout", folder / f"{suite.name}.stderr")
+        status, _, seconds = read(folder / f"{suite.name}.status").partition(" ")
+        left = read(folder / f"{suite.name}.left").split()
+        if not status:
+            trouble = "no status"
+        elif status in ("124", "137") and float(seconds) >= suite.deadline:
+            trouble = f"not done within {suite.deadline} s"
+        elif status != "0":
+            trouble = f"status {status}"
+        elif left:
+            trouble = f"left {len(left)} groups: {' '.join(left[:3])}"
+        else:
+            trouble = ""
+        results.append(Result(suite.name, seconds, trouble, logs))
+    done = read(folder / "done")
+    if ended or done != str(len(suites)):
+        trouble = ended or read(folder / "init.error") or f"done is {done!r}, not {len(suites)}"
+        results.append(Result("(guest)", "", trouble, (folder / "console.log",)))
+    return results
+
+
+class Matrix:
+    """Runs the entries, a few at a time, and ends every guest when it is told to stop."""
+
+    def __init__(self, args: argparse.Namespace, virtme: Path) -> None:
+        self.args = args
+        self.virtme = virtme
+        self.lock = threading.Lock()
+        self.guests: list[Guest] = []
+        self.stopped = False
+
+    def stop(self) -> None:
+        self.stopped = True
+        with self.lock:
+            for guest in self.guests:
+                guest.end()
+
+    def guest(self, entry: Entry, kernel: fetch.Kernel) -> Guest:
+        results = fresh_results(self.args.results / entry.name)
+        settings = {"memory": self.args.memory, "cpus": self.args.cpus, "kvm": self.args.kvm}
+        return Guest(kernel, entry.hierarchy, CHECKOUT, results, self.virtme, **settings)
+
+    def run(self, entry: Entry, kernel: fetch.Kernel, suites: list[Suite]) -> Outcome:
+        suites = [suite for suite in suites if entry.hierarchy in suite.hierarchies]
+        begun = time.monotonic()
+        guest = self.guest(entry, kernel)
+        write_plan(guest.results, self.args, entry, suites)
+        with self.lock:
+            if self.stopped:
+                return Outcome(entry, "", None, 0, (Result("(guest)", "", "not started"),))
+            guest.start()
+            self.guests.append(guest)
+        ended = guest.wait(self.args.deadline)
+        with self.lock:
+            self.guests.remove(guest)
+        results = judge(guest.results, suites, ended)
+        notes = [line for line in read(guest.results / "dmesg").splitlines() if KERNEL_TROUBLE.search(line)]
+        return Outcome(
+            entry,
+            read(guest.results / "release"),
+            guest.boot_seconds(),
+            time.monotonic() - begun,
+            tuple(results),
+            tuple(notes[:5]),
+        )
+
+
+def print_list() -> None:
+    for entry in ENTRIES:
+        mark = "" if entry.default else "  (--all)"
+        print(f"{entry.name:12} newest {entry.series.name:7} from {entry.series.suite}{mark}")
+    for suite in SUITES:
+        print(f"suite {suite.name:12} {suite.deadline:5} s  {suite.command}")
+
+
+def print_table(outcomes: list[Outcome]) -> None:
+    rows = [("entry", "kernel", "hierarchy", "suite", "result", "seconds")]
+    for outcome in outcomes:
+        head = (outcome.entry.name, outcome.release or "?", outcome.entry.hierarchy)
+        for result in outcome.results:
+            rows.append((*head, result.suite, result.trouble or "passed", result.seconds))
+        boot = "?" if outcome.boot is None else f"{outcome.boot:.1f}"
+        rows.append((*head, "(all)", f"booted in {boot} s", f"{outcome.seconds:.1f}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def print_logs(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        for note in outcome.notes:
+            print(f"note: {outcome.entry.name}: {note}")
+        for result in (result for result in outcome.results if result.trouble):
+            for log in result.logs:
+                lines = read(log).splitlines()[-TAIL_LINES:]
+                if lines:
+                    print(f"\n--- {outcome.entry.name} {result.suite}: {log}")
+                    print("\n".join(lines))
+
+
+def run_entries(matrix: Matrix, entries: list[Entry], kernels: dict) -> list[Outcome]:
+    """A signal is only noted by its handler and acted upon between two waits, so that it cannot
+    strike while a guest is being started or ended."""
+    noted: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: noted.append(number))
+    suites = chosen_suites(matrix.args)
+    jobs = matrix.args.jobs or min(2, os.cpu_count() or 1)
+    outcomes = []
+    with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
+        waiting = {pool.submit(matrix.run, entry, kernels[entry.series], suites) for entry in entries}
+        try:
+            while waiting and not noted:
+                done, waiting = concurrent.futures.wait(waiting, 0.5, concurrent.futures.FIRST_COMPLETED)
+                for outcome in (future.result() for future in done):
+                    outcomes.append(outcome)
+                    word = "failed" if any(result.trouble for result in outcome.results) else "passed"
+                    say(f"{outcome.entry.name}: {word} in {outcome.seconds:.1f} s")
+        finally:
+            matrix.stop()
+    if noted:
+        raise KeyboardInterrupt(signal.Signals(noted[0]).name)
+    return outcomes
+
+
+def run(args: argparse.Namespace) -> int:
+    hosttools.need_packages(say)
+    entries = chosen_entries(args)
+    series = {entry.series for entry in entries}
+    kernels = {one: fetch.get(one, args.cache, say, args.refresh) for one in sorted(series, key=str)}
+    virtme = hosttools.need_virtme(CHECKOUT, args.cache, say)
+    if args.fetch_only:
+        return 0
+    matrix = Matrix(args, virtme)
+    if args.shell:
+        guest = matrix.guest(entries[0], kernels[entries[0].series])
+        write_plan(guest.results, args, entries[0], [])
+        return guest.shell()
+    outcomes = run_entries(matrix, entries, kernels)
+    outcomes.sort(key=lambda outcome: entries.index(outcome.entry))
+    print_table(outcomes)
+    print_logs(outcomes)
+    results = [result for outcome in outcomes for result in outcome.results]
+    failed = sum(bool(result.trouble) for result in results)
+    print(f"\n{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_arguments(argv)
+    if args.list:
+        print_list()
+        return 0
+    try:
+        return run(args)
+    except (fetch.FetchError, hosttools.HostError) as error:
+        say(f"run.py: {error}")
+        return 2
+    except KeyboardInterrupt as interrupt:
+        say(f"run.py: stopped by {interrupt}; no guest is left")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
