@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use memoom::observe::kmsg::Record;
 use memoom::observe::report::{parse_records, parse_reports, reports_to_json, Report};
+use memoom::observe::Record;
 use serde_json::Value;
 
 #[path = "reports/damage.rs"]

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memoom::observe::kmsg::Record;
+use memoom::observe::Record;
 use memoom::observe::report::{parse_records, parse_reports, reports_to_json};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -91,6 +91,13 @@ fn flipped_bytes_and_shuffled_lines() {
     }
 }
 
+/// What the fuzzer found.
+#[test]
+fn impossible_times_of_day() {
+    let line = "Mar 06 99:99:99 host kernel: memory: usage 1kB, limit 1kB, failcnt 5\n";
+    check(format!("{line}{}", line.replace("99:99:99", "00:00:00").replace("memory:", "kmem:")).as_bytes());
+}
+
 #[test]
 fn noise() {
     let mut random = Random(42);

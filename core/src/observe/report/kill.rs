@@ -209,7 +209,6 @@ pub(super) fn reaper(line: &[u8]) -> Option<Reaped> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The dump_stack block: who ran where on which kernel, and the frames of its call trace.
 
 use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
-use super::Frame;
+use super::TraceFrame;
 
 /// What the `CPU: … PID: … Comm: …` line tells.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ pub(super) fn release(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// One frame, in the notations of x86, arm64, arm, powerpc and s390; `None` for registers and everything else.
-pub(super) fn frame(line: &[u8]) -> Option<Frame> {
+pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
     let mut rest = trim_end(trim_start(line));
     if rest.len() > 512 {
         return None;
@@ -75,7 +75,7 @@ pub(super) fn frame(line: &[u8]) -> Option<Frame> {
         let bare = token.strip_prefix(b"(").map_or(token, |inner| inner.strip_suffix(b")").unwrap_or(inner));
         if let Some((function, offset, size)) = symbol(bare) {
             let (module, doubtful) = tail_words(after)?;
-            return Some(Frame {
+            return Some(TraceFrame {
                 function: String::from_utf8_lossy(function).into_owned(),
                 offset,
                 size,
@@ -130,7 +130,6 @@ fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
