@@ -131,7 +131,6 @@ pub(crate) enum Item {
 
 /// An open `/dev/kmsg` that gives the records written after it was opened, and never blocks.
 #[derive(Debug)]
-#[allow(dead_code)] // the watch is its user
 pub(crate) struct KernelLog {
     file: File,
     path: PathBuf,
@@ -144,7 +143,6 @@ pub(crate) struct KernelLog {
 /// Larger than the longest record that any kernel writes (8192 with its header); a record that does not fit is lost.
 const BUFFER: usize = 16 * 1024;
 
-#[allow(dead_code)] // the watch is its user
 impl KernelLog {
     /// Opens `/dev/kmsg` behind its last record.
     ///
@@ -247,7 +245,6 @@ impl Order {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::ErrorKind;

@@ -4,7 +4,7 @@ pub(crate) mod callpath;
 pub(crate) mod event;
 pub(crate) mod hub;
 pub(crate) mod kmsg;
-pub(crate) mod report;
+pub mod report;
 pub(crate) mod task;
 pub(crate) mod trace;
 mod trace_text;

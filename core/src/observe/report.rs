@@ -21,11 +21,10 @@ mod stream;
 mod table;
 mod trace;
 
-use std::borrow::Cow;
-
 use serde::{Serialize, Serializer};
 
 use super::kmsg::Record;
+use super::Missing;
 
 /// Every OOM report in a log, in the order of their first lines.
 ///
@@ -141,12 +140,13 @@ pub struct Report {
     /// Whether the kernel found nobody to kill.
     pub no_killable: bool,
     /// The invoker's call trace, innermost function first.
-    pub call_trace: Vec<Frame>,
+    pub call_trace: Vec<TraceFrame>,
     /// What the reaper said about the victims, perhaps seconds later.
     pub reaper: Vec<Reaped>,
     /// How many reports the kernel left out before this one, on the whole machine, from `… callbacks suppressed`.
     pub suppressed_before: Option<u64>,
-    /// What is not in this report, and why.
+    /// What is not in this report, and why. The sources are fields of the report; `report` is all but the kill, `log`
+    /// records lost between its lines.
     pub missing: Vec<Missing>,
     /// The kernel's lines, joined by newlines, control characters escaped as in `/dev/kmsg`.
     pub text: String,
@@ -348,7 +348,7 @@ pub struct Process {
 /// One function of a call trace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Frame {
+pub struct TraceFrame {
     /// Its name, with the compiler's suffixes (`.cold`).
     pub function: String,
     /// Bytes from its start to the return address.
@@ -378,14 +378,4 @@ pub struct Reaped {
     pub file_rss_bytes: Option<u64>,
     /// Shared memory left, in bytes.
     pub shmem_rss_bytes: Option<u64>,
-}
-
-/// A part that is not there, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Missing {
-    /// The field of the report, or `report` for all but the kill, or `log` for records lost within.
-    pub source: &'static str,
-    /// Why, as far as it is known.
-    pub reason: Cow<'static, str>,
 }

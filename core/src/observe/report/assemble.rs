@@ -44,7 +44,8 @@ const GAP: u64 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
     reports: Vec<Report>,
-    draft: Option<Draft>,
+    /// Boxed: it is moved with every report.
+    draft: Option<Box<Draft>>,
     open: Option<Open>,
     suppressed: Option<u64>,
     /// The report that holds the kill of a pid, for what the reaper says later.
@@ -93,7 +94,7 @@ impl Assembler {
     }
 
     fn context(&self) -> lines::Context {
-        let mut context = self.draft.as_ref().map(Draft::context).unwrap_or_default();
+        let mut context = self.draft.as_deref().map(Draft::context).unwrap_or_default();
         match self.open.as_ref().map(|open| open.kind) {
             Some(Kind::Invoker) => {
                 context = lines::Context { in_report: true, in_trace: true, ..lines::Context::default() };
@@ -106,7 +107,7 @@ impl Assembler {
     }
 
     fn columns(&self) -> usize {
-        self.draft.as_ref().map_or(0, Draft::columns)
+        self.draft.as_ref().map_or(0, |draft| draft.columns())
     }
 
     /// Notices missing records and a log that begins anew.
@@ -191,7 +192,7 @@ impl Assembler {
                 return;
             }
             self.end_draft();
-            let mut draft = Draft::new(place);
+            let mut draft = Box::new(Draft::new(place));
             if kind == Kind::Invoker {
                 draft.suppressed(self.suppressed.take());
             }

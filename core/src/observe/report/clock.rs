@@ -24,7 +24,9 @@ fn clock(text: &[u8]) -> Option<(u32, u32, u32)> {
     match text {
         [a, b, b':', c, d, b':', e, f, ..] if [a, b, c, d, e, f].iter().all(|byte| byte.is_ascii_digit()) => {
             let two = |tens: &u8, ones: &u8| u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
-            Some((two(a, b), two(c, d), two(e, f)))
+            let (hour, minute, second) = (two(a, b), two(c, d), two(e, f));
+            // 60 is a leap second.
+            (hour < 24 && minute < 60 && second <= 60).then_some((hour, minute, second))
         }
         _ => None,
     }
@@ -40,7 +42,7 @@ pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     if let Some(usec) = kernel_time(content) {
         return Some((Moment { usec: Some(usec), wall: None }, rest));
     }
-    if matches!(content.first(), Some(b'+' | b'<')) && content.iter().any(|&byte| byte == b'.') {
+    if matches!(content.first(), Some(b'+' | b'<')) && content.contains(&b'.') {
         return Some((Moment::default(), rest));
     }
     let lettered = content.len() > 11 && content[..3].iter().all(u8::is_ascii_alphabetic) && content[3] == b' ';
@@ -72,7 +74,7 @@ pub(super) fn date(text: &[u8]) -> Option<(&[u8], &[u8])> {
     for _ in 0..6 {
         let (token, after) = word(rest);
         if token.len() > 64 {
-            return None;
+            break;
         }
         if seen_time {
             // What may follow the time of day: a zone, or the year that asctime puts last.
@@ -118,7 +120,6 @@ fn day_part(token: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -139,7 +140,9 @@ mod tests {
             let line = [text, b" host kernel: x"].concat();
             assert_eq!(date(&line), Some((text, &b" host kernel: x"[..])), "{}", String::from_utf8_lossy(text));
         }
-        for text in [&b"Memory cgroup out"[..], b"12 34", b"May be", b"", b"Jan", b"1 2 3 4 5 6 7 8 03:04:05"] {
+        for text in
+            [&b"Memory cgroup out"[..], b"99:99:99 x", b"12 34", b"May be", b"", b"Jan", b"1 2 3 4 5 6 7 8 03:04:05"]
+        {
             assert_eq!(date(text), None, "{}", String::from_utf8_lossy(text));
         }
     }

@@ -1,6 +1,5 @@
 //! A report while its lines come in.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::assemble::Place;
@@ -147,8 +146,8 @@ impl Draft {
         self.lost_since = self.lost_since.saturating_add(records);
     }
 
-    pub fn note(&mut self, source: &'static str, reason: impl Into<Cow<'static, str>>) {
-        let missing = Missing { source, reason: reason.into() };
+    pub fn note(&mut self, source: &'static str, reason: impl Into<String>) {
+        let missing = Missing::new(source, reason);
         if self.report.missing.len() < NOTES && !self.report.missing.contains(&missing) {
             self.report.missing.push(missing);
         }
@@ -174,7 +173,7 @@ impl Draft {
     pub fn take(&mut self, kind: Kind, text: &[u8], place: &Place) {
         self.last = place.clone();
         self.strangers = 0;
-        self.lost += std::mem::take(&mut self.lost_since);
+        self.lost = self.lost.saturating_add(std::mem::take(&mut self.lost_since));
         self.report.last_sequence = place.sequence.or(self.report.last_sequence);
         self.progress = self.progress.max(kind.progress());
         if kind.progress() > Kind::Stat.progress() {

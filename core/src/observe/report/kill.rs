@@ -21,10 +21,15 @@ fn heading(line: &[u8]) -> (Option<Scope>, &[u8]) {
 /// The kind of a line about a victim.
 pub(super) fn kind(line: &[u8]) -> Option<Kind> {
     let (scope, rest) = heading(line);
+    if scope.is_some() && rest == b"Killed process" {
+        return Some(Kind::Killed);
+    }
     if let Some(after) = rest.strip_prefix(b"Killed process ") {
         let numbered = digits(after) > 0;
         let after = &after[digits(after)..];
-        return (numbered && (after.starts_with(b" (") || after.starts_with(b", UID "))).then_some(Kind::Killed);
+        // A wrap may have taken what follows the number.
+        let named = after.starts_with(b" (") || after.starts_with(b", UID ") || (after.is_empty() && scope.is_some());
+        return (numbered && named).then_some(Kind::Killed);
     }
     if let Some(after) = rest.strip_prefix(b"Kill process ") {
         let numbered = digits(after) > 0;
@@ -49,6 +54,7 @@ pub(super) fn is_rest(line: &[u8], start: &[u8]) -> bool {
     KEYS.iter().any(|key| start.starts_with(key))
         || (!contains(line, b"total-vm:") && contains(head(start, 64), b") total-vm:"))
         || (find(line, b" (").is_none() && start.starts_with(b"("))
+        || (line.ends_with(b"Killed process") && digits(start) > 0)
 }
 
 /// A kill, whose memory was out, and the names of fields that are there but cannot be read.
@@ -203,7 +209,6 @@ pub(super) fn reaper(line: &[u8]) -> Option<Reaped> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

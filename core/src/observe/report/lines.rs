@@ -102,7 +102,7 @@ pub(super) struct Context {
     pub in_table: bool,
 }
 
-pub(super) const INVOKED: &[u8] = b" invoked oom-killer: ";
+pub(super) const INVOKED: &[u8] = b" invoked oom-killer:";
 pub(super) const SUMMARY: &[u8] = b"oom-kill:constraint=";
 pub(super) const STAT_HEADER: &[u8] = b"Memory cgroup stats";
 pub(super) const PROTECTION: &[u8] = b"Memory cgroup min protection ";
@@ -282,8 +282,7 @@ pub(super) fn continues(kind: Kind, buffer: &[u8], piece: &[u8], fragment: bool)
                 || (end.ends_with(b" mems_allowed=") && name)
         }
         Kind::TaskIn => {
-            (end.ends_with(b"Task in") && path)
-                || (end.ends_with(b" limit of") && path)
+            (path && (end.ends_with(b"Task in") || end.ends_with(b" limit of")))
                 || start.starts_with(b"killed as a result")
                 || start.starts_with(b"as a result of limit of ")
                 || start.starts_with(b"limit of ")

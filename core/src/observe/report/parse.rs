@@ -260,7 +260,6 @@ pub(super) fn stat_is_cut(record: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -95,7 +95,6 @@ pub(super) fn word(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

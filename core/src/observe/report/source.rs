@@ -256,7 +256,7 @@ fn identifier(text: &[u8]) -> Identifier<'_> {
         }
     }
     let text = head(text, 400);
-    if (is_program(words[0], true) || is_program(words[1], false)) && !contains(text, b" invoked oom-killer: ") {
+    if (is_program(words[0], true) || is_program(words[1], false)) && !contains(text, b" invoked oom-killer:") {
         Identifier::Other
     } else {
         Identifier::None

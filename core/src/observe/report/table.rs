@@ -158,7 +158,6 @@ impl Layout {
 const UNFIT: &str = "a row of the task table holds what is no number or does not fit";
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The dump_stack block: who ran where on which kernel, and the frames of its call trace.
 
 use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
-use super::Frame;
+use super::TraceFrame;
 
 /// What the `CPU: … PID: … Comm: …` line tells.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ pub(super) fn release(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// One frame, in the notations of x86, arm64, arm, powerpc and s390; `None` for registers and everything else.
-pub(super) fn frame(line: &[u8]) -> Option<Frame> {
+pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
     let mut rest = trim_end(trim_start(line));
     if rest.len() > 512 {
         return None;
@@ -75,7 +75,7 @@ pub(super) fn frame(line: &[u8]) -> Option<Frame> {
         let bare = token.strip_prefix(b"(").map_or(token, |inner| inner.strip_suffix(b")").unwrap_or(inner));
         if let Some((function, offset, size)) = symbol(bare) {
             let (module, doubtful) = tail_words(after)?;
-            return Some(Frame {
+            return Some(TraceFrame {
                 function: String::from_utf8_lossy(function).into_owned(),
                 offset,
                 size,
@@ -130,7 +130,6 @@ fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -144,8 +143,8 @@ mod tests {
         assert_eq!(seen(b" dump_stack_lvl+0x57/0x80"), plain("dump_stack_lvl", 0x57, 0x80));
         assert_eq!(seen(b" oom_kill_process.cold+0x8/0x8a"), plain("oom_kill_process.cold", 8, 0x8a));
         assert_eq!(seen(b" [<ffffffff8168638f>] dump_stack+0x19/0x1b"), plain("dump_stack", 0x19, 0x1b));
-        assert_eq!(seen(b"[c00000002f8f3800] [c000000000a8f3bc] dump_stack+0xb0/0xf0 (unreliable)").unwrap().4, true);
-        assert_eq!(seen(b" ? hrtimer_nanosleep+0xc2/0x140").unwrap().4, true);
+        assert!(seen(b"[c00000002f8f3800] [c000000000a8f3bc] dump_stack+0xb0/0xf0 (unreliable)").unwrap().4);
+        assert!(seen(b" ? hrtimer_nanosleep+0xc2/0x140").unwrap().4);
         assert_eq!(
             seen(b"[<c010f524>] (unwind_backtrace) from [<c010b0b4>] (show_stack+0x10/0x14)"),
             plain("show_stack", 0x10, 0x14)

@@ -1,0 +1,171 @@
+//! The report parser against the logs of tests/logs: live captures field by field, logs written by hand, the same
+//! capture in the dress of every logger, and damage of every kind.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+
+use memoom::observe::report::{parse_records, parse_reports, reports_to_json, Report};
+use memoom::observe::Record;
+use serde_json::Value;
+
+#[path = "reports/damage.rs"]
+mod damage;
+#[path = "reports/dress.rs"]
+mod dress;
+#[path = "reports/made.rs"]
+mod made;
+
+fn logs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/logs")
+}
+
+fn log(name: &str) -> Vec<u8> {
+    std::fs::read(logs().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Every log of tests/logs and tests/logs/made.
+fn all_logs() -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for directory in ["", "made"] {
+        for entry in std::fs::read_dir(logs().join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "kmsg" || extension == "log") {
+                found.push((path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 15, "the logs are not there");
+    found
+}
+
+const CAPTURES: [&str; 6] =
+    ["6.18.44-v1-plain", "6.18.44-v1-weird_comm_1", "interleaved-6.18.44-v1-run0", "v1-5.10", "v2-6.1", "v2-7.2"];
+
+/// A document without its text, which the expected files do not repeat, and without the words of its reasons.
+fn comparable(json: &str) -> Value {
+    let mut document: Value = serde_json::from_str(json).unwrap();
+    for report in document["reports"].as_array_mut().unwrap() {
+        let report = report.as_object_mut().unwrap();
+        report.remove("text");
+        for missing in report["missing"].as_array_mut().unwrap() {
+            missing.as_object_mut().unwrap().remove("reason");
+        }
+    }
+    document
+}
+
+#[test]
+fn every_field_of_every_capture() {
+    for name in CAPTURES {
+        let expected: Value = serde_json::from_slice(&log(&format!("{name}.expected.json"))).unwrap();
+        let seen = comparable(&reports_to_json(&parse_reports(&log(&format!("{name}.kmsg")))));
+        assert_eq!(seen["schema"], expected["schema"]);
+        let (seen, expected) = (seen["reports"].as_array().unwrap(), expected["reports"].as_array().unwrap());
+        assert_eq!(seen.len(), expected.len(), "{name}");
+        for (at, (seen, expected)) in seen.iter().zip(expected).enumerate() {
+            let (seen, expected) = (seen.as_object().unwrap(), expected.as_object().unwrap());
+            assert_eq!(seen.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{name} {at}");
+            for (key, value) in expected {
+                assert_eq!(&seen[key], value, "{name}, report {at}, {key}");
+            }
+        }
+    }
+}
+
+/// The order of counters is part of the document; comparing maps would not see it.
+#[test]
+fn statistics_keep_the_order_of_the_kernel() {
+    for name in CAPTURES {
+        let expected: Value = serde_json::from_slice(&log(&format!("{name}.expected.json"))).unwrap();
+        for (seen, expected) in
+            parse_reports(&log(&format!("{name}.kmsg"))).iter().zip(expected["reports"].as_array().unwrap())
+        {
+            let keys: Vec<&str> = seen.stat.iter().map(|(key, _)| key).collect();
+            assert_eq!(keys, expected["stat"].as_object().unwrap().keys().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn kills_and_invokers_are_as_many_as_their_lines() {
+    // Group kills print their first victim twice.
+    for (name, twice) in [("v1-5.10", 0), ("v2-6.1", 1), ("v2-7.2", 1), ("interleaved-6.18.44-v1-run0", 0)] {
+        let bytes = log(&format!("{name}.kmsg"));
+        let count = |needle: &str| String::from_utf8_lossy(&bytes).matches(needle).count();
+        let reports = parse_reports(&bytes);
+        assert_eq!(
+            reports.iter().map(|report| report.kills.len()).sum::<usize>(),
+            count("Killed process") - twice,
+            "{name}"
+        );
+        assert_eq!(
+            reports.iter().filter(|report| report.invoker.is_some()).count(),
+            count("invoked oom-killer"),
+            "{name}"
+        );
+        assert_eq!(reports.iter().map(|report| report.tasks.len()).sum::<usize>(), task_rows(&bytes), "{name}");
+    }
+}
+
+fn task_rows(bytes: &[u8]) -> usize {
+    bytes
+        .split(|&byte| byte == b'\n')
+        .filter(|line| {
+            let text = line.splitn(2, |&byte| byte == b';').nth(1).unwrap_or_default();
+            text.starts_with(b"[ ") && !text.starts_with(b"[  pid")
+        })
+        .count()
+}
+
+fn records(bytes: &[u8]) -> Vec<Record> {
+    bytes.split(|&byte| byte == b'\n').filter_map(Record::parse).collect()
+}
+
+#[test]
+fn live_records_give_what_a_saved_log_gives() {
+    for (name, bytes) in all_logs() {
+        if name.ends_with(".kmsg") {
+            assert_eq!(parse_records(&records(&bytes)), parse_reports(&bytes), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_document_begins_with_its_schema() {
+    assert_eq!(reports_to_json(&[]), r#"{"schema":"memoom.reports/1","reports":[]}"#);
+    let json = reports_to_json(&parse_reports(&log("v2-6.1.kmsg")));
+    assert!(json.starts_with(r#"{"schema":"memoom.reports/1","reports":[{"schema":"memoom.report/1","release":"6.1.0"#));
+}
+
+#[test]
+fn the_text_holds_the_lines_of_the_report_and_no_others() {
+    let bytes = log("interleaved-6.18.44-v1-run0.kmsg");
+    let reports = parse_reports(&bytes);
+    let text = &reports[0].text;
+    assert!(text.starts_with("python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL)"), "{text}");
+    assert!(text.contains("\noom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/memoom_oomlog2,task_memcg=/memoom_oomlog2,task=python3,pid=3419,uid=0\n"));
+    assert!(text.ends_with("oom_score_adj:0") && !text.contains("memoom-noise"));
+    // The kernel's lines, less the notice before the report, with the seven pieces of the summary as one.
+    let own = records(&bytes).iter().filter(|record| record.facility() == 0 && !record.continuation).count() - 1;
+    assert_eq!(text.lines().count(), own);
+}
+
+#[test]
+fn a_report_for_people() {
+    let reports = parse_reports(&log("v2-6.1.kmsg"));
+    let text = reports[2].to_text();
+    assert_eq!(
+        text,
+        "memory cgroup out of memory in /G, kernel 6.1.0-50-cloud-amd64, 5.183627 s after boot\n\
+         \x20 usage: memory 16 MiB of 16 MiB, swap 0 B (no limit)\n\
+         \x20 invoker: grouphog (90), GFP_KERNEL, order 0\n\
+         \x20 chosen: grouphog (90) of 4 tasks\n\
+         \x20 killed: grouphog (90), anon 16380 KiB, oom_score_adj 0\n\
+         \x20 killed: (idle2) (88), anon 64 KiB, oom_score_adj 0\n\
+         \x20 killed: idle 1 (87), anon 64 KiB, oom_score_adj 0\n\
+         \x20 the whole group /G was killed"
+    );
+    let bare = reports.iter().find(|report| report.invoker.is_none()).unwrap().to_text();
+    assert!(bare.contains("missing: report (only the kill is in the log"), "{bare}");
+}
