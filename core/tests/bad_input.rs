@@ -54,7 +54,11 @@ fn limits_that_cannot_be() {
     first.child("inside", &Limits::bytes(half)).unwrap();
     let small = lab.group(Some("small"), &Limits::bytes(64 << 10)).unwrap();
     let error = small.hog(&HogOptions::default()).unwrap_err();
-    says(&error, ErrorKind::InvalidInput, &["start hog", "below what a process needs to start", "65536", "small", "remedy"]);
+    says(
+        &error,
+        ErrorKind::InvalidInput,
+        &["start hog", "below what a process needs to start", "65536", "small", "remedy"],
+    );
     assert_eq!(small.processes().unwrap(), Vec::<i32>::new());
     let free = lab.group(Some("free"), &Limits::default()).unwrap();
     let hog = free.hog(&HogOptions::default()).unwrap();
@@ -71,12 +75,20 @@ fn switches_of_the_other_hierarchy() {
     let group = lab.group(Some("switches"), &Limits::bytes(32 * MIB)).unwrap();
     let wrong = match lab.version() {
         Version::V1 => {
-            says(&group.set_oom_group(true).unwrap_err(), ErrorKind::Unsupported, &["set oom_group", "memory.oom.group", "v2", "remedy"]);
+            says(
+                &group.set_oom_group(true).unwrap_err(),
+                ErrorKind::Unsupported,
+                &["set oom_group", "memory.oom.group", "v2", "remedy"],
+            );
             says(&group.set_high(Limit::Max).unwrap_err(), ErrorKind::Unsupported, &["memory.high", "v2"]);
             Limits { oom_group: Some(true), ..Limits::bytes(32 * MIB) }
         }
         Version::V2 => {
-            says(&group.set_oom_killer(false).unwrap_err(), ErrorKind::Unsupported, &["set oom_killer", "memory.oom_control", "v1", "remedy"]);
+            says(
+                &group.set_oom_killer(false).unwrap_err(),
+                ErrorKind::Unsupported,
+                &["set oom_killer", "memory.oom_control", "v1", "remedy"],
+            );
             Limits { oom_killer: Some(false), ..Limits::bytes(32 * MIB) }
         }
     };
@@ -90,12 +102,20 @@ fn what_is_closed_or_gone() {
     let group = lab.group(Some("gone"), &Limits::bytes(32 * MIB)).unwrap();
     let hog = group.hog(&HogOptions::default()).unwrap();
     says(&group.remove().unwrap_err(), ErrorKind::Busy, &["remove group", &hog.pid().to_string(), "remedy"]);
-    says(&hog.wait(Duration::from_millis(1)).unwrap_err(), ErrorKind::TimedOut, &["wait for worker", &hog.pid().to_string()]);
+    says(
+        &hog.wait(Duration::from_millis(1)).unwrap_err(),
+        ErrorKind::TimedOut,
+        &["wait for worker", &hog.pid().to_string()],
+    );
     says(&hog.finish(LONG).unwrap_err(), ErrorKind::InvalidInput, &["no step"]);
     hog.kill().unwrap();
     let outcome = hog.wait(LONG).unwrap();
     assert!(!outcome.oom_killed);
-    says(&hog.grow(None, LONG).unwrap_err(), ErrorKind::WorkerGone, &["grow", "ended", &hog.pid().to_string(), "remedy"]);
+    says(
+        &hog.grow(None, LONG).unwrap_err(),
+        ErrorKind::WorkerGone,
+        &["grow", "ended", &hog.pid().to_string(), "remedy"],
+    );
     hog.kill().unwrap();
     group.remove().unwrap();
     for error in [
@@ -169,7 +189,9 @@ fn parents_that_cannot_have_labs() {
     if lab().is_none() {
         return;
     }
-    let under = |path: &str| Lab::with(&LabOptions { parent: Some(path.into()), ..LabOptions::default() }).map(drop).unwrap_err();
+    let under = |path: &str| {
+        Lab::with(&LabOptions { parent: Some(path.into()), ..LabOptions::default() }).map(drop).unwrap_err()
+    };
     says(&under("/nowhere"), ErrorKind::NotFound, &["/nowhere"]);
     says(&under("/tmp"), ErrorKind::InvalidInput, &["/tmp", "not a group"]);
 }

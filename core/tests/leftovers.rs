@@ -136,7 +136,10 @@ fn when_host_and_supervisor_are_killed_the_next_lab_cleans_up() {
     assert!(!made.path.exists(), "the next lab has not removed {}", made.path.display());
     assert!(made.pids.iter().all(|pid| gone_by(Instant::now() + LONG, || process_is_there(*pid))));
     next.close().unwrap();
-    assert!(memoom::gc().unwrap().iter().all(|left| left.removed || !left.path.ends_with(made.path.file_name().unwrap())));
+    assert!(memoom::gc()
+        .unwrap()
+        .iter()
+        .all(|left| left.removed || !left.path.ends_with(made.path.file_name().unwrap())));
     assert!(!instance_is_there(&made.path));
 }
 

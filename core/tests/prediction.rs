@@ -42,7 +42,12 @@ fn the_predicted_victim_is_the_actual_one_every_time() {
             drawn_again += 1;
         }
         assert_eq!(oom.victims.len(), 1, "{}", oom.to_text());
-        assert_eq!(oom.counters.after.oom_kill, oom.counters.before.oom_kill.map(|count| count + 1), "{}", oom.to_text());
+        assert_eq!(
+            oom.counters.after.oom_kill,
+            oom.counters.before.oom_kill.map(|count| count + 1),
+            "{}",
+            oom.to_text()
+        );
         assert_eq!(oom.limit_group.as_deref(), Some(group.cgroup()));
         reports += u32::from(oom.report.as_ref().is_some_and(|report| report.invoker.is_some()));
         let victim = hogs.iter().find(|hog| oom.killed(hog.pid())).unwrap();
@@ -53,13 +58,18 @@ fn the_predicted_victim_is_the_actual_one_every_time() {
         }
         group.remove().unwrap();
     }
-    println!("predicted = actual in {right} of {right} runs; {drawn_again} drawn again as too close; {reports} full reports");
+    println!(
+        "predicted = actual in {right} of {right} runs; {drawn_again} drawn again as too close; {reports} full reports"
+    );
     let timeline = lab.timeline();
     assert_eq!(timeline.ooms.len() as u32, right + drawn_again);
     assert!(timeline.events.iter().any(|event| matches!(event.kind, EventKind::Predicted { .. })));
     let (path, supervisor) = (lab.path().to_path_buf(), lab.supervisor_pid());
     lab.close().unwrap();
     assert!(!path.exists() && !common::process_is_there(supervisor));
-    let left: Vec<_> = standing().into_iter().filter(|name| !before.contains(name) && name.ends_with(path.file_name().unwrap())).collect();
+    let left: Vec<_> = standing()
+        .into_iter()
+        .filter(|name| !before.contains(name) && name.ends_with(path.file_name().unwrap()))
+        .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }

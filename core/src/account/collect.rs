@@ -36,6 +36,8 @@ pub(crate) struct Collector {
     has_trace: bool,
     has_log: bool,
     before: BTreeMap<String, Before>,
+    /// How many kill events of each group have an account.
+    tallies: BTreeMap<String, Tally>,
     unclaimed: VecDeque<TraceVictim>,
     records: Vec<Record>,
     open: Vec<Episode>,
@@ -49,7 +51,11 @@ struct Before {
     counters: Counters,
     scope: Option<Scope>,
     step_started_ns: Option<u64>,
-    /// Kills already accounted for since the counters were read.
+}
+
+/// `oom_kill` of one group: what was counted before we looked, and what we have accounted for since.
+struct Tally {
+    base: u64,
     accounted: u64,
 }
 
@@ -104,7 +110,9 @@ impl Collector {
         for at in group.chain() {
             let Ok(counters) = at.counters() else { continue };
             let entry = self.before.entry(at.cgroup().to_string()).or_default();
-            *entry = Before { counters, scope: None, step_started_ns, accounted: 0 };
+            let base = own_kills(&counters);
+            self.tallies.entry(at.cgroup().to_string()).or_insert(Tally { base, accounted: 0 });
+            *entry = Before { counters, scope: None, step_started_ns };
         }
         if let Some(scope) = scope {
             if let Some(entry) = self.before.get_mut(&scope.limit_group) {
@@ -288,6 +296,60 @@ impl Collector {
         episode.report = Some(report);
     }
 
+    /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
+    /// the counter is taken as it is.
+    fn tally(&mut self, oom: &Oom, state: &State) {
+        let as_group = oom.victims.iter().any(|victim| victim.cause == Cause::Group);
+        for victim in &oom.victims {
+            if let Some(tally) = victim.group.as_ref().and_then(|group| self.tallies.get_mut(group)) {
+                tally.accounted += 1;
+            }
+        }
+        for observed in state.groups.values().filter(|_| as_group) {
+            let cgroup = observed.group.cgroup();
+            let struck = oom.victims.iter().any(|victim| victim.group.as_deref() == Some(cgroup));
+            if let (true, Some(tally), Ok(now)) = (struck, self.tallies.get_mut(cgroup), observed.group.counters()) {
+                tally.accounted = own_kills(&now).saturating_sub(tally.base);
+            }
+        }
+    }
+
+    /// Kill events of this very group that have no account yet.
+    fn unaccounted(&self, group: &Group, now: &Counters) -> u64 {
+        let tally = self.tallies.get(group.cgroup());
+        tally.map_or(0, |tally| own_kills(now).saturating_sub(tally.base + tally.accounted))
+    }
+
+    /// Kills of this very group whose account is not complete.
+    fn pending(&self, cgroup: &str) -> u64 {
+        let kills = self.open.iter().flat_map(|episode| &episode.kills);
+        kills.filter(|kill| kill.victim.group.as_deref() == Some(cgroup)).count() as u64
+    }
+
+    /// Victims whose group nobody could say: the child of a command that was gone before /proc was asked, killed
+    /// without a report. Where a group counts exactly as many kills more than were accounted for, they are its own.
+    fn claim_by_counters(&mut self, state: &State) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
+        let mut owing = Vec::new();
+        for observed in state.groups.values() {
+            let Ok(now) = observed.group.counters() else { continue };
+            let cgroup = observed.group.cgroup();
+            let owed = self.unaccounted(&observed.group, &now).saturating_sub(self.pending(cgroup));
+            if owed > 0 {
+                owing.push((cgroup.to_string(), owed));
+            }
+        }
+        if let [(cgroup, owed)] = owing.as_slice() {
+            if *owed == self.unclaimed.len() as u64 {
+                for trace in std::mem::take(&mut self.unclaimed) {
+                    self.add_trace(trace, Some(cgroup.clone()));
+                }
+            }
+        }
+    }
+
     /// A worker ended by SIGKILL with neither tracepoint nor log to say why: the counters of its group must.
     fn by_counters(&mut self, state: &State) {
         if self.has_trace || self.has_log {
@@ -301,10 +363,7 @@ impl Collector {
             }
             drop(progress);
             let Ok(now) = process.group.counters() else { continue };
-            let Some(before) = self.before.get_mut(process.group.cgroup()) else { continue };
-            let risen = now.oom_kill.unwrap_or(0).saturating_sub(before.counters.oom_kill.unwrap_or(0));
-            if risen > before.accounted {
-                before.accounted += 1;
+            if self.unaccounted(&process.group, &now) > self.pending(process.group.cgroup()) {
                 process.progress().judged = true;
                 let victim = Victim {
                     pid: process.pid,
@@ -339,6 +398,7 @@ impl Collector {
     /// Takes what is complete. Also gives back the pidfds that were watched for it.
     pub(crate) fn settle(&mut self, state: &State) -> (Vec<Oom>, Vec<(OwnedFd, u64)>) {
         self.by_counters(state);
+        self.claim_by_counters(state);
         let mut ooms = Vec::new();
         let mut watched = Vec::new();
         let mut at = 0;
@@ -447,6 +507,7 @@ impl Collector {
             timings_ns,
             missing,
         };
+        self.tally(&oom, state);
         // What comes next starts from here.
         for observed in state.groups.values() {
             if let (Some(before), Ok(counters)) =
@@ -454,7 +515,6 @@ impl Collector {
             {
                 before.counters = counters;
                 before.scope = None;
-                before.accounted = 0;
             }
         }
         oom
@@ -610,6 +670,11 @@ impl Episode {
         });
         !left && reaped
     }
+}
+
+/// Kill events of a group itself: v1 counts no other; v2 counts those below it too, but not in `events.local`.
+fn own_kills(counters: &Counters) -> u64 {
+    counters.local.get("oom_kill").copied().or(counters.oom_kill).unwrap_or(0)
 }
 
 /// The prediction of the step that led here, or else the kernel's own table scored by the kernel's formula.
