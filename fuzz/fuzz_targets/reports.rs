@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use memoom::observe::Record;
 use memoom::observe::report::{parse_records, parse_reports, reports_to_json};
+use memoom::observe::Record;
 
 fuzz_target!(|bytes: &[u8]| {
     let reports = parse_reports(bytes);
