@@ -32,5 +32,7 @@ mod sys;
 pub use account::{Blocked, Candidate, Cause, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim};
 pub use error::{Error, ErrorKind, Result};
 pub use memcg::{gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Version};
-pub use observe::{parse_reports, reports_to_json, Event, EventKind, Report, Source, Wait, Watch};
+pub use observe::{
+    explain, parse_reports, reports_to_json, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,
+};
 pub use pressure::{Command, Grow, GrowStatus, Hog, HogOptions, Kind, Run, Stdio, Worker};

@@ -1,4 +1,5 @@
 //! Bad input gets an error that names operation, path, value and remedy, and nothing is half done.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Whatever dies, nothing is left: the host is killed in the middle of each experiment, the supervisor too.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
 
@@ -19,6 +20,7 @@ struct Made {
 }
 
 /// Runs this test program as a host that stops in the middle of `scene`.
+#[allow(clippy::zombie_processes)] // the caller waits for it
 fn host(scene: &str) -> (Child, Made) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_host_that_will_be_killed", "--nocapture", "--include-ignored"])

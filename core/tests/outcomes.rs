@@ -1,4 +1,5 @@
 //! How workers end, and that the verdict holds: no OOM kill is missed, and no other kill is taken for one.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
 

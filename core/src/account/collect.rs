@@ -104,7 +104,9 @@ impl Collector {
     /// Remembers a group as it is before its next OOM, and whom the kernel would take.
     pub(crate) fn before(&mut self, group: &Group, scope: Option<Scope>) {
         let step_started_ns = scope.is_some().then(sys::monotonic_ns);
-        if self.is_open() && scope.is_none() {
+        // A kill that has no account yet belongs to what was before it: then nothing is looked at again.
+        let unaccounted = |at: &Group| at.counters().is_ok_and(|now| self.unaccounted(at, &now) > 0);
+        if self.is_open() || group.chain().any(unaccounted) {
             return;
         }
         for at in group.chain() {

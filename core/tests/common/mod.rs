@@ -1,4 +1,5 @@
 //! What live tests share: a lab if this machine can have one, and the look at what is left behind.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 #![allow(dead_code)] // each test program uses its part
 
 use std::path::{Path, PathBuf};
