@@ -52,5 +52,6 @@ ENTRIES = (
 # Programs are built outside; a suite only runs them. A status other than 0 is a failure.
 SUITES = (
     Suite("smoke", "sh tests/kernels/suite-smoke.sh", deadline=120, quick=True),
+    Suite("rust", "sh tests/kernels/suite-rust.sh", deadline=900),
     Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
 )

@@ -71,6 +71,8 @@ struct Episode {
     limit_group: Option<String>,
     marked_ns: Option<u64>,
     notified_ns: Option<u64>,
+    /// Everybody had ended when the sources were last read.
+    sealed: bool,
 }
 
 struct Kill {
@@ -397,18 +399,32 @@ impl Collector {
         fds
     }
 
-    /// Takes what is complete. Also gives back the pidfds that were watched for it.
-    pub(crate) fn settle(&mut self, state: &State) -> (Vec<Oom>, Vec<(OwnedFd, u64)>) {
+    /// Marks the OOMs whose victims have all ended. All evidence of them is in the sources by now, so one more
+    /// reading of these completes them; whatever was read *before* the end was seen may have missed some.
+    pub(crate) fn seal(&mut self, state: &State) {
         self.by_counters(state);
         self.claim_by_counters(state);
+        for episode in &mut self.open {
+            episode.note_ends(state);
+            episode.sealed = episode.all_ended() && episode.group_is_gone(state);
+        }
+    }
+
+    /// Whether one more reading completes something.
+    pub(crate) fn has_sealed(&self) -> bool {
+        self.open.iter().any(|episode| episode.sealed)
+    }
+
+    /// Takes what is complete: sealed, and the sources read since. Also gives back the pidfds that were watched for it.
+    pub(crate) fn settle(&mut self, state: &State) -> (Vec<Oom>, Vec<(OwnedFd, u64)>) {
         let mut ooms = Vec::new();
         let mut watched = Vec::new();
         let mut at = 0;
         while at < self.open.len() {
             let episode = &mut self.open[at];
-            episode.note_ends(state);
             let overdue = episode.opened.elapsed() > COMPLETE_WITHIN;
-            let complete = episode.all_ended() && episode.group_is_gone(state);
+            // A victim that the last reading brought is not known to have ended.
+            let complete = episode.sealed && episode.all_ended();
             if !complete && !overdue {
                 at += 1;
                 continue;
@@ -585,6 +601,7 @@ impl Episode {
             limit_group: None,
             marked_ns: None,
             notified_ns: None,
+            sealed: false,
         }
     }
 

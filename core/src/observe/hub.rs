@@ -378,13 +378,7 @@ impl Hub {
                 }
             }
             if evidence {
-                state.read_trace();
-                state.read_log();
-                self.watch_victims(state);
-                let news = state.settle();
-                for (pidfd, _) in news {
-                    let _ = self.epoll.delete(&pidfd);
-                }
+                self.collect(state);
             }
             if count < ready.len() {
                 break;
@@ -392,6 +386,24 @@ impl Hub {
         }
         if had != (state.events.len(), state.ooms.len()) {
             state.ring();
+        }
+    }
+
+    /// Reads the evidence of kills and settles what is complete. An account is settled only by a reading that began
+    /// after the end of its last victim was seen.
+    fn collect(&self, state: &mut State) {
+        loop {
+            state.seal();
+            state.read_trace();
+            state.read_log();
+            self.watch_victims(state);
+            for (pidfd, _) in state.settle() {
+                let _ = self.epoll.delete(&pidfd);
+            }
+            state.seal();
+            if !state.collector.has_sealed() {
+                break;
+            }
         }
     }
 
@@ -601,6 +613,12 @@ impl State {
         use std::os::unix::ffi::OsStrExt;
         let cgroup = crate::text::escape(path?.as_os_str().as_bytes());
         self.groups.values().any(|observed| observed.group.covers(&cgroup)).then_some(cgroup)
+    }
+
+    fn seal(&mut self) {
+        let mut collector = std::mem::take(&mut self.collector);
+        collector.seal(self);
+        self.collector = collector;
     }
 
     /// Turns what is complete into accounts; gives back the pidfds that need no more watching.
