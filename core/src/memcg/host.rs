@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{access, AccessFlags};
@@ -94,6 +94,7 @@ impl Host {
         let groups = read(root, "proc/self/cgroup")?;
         let meminfo = read_or_empty(root, "proc/meminfo");
         let found = find_memory(root, &mounts);
+        let own = found.as_ref().and_then(|(version, _)| own_group(&groups, *version));
         let any_v1 = mounts.iter().any(|mount| mount.kind == b"cgroup");
         let any_v2 = mounts.iter().any(|mount| mount.kind == b"cgroup2");
         let mut host = Host {
@@ -106,7 +107,7 @@ impl Host {
             version: found.as_ref().map(|(version, _)| *version),
             mount: found.as_ref().map(|(_, mount)| below(root, &mount.point)),
             mount_root: found.as_ref().map_or_else(String::new, |(_, mount)| mount.root.to_string_lossy().into_owned()),
-            own_group: found.as_ref().and_then(|(version, _)| own_group(&groups, *version)),
+            own_group: own.as_ref().map(|own| crate::text::escape(own.as_os_str().as_bytes())),
             parent: None,
             release: read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string(),
             available_bytes: meminfo_bytes(&meminfo, "MemAvailable:").unwrap_or(0),
@@ -114,7 +115,7 @@ impl Host {
             abilities: Vec::new(),
         };
         match found {
-            Some((version, mount)) => host.look_at_groups(root, version, &mount),
+            Some((version, mount)) => host.look_at_groups(root, version, &mount, own.as_deref()),
             None => host.say("memory-controller", Err((
                 match host.hierarchy {
                     Hierarchy::None => "no cgroup file system is mounted".to_string(),
@@ -153,14 +154,14 @@ impl Host {
         self.abilities.push(Ability { name, available, reason, remedy });
     }
 
-    fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount) {
+    fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount, own: Option<&Path>) {
         let point = below(root, &mount.point);
         let name = if version == Version::V1 { "v1" } else { "v2" };
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
 
         // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that
         // may not write there may own the group in which it stands (a delegated unit, a container).
-        let own = self.own_group.as_deref().and_then(|own| own_directory(&point, mount, own));
+        let own = own.and_then(|own| own_directory(&point, mount, own));
         let candidates = [Some(point.clone()), own.filter(|own| *own != point)];
         let mut refusals = Vec::new();
         for directory in candidates.into_iter().flatten() {
@@ -280,24 +281,25 @@ struct Mount {
 }
 
 /// The mounts of /proc/self/mountinfo; a later mount on the same point hides an earlier one.
-fn mounts(text: &str) -> Vec<Mount> {
+fn mounts(text: &[u8]) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = Vec::new();
-    for line in text.lines() {
-        let Some((left, right)) = line.split_once(" - ") else { continue };
-        let left: Vec<&str> = left.split(' ').collect();
-        let right: Vec<&str> = right.split(' ').collect();
-        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (left.as_slice(), right.as_slice()) else {
+    for line in text.split(|&byte| byte == b'\n') {
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+        // Between the options and the dash stands any number of optional fields.
+        let Some(dash) = fields.iter().position(|field| *field == b"-") else { continue };
+        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (&fields[..dash], &fields[dash + 1..]) else {
             continue;
         };
-        let super_options = rest.last().copied().unwrap_or("");
-        let read_only = options.split(',').chain(super_options.split(',')).any(|option| option == "ro");
+        let super_options = rest.last().copied().unwrap_or(b"");
+        let comma = |&byte: &u8| byte == b',';
+        let read_only = options.split(comma).chain(super_options.split(comma)).any(|option| option == b"ro");
         let point = unescape(point);
         mounts.retain(|mount| mount.point != point);
         mounts.push(Mount {
             root: unescape(root),
             point,
-            kind: kind.as_bytes().to_vec(),
-            super_options: super_options.as_bytes().to_vec(),
+            kind: kind.to_vec(),
+            super_options: super_options.to_vec(),
             read_only,
         });
     }
@@ -305,8 +307,7 @@ fn mounts(text: &str) -> Vec<Mount> {
 }
 
 /// mountinfo writes blank, tab, newline and backslash as `\ooo`.
-fn unescape(text: &str) -> PathBuf {
-    let bytes = text.as_bytes();
+fn unescape(bytes: &[u8]) -> PathBuf {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -351,21 +352,21 @@ fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
 }
 
 /// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
-fn own_group(text: &str, version: Version) -> Option<String> {
-    text.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
+fn own_group(text: &[u8], version: Version) -> Option<PathBuf> {
+    text.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut parts = line.splitn(3, |&byte| byte == b':');
         let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
         let ours = match version {
-            Version::V1 => controllers.split(',').any(|name| name == "memory"),
-            Version::V2 => id == "0" && controllers.is_empty(),
+            Version::V1 => controllers.split(|&byte| byte == b',').any(|name| name == b"memory"),
+            Version::V2 => id == b"0" && controllers.is_empty(),
         };
-        ours.then(|| path.to_string())
+        ours.then(|| PathBuf::from(OsString::from_vec(path.to_vec())))
     })
 }
 
 /// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
-fn own_directory(point: &Path, mount: &Mount, own: &str) -> Option<PathBuf> {
-    let inside = Path::new(own).strip_prefix(&mount.root).ok()?;
+fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
+    let inside = own.strip_prefix(&mount.root).ok()?;
     Some(point.join(inside))
 }
 
@@ -425,15 +426,13 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn read(root: &Path, file: &str) -> Result<String> {
+fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
     let path = root.join(file);
-    fs::read(&path)
-        .map(|bytes| String::from_utf8(bytes).unwrap_or_else(|error| crate::text::escape(error.as_bytes())))
-        .map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
+    fs::read(&path).map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
 }
 
 fn read_or_empty(root: &Path, file: &str) -> String {
-    read(root, file).unwrap_or_default()
+    String::from_utf8_lossy(&read(root, file).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
