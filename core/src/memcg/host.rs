@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{access, AccessFlags};
 use serde::Serialize;
@@ -160,27 +160,41 @@ impl Host {
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
 
         // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that
-        // may not write there may own the group in which it stands (a delegated unit, a container).
+        // may not write there may own the group in which it stands (a delegated unit, a container), or, where it
+        // stands in a leaf of that, one above.
         let own = own.and_then(|own| own_directory(&point, mount, own));
-        let candidates = [Some(point.clone()), own.filter(|own| *own != point)];
+        let ours = own.iter().flat_map(|own| own.ancestors().take_while(|above| *above != point));
+        let candidates: Vec<PathBuf> = std::iter::once(point.as_path()).chain(ours).map(Path::to_path_buf).collect();
         let mut refusals = Vec::new();
-        for directory in candidates.into_iter().flatten() {
+        let mut occupied = None;
+        for directory in candidates {
             match usable_parent(&directory, version, mount.read_only) {
                 Ok(()) => {
                     self.say("create-groups", Ok(format!("groups can be made below {}", directory.display())));
                     self.parent = Some(directory);
                     break;
                 }
-                Err(why) => refusals.push(format!("{}: {why}", directory.display())),
+                Err(refusal) => {
+                    refusals.push(format!("{}: {}", directory.display(), refusal.why));
+                    occupied = occupied.or(refusal.occupied.then_some(directory));
+                }
             }
         }
         if self.parent.is_none() {
-            let remedy = if mount.read_only {
-                "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup"
-            } else {
-                "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND"
+            let remedy = match occupied {
+                _ if mount.read_only => {
+                    "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup".to_string()
+                }
+                Some(directory) => {
+                    let leaf = directory.join("main");
+                    let leaf = leaf.display();
+                    format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
+                }
+                None => {
+                    "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
+                }
             };
-            self.say("create-groups", Err((refusals.join("; "), remedy.to_string())));
+            self.say("create-groups", Err((refusals.join("; "), remedy)));
         }
 
         let looked_at = self.parent.clone().unwrap_or(point);
@@ -367,26 +381,44 @@ fn own_group(text: &[u8], version: Version) -> Option<PathBuf> {
 /// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
 fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
     let inside = own.strip_prefix(&mount.root).ok()?;
-    Some(point.join(inside))
+    // Seen from inside a cgroup namespace a group outside of it begins with `/..`, which no mount here shows.
+    let only_names = inside.components().all(|part| matches!(part, Component::Normal(_)));
+    only_names.then(|| point.join(inside))
 }
 
-fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), String> {
+/// Why no group can be made in a directory.
+struct Refusal {
+    why: String,
+    /// Whether only the processes in it are in the way.
+    occupied: bool,
+}
+
+fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal { why, occupied: false });
     if read_only {
-        return Err("the file system is mounted read-only".to_string());
+        return refuse("the file system is mounted read-only".to_string());
     }
-    access(directory, AccessFlags::W_OK).map_err(|errno| format!("not writable ({})", errno.desc()))?;
+    if let Err(errno) = access(directory, AccessFlags::W_OK) {
+        return refuse(format!("not writable ({})", errno.desc()));
+    }
     if version == Version::V2 {
         let list = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
         if !v2::lists_memory(&list("cgroup.controllers")) {
-            return Err("cgroup.controllers does not list memory".to_string());
+            return refuse("cgroup.controllers does not list memory".to_string());
         }
         if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)) {
-            access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK).map_err(|errno| {
-                format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc())
-            })?;
+            if let Err(errno) = access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK) {
+                return refuse(format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc()));
+            }
             // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
-            if directory.join("cgroup.type").exists() && !list("cgroup.procs").trim().is_empty() {
-                return Err("processes stand in it, so it cannot give its children the memory controller".to_string());
+            let processes = list("cgroup.procs");
+            if directory.join("cgroup.type").exists() && !processes.trim().is_empty() {
+                let named: Vec<&str> = processes.split_whitespace().take(8).collect();
+                let why = format!(
+                    "processes stand in it (pids {}), so it cannot give its children the memory controller",
+                    named.join(", ")
+                );
+                return Err(Refusal { why, occupied: true });
             }
         }
     }

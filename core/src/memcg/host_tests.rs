@@ -149,6 +149,50 @@ fn v2_whose_top_does_not_give_the_controller_yet() {
     host.require_lab().unwrap();
 }
 
+/// The v2 top of a machine, or of a container, that this process may not use: as processes stand in it, or as it does
+/// not have the controller to give.
+fn delegated(own: &str) -> Machine {
+    let machine = Machine::new().v2("cpu memory pids", "cpu pids").group(".", "1\n2\n", true);
+    machine.file("proc/self/cgroup", &format!("0::{own}\n"));
+    machine
+}
+
+#[test]
+fn v2_inside_a_delegated_group() {
+    let machine = delegated("/user.slice/run-1.scope").group("user.slice", "", true).group(
+        "user.slice/run-1.scope",
+        "77\n78\n",
+        true,
+    );
+    // A delegated slice above is free, but processes stand in the scope; the own group is asked first.
+    assert_eq!(machine.probe().parent, Some(machine.at("sys/fs/cgroup/user.slice")));
+    // Where that is not to be had either, the remedy is not to do again what was done: delegation is there.
+    let machine = delegated("/run-1.scope").group("run-1.scope", "77\n78\n", true);
+    let host = machine.probe();
+    assert_eq!(host.parent, None);
+    let scope = machine.at("sys/fs/cgroup");
+    lacks(&host, "create-groups", "run-1.scope: processes stand in it (pids 77, 78)", "into a leaf first: mkdir ");
+    lacks(&host, "create-groups", "", &format!("echo PID > {}/main/cgroup.procs", scope.display()));
+    assert_eq!(host.require_lab().unwrap_err().kind(), ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn v2_from_a_leaf_of_a_delegated_group() {
+    let machine = delegated("/run-1.scope/main").group("run-1.scope", "", true).group("run-1.scope/main", "77\n", true);
+    assert_eq!(machine.probe().parent, Some(machine.at("sys/fs/cgroup/run-1.scope")));
+    // Its own group is usable where nobody stands in it (an outer process made it for us).
+    let machine = delegated("/run-1.scope").group("run-1.scope", "", true);
+    assert_eq!(machine.probe().parent, Some(machine.at("sys/fs/cgroup/run-1.scope")));
+}
+
+#[test]
+fn an_own_group_outside_the_cgroup_namespace_is_no_place() {
+    let machine = delegated("/../other");
+    machine.dir("sys/fs/other").file("sys/fs/other/cgroup.controllers", "memory\n");
+    machine.file("sys/fs/other/cgroup.subtree_control", "memory\n");
+    assert_eq!(machine.probe().parent, None);
+}
+
 #[test]
 fn pure_v1() {
     let machine = Machine::new().v1_memory();
