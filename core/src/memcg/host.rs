@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::unistd::{access, AccessFlags};
 use serde::Serialize;
 
-use super::v2;
+use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::trace::Tracefs;
 
@@ -198,20 +198,21 @@ impl Host {
         }
 
         let looked_at = self.parent.clone().unwrap_or(point);
-        let swap_file = if version == Version::V1 { "memory.memsw.limit_in_bytes" } else { v2::SWAP_LIMIT };
-        let accounted = has_file(&looked_at, swap_file);
-        let no_swap = self.swap_total_bytes == 0;
+        let (limit_file, swap_file) = match version {
+            Version::V1 => (v1::LIMIT, v1::MEMSW_LIMIT),
+            Version::V2 => (v2::LIMIT, v2::SWAP_LIMIT),
+        };
+        let swap_is_on = self.swap_total_bytes > 0;
         self.say(
             "swap-accounting",
-            if accounted {
-                Ok(format!("{swap_file} is there"))
-            } else if no_swap {
-                Ok("the kernel does not account swap, and no swap is on".to_string())
-            } else {
-                Err((
+            match accounts_swap(&looked_at, limit_file, swap_file) {
+                Some(true) => Ok(format!("{swap_file} is there")),
+                None => Ok(format!("whether {swap_file} is there shows when the first group is made")),
+                Some(false) if !swap_is_on => Ok("the kernel does not account swap, and no swap is on".to_string()),
+                Some(false) => Err((
                     "swap is on and the kernel does not account it to groups".to_string(),
                     "boot with swapaccount=1; until then an OOM may come late".to_string(),
-                ))
+                )),
             },
         );
         self.say(
@@ -440,12 +441,15 @@ fn tracefs(root: &Path) -> Result<String> {
     })
 }
 
-/// Whether groups of this directory have the file: the top of a hierarchy itself lacks many.
-fn has_file(directory: &Path, file: &str) -> bool {
-    if directory.join(file).exists() {
-        return true;
-    }
-    fs::read_dir(directory).is_ok_and(|entries| entries.flatten().any(|entry| entry.path().join(file).exists()))
+/// Whether groups here have a swap limit beside their limit. The top of a v2 hierarchy has neither file, so that its
+/// children are asked; `None` where no group with the memory controller is there.
+fn accounts_swap(directory: &Path, limit_file: &str, swap_file: &str) -> Option<bool> {
+    let ask = |group: &Path| {
+        let has_swap = group.join(swap_file).exists();
+        (has_swap || group.join(limit_file).exists()).then_some(has_swap)
+    };
+    let children = || fs::read_dir(directory).ok()?.flatten().find_map(|entry| ask(&entry.path()));
+    ask(directory).or_else(children)
 }
 
 fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {

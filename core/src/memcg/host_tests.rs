@@ -320,6 +320,28 @@ fn one_mount_point_that_is_not_utf8_hides_nothing() {
 }
 
 #[test]
+fn swap_that_is_not_accounted() {
+    let swap = "MemAvailable: 2048 kB\nSwapTotal: 1024 kB\n";
+    let v1 = Machine::new().v1_memory();
+    v1.file("proc/meminfo", swap).without("sys/fs/cgroup/memory/memory.memsw.limit_in_bytes");
+    let v2 = Machine::new().v2("cpu memory", "memory");
+    v2.file("proc/meminfo", swap).without("sys/fs/cgroup/user.slice/memory.swap.max");
+    for machine in [v1, v2] {
+        let host = machine.probe();
+        assert_eq!(host.swap_total_bytes, 1 << 20);
+        lacks(&host, "swap-accounting", "swap is on and the kernel does not account it", "swapaccount=1");
+        host.require_lab().unwrap();
+        // Without swap nothing is missing.
+        machine.file("proc/meminfo", "SwapTotal: 0 kB\n");
+        assert!(machine.probe().can("swap-accounting"));
+    }
+    // A top without a group that has the controller does not show it: that is no "no".
+    let machine = Machine::new().v2("cpu memory", "");
+    let found = machine.file("proc/meminfo", swap).probe();
+    assert!(ability(&found, "swap-accounting").reason.contains("when the first group is made"));
+}
+
+#[test]
 fn a_kernel_log_that_cannot_be_read() {
     let machine = Machine::new().v1_memory();
     machine.without("dev/kmsg");
