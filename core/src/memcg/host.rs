@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::unistd::{access, AccessFlags};
 use serde::Serialize;
 
+use super::mountinfo::{mounts, Mount};
 use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::trace::Tracefs;
@@ -286,61 +287,6 @@ impl Host {
     }
 }
 
-/// One line of mountinfo, as far as it is needed.
-struct Mount {
-    root: PathBuf,
-    point: PathBuf,
-    kind: Vec<u8>,
-    super_options: Vec<u8>,
-    read_only: bool,
-}
-
-/// The mounts of /proc/self/mountinfo; a later mount on the same point hides an earlier one.
-fn mounts(text: &[u8]) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for line in text.split(|&byte| byte == b'\n') {
-        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-        // Between the options and the dash stands any number of optional fields.
-        let Some(dash) = fields.iter().position(|field| *field == b"-") else { continue };
-        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (&fields[..dash], &fields[dash + 1..]) else {
-            continue;
-        };
-        let super_options = rest.last().copied().unwrap_or(b"");
-        let comma = |&byte: &u8| byte == b',';
-        let read_only = options.split(comma).chain(super_options.split(comma)).any(|option| option == b"ro");
-        let point = unescape(point);
-        mounts.retain(|mount| mount.point != point);
-        mounts.push(Mount {
-            root: unescape(root),
-            point,
-            kind: kind.to_vec(),
-            super_options: super_options.to_vec(),
-            read_only,
-        });
-    }
-    mounts
-}
-
-/// mountinfo writes blank, tab, newline and backslash as `\ooo`.
-fn unescape(bytes: &[u8]) -> PathBuf {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let octal = bytes.get(at + 1..at + 4).filter(|digits| digits.iter().all(|digit| (b'0'..=b'7').contains(digit)));
-        match (bytes[at], octal) {
-            (b'\\', Some(digits)) => {
-                plain.push(digits.iter().fold(0u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit - b'0')));
-                at += 4;
-            }
-            (byte, _) => {
-                plain.push(byte);
-                at += 1;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(plain))
-}
-
 /// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
 /// lists it. An earlier mount of the same hierarchy wins, as tools use that one.
 fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
@@ -354,16 +300,7 @@ fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
     };
     let v1 = mounts.iter().find(of_v1).map(|mount| (Version::V1, mount));
     let (version, mount) = v1.or_else(|| mounts.iter().find(of_v2).map(|mount| (Version::V2, mount)))?;
-    Some((
-        version,
-        Mount {
-            root: mount.root.clone(),
-            point: mount.point.clone(),
-            kind: mount.kind.clone(),
-            super_options: mount.super_options.clone(),
-            read_only: mount.read_only,
-        },
-    ))
+    Some((version, mount.clone()))
 }
 
 /// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
