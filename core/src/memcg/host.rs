@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{access, AccessFlags};
 use serde::Serialize;
 
-use super::v2;
+use super::mountinfo::{mounts, Mount};
+use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::trace::Tracefs;
 
@@ -94,6 +95,7 @@ impl Host {
         let groups = read(root, "proc/self/cgroup")?;
         let meminfo = read_or_empty(root, "proc/meminfo");
         let found = find_memory(root, &mounts);
+        let own = found.as_ref().and_then(|(version, _)| own_group(&groups, *version));
         let any_v1 = mounts.iter().any(|mount| mount.kind == b"cgroup");
         let any_v2 = mounts.iter().any(|mount| mount.kind == b"cgroup2");
         let mut host = Host {
@@ -106,7 +108,7 @@ impl Host {
             version: found.as_ref().map(|(version, _)| *version),
             mount: found.as_ref().map(|(_, mount)| below(root, &mount.point)),
             mount_root: found.as_ref().map_or_else(String::new, |(_, mount)| mount.root.to_string_lossy().into_owned()),
-            own_group: found.as_ref().and_then(|(version, _)| own_group(&groups, *version)),
+            own_group: own.as_ref().map(|own| crate::text::escape(own.as_os_str().as_bytes())),
             parent: None,
             release: read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string(),
             available_bytes: meminfo_bytes(&meminfo, "MemAvailable:").unwrap_or(0),
@@ -114,7 +116,7 @@ impl Host {
             abilities: Vec::new(),
         };
         match found {
-            Some((version, mount)) => host.look_at_groups(root, version, &mount),
+            Some((version, mount)) => host.look_at_groups(root, version, &mount, own.as_deref()),
             None => host.say("memory-controller", Err((
                 match host.hierarchy {
                     Hierarchy::None => "no cgroup file system is mounted".to_string(),
@@ -153,50 +155,65 @@ impl Host {
         self.abilities.push(Ability { name, available, reason, remedy });
     }
 
-    fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount) {
+    fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount, own: Option<&Path>) {
         let point = below(root, &mount.point);
         let name = if version == Version::V1 { "v1" } else { "v2" };
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
 
         // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that
-        // may not write there may own the group in which it stands (a delegated unit, a container).
-        let own = self.own_group.as_deref().and_then(|own| own_directory(&point, mount, own));
-        let candidates = [Some(point.clone()), own.filter(|own| *own != point)];
+        // may not write there may own the group in which it stands (a delegated unit, a container), or, where it
+        // stands in a leaf of that, one above.
+        let own = own.and_then(|own| own_directory(&point, mount, own));
+        let ours = own.iter().flat_map(|own| own.ancestors().take_while(|above| *above != point));
+        let candidates: Vec<PathBuf> = std::iter::once(point.as_path()).chain(ours).map(Path::to_path_buf).collect();
         let mut refusals = Vec::new();
-        for directory in candidates.into_iter().flatten() {
+        let mut occupied = None;
+        for directory in candidates {
             match usable_parent(&directory, version, mount.read_only) {
                 Ok(()) => {
                     self.say("create-groups", Ok(format!("groups can be made below {}", directory.display())));
                     self.parent = Some(directory);
                     break;
                 }
-                Err(why) => refusals.push(format!("{}: {why}", directory.display())),
+                Err(refusal) => {
+                    refusals.push(format!("{}: {}", directory.display(), refusal.why));
+                    occupied = occupied.or(refusal.occupied.then_some(directory));
+                }
             }
         }
         if self.parent.is_none() {
-            let remedy = if mount.read_only {
-                "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup"
-            } else {
-                "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND"
+            let remedy = match occupied {
+                _ if mount.read_only => {
+                    "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup".to_string()
+                }
+                Some(directory) => {
+                    let leaf = directory.join("main");
+                    let leaf = leaf.display();
+                    format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
+                }
+                None => {
+                    "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
+                }
             };
-            self.say("create-groups", Err((refusals.join("; "), remedy.to_string())));
+            self.say("create-groups", Err((refusals.join("; "), remedy)));
         }
 
         let looked_at = self.parent.clone().unwrap_or(point);
-        let swap_file = if version == Version::V1 { "memory.memsw.limit_in_bytes" } else { v2::SWAP_LIMIT };
-        let accounted = has_file(&looked_at, swap_file);
-        let no_swap = self.swap_total_bytes == 0;
+        let (limit_file, swap_file) = match version {
+            Version::V1 => (v1::LIMIT, v1::MEMSW_LIMIT),
+            Version::V2 => (v2::LIMIT, v2::SWAP_LIMIT),
+        };
+        let swap_is_on = self.swap_total_bytes > 0;
         self.say(
             "swap-accounting",
-            if accounted {
-                Ok(format!("{swap_file} is there"))
-            } else if no_swap {
-                Ok("the kernel does not account swap, and no swap is on".to_string())
-            } else {
-                Err((
+            match accounts_swap(&looked_at, limit_file, swap_file) {
+                Some(true) => Ok(format!("{swap_file} is there")),
+                None => Ok(format!("whether {swap_file} is there shows when the first group is made")),
+                Some(false) if !swap_is_on => Ok("the kernel does not account swap, and no swap is on".to_string()),
+                Some(false) => Err((
                     "swap is on and the kernel does not account it to groups".to_string(),
                     "boot with swapaccount=1; until then an OOM may come late".to_string(),
-                ))
+                )),
             },
         );
         self.say(
@@ -270,61 +287,6 @@ impl Host {
     }
 }
 
-/// One line of mountinfo, as far as it is needed.
-struct Mount {
-    root: PathBuf,
-    point: PathBuf,
-    kind: Vec<u8>,
-    super_options: Vec<u8>,
-    read_only: bool,
-}
-
-/// The mounts of /proc/self/mountinfo; a later mount on the same point hides an earlier one.
-fn mounts(text: &str) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for line in text.lines() {
-        let Some((left, right)) = line.split_once(" - ") else { continue };
-        let left: Vec<&str> = left.split(' ').collect();
-        let right: Vec<&str> = right.split(' ').collect();
-        let (&[_, _, _, root, point, options, ..], [kind, rest @ ..]) = (left.as_slice(), right.as_slice()) else {
-            continue;
-        };
-        let super_options = rest.last().copied().unwrap_or("");
-        let read_only = options.split(',').chain(super_options.split(',')).any(|option| option == "ro");
-        let point = unescape(point);
-        mounts.retain(|mount| mount.point != point);
-        mounts.push(Mount {
-            root: unescape(root),
-            point,
-            kind: kind.as_bytes().to_vec(),
-            super_options: super_options.as_bytes().to_vec(),
-            read_only,
-        });
-    }
-    mounts
-}
-
-/// mountinfo writes blank, tab, newline and backslash as `\ooo`.
-fn unescape(text: &str) -> PathBuf {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let octal = bytes.get(at + 1..at + 4).filter(|digits| digits.iter().all(|digit| (b'0'..=b'7').contains(digit)));
-        match (bytes[at], octal) {
-            (b'\\', Some(digits)) => {
-                plain.push(digits.iter().fold(0u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit - b'0')));
-                at += 4;
-            }
-            (byte, _) => {
-                plain.push(byte);
-                at += 1;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(plain))
-}
-
 /// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
 /// lists it. An earlier mount of the same hierarchy wins, as tools use that one.
 fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
@@ -338,54 +300,63 @@ fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
     };
     let v1 = mounts.iter().find(of_v1).map(|mount| (Version::V1, mount));
     let (version, mount) = v1.or_else(|| mounts.iter().find(of_v2).map(|mount| (Version::V2, mount)))?;
-    Some((
-        version,
-        Mount {
-            root: mount.root.clone(),
-            point: mount.point.clone(),
-            kind: mount.kind.clone(),
-            super_options: mount.super_options.clone(),
-            read_only: mount.read_only,
-        },
-    ))
+    Some((version, mount.clone()))
 }
 
 /// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
-fn own_group(text: &str, version: Version) -> Option<String> {
-    text.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
+fn own_group(text: &[u8], version: Version) -> Option<PathBuf> {
+    text.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut parts = line.splitn(3, |&byte| byte == b':');
         let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
         let ours = match version {
-            Version::V1 => controllers.split(',').any(|name| name == "memory"),
-            Version::V2 => id == "0" && controllers.is_empty(),
+            Version::V1 => controllers.split(|&byte| byte == b',').any(|name| name == b"memory"),
+            Version::V2 => id == b"0" && controllers.is_empty(),
         };
-        ours.then(|| path.to_string())
+        ours.then(|| PathBuf::from(OsString::from_vec(path.to_vec())))
     })
 }
 
 /// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
-fn own_directory(point: &Path, mount: &Mount, own: &str) -> Option<PathBuf> {
-    let inside = Path::new(own).strip_prefix(&mount.root).ok()?;
-    Some(point.join(inside))
+fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
+    let inside = own.strip_prefix(&mount.root).ok()?;
+    // Seen from inside a cgroup namespace a group outside of it begins with `/..`, which no mount here shows.
+    let only_names = inside.components().all(|part| matches!(part, Component::Normal(_)));
+    only_names.then(|| point.join(inside))
 }
 
-fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), String> {
+/// Why no group can be made in a directory.
+struct Refusal {
+    why: String,
+    /// Whether only the processes in it are in the way.
+    occupied: bool,
+}
+
+fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal { why, occupied: false });
     if read_only {
-        return Err("the file system is mounted read-only".to_string());
+        return refuse("the file system is mounted read-only".to_string());
     }
-    access(directory, AccessFlags::W_OK).map_err(|errno| format!("not writable ({})", errno.desc()))?;
+    if let Err(errno) = access(directory, AccessFlags::W_OK) {
+        return refuse(format!("not writable ({})", errno.desc()));
+    }
     if version == Version::V2 {
         let list = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
         if !v2::lists_memory(&list("cgroup.controllers")) {
-            return Err("cgroup.controllers does not list memory".to_string());
+            return refuse("cgroup.controllers does not list memory".to_string());
         }
         if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)) {
-            access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK).map_err(|errno| {
-                format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc())
-            })?;
+            if let Err(errno) = access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK) {
+                return refuse(format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc()));
+            }
             // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
-            if directory.join("cgroup.type").exists() && !list("cgroup.procs").trim().is_empty() {
-                return Err("processes stand in it, so it cannot give its children the memory controller".to_string());
+            let processes = list("cgroup.procs");
+            if directory.join("cgroup.type").exists() && !processes.trim().is_empty() {
+                let named: Vec<&str> = processes.split_whitespace().take(8).collect();
+                let why = format!(
+                    "processes stand in it (pids {}), so it cannot give its children the memory controller",
+                    named.join(", ")
+                );
+                return Err(Refusal { why, occupied: true });
             }
         }
     }
@@ -407,12 +378,15 @@ fn tracefs(root: &Path) -> Result<String> {
     })
 }
 
-/// Whether groups of this directory have the file: the top of a hierarchy itself lacks many.
-fn has_file(directory: &Path, file: &str) -> bool {
-    if directory.join(file).exists() {
-        return true;
-    }
-    fs::read_dir(directory).is_ok_and(|entries| entries.flatten().any(|entry| entry.path().join(file).exists()))
+/// Whether groups here have a swap limit beside their limit. The top of a v2 hierarchy has neither file, so that its
+/// children are asked; `None` where no group with the memory controller is there.
+fn accounts_swap(directory: &Path, limit_file: &str, swap_file: &str) -> Option<bool> {
+    let ask = |group: &Path| {
+        let has_swap = group.join(swap_file).exists();
+        (has_swap || group.join(limit_file).exists()).then_some(has_swap)
+    };
+    let children = || fs::read_dir(directory).ok()?.flatten().find_map(|entry| ask(&entry.path()));
+    ask(directory).or_else(children)
 }
 
 fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {
@@ -425,15 +399,13 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn read(root: &Path, file: &str) -> Result<String> {
+fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
     let path = root.join(file);
-    fs::read(&path)
-        .map(|bytes| String::from_utf8(bytes).unwrap_or_else(|error| crate::text::escape(error.as_bytes())))
-        .map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
+    fs::read(&path).map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
 }
 
 fn read_or_empty(root: &Path, file: &str) -> String {
-    read(root, file).unwrap_or_default()
+    String::from_utf8_lossy(&read(root, file).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

@@ -44,8 +44,14 @@ pub fn gc() -> Result<Vec<Leftover>> {
     if let Ok(tracefs) = Tracefs::find() {
         for name in tracefs.list_instances().unwrap_or_default() {
             if let Some(verdict) = judge(&name) {
-                let reason = verdict.reason();
-                let removed = verdict == Owner::Dead && tracefs.remove_instance(&name).is_ok();
+                let mut reason = verdict.reason();
+                let mut removed = false;
+                if verdict == Owner::Dead {
+                    match tracefs.remove_instance(&name) {
+                        Ok(()) => removed = true,
+                        Err(error) => reason = error.to_string(),
+                    }
+                }
                 found.push(Leftover { path: Path::new("tracefs/instances").join(&name), removed, reason });
             }
         }

@@ -7,6 +7,7 @@ pub(crate) mod host;
 pub(crate) mod lab;
 pub(crate) mod leftover;
 pub(crate) mod limits;
+mod mountinfo;
 pub(crate) mod v1;
 pub(crate) mod v2;
 

@@ -209,7 +209,8 @@ fn remove(instances: BorrowedFd<'_>, name: &str) -> Result<()> {
     let deadline = Instant::now() + REMOVAL;
     loop {
         match unlinkat(instances, name, UnlinkatFlags::RemoveDir) {
-            Ok(()) | Err(nix::Error::ENOENT) => return Ok(()),
+            // ENODEV: somebody else (the supervisor, another gc) is removing the same one at this moment.
+            Ok(()) | Err(nix::Error::ENOENT | nix::Error::ENODEV) => return Ok(()),
             Err(nix::Error::EINTR) => {}
             // The kernel tells nobody when the last user has gone, so there is nothing to wait for.
             Err(nix::Error::EBUSY) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),

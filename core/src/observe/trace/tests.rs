@@ -79,6 +79,22 @@ fn the_mount_table_stays_and_the_instance_goes() {
 }
 
 #[test]
+fn two_may_remove_one_instance_at_a_time() {
+    let Some(tracefs) = tracefs() else { return };
+    for _ in 0..5 {
+        let name = name("both");
+        mkdirat(tracefs.instances_dir(), name.as_str(), Mode::S_IRWXU).expect("made");
+        std::thread::scope(|scope| {
+            let removals = [(); 2].map(|()| scope.spawn(|| tracefs.remove_instance(&name)));
+            for removal in removals {
+                removal.join().expect("no panic").expect("whoever comes second finds it gone");
+            }
+        });
+        assert!(!tracefs.list_instances().expect("listed").contains(&name));
+    }
+}
+
+#[test]
 fn a_held_instance_is_busy_within_a_bound() {
     let Some(tracefs) = tracefs() else { return };
     let name = name("held");
