@@ -101,6 +101,13 @@ class _Stage:
             self.watch.next(left)
         return True
 
+    def state_becomes(self, worker: Worker, wanted: str) -> str:
+        """The state of a worker, at the latest when it is the wanted one: a hog runs on a little after its answer."""
+        deadline = time.monotonic() + 1.0
+        while (state := worker.state) != wanted and time.monotonic() < deadline:
+            self.watch.next(0.005)
+        return state
+
 
 def run(name: str) -> Experiment:
     """Runs an experiment in a lab of its own."""
@@ -204,7 +211,8 @@ def _resume(found: Experiment, lab: Lab) -> None:
     assert oom is not None
     end = other.wait(_MOMENT)
     found.check("the-other-hog-is-killed", end.oom_killed and oom.killed(other.pid), f"{other.name}: {end.verdict}; the victim is {stage.named(oom.victim and oom.victim.pid)}")
-    found.check("blocked-one-sleeps-again", stepping.state == "S", f"{stepping.name} is in state {stepping.state}")
+    state = stage.state_becomes(stepping, "S")
+    found.check("blocked-one-sleeps-again", state == "S", f"{stepping.name} is in state {state}")
     after = stage.group.counters
     found.check("under-oom-is-over", after.under_oom is False, f"under_oom {after.under_oom}")
     _counted(found, before.oom_kill, after.oom_kill)
