@@ -90,7 +90,7 @@ class Document:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._data == cast("Document", other)._data
+        return self._data == other._data
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, json.dumps(self._data, sort_keys=True)))

@@ -63,8 +63,8 @@ class Experiment:
 class _Stage:
     """What all five have in common: the group, its watch and its three workers."""
 
-    def __init__(self, lab: Lab, **switches: bool) -> None:
-        self.group: Group = lab.group("experiment", limit=_LIMIT, **switches)
+    def __init__(self, lab: Lab, *, oom_group: bool | None = None, oom_killer: bool | None = None) -> None:
+        self.group: Group = lab.group("experiment", limit=_LIMIT, oom_group=oom_group, oom_killer=oom_killer)
         # Before the workers, so that it sees everything.
         self.watch: Watch = self.group.watch()
         self.one: Hog = self.group.hog("alloc_memory_1", step=_STEP)
@@ -74,6 +74,9 @@ class _Stage:
 
     def other(self, hog: Hog) -> Hog:
         return self.two if hog is self.one else self.one
+
+    def victim(self, oom: Oom) -> str:
+        return "nobody" if oom.victim is None else self.named(oom.victim.pid)
 
     def named(self, pid: int | None) -> str:
         names = {worker.pid: worker.name for worker in (self.one, self.two, self.ticker)}
@@ -210,7 +213,7 @@ def _resume(found: Experiment, lab: Lab) -> None:
         return
     assert oom is not None
     end = other.wait(_MOMENT)
-    found.check("the-other-hog-is-killed", end.oom_killed and oom.killed(other.pid), f"{other.name}: {end.verdict}; the victim is {stage.named(oom.victim and oom.victim.pid)}")
+    found.check("the-other-hog-is-killed", end.oom_killed and oom.killed(other.pid), f"{other.name}: {end.verdict}; the victim is {stage.victim(oom)}")
     state = stage.state_becomes(stepping, "S")
     found.check("blocked-one-sleeps-again", state == "S", f"{stepping.name} is in state {state}")
     after = stage.group.counters
@@ -265,7 +268,7 @@ def _explained(found: Experiment, stage: _Stage, oom: Oom) -> None:
     )
     predicted = oom.predicted
     right = oom.predicted_right is True
-    seen = "nobody was predicted" if predicted is None else f"predicted {stage.named(predicted.pid)} from {predicted.source}; chosen {stage.named(victim and victim.pid)}"
+    seen = "nobody was predicted" if predicted is None else f"predicted {stage.named(predicted.pid)} from {predicted.source}; chosen {stage.victim(oom)}"
     if predicted is not None and not right and not predicted.determined:
         # Scores within the kernel's own reading error decide nothing; that is said instead of guessed.
         found.check("prediction-holds", True, seen + "; the scores were too close to tell, and the prediction said so")

@@ -6,6 +6,7 @@ something to say: an OOM, or a SIGKILL that was none.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -62,9 +63,7 @@ def main(arguments: list[str]) -> int:
     return 128 - outcome.returncode if outcome.returncode < 0 else outcome.returncode
 
 
-def _parse(arguments: list[str]) -> tuple[object, list[str]]:
-    import argparse
-
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = _RunParser(
         prog="memoom run",
         usage="memoom run --limit SIZE [OPTION...] [--] CMD [ARG...]",
