@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 # An account is complete when no more evidence is to be expected; that moment makes no descriptor readable.
 _LOOK_AGAIN = 0.05
+# Nor does the end of a group on v1.
+_LOOK_FOR_THE_END = 0.1
 
 
 async def next_event(watch: Watch, timeout: float | None) -> Event | None:
@@ -34,7 +36,7 @@ async def next_or_stop(watch: Watch) -> Event:
     while event is None:
         # The group is looked at before the events are read, so that nothing said before its end is lost.
         gone = _gone(watch)
-        event = await _until(watch, lambda: watch.next(0), 0 if gone else 1.0)
+        event = await _until(watch, lambda: watch.next(0), 0 if gone else _LOOK_FOR_THE_END)
         if event is None and gone:
             raise StopAsyncIteration
     return event
@@ -44,7 +46,7 @@ def next_or_end(watch: Watch) -> Event | None:
     """For ``for``: the next event, or None at the end of the stream."""
     while True:
         gone = _gone(watch)
-        event = watch.next(0 if gone else 1.0)
+        event = watch.next(0 if gone else _LOOK_FOR_THE_END)
         if event is not None or gone:
             return event
 

@@ -22,7 +22,11 @@ impl<'py> FromPyObject<'_, 'py> for Size {
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Size> {
         match Most::extract(value)?.0 {
             Limit::Bytes(bytes) => Ok(Size(bytes)),
-            Limit::Max => Err(invalid(value.py(), "read size", "\"max\" is no number of bytes here; remedy: give bytes, or text such as \"80M\"")),
+            Limit::Max => Err(invalid(
+                value.py(),
+                "read size",
+                "\"max\" is no number of bytes here; remedy: give bytes, or text such as \"80M\"",
+            )),
         }
     }
 }
@@ -42,7 +46,9 @@ impl<'py> FromPyObject<'_, 'py> for Most {
             }
         }
         let shown = value.repr()?.to_string();
-        let what = format!("{shown} is no size; remedy: give an int of bytes (0 to 2**64-1) or text such as \"80M\" or \"max\"");
+        let what = format!(
+            "{shown} is no size; remedy: give an int of bytes (0 to 2**64-1) or text such as \"80M\" or \"max\""
+        );
         Err(invalid(py, "read size", &what))
     }
 }
@@ -66,9 +72,8 @@ pub(crate) fn limits(
 
 /// A time span in seconds.
 pub(crate) fn duration(py: Python<'_>, operation: &str, seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| {
-        invalid(py, operation, &format!("{seconds} is no time span; remedy: give seconds, 0 or more"))
-    })
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| invalid(py, operation, &format!("{seconds} is no time span; remedy: give seconds, 0 or more")))
 }
 
 /// A timeout in seconds; `None` waits for ever, and so does infinity.

@@ -24,13 +24,11 @@ fn make<'py>(py: Python<'py>, error: &memoom::Error) -> PyResult<Bound<'py, PyAn
 
 /// An argument that has the wrong type or value, before it reaches the core.
 pub(crate) fn invalid(py: Python<'_>, operation: &str, message: &str) -> PyErr {
-    let made = py
-        .import("memoom._errors")
-        .and_then(|module| module.getattr("from_core"))
-        .and_then(|from_core| from_core.call1(("invalid-input", format!("{operation}: {message}"), None::<i32>, operation, None::<&str>)));
+    let made = py.import("memoom._errors").and_then(|module| module.getattr("from_core")).and_then(|from_core| {
+        from_core.call1(("invalid-input", format!("{operation}: {message}"), None::<i32>, operation, None::<&str>))
+    });
     match made {
         Ok(exception) => PyErr::from_value(exception),
         Err(broken) => broken,
     }
 }
-

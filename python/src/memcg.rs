@@ -47,7 +47,13 @@ pub(crate) struct Lab {
 impl Lab {
     #[new]
     #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true))]
-    fn new(py: Python<'_>, parent: Option<PathBuf>, helper_dir: Option<PathBuf>, kernel_log: bool, call_path: bool) -> PyResult<Lab> {
+    fn new(
+        py: Python<'_>,
+        parent: Option<PathBuf>,
+        helper_dir: Option<PathBuf>,
+        kernel_log: bool,
+        call_path: bool,
+    ) -> PyResult<Lab> {
         let options = LabOptions { parent, helper_dir, kernel_log, call_path };
         Ok(Lab { core: working(py, || memoom::Lab::with(&options))? })
     }
@@ -100,7 +106,9 @@ impl Lab {
         let limits = limits(limit, swap, high, oom_group, oom_killer);
         match (parent, name) {
             (Some(parent), Some(Name(name))) => parent.get().make_child(py, &name, &limits),
-            (Some(_), None) => Err(invalid(py, "create group", "a group below another needs a name; remedy: give name=")),
+            (Some(_), None) => {
+                Err(invalid(py, "create group", "a group below another needs a name; remedy: give name="))
+            }
             (None, Some(Name(name))) => working(py, || self.core.group_named(&name, &limits)).map(Group::of),
             (None, None) => working(py, || self.core.group(None, &limits)).map(Group::of),
         }

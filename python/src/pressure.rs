@@ -253,7 +253,11 @@ pub(crate) fn command_of(
 ) -> PyResult<Command> {
     let py = argv.py();
     if argv.is_instance_of::<pyo3::types::PyString>() || argv.is_instance_of::<PyBytes>() {
-        return Err(invalid(py, "start command", "argv is a text, not a list of arguments; remedy: split it, or run [\"sh\", \"-c\", text]"));
+        return Err(invalid(
+            py,
+            "start command",
+            "argv is a text, not a list of arguments; remedy: split it, or run [\"sh\", \"-c\", text]",
+        ));
     }
     let argv = argv.try_iter()?.map(|argument| os_string(&argument?)).collect::<PyResult<Vec<_>>>()?;
     let env = match env {

@@ -40,9 +40,17 @@ MIDDLE = {
 MARKS = {"blocked": [pytest.mark.v1], "resumed": [pytest.mark.v1], "group-killed": [pytest.mark.v2]}
 
 
+def is_alive(pid: int) -> bool:
+    """Whether it runs. The supervisor of a dead host is reaped by init, at whatever time init takes."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def left_of(path: Path, name: str, pids: list[int]) -> list[str]:
     left = [str(path)] if path.exists() else []
-    left += [f"process {pid}" for pid in pids if os.path.exists(f"/proc/{pid}")]
+    left += [f"process {pid}" for pid in pids if is_alive(pid)]
     for place in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
         left += [place for _ in [0] if os.path.exists(f"{place}/instances/{name}")]
     return left
