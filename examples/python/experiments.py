@@ -53,13 +53,25 @@ def explained(oom):
     """What every account of a kill must tell."""
     victim = oom.victim
     used = oom.usage_bytes
-    check("usage drops at once", used.before - used.after > 25 << 20, f"{used.before} -> {used.after}")
+    check(
+        "usage drops at once",
+        used.before - used.after > 25 << 20,
+        f"{used.before} -> {used.after}",
+    )
     kills = [kill.pid for kill in oom.report.kills] if oom.report else []
-    check("the kernel's report names the victim", victim.pid in kills, f"victim {victim.pid}, report {kills}")
+    check(
+        "the kernel's report names the victim",
+        victim.pid in kills,
+        f"victim {victim.pid}, report {kills}",
+    )
     predicted = oom.predicted
     # Scores that lie closer together than the kernel's own readings are exact decide nothing.
     right = oom.predicted_right or not predicted.determined
-    check("the prediction holds", right, f"{predicted.comm} predicted, {victim.comm} chosen")
+    check(
+        "the prediction holds",
+        right,
+        f"{predicted.comm} predicted, {victim.comm} chosen",
+    )
     steps = [frame.step for frame in oom.call_path]
     path = " < ".join(frame.function for frame in oom.call_path)
     check("the call path is there", {"fault", "charge", "oom", "kill"} <= set(steps), path)
@@ -71,7 +83,11 @@ def kill(lab):
     oom = stage.watch.wait_oom(MOMENT)
     victim = next(hog for hog in stage.hogs if oom.killed(hog.pid))
     outcome = victim.wait(MOMENT)
-    check("one hog is killed", outcome.oom_killed and len(oom.victims) == 1, f"{victim.name}: {outcome.verdict}")
+    check(
+        "one hog is killed",
+        outcome.oom_killed and len(oom.victims) == 1,
+        f"{victim.name}: {outcome.verdict}",
+    )
     check("the other hog lives", not stage.other(victim).ended, stage.other(victim).state)
     check("the ticker lives", stage.ticks(), f"{stage.ticker.ticks} ticks")
     before, after = oom.counters.before.oom_kill, oom.counters.after.oom_kill
@@ -84,7 +100,11 @@ def block(lab):
     hog = blocked(stage)
     hog.signal(signal.SIGINT)
     outcome = hog.wait(MOMENT)
-    check("SIGINT ends it", outcome.returncode == -signal.SIGINT, f"returncode {outcome.returncode}")
+    check(
+        "SIGINT ends it",
+        outcome.returncode == -signal.SIGINT,
+        f"returncode {outcome.returncode}",
+    )
 
 
 def blocked(stage):
@@ -92,11 +112,23 @@ def blocked(stage):
     hog, grow = stage.step_until_oom()
     check("the step blocks", grow.status == "blocked", grow.status)
     check("its state is D", hog.state == "D", hog.state)
-    check("under_oom is 1", stage.group.counters.under_oom is True, stage.group.counters.under_oom)
+    check(
+        "under_oom is 1",
+        stage.group.counters.under_oom is True,
+        stage.group.counters.under_oom,
+    )
     places = [grow.blocked.wchan, *(frame.function for frame in grow.blocked.stack)]
-    check("it waits in the memcg OOM", any("mem_cgroup_oom_synchronize" in str(place) for place in places), places)
+    check(
+        "it waits in the memcg OOM",
+        any("mem_cgroup_oom_synchronize" in str(place) for place in places),
+        places,
+    )
     usage, limit = stage.group.usage_bytes, stage.group.limit
-    check("the usage is at the limit", limit - (1 << 20) < usage <= limit, f"{usage} of {limit}")
+    check(
+        "the usage is at the limit",
+        limit - (1 << 20) < usage <= limit,
+        f"{usage} of {limit}",
+    )
     oom = stage.watch.wait_oom(MOMENT)
     check("nobody is killed", oom.victims == (), f"{len(oom.blocked)} blocked")
     return hog
@@ -106,10 +138,18 @@ def resume(lab):
     stage = Stage(lab, oom_killer=False)
     hog = blocked(stage)
     stage.group.set_oom_killer(True)
-    check("the step completes", hog.finish(MOMENT).status == "grew", f"{hog.total_bytes} bytes")
+    check(
+        "the step completes",
+        hog.finish(MOMENT).status == "grew",
+        f"{hog.total_bytes} bytes",
+    )
     oom = stage.watch.wait_oom(MOMENT)
     other = stage.other(hog)
-    check("the other hog is killed", other.wait(MOMENT).oom_killed and oom.killed(other.pid), other.name)
+    check(
+        "the other hog is killed",
+        other.wait(MOMENT).oom_killed and oom.killed(other.pid),
+        other.name,
+    )
     counters = stage.group.counters
     check("under_oom is 0", counters.under_oom is False, counters.under_oom)
     check("oom_kill is one higher", counters.oom_kill == 1, counters.oom_kill)
@@ -121,7 +161,11 @@ def group_kill(lab):
     stage.step_until_oom()
     oom = stage.watch.wait_oom(MOMENT)
     outcomes = [worker.wait(MOMENT) for worker in (*stage.hogs, stage.ticker)]
-    check("everyone dies", all(outcome.oom_killed for outcome in outcomes), [outcome.verdict for outcome in outcomes])
+    check(
+        "everyone dies",
+        all(outcome.oom_killed for outcome in outcomes),
+        [outcome.verdict for outcome in outcomes],
+    )
     check("the group is empty", stage.group.processes == [], stage.group.processes)
     counted = oom.counters.after.oom_group_kill
     # Kernels before about 5.17 do not count it.
@@ -129,7 +173,13 @@ def group_kill(lab):
     explained(oom)
 
 
-EXPERIMENTS = {"v1-kill": kill, "v1-block": block, "v1-resume": resume, "v2-kill": kill, "v2-group": group_kill}
+EXPERIMENTS = {
+    "v1-kill": kill,
+    "v1-block": block,
+    "v1-resume": resume,
+    "v2-kill": kill,
+    "v2-group": group_kill,
+}
 
 
 def main(names):
@@ -142,7 +192,9 @@ def main(names):
     here = [name for name in EXPERIMENTS if name.startswith(host.version)]
     for name in names or here:
         if name not in here:
-            print(f"cannot run {name} here: the memory controller is on cgroup {host.version}; here are {', '.join(here)}")
+            print(
+                f"cannot run {name} here: the memory controller is on cgroup {host.version}; here are {', '.join(here)}"
+            )
             return 77
         print(name)
         with memoom.Lab() as lab:

@@ -1,14 +1,14 @@
 """memoom makes a memory-cgroup OOM happen on purpose, safely, and hands back a checked account of what the kernel did.
 
-    import memoom
+import memoom
 
-    with memoom.Lab() as lab:
-        group = lab.group(limit="80M")
-        watch = group.watch()
-        hog = group.hog("alloc_memory_1")
-        while hog.grow().status == "grew":
-            pass
-        print(watch.wait_oom(timeout=5))
+with memoom.Lab() as lab:
+    group = lab.group(limit="80M")
+    watch = group.watch()
+    hog = group.hog("alloc_memory_1")
+    while hog.grow().status == "grew":
+        pass
+    print(watch.wait_oom(timeout=5))
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Document:
     added are there too.
     """
 
-    __slots__ = ("_data", "_json", "_parts", "_text", "__weakref__")
+    __slots__ = ("__weakref__", "_data", "_json", "_parts", "_text")
 
     _data: dict[str, Any]
     _json: str | None
@@ -124,5 +124,9 @@ def _shaped(value: Any, nested: Callable[[dict[str, Any]], Any] | None) -> Any:
     if isinstance(value, list):
         return tuple(_shaped(one, nested) for one in value)
     if isinstance(value, dict):
-        return nested(value) if nested is not None else MappingProxyType({key: _shaped(one, None) for key, one in value.items()})
+        return (
+            nested(value)
+            if nested is not None
+            else MappingProxyType({key: _shaped(one, None) for key, one in value.items()})
+        )
     return value

@@ -185,8 +185,6 @@ _BY_KIND: dict[str, type[MemoomError]] = {
 }
 
 
-def from_core(
-    kind: str, message: str, errno: int | None, operation: str | None, path: str | None
-) -> MemoomError:
+def from_core(kind: str, message: str, errno: int | None, operation: str | None, path: str | None) -> MemoomError:
     """The exception of a core error; a kind that this package does not know is the base class."""
     return _BY_KIND.get(kind, MemoomError)(message, errno=errno, operation=operation, path=path)

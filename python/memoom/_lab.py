@@ -39,4 +39,6 @@ class Lab(_native.Lab):
         # Only a warning: the native part ends the lab when the object goes.
         with contextlib.suppress(AttributeError):
             if not self.closed:
-                warnings.warn(f"{self!r} was never closed; use it in a with statement", ResourceWarning, stacklevel=2, source=self)
+                warnings.warn(
+                    f"{self!r} was never closed; use it in a with statement", ResourceWarning, stacklevel=2, source=self
+                )

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self, final
+from typing import IO, Any, Literal, Self, TypeAlias, final
 
 from typing_extensions import disjoint_base
 
@@ -30,10 +30,10 @@ __all__ = [
 
 __version__: str
 
-type _Size = int | str
-type _Path = str | os.PathLike[str]
-type _Argument = str | bytes | os.PathLike[str]
-type _Stdio = int | IO[Any] | None
+_Size: TypeAlias = int | str
+_Path: TypeAlias = str | os.PathLike[str]
+_Argument: TypeAlias = str | bytes | os.PathLike[str]
+_Stdio: TypeAlias = int | IO[Any] | None
 
 def probe() -> str: ...
 def require_lab() -> None: ...
@@ -144,9 +144,7 @@ class Group:
         oom_killer: bool | None = None,
         high: _Size | None = None,
     ) -> Group: ...
-    def hog(
-        self, name: str = "hog", *, kind: str = "anon", step: _Size = "10M", oom_score_adj: int = 0
-    ) -> Hog: ...
+    def hog(self, name: str = "hog", *, kind: str = "anon", step: _Size = "10M", oom_score_adj: int = 0) -> Hog: ...
     def ticker(self, name: str = "ticker", every: float = 1.0) -> Worker: ...
     def command(
         self,

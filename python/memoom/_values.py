@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from . import _native
 from ._document import Document
 from ._errors import OomKilledError, OutcomeError
+from ._report import Frame, Missing, Report, ReportInvoker, ReportPart
 
 __all__ = [
     "Ability",
@@ -31,6 +32,8 @@ __all__ = [
     "Prediction",
     "Process",
     "Report",
+    "ReportInvoker",
+    "ReportPart",
     "Span",
     "Timeline",
     "Victim",
@@ -89,13 +92,6 @@ class Leftover(Document):
     reason: str
 
 
-class Missing(Document):
-    """Evidence that could not be had, and why."""
-
-    source: str
-    reason: str
-
-
 class Counters(Document):
     """What the kernel counted for a group: numbers of events, never of dead processes."""
 
@@ -112,27 +108,6 @@ class Counters(Document):
     oom_kill_disable: bool | None
     local: Mapping[str, int] | None
     other: Mapping[str, int] | None
-
-
-class Frame(Document):
-    """One function of a call path."""
-
-    function: str
-    offset: int | None
-    module: str | None
-
-    @property
-    def step(self) -> str | None:
-        """What part of the way it belongs to: "fault", "charge", "oom", "kill", "wait", ..."""
-        return _native.step(self.function)
-
-    @property
-    def explain(self) -> str | None:
-        """What it does on the way, in one sentence."""
-        return _native.explain(self.function)
-
-    def __str__(self) -> str:
-        return self.function if self.offset is None else f"{self.function}+0x{self.offset:x}"
 
 
 class Process(Document):
@@ -272,78 +247,6 @@ class Span(Document):
 
 class _CountersSpan(Span):
     _nested = {"before": Counters._part, "after": Counters._part}
-
-
-class ReportInvoker(Document):
-    """The task whose allocation failed."""
-
-    comm: str
-    pid: int | None
-    gfp_mask: str | None
-    gfp_flags: str | None
-    order: int | None
-    oom_score_adj: int | None
-
-
-class ReportPart(Document):
-    """A small part of a report: a task, a kill, a usage, a frame; its attributes are the keys of the document."""
-
-
-class Report(Document):
-    """One OOM as the kernel reported it. What the log does not hold is None or empty, and named in `missing`."""
-
-    schema: str
-    release: str | None
-    scope: Literal["memcg", "global"] | None
-    time_usec: int | None
-    logged_at: str | None
-    first_sequence: int | None
-    last_sequence: int | None
-    invoker: ReportInvoker | None
-    cpu: int | None
-    constraint: str | None
-    nodemask: str | None
-    cpuset: str | None
-    mems_allowed: str | None
-    oom_memcg: str | None
-    task_memcg: str | None
-    chosen: ReportPart | None
-    memory: ReportPart | None
-    swap: ReportPart | None
-    memory_swap: ReportPart | None
-    kmem: ReportPart | None
-    stat: Mapping[str, int]
-    stats: tuple[Mapping[str, Any], ...]
-    stat_truncated: bool
-    protection: ReportPart | None
-    tasks: tuple[ReportPart, ...]
-    sacrifice: ReportPart | None
-    kills: tuple[ReportPart, ...]
-    shared_memory: tuple[ReportPart, ...]
-    pinned: tuple[ReportPart, ...]
-    already_exiting: tuple[ReportPart, ...]
-    group_kill: str | None
-    no_killable: bool
-    call_trace: tuple[Frame, ...]
-    reaper: tuple[ReportPart, ...]
-    suppressed_before: int | None
-    missing: tuple[Missing, ...]
-    text: str
-
-    _nested = {
-        "invoker": ReportInvoker._part,
-        "call_trace": Frame._part,
-        "missing": Missing._part,
-        **dict.fromkeys(
-            ("chosen", "memory", "swap", "memory_swap", "kmem", "protection", "tasks", "sacrifice", "kills")
-            + ("shared_memory", "pinned", "already_exiting", "reaper"),
-            ReportPart._part,
-        ),
-    }
-    _shown = ("scope", "oom_memcg", "chosen", "release")
-
-    def __str__(self) -> str:
-        return self._text if self._text is not None else repr(self)
 
 
 class Oom(Document):

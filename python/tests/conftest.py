@@ -65,7 +65,13 @@ def cli(tmp_path: Path) -> Cli:
     """Runs the command memoom to its end, in a directory that may be written."""
 
     def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        keywords: dict[str, object] = {"capture_output": True, "text": True, "timeout": PATIENCE, "cwd": tmp_path, **options}
+        keywords: dict[str, object] = {
+            "capture_output": True,
+            "text": True,
+            "timeout": PATIENCE,
+            "cwd": tmp_path,
+            **options,
+        }
         return subprocess.run([sys.executable, "-m", "memoom", *arguments], **keywords)  # type: ignore[call-overload,no-any-return]
 
     return run

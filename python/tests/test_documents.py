@@ -40,7 +40,12 @@ def test_an_example(name: str, tmp_path: Path) -> None:
     example = CHECKOUT / "examples" / "python" / name
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", example], cwd=tmp_path, env=environment, timeout=120, capture_output=True, text=True
+        [sys.executable, "-W", "error", example],
+        cwd=tmp_path,
+        env=environment,
+        timeout=120,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAIL" not in done.stdout

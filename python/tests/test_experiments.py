@@ -170,7 +170,15 @@ def test_demo_for_people(needs_lab: None, cli: Cli) -> None:
     name = {"v1": "v1-kill", "v2": "v2-kill"}[HIERARCHY or ""]
     done = cli("demo", name)
     assert done.returncode == 0, done.stdout + done.stderr
-    for part in ("Timeline", "call path", "Killed process", "predicted", "victim", "8 of 8 checks held", "✓ prediction-holds"):
+    for part in (
+        "Timeline",
+        "call path",
+        "Killed process",
+        "predicted",
+        "victim",
+        "8 of 8 checks held",
+        "✓ prediction-holds",
+    ):
         assert part in done.stdout
     assert "RIP:" not in done.stdout and "RIP:" in cli("demo", "--full", name).stdout
 

@@ -19,7 +19,8 @@ import memoom, sys, time
 lab = memoom.Lab()
 group = lab.group("g", limit="32M", **SWITCHES)
 watch = group.watch()
-a, b, t = group.hog("alloc_memory_1", step="4M"), group.hog("alloc_memory_2", step="4M"), group.ticker("print_counter", 0.05)
+a, b = (group.hog(name, step="4M") for name in ("alloc_memory_1", "alloc_memory_2"))
+t = group.ticker("print_counter", 0.05)
 def ready():
     print(lab.path, lab.name, lab.supervisor_pid, a.pid, b.pid, t.pid, flush=True)
     time.sleep(1000)

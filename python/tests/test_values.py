@@ -29,7 +29,7 @@ def check_value(value: object) -> None:
     with pytest.raises(AttributeError, match="cannot be changed"):
         del value.pid  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="no attribute 'bogus'"):
-        value.bogus  # type: ignore[attr-defined]
+        value.bogus  # type: ignore[attr-defined] # noqa: B018
     document = value.to_json()  # type: ignore[attr-defined]
     assert json.loads(document) == value.to_dict()  # type: ignore[attr-defined]
     for key in value.to_dict():  # type: ignore[attr-defined]
@@ -87,7 +87,16 @@ def test_a_hogs_life_as_values(lab: memoom.Lab) -> None:
     assert hog.grow("64M", PATIENCE).status == "killed"
     oom = watch.wait_oom(PATIENCE)
     assert oom is not None
-    for value in (oom, oom.victim, oom.predicted, oom.candidates[0], oom.usage_bytes, oom.counters, oom.call_path[0], oom.report):
+    for value in (
+        oom,
+        oom.victim,
+        oom.predicted,
+        oom.candidates[0],
+        oom.usage_bytes,
+        oom.counters,
+        oom.call_path[0],
+        oom.report,
+    ):
         check_value(value)
     assert str(oom).startswith("OOM in ") and "Oom(" in repr(oom)
     outcome = hog.wait(PATIENCE)

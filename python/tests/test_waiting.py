@@ -134,7 +134,10 @@ def test_asyncio(lab: memoom.Lab) -> None:
     async def scenario() -> None:
         assert await second.next_async(0.05) is None
         stream = asyncio.create_task(events())
-        accounts = [asyncio.create_task(second.wait_oom_async(PATIENCE)), asyncio.create_task(second.next_async(PATIENCE))]
+        accounts = [
+            asyncio.create_task(second.wait_oom_async(PATIENCE)),
+            asyncio.create_task(second.next_async(PATIENCE)),
+        ]
         loop = asyncio.get_running_loop()
         hog = group.hog(step="32M")
         grow = await loop.run_in_executor(None, lambda: hog.grow(timeout=PATIENCE))

@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> int:
         description="Runs experiments and checks what the kernel did. Exit status 0 only if every check held.",
         epilog="Experiments: " + "; ".join(f"{name}: {text}" for name, text in _WHAT.items()) + ".",
     )
-    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="default: those of this machine's hierarchy")
+    parser.add_argument(
+        "experiments", nargs="*", metavar="EXPERIMENT", help="default: those of this machine's hierarchy"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document for each experiment, one per line")
     parser.add_argument("--full", action="store_true", help="show the whole report of the kernel and every event")
     options = parser.parse_args(arguments)
@@ -44,8 +46,9 @@ def main(arguments: list[str]) -> int:
     if elsewhere:
         complain(
             "memoom demo",
-            f"{', '.join(elsewhere)} cannot run here: the memory controller is on cgroup {host.version}, at {host.mount}; "
-            f"remedy: run {', '.join(here)}, or boot a kernel with the memory controller on cgroup {EXPERIMENTS[elsewhere[0]][0]}",
+            f"{', '.join(elsewhere)} cannot run here: the memory controller is on cgroup {host.version}, "
+            f"at {host.mount}; remedy: run {', '.join(here)}, or boot a kernel with the memory controller "
+            f"on cgroup {EXPERIMENTS[elsewhere[0]][0]}",
         )
         return 1
     passed = True
@@ -95,7 +98,7 @@ def _timeline(found: Experiment, full: bool) -> list[str]:
             usage = event.counters.usage_bytes
         what = event.text if full and event.kind == "log" else describe(event)
         # The lines between matter; the alternation of words and ticks does not.
-        if what is None or not full and event.kind in ("stepping", "ticked"):
+        if what is None or (not full and event.kind in ("stepping", "ticked")):
             continue
         name = names.get(event.pid)
         if name is not None and event.kind not in ("started", "predicted", "victim"):

@@ -25,7 +25,12 @@ def main(arguments: list[str]) -> int:
     if options.json:
         import json
 
-        document = {"schema": "memoom.host/1", "lab": refusal is None, "refusal": refusal and str(refusal), **host.to_dict()}
+        document = {
+            "schema": "memoom.host/1",
+            "lab": refusal is None,
+            "refusal": refusal and str(refusal),
+            **host.to_dict(),
+        }
         print(json.dumps(document))
     else:
         _show(host, refusal)
@@ -40,7 +45,9 @@ def _show(host: object, refusal: Exception | None) -> None:
     print(f"kernel             {host.release}")
     print(f"hierarchies        {host.hierarchy}; the memory controller is on {controller}")
     print(f"own group          {host.own_group or 'unknown'}")
-    print(f"memory             {host.available_bytes >> 20} MiB available, {host.swap_total_bytes >> 20} MiB of swap on")
+    print(
+        f"memory             {host.available_bytes >> 20} MiB available, {host.swap_total_bytes >> 20} MiB of swap on"
+    )
     print()
     for ability in host.abilities:
         print(f"{'✓' if ability.available else '✗'} {ability.name:<20} {ability.reason}")

@@ -129,7 +129,7 @@ def run(name: str) -> Experiment:
 
 def _kill(found: Experiment, lab: Lab) -> None:
     stage = _Stage(lab)
-    stepping, grow = stage.step_until_oom()
+    stage.step_until_oom()
     oom = stage.watch.wait_oom(_MOMENT)
     if not _account_is_there(found, oom):
         return
@@ -137,8 +137,16 @@ def _kill(found: Experiment, lab: Lab) -> None:
     victim = _one_hog_is_killed(found, stage, oom)
     found.check("usage-drops", *_usage_drops(oom))
     survivor = stage.two if victim == stage.one.pid else stage.one
-    found.check("other-hog-lives", not survivor.ended, f"{survivor.name} is in state {survivor.state}, holds {survivor.total_bytes} bytes")
-    found.check("ticker-lives", stage.ticks_on(), f"{stage.ticker.name} is in state {stage.ticker.state}, ticks {stage.ticker.ticks}")
+    found.check(
+        "other-hog-lives",
+        not survivor.ended,
+        f"{survivor.name} is in state {survivor.state}, holds {survivor.total_bytes} bytes",
+    )
+    found.check(
+        "ticker-lives",
+        stage.ticks_on(),
+        f"{stage.ticker.name} is in state {stage.ticker.state}, ticks {stage.ticker.ticks}",
+    )
     _counted_once(found, stage, oom)
     _explained(found, stage, oom)
 
@@ -160,13 +168,21 @@ def _group(found: Experiment, lab: Lab) -> None:
     if group_kill is None:
         # Kernels before about 5.17 do not count group kills by themselves; all victims are in oom_kill.
         killed = (oom.counters.after.oom_kill or 0) - (oom.counters.before.oom_kill or 0)
-        found.check("events-show-the-group-kill", killed >= len(workers), f"oom_kill rose by {killed}; this kernel has no oom_group_kill")
+        found.check(
+            "events-show-the-group-kill",
+            killed >= len(workers),
+            f"oom_kill rose by {killed}; this kernel has no oom_group_kill",
+        )
     else:
         before = oom.counters.before.oom_group_kill or 0
         found.check("events-show-the-group-kill", group_kill == before + 1, f"oom_group_kill {before} -> {group_kill}")
     found.check("usage-drops", *_usage_drops(oom))
     causes = sorted(victim.cause for victim in oom.victims)
-    found.check("causes-are-told", causes == ["group", "group", "selected"], ", ".join(f"{one.comm}: {one.cause}" for one in oom.victims))
+    found.check(
+        "causes-are-told",
+        causes == ["group", "group", "selected"],
+        ", ".join(f"{one.comm}: {one.cause}" for one in oom.victims),
+    )
     _explained(found, stage, oom)
 
 
@@ -180,20 +196,38 @@ def _block(found: Experiment, lab: Lab) -> None:
     later = stage.group.usage_bytes
     # The kernel charges a batch of pages ahead for each CPU, so a reading can be below the limit by those.
     found.check("usage-at-the-limit", limit - usage < (1 << 20) and usage <= limit, f"{usage} of {limit} bytes")
-    found.check("usage-stays", later <= limit and abs(later - usage) < (1 << 20), f"{usage} bytes, two ticks later {later}")
+    found.check(
+        "usage-stays", later <= limit and abs(later - usage) < (1 << 20), f"{usage} bytes, two ticks later {later}"
+    )
     # In a full group the kernel may have no memory for the ticker's word, so its state is what counts.
     alive = not stage.ticker.ended
-    found.check("ticker-lives", alive, f"{stage.ticker.name} is in state {stage.ticker.state}, {'is' if ticking else 'is not'} heard")
+    found.check(
+        "ticker-lives",
+        alive,
+        f"{stage.ticker.name} is in state {stage.ticker.state}, {'is' if ticking else 'is not'} heard",
+    )
     oom = stage.watch.wait_oom(_MOMENT)
     way = [frame.function for frame in oom.call_path] if oom else []
-    found.check("call-path-of-the-wait", any(function.startswith(_WAIT_FUNCTION) for function in way), " < ".join(way) or "no account")
+    found.check(
+        "call-path-of-the-wait",
+        any(function.startswith(_WAIT_FUNCTION) for function in way),
+        " < ".join(way) or "no account",
+    )
     killed = stage.group.counters.oom_kill
-    found.check("nobody-is-killed", killed in (stage.before.oom_kill, None) and not stage.other(stepping).ended, f"oom_kill {killed}")
+    found.check(
+        "nobody-is-killed",
+        killed in (stage.before.oom_kill, None) and not stage.other(stepping).ended,
+        f"oom_kill {killed}",
+    )
     import signal
 
     stepping.signal(signal.SIGINT)
     end = stepping.wait(_MOMENT)
-    found.check("sigint-ends-it", end.returncode in (-signal.SIGINT, -signal.SIGKILL) and not end.oom_killed, f"returncode {end.returncode}, {end.verdict}")
+    found.check(
+        "sigint-ends-it",
+        end.returncode in (-signal.SIGINT, -signal.SIGKILL) and not end.oom_killed,
+        f"returncode {end.returncode}, {end.verdict}",
+    )
 
 
 def _resume(found: Experiment, lab: Lab) -> None:
@@ -207,13 +241,21 @@ def _resume(found: Experiment, lab: Lab) -> None:
     other = stage.other(stepping)
     stage.group.set_oom_killer(True)
     done = stepping.finish(timeout=_MOMENT)
-    found.check("blocked-step-completes", done.status == "grew", f"{stepping.name}: {done.status}, holds {done.total_bytes} bytes")
+    found.check(
+        "blocked-step-completes",
+        done.status == "grew",
+        f"{stepping.name}: {done.status}, holds {done.total_bytes} bytes",
+    )
     oom = stage.watch.wait_oom(_MOMENT)
     if not _account_is_there(found, oom):
         return
     assert oom is not None
     end = other.wait(_MOMENT)
-    found.check("the-other-hog-is-killed", end.oom_killed and oom.killed(other.pid), f"{other.name}: {end.verdict}; the victim is {stage.victim(oom)}")
+    found.check(
+        "the-other-hog-is-killed",
+        end.oom_killed and oom.killed(other.pid),
+        f"{other.name}: {end.verdict}; the victim is {stage.victim(oom)}",
+    )
     state = stage.state_becomes(stepping, "S")
     found.check("blocked-one-sleeps-again", state == "S", f"{stepping.name} is in state {state}")
     after = stage.group.counters
@@ -235,7 +277,11 @@ def _one_hog_is_killed(found: Experiment, stage: _Stage, oom: Oom) -> int | None
     one = len(victims) == 1 and victims[0] in hogs
     end = (stage.one if victims and victims[0] == stage.one.pid else stage.two).wait(_MOMENT) if one else None
     passed = end is not None and end.oom_killed and end.returncode == -9
-    found.check("one-hog-is-killed", passed, f"killed: {', '.join(map(stage.named, victims)) or 'nobody'}" + (f"; {end.verdict}" if end else ""))
+    found.check(
+        "one-hog-is-killed",
+        passed,
+        f"killed: {', '.join(map(stage.named, victims)) or 'nobody'}" + (f"; {end.verdict}" if end else ""),
+    )
     return victims[0] if victims else None
 
 
@@ -268,7 +314,11 @@ def _explained(found: Experiment, stage: _Stage, oom: Oom) -> None:
     )
     predicted = oom.predicted
     right = oom.predicted_right is True
-    seen = "nobody was predicted" if predicted is None else f"predicted {stage.named(predicted.pid)} from {predicted.source}; chosen {stage.victim(oom)}"
+    seen = (
+        "nobody was predicted"
+        if predicted is None
+        else f"predicted {stage.named(predicted.pid)} from {predicted.source}; chosen {stage.victim(oom)}"
+    )
     if predicted is not None and not right and not predicted.determined:
         # Scores within the kernel's own reading error decide nothing; that is said instead of guessed.
         found.check("prediction-holds", True, seen + "; the scores were too close to tell, and the prediction said so")
@@ -281,7 +331,9 @@ def _explained(found: Experiment, stage: _Stage, oom: Oom) -> None:
 
 def _is_blocked(found: Experiment, stage: _Stage, stepping: Hog, grow: Grow) -> bool:
     blocked = grow.blocked
-    found.check("step-blocks", grow.status == "blocked", f"{stepping.name}: {grow.status}, holds {grow.total_bytes} bytes")
+    found.check(
+        "step-blocks", grow.status == "blocked", f"{stepping.name}: {grow.status}, holds {grow.total_bytes} bytes"
+    )
     if blocked is None:
         return False
     state = stepping.state
@@ -289,7 +341,9 @@ def _is_blocked(found: Experiment, stage: _Stage, stepping: Hog, grow: Grow) -> 
     found.check("under-oom", stage.group.counters.under_oom is True, f"under_oom {stage.group.counters.under_oom}")
     stack = [frame.function for frame in blocked.stack]
     waits = [name for name in (blocked.wchan, *stack) if name and name.startswith(_WAIT_FUNCTION)]
-    found.check("waits-in-the-memcg-oom", bool(waits), f"wchan {blocked.wchan}; stack {' < '.join(stack) or 'not readable'}")
+    found.check(
+        "waits-in-the-memcg-oom", bool(waits), f"wchan {blocked.wchan}; stack {' < '.join(stack) or 'not readable'}"
+    )
     return True
 
 

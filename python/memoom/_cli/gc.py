@@ -6,7 +6,9 @@ from . import Parser, complain
 
 
 def main(arguments: list[str]) -> int:
-    parser = Parser(prog="memoom gc", description="Removes the labs whose owners have died; those of living owners stay.")
+    parser = Parser(
+        prog="memoom gc", description="Removes the labs whose owners have died; those of living owners stay."
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
 

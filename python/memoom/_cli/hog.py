@@ -21,10 +21,16 @@ def main(arguments: list[str]) -> int:
             group = lab.group("hog", limit=options.limit)
             watch = group.watch()
             hog = group.hog("hog", step=options.step)
-            print(f"{hog.name} (pid {hog.pid}) in {group.cgroup}: Enter takes {size(hog.step_bytes)}, end of input ends", flush=True)
+            print(
+                f"{hog.name} (pid {hog.pid}) in {group.cgroup}: Enter takes {size(hog.step_bytes)}, end of input ends",
+                flush=True,
+            )
             for _ in sys.stdin:
                 grow = hog.grow()
-                print(f"{grow.status}: holds {size(grow.total_bytes)}, the group has {size(group.usage_bytes)}", flush=True)
+                print(
+                    f"{grow.status}: holds {size(grow.total_bytes)}, the group has {size(group.usage_bytes)}",
+                    flush=True,
+                )
                 if grow.status != "grew":
                     oom = watch.wait_oom(5)
                     if oom is not None:

@@ -8,8 +8,12 @@ from . import Parser, complain
 
 
 def main(arguments: list[str]) -> int:
-    parser = Parser(prog="memoom report", description="Parses the OOM reports in a saved kernel log of any common form.")
-    parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the log; - is standard input (the default)")
+    parser = Parser(
+        prog="memoom report", description="Parses the OOM reports in a saved kernel log of any common form."
+    )
+    parser.add_argument(
+        "file", nargs="?", default="-", metavar="FILE", help="the log; - is standard input (the default)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--full", action="store_true", help="show the kernel's lines too")
     options = parser.parse_args(arguments)

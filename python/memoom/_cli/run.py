@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         if options.output is not None:
             # Opened first: the command must not run for an hour only to have its account lost.
-            output = open(options.output, "w", encoding="utf-8")
+            output = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
         # The signals are held back before the command starts, so that none is lost between.
         forwarder = Forwarder()
         outcome = run(
@@ -111,7 +111,9 @@ def _tell(outcome: Outcome, full: bool) -> None:
         lines.append(f"memoom: {headline}")
         for oom in outcome.ooms:
             lines += account(oom, full)
-        lines += [f"  missing     {one.source}: {one.reason}" for one in outcome.missing if one not in outcome.ooms[0].missing]
+        lines += [
+            f"  missing     {one.source}: {one.reason}" for one in outcome.missing if one not in outcome.ooms[0].missing
+        ]
     elif outcome.verdict == "timeout" or outcome.returncode == -_SIGKILL:
         headline, *details = str(outcome).splitlines()
         lines += [f"memoom: {headline}", *details]

@@ -72,9 +72,10 @@ def describe(event: Event) -> str | None:
             end = event.returncode or 0
             return f"{who} has ended: " + (f"signal {-end}" if end < 0 else f"status {end}")
         case "predicted":
-            return f"predicted: if the limit is met now, {event.comm} ({who}) is killed, with a score of {event.score} pages"
+            return f"predicted: {event.comm} ({who}), score {event.score} pages, is killed if the limit is met now"
         case "victim":
-            return f"the kernel marks {event.comm or 'a process'} ({who}) as victim, in the charge of {event.invoker_comm} (pid {event.invoker_pid})"
+            victim, invoker = event.comm or "a process", f"{event.invoker_comm} (pid {event.invoker_pid})"
+            return f"the kernel marks {victim} ({who}) as victim, in the charge of {invoker}"
         case "blocked":
             return f"{who} waits in {event.wchan or 'the kernel'}, state {event.state}"
         case "limit":
@@ -89,7 +90,11 @@ def describe(event: Event) -> str | None:
             counters = event.counters
             if counters is None:
                 return "the kernel notifies"
-            seen = [f"{name} {getattr(counters, name)}" for name in ("under_oom", "oom", "oom_kill") if getattr(counters, name) is not None]
+            seen = [
+                f"{name} {getattr(counters, name)}"
+                for name in ("under_oom", "oom", "oom_kill")
+                if getattr(counters, name) is not None
+            ]
             return f"the kernel notifies: {', '.join(seen)}"
         case "usage" | "log":
             return None
