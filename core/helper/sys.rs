@@ -16,6 +16,7 @@ pub const EINTR: Errno = 4;
 pub const ENOEXEC: Errno = 8;
 pub const EAGAIN: Errno = 11;
 pub const ENOMEM: Errno = 12;
+pub const ENOBUFS: Errno = 105;
 pub const EACCES: Errno = 13;
 pub const EBUSY: Errno = 16;
 pub const EXDEV: Errno = 18;

@@ -26,9 +26,9 @@ impl<'a> Wait<'a> {
 
     /// Asks `go_on` whenever a signal arrives and at least every 50 ms; `false` ends the wait with `Interrupted`.
     /// Interpreters use it to run their signal handlers.
-    pub fn asking(mut self, go_on: &'a mut dyn FnMut() -> bool) -> Wait<'a> {
-        self.go_on = Some(go_on);
-        self
+    pub fn asking<'b>(self, go_on: &'b mut dyn FnMut() -> bool) -> Wait<'b> {
+        // A wait of its own: the one that was given (mostly `Wait<'static>`) cannot hold a shorter borrow.
+        Wait { deadline: self.deadline, go_on: Some(go_on) }
     }
 
     pub(crate) fn expired(&self) -> bool {

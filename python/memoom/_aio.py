@@ -1,0 +1,89 @@
+"""The watch for asyncio, and its end: events come until the watched group has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from ._native import Watch
+    from ._values import Event, Oom
+
+T = TypeVar("T")
+
+# An account is complete when no more evidence is to be expected; that moment makes no descriptor readable.
+_LOOK_AGAIN = 0.05
+# Nor does the end of a group on v1.
+_LOOK_FOR_THE_END = 0.1
+
+
+async def next_event(watch: Watch, timeout: float | None) -> Event | None:
+    """The next event; None when there is none by the deadline."""
+    return await _until(watch, lambda: watch.next(0), timeout)
+
+
+async def next_oom(watch: Watch, timeout: float | None) -> Oom | None:
+    """The account of the next OOM; None when there is none by the deadline."""
+    return await _until(watch, lambda: watch.wait_oom(0), timeout)
+
+
+async def next_or_stop(watch: Watch) -> Event:
+    """For ``async for``: the next event, or the end of the stream."""
+    event = None
+    while event is None:
+        # The group is looked at before the events are read, so that nothing said before its end is lost.
+        gone = _gone(watch)
+        event = await _until(watch, lambda: watch.next(0), 0 if gone else _LOOK_FOR_THE_END)
+        if event is None and gone:
+            raise StopAsyncIteration
+    return event
+
+
+def next_or_end(watch: Watch) -> Event | None:
+    """For ``for``: the next event, or None at the end of the stream."""
+    while True:
+        gone = _gone(watch)
+        event = watch.next(0 if gone else _LOOK_FOR_THE_END)
+        if event is not None or gone:
+            return event
+
+
+def _gone(watch: Watch) -> bool:
+    return not os.path.isdir(watch.group.path)
+
+
+async def _until(watch: Watch, read: Callable[[], T | None], timeout: float | None) -> T | None:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        found = read()
+        if found is not None:
+            return found
+        left = _LOOK_AGAIN if deadline is None else min(_LOOK_AGAIN, deadline - time.monotonic())
+        if left <= 0:
+            return None
+        await _readable(watch, left)
+
+
+async def _readable(watch: Watch, within: float) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    # A loop keeps one reader for a descriptor; with a copy, several tasks can wait on one watch.
+    fd = os.dup(watch.fileno())
+
+    def on_ready() -> None:
+        # The descriptor stays readable until it is read, so the reader goes at its first word.
+        loop.remove_reader(fd)
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(fd, on_ready)
+    try:
+        await asyncio.wait_for(ready, within)
+    except TimeoutError:
+        pass
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

@@ -1,0 +1,78 @@
+"""The command ``memoom``: one file for each subcommand, loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+__all__ = ["main"]
+
+# The subcommands in the order of the help, with their modules.
+_COMMANDS = {
+    "doctor": ("doctor", "what works on this machine, and what helps where something does not"),
+    "demo": ("demo", "run the experiments of this machine's hierarchy and check what the kernel did"),
+    "run": ("run", "run a command under a memory limit and account for an OOM"),
+    "hog": ("hog", "take memory step by step under a limit, by hand"),
+    "watch": ("watch", "show what happens in an existing group"),
+    "report": ("report", "parse the OOM reports in a saved kernel log"),
+    "gc": ("gc", "remove what dead owners have left behind"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose exit status for bad usage can be chosen."""
+
+    usage_status = 2
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(self.usage_status, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and gives its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader has gone; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments and arguments[0] in _COMMANDS:
+        name = arguments[0]
+        module = importlib.import_module(f".{_COMMANDS[name][0]}", __name__)
+        result: int = module.main(arguments[1:])
+        return result
+    parser = Parser(
+        prog="memoom",
+        description="Make a memory-cgroup OOM happen on purpose, safely, and read what the kernel did.",
+        epilog="commands:\n" + "".join(f"  {name:<8} {text}\n" for name, (_, text) in _COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help="memoom COMMAND --help says more")
+    options = parser.parse_args(arguments)
+    if options.version:
+        from .. import __version__
+
+        print(f"memoom {__version__}")
+        return 0
+    if options.command is None:
+        parser.error("no command is named")
+    parser.error(f"there is no command {options.command!r}; there are {', '.join(_COMMANDS)}")
+
+
+def complain(prog: str, error: object) -> None:
+    """One line on standard error."""
+    print(f"{prog}: {error}", file=sys.stderr)

@@ -1,0 +1,107 @@
+"""``memoom demo``: the experiments of this machine's hierarchy, told from beginning to end."""
+
+from __future__ import annotations
+
+import json
+
+from . import Parser, complain
+from .experiments import EXPERIMENTS, Experiment, run
+
+_WHAT = {
+    "v1-kill": "the step over the limit kills one hog; the others live",
+    "v1-block": "with the OOM killer off, the step over the limit waits",
+    "v1-resume": "the killer is turned on again: the other hog dies, the waiting step completes",
+    "v2-kill": "the step over the limit kills one hog; the others live",
+    "v2-group": "with memory.oom.group, the kill takes every process of the group",
+}
+
+
+def main(arguments: list[str]) -> int:
+    parser = Parser(
+        prog="memoom demo",
+        description="Runs experiments and checks what the kernel did. Exit status 0 only if every check held.",
+        epilog="Experiments: " + "; ".join(f"{name}: {text}" for name, text in _WHAT.items()) + ".",
+    )
+    parser.add_argument(
+        "experiments", nargs="*", metavar="EXPERIMENT", help="default: those of this machine's hierarchy"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document for each experiment, one per line")
+    parser.add_argument("--full", action="store_true", help="show the whole report of the kernel and every event")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.experiments if name not in EXPERIMENTS]
+    if unknown:
+        parser.error(f"there is no experiment {unknown[0]!r}; there are {', '.join(EXPERIMENTS)}")
+
+    from .. import Host, MemoomError
+
+    try:
+        host = Host.probe()
+        host.require_lab()
+    except MemoomError as error:
+        complain("memoom demo", error)
+        return 1
+    here = [name for name, (hierarchy, _) in EXPERIMENTS.items() if hierarchy == host.version]
+    names = options.experiments or here
+    elsewhere = [name for name in names if name not in here]
+    if elsewhere:
+        complain(
+            "memoom demo",
+            f"{', '.join(elsewhere)} cannot run here: the memory controller is on cgroup {host.version}, "
+            f"at {host.mount}; remedy: run {', '.join(here)}, or boot a kernel with the memory controller "
+            f"on cgroup {EXPERIMENTS[elsewhere[0]][0]}",
+        )
+        return 1
+    passed = True
+    for name in names:
+        try:
+            found = run(name)
+        except MemoomError as error:
+            complain(f"memoom demo: {name}", error)
+            passed = False
+            continue
+        passed = passed and found.passed
+        if options.json:
+            print(json.dumps(found.to_dict(), separators=(",", ":"), ensure_ascii=False), flush=True)
+        else:
+            print("\n".join(_told(found, options.full)), flush=True)
+    return 0 if passed else 1
+
+
+def _told(found: Experiment, full: bool) -> list[str]:
+    from .show import account
+
+    lines = [f"━━ {found.name}: {_WHAT[found.name]}", "", "Timeline", *_timeline(found, full), ""]
+    for oom in found.ooms:
+        lines += [*account(oom, full), ""]
+    lines.append("Checks")
+    width = max((len(check.name) for check in found.checks), default=0)
+    lines += [f"  {'✓' if check.passed else '✗'} {check.name:<{width}}  {check.seen}" for check in found.checks]
+    held = sum(check.passed for check in found.checks)
+    lines += ["", f"{found.name}: {held} of {len(found.checks)} checks held", ""]
+    return lines
+
+
+def _timeline(found: Experiment, full: bool) -> list[str]:
+    """Time since the first event, usage of the group, and what happened."""
+    from .show import describe, size
+
+    if found.timeline is None or not found.timeline.events:
+        return ["  nothing happened"]
+    names = {event.pid: event.name for event in found.timeline if event.kind == "started"}
+    start = found.timeline.events[0].time_ns
+    usage: int | None = None
+    lines = []
+    for event in found.timeline:
+        if event.kind == "usage":
+            usage = event.usage_bytes
+        elif event.kind == "notified" and event.counters is not None:
+            usage = event.counters.usage_bytes
+        what = event.text if full and event.kind == "log" else describe(event)
+        # The lines between matter; the alternation of words and ticks does not.
+        if what is None or (not full and event.kind in ("stepping", "ticked")):
+            continue
+        name = names.get(event.pid)
+        if name is not None and event.kind not in ("started", "predicted", "victim"):
+            what = what.replace(f"pid {event.pid}", name, 1)
+        lines.append(f"  {(event.time_ns - start) / 1e6:10.3f} ms  {size(usage):>7}  {event.source:<10}  {what}")
+    return lines

@@ -1,0 +1,32 @@
+"""``memoom gc``: removes what dead owners have left behind."""
+
+from __future__ import annotations
+
+from . import Parser, complain
+
+
+def main(arguments: list[str]) -> int:
+    parser = Parser(
+        prog="memoom gc", description="Removes the labs whose owners have died; those of living owners stay."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+
+    from .. import MemoomError, gc
+
+    try:
+        found = gc()
+    except MemoomError as error:
+        complain("memoom gc", error)
+        return 1
+    # Whoever has a living owner stays on purpose; only what should have gone and did not is a failure.
+    if options.json:
+        import json
+
+        print(json.dumps({"schema": "memoom.gc/1", "found": [one.to_dict() for one in found]}))
+    else:
+        for one in found:
+            print(f"{'removed' if one.removed else 'kept   '} {one.path}: {one.reason}")
+        if not found:
+            print("nothing was left behind")
+    return 0

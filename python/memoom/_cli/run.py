@@ -1,0 +1,125 @@
+"""``memoom run``: a command under a limit, with the manners of env(1) and timeout(1).
+
+Standard input, output and error are the command's. memoom itself writes only to standard error, and only when it has
+something to say: an OOM, or a SIGKILL that was none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from . import Parser, complain
+
+if TYPE_CHECKING:
+    from .._values import Outcome
+
+_FAILED, _CANNOT_RUN, _NOT_FOUND = 125, 126, 127
+_SIGKILL = 9
+
+
+class _RunParser(Parser):
+    usage_status = _FAILED
+
+
+def main(arguments: list[str]) -> int:
+    options, command = _parse(arguments)
+
+    from .. import MemoomError, run
+    from .signals import Forwarder
+
+    output = None
+    try:
+        if options.output is not None:
+            # Opened first: the command must not run for an hour only to have its account lost.
+            output = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
+        # The signals are held back before the command starts, so that none is lost between.
+        forwarder = Forwarder()
+        outcome = run(
+            command,
+            limit=options.limit,
+            swap=options.swap,
+            high=options.high,
+            oom_group=options.oom_group or None,
+            timeout=options.timeout,
+            started=forwarder.attach,
+        )
+        forwarder.stop()
+    except MemoomError as error:
+        complain("memoom run", error)
+        return _status_of(error)
+    except OSError as error:
+        complain("memoom run", f"{error.filename}: {error.strerror}")
+        return _FAILED
+    if output is not None:
+        with output:
+            output.write(outcome.to_json() + "\n")
+    elif options.json:
+        print(outcome.to_json(), file=sys.stderr)
+    if output is not None or not options.json:
+        _tell(outcome, options.full)
+    return 128 - outcome.returncode if outcome.returncode < 0 else outcome.returncode
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = _RunParser(
+        prog="memoom run",
+        usage="memoom run --limit SIZE [OPTION...] [--] CMD [ARG...]",
+        description="Runs CMD under a memory limit and accounts for an OOM on standard error.",
+        epilog="The exit status is that of CMD; 128+n when signal n ended it (137: SIGKILL); 125 when memoom failed, "
+        "126 when CMD cannot be run, 127 when it is not found.",
+    )
+    parser.add_argument("--limit", required=True, metavar="SIZE", help="the memory that CMD and its children may use")
+    parser.add_argument("--swap", default="0", metavar="SIZE", help="swap beyond it (0); max for any")
+    parser.add_argument("--high", metavar="SIZE", help="throttle above this (v2)")
+    parser.add_argument("--oom-group", action="store_true", help="an OOM kill takes all processes of CMD (v2)")
+    parser.add_argument("--timeout", type=float, metavar="S", help="kill CMD and its children after so many seconds")
+    parser.add_argument("--json", action="store_true", help="write the outcome to standard error as one line of JSON")
+    parser.add_argument("--output", metavar="FILE", help="write that line to FILE")
+    parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
+    # What argparse does with "--" differs between versions, so the first one is taken out here.
+    first = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_args(arguments[:first])
+    rest = arguments[first:]
+    # A "--" after the name of the command belongs to the command.
+    command = [*options.command, *rest] if options.command else rest[1:]
+    if not command:
+        parser.error("no command is named")
+    if options.timeout is not None and not options.timeout >= 0:
+        parser.error("argument --timeout: give seconds, 0 or more")
+    return options, command
+
+
+def _status_of(error: Exception) -> int:
+    """The exit status of env(1) for a command that could not be executed; 125 for everything else."""
+    import errno
+
+    if "could not execute" not in str(error):
+        return _FAILED
+    return _NOT_FOUND if getattr(error, "errno", None) == errno.ENOENT else _CANNOT_RUN
+
+
+def _tell(outcome: Outcome, full: bool) -> None:
+    from .show import account
+
+    lines = []
+    if outcome.ooms:
+        headline = str(outcome).splitlines()[0]
+        lines.append(f"memoom: {headline}")
+        for oom in outcome.ooms:
+            lines += account(oom, full)
+        lines += [
+            f"  missing     {one.source}: {one.reason}" for one in outcome.missing if one not in outcome.ooms[0].missing
+        ]
+    elif outcome.verdict == "timeout" or outcome.returncode == -_SIGKILL:
+        headline, *details = str(outcome).splitlines()
+        lines += [f"memoom: {headline}", *details]
+    if lines:
+        try:
+            print("\n".join(lines), file=sys.stderr, flush=True)
+        except OSError:
+            # Nobody reads: the exit status still says it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

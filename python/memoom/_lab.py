@@ -1,0 +1,44 @@
+"""The lab with the manners of a context manager."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from types import TracebackType
+from typing import Self
+
+from . import _native
+
+__all__ = ["Lab"]
+
+
+class Lab(_native.Lab):
+    """One safe place for experiments: a cgroup subtree of its own and one supervisor process.
+
+    When the lab is closed, or when this process ends in whatever way, every process, group and tracing instance of it
+    goes. Use it in a ``with`` statement.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        # The first error is the one to be seen; what closing has to say is added to it as a note.
+        try:
+            self.close()
+        except Exception as later:
+            with contextlib.suppress(Exception):
+                error.add_note(f"closing {self!r} failed too: {later}")
+
+    def __del__(self) -> None:
+        # Only a warning: the native part ends the lab when the object goes.
+        with contextlib.suppress(AttributeError):
+            if not self.closed:
+                warnings.warn(
+                    f"{self!r} was never closed; use it in a with statement", ResourceWarning, stacklevel=2, source=self
+                )

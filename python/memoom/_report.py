@@ -1,0 +1,110 @@
+"""The kernel's report as a value, and the small values that it shares with the accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from . import _native
+from ._document import Document
+
+__all__ = ["Frame", "Missing", "Report", "ReportInvoker", "ReportPart"]
+
+
+class Missing(Document):
+    """Evidence that could not be had, and why."""
+
+    source: str
+    reason: str
+
+
+class Frame(Document):
+    """One function of a call path."""
+
+    function: str
+    offset: int | None
+    module: str | None
+
+    @property
+    def step(self) -> str | None:
+        """What part of the way it belongs to: "fault", "charge", "oom", "kill", "wait", ..."""
+        return _native.step(self.function)
+
+    @property
+    def explain(self) -> str | None:
+        """What it does on the way, in one sentence."""
+        return _native.explain(self.function)
+
+    def __str__(self) -> str:
+        return self.function if self.offset is None else f"{self.function}+0x{self.offset:x}"
+
+
+class ReportInvoker(Document):
+    """The task whose allocation failed."""
+
+    comm: str
+    pid: int | None
+    gfp_mask: str | None
+    gfp_flags: str | None
+    order: int | None
+    oom_score_adj: int | None
+
+
+class ReportPart(Document):
+    """A small part of a report: a task, a kill, a usage, a frame; its attributes are the keys of the document."""
+
+
+class Report(Document):
+    """One OOM as the kernel reported it. What the log does not hold is None or empty, and named in `missing`."""
+
+    schema: str
+    release: str | None
+    scope: Literal["memcg", "global"] | None
+    time_usec: int | None
+    logged_at: str | None
+    first_sequence: int | None
+    last_sequence: int | None
+    invoker: ReportInvoker | None
+    cpu: int | None
+    constraint: str | None
+    nodemask: str | None
+    cpuset: str | None
+    mems_allowed: str | None
+    oom_memcg: str | None
+    task_memcg: str | None
+    chosen: ReportPart | None
+    memory: ReportPart | None
+    swap: ReportPart | None
+    memory_swap: ReportPart | None
+    kmem: ReportPart | None
+    stat: Mapping[str, int]
+    stats: tuple[Mapping[str, Any], ...]
+    stat_truncated: bool
+    protection: ReportPart | None
+    tasks: tuple[ReportPart, ...]
+    sacrifice: ReportPart | None
+    kills: tuple[ReportPart, ...]
+    shared_memory: tuple[ReportPart, ...]
+    pinned: tuple[ReportPart, ...]
+    already_exiting: tuple[ReportPart, ...]
+    group_kill: str | None
+    no_killable: bool
+    call_trace: tuple[Frame, ...]
+    reaper: tuple[ReportPart, ...]
+    suppressed_before: int | None
+    missing: tuple[Missing, ...]
+    text: str
+
+    _nested = {
+        "invoker": ReportInvoker._part,
+        "call_trace": Frame._part,
+        "missing": Missing._part,
+        **dict.fromkeys(
+            ["chosen", "memory", "swap", "memory_swap", "kmem", "protection", "tasks", "sacrifice", "kills", "shared_memory", "pinned", "already_exiting", "reaper"],
+            ReportPart._part,
+        ),
+    }
+    _shown = ("scope", "oom_memcg", "chosen", "release")
+
+    def __str__(self) -> str:
+        return self._text if self._text is not None else repr(self)

@@ -1,0 +1,68 @@
+"""The one call for the impatient."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _native
+from ._errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from ._native import Worker
+    from ._values import Outcome
+
+__all__ = ["run"]
+
+_PIPE = -1  # subprocess.PIPE
+
+
+def run(
+    argv: Sequence[str | bytes | os.PathLike[str]],
+    *,
+    limit: int | str | None = None,
+    swap: int | str | None = 0,
+    high: int | str | None = None,
+    oom_group: bool | None = None,
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    stdin: Any = None,
+    stdout: Any = None,
+    stderr: Any = None,
+    oom_score_adj: int = 0,
+    kernel_log: bool = True,
+    call_path: bool = True,
+    started: Callable[[Worker], object] | None = None,
+) -> Outcome:
+    """Runs a command under a limit, in a lab of its own, and gives its outcome.
+
+    That the command was OOM-killed or failed is an outcome, not an exception; ``outcome.check()`` raises. At `timeout`
+    seconds the command and its children are killed (verdict "timeout"). `started` is called with the worker when it
+    runs; whatever it raises ends the command.
+    """
+    for name, wanted in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
+        if wanted is not None and not hasattr(wanted, "fileno") and wanted == _PIPE:
+            raise InvalidInputError(
+                f"run: nobody would read or write the pipe of {name} while the command runs; "
+                "remedy: give a file, or start the worker with group.command()",
+                operation="run",
+            )
+    return _native.run(
+        argv,
+        limit=limit,
+        swap=swap,
+        high=high,
+        oom_group=oom_group,
+        timeout=timeout,
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        oom_score_adj=oom_score_adj,
+        kernel_log=kernel_log,
+        call_path=call_path,
+        started=started,
+    )

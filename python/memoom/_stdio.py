@@ -1,0 +1,73 @@
+"""Where the three standard descriptors of a command go: what `subprocess` takes, in the numbers that Rust wants."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any
+
+from ._errors import InvalidInputError
+
+# The values of subprocess.PIPE, STDOUT and DEVNULL; importing that module costs more than starting a command.
+_PIPE, _STDOUT, _DEVNULL = -1, -2, -3
+_NULL = -1
+_NAMES = ("stdin", "stdout", "stderr")
+
+
+class Plan:
+    """Opens what must be opened before the start, and closes it after."""
+
+    def __init__(self, stdin: Any, stdout: Any, stderr: Any) -> None:
+        self.child: list[int | None] = []
+        self._theirs: list[int] = []
+        self._ours: list[tuple[int, str] | None] = [None, None, None]
+        try:
+            for at, wanted in enumerate((stdin, stdout, stderr)):
+                self.child.append(self._open(at, wanted))
+        except BaseException:
+            self.failed()
+            raise
+
+    def _open(self, at: int, wanted: Any) -> int | None:
+        """The descriptor for the child; `None` inherits, -1 is /dev/null."""
+        name = _NAMES[at]
+        if wanted is None:
+            return None
+        if isinstance(wanted, int):
+            if wanted == _PIPE:
+                reader, writer = os.pipe()
+                ours, theirs = (writer, reader) if at == 0 else (reader, writer)
+                self._ours[at] = (ours, "wb" if at == 0 else "rb")
+                self._theirs.append(theirs)
+                return theirs
+            if wanted == _DEVNULL:
+                return _NULL
+            if wanted == _STDOUT and at == 2:
+                # Inherited output is our own descriptor 1, wherever that leads.
+                return 1 if self.child[1] is None else self.child[1]
+            if wanted >= 0:
+                return wanted
+        elif hasattr(wanted, "fileno"):
+            return int(wanted.fileno())
+        raise InvalidInputError(
+            f"start command: {name}={wanted!r} is no descriptor; "
+            "remedy: give a file, a descriptor, subprocess.DEVNULL or subprocess.PIPE",
+            operation="start command",
+        )
+
+    def started(self) -> list[IO[bytes] | None]:
+        """Closes the child's ends and hands out ours."""
+        self._close_theirs()
+        return [None if end is None else open(end[0], end[1]) for end in self._ours]
+
+    def failed(self) -> None:
+        """Closes everything that was opened."""
+        self._close_theirs()
+        for end in self._ours:
+            if end is not None:
+                os.close(end[0])
+        self._ours = [None, None, None]
+
+    def _close_theirs(self) -> None:
+        for fd in self._theirs:
+            os.close(fd)
+        self._theirs = []

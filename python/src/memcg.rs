@@ -1,0 +1,385 @@
+//! The groups: host, lab, group.
+
+use std::path::PathBuf;
+
+use memoom::{LabOptions, Limits};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::convert::{duration, json, limit_to_python, limits, value, working, Most, Size};
+use crate::error::{invalid, raise};
+use crate::observe::Watch;
+use crate::pressure::{command_of, Hog, Worker};
+
+/// Looks at this machine and gives the document of `memoom.Host`.
+#[pyfunction]
+fn probe(py: Python<'_>) -> PyResult<String> {
+    let host = working(py, memoom::Host::probe)?;
+    json(py, &host)
+}
+
+/// Raises why no lab can be made here; returns where one can.
+#[pyfunction]
+fn require_lab(py: Python<'_>) -> PyResult<()> {
+    working(py, || memoom::Host::probe()?.require_lab())
+}
+
+/// Removes the labs of dead owners; the documents of what was found.
+#[pyfunction]
+fn gc(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+    let found = working(py, memoom::gc)?;
+    found.iter().map(|one| value(py, "Leftover", json(py, one)?, None)).collect()
+}
+
+/// A size as the kernel reads it, in bytes.
+#[pyfunction]
+fn parse_size(size: Size) -> u64 {
+    size.0
+}
+
+/// One safe place for experiments; `memoom.Lab` is this class with the manners of a context manager.
+#[pyclass(frozen, subclass, module = "memoom._native")]
+pub(crate) struct Lab {
+    pub(crate) core: memoom::Lab,
+}
+
+#[pymethods]
+impl Lab {
+    #[new]
+    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true))]
+    fn new(
+        py: Python<'_>,
+        parent: Option<PathBuf>,
+        helper_dir: Option<PathBuf>,
+        kernel_log: bool,
+        call_path: bool,
+    ) -> PyResult<Lab> {
+        let options = LabOptions { parent, helper_dir, kernel_log, call_path };
+        Ok(Lab { core: working(py, || memoom::Lab::with(&options))? })
+    }
+
+    /// The last component of its directory; it records the owner.
+    #[getter]
+    fn name(&self) -> &str {
+        self.core.name()
+    }
+
+    /// Its directory.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.core.path().to_path_buf()
+    }
+
+    /// The hierarchy in which it stands: "v1" or "v2".
+    #[getter]
+    fn hierarchy(&self) -> &'static str {
+        version(self.core.version())
+    }
+
+    /// The process that starts, reaps and cleans up.
+    #[getter]
+    fn supervisor_pid(&self) -> i32 {
+        self.core.supervisor_pid()
+    }
+
+    /// The host on which it stands, as it was when the lab was made.
+    #[getter]
+    fn host(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        value(py, "Host", json(py, self.core.host())?, None)
+    }
+
+    /// Makes a group at the lab's top, or below `parent`.
+    #[pyo3(signature = (name=None, *, limit=None, swap=Some(Most(memoom::Limit::Bytes(0))), oom_group=None, oom_killer=None, high=None, parent=None),
+           text_signature = "($self, name=None, *, limit=None, swap=0, oom_group=None, oom_killer=None, high=None, parent=None)")]
+    #[allow(clippy::too_many_arguments)] // keywords of one Python call
+    fn group(
+        &self,
+        py: Python<'_>,
+        name: Option<Name>,
+        limit: Option<Most>,
+        swap: Option<Most>,
+        oom_group: Option<bool>,
+        oom_killer: Option<bool>,
+        high: Option<Most>,
+        parent: Option<Py<Group>>,
+    ) -> PyResult<Group> {
+        let limits = limits(limit, swap, high, oom_group, oom_killer);
+        match (parent, name) {
+            (Some(parent), Some(Name(name))) => parent.get().make_child(py, &name, &limits),
+            (Some(_), None) => {
+                Err(invalid(py, "create group", "a group below another needs a name; remedy: give name="))
+            }
+            (None, Some(Name(name))) => working(py, || self.core.group_named(&name, &limits)).map(Group::of),
+            (None, None) => working(py, || self.core.group(None, &limits)).map(Group::of),
+        }
+    }
+
+    /// Everything that happened so far, in order.
+    fn timeline(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let timeline = py.detach(|| self.core.timeline());
+        crate::account::timeline(py, &timeline)
+    }
+
+    /// Ends the lab: every worker is killed, every group removed. Closing twice is fine.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.close())
+    }
+
+    /// Whether the lab was closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.core.closed()
+    }
+
+    fn __repr__(&self) -> String {
+        let closed = if self.core.closed() { ", closed" } else { "" };
+        format!("<memoom.Lab {}{closed}>", self.core.name())
+    }
+}
+
+/// The name of a group: text, or bytes where it is not UTF-8.
+pub(crate) struct Name(Vec<u8>);
+
+impl<'py> FromPyObject<'_, 'py> for Name {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Name> {
+        use std::os::unix::ffi::OsStringExt;
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            return Ok(Name(bytes.as_bytes().to_vec()));
+        }
+        // Text goes through the file system encoding, so that surrogate escapes become the bytes that they stand for.
+        Ok(Name(value.extract::<std::ffi::OsString>()?.into_vec()))
+    }
+}
+
+/// One memory cgroup.
+#[pyclass(frozen, module = "memoom")]
+pub(crate) struct Group {
+    pub(crate) core: memoom::Group,
+}
+
+impl Group {
+    pub(crate) fn of(core: memoom::Group) -> Group {
+        Group { core }
+    }
+
+    fn make_child(&self, py: Python<'_>, name: &[u8], limits: &Limits) -> PyResult<Group> {
+        working(py, || self.core.child(name, limits)).map(Group::of)
+    }
+}
+
+#[pymethods]
+impl Group {
+    /// Opens an existing group by the path of its directory, to be observed only.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Group> {
+        working(py, || memoom::Group::open(&path)).map(Group::of)
+    }
+
+    /// The last component of its path.
+    #[getter]
+    fn name(&self) -> String {
+        self.core.name()
+    }
+
+    /// Its directory.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.core.path().to_path_buf()
+    }
+
+    /// Its path from the top of the hierarchy, as the kernel writes it.
+    #[getter]
+    fn cgroup(&self) -> &str {
+        self.core.cgroup()
+    }
+
+    /// The hierarchy in which it stands: "v1" or "v2".
+    #[getter]
+    fn hierarchy(&self) -> &'static str {
+        version(self.core.version())
+    }
+
+    /// The group above it in the lab.
+    #[getter]
+    fn parent(&self) -> Option<Group> {
+        self.core.parent().cloned().map(Group::of)
+    }
+
+    /// Bytes charged now.
+    #[getter]
+    fn usage_bytes(&self, py: Python<'_>) -> PyResult<u64> {
+        working(py, || self.core.usage_bytes())
+    }
+
+    /// The most that was ever charged, in bytes; None where this kernel does not keep it.
+    #[getter]
+    fn peak_bytes(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.peak_bytes())
+    }
+
+    /// All counters at this moment.
+    #[getter]
+    fn counters(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let counters = working(py, || self.core.counters())?;
+        value(py, "Counters", json(py, &counters)?, None)
+    }
+
+    /// The hard limit in bytes; None for no limit.
+    #[getter]
+    fn limit(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.limit()).map(limit_to_python)
+    }
+
+    /// Sets the hard limit.
+    fn set_limit(&self, py: Python<'_>, limit: Most) -> PyResult<()> {
+        working(py, || self.core.set_limit(limit.0))
+    }
+
+    /// The throttling limit in bytes (v2); None for no limit.
+    #[getter]
+    fn high(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.high()).map(limit_to_python)
+    }
+
+    /// Sets the throttling limit (v2).
+    fn set_high(&self, py: Python<'_>, high: Most) -> PyResult<()> {
+        working(py, || self.core.set_high(high.0))
+    }
+
+    /// Whether the OOM killer of the group is on (v1).
+    #[getter]
+    fn oom_killer(&self, py: Python<'_>) -> PyResult<bool> {
+        working(py, || self.core.oom_killer())
+    }
+
+    /// Turns the OOM killer of the group on or off (v1).
+    fn set_oom_killer(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        working(py, || self.core.set_oom_killer(on))
+    }
+
+    /// Whether an OOM kill takes the whole group (v2); False on v1, which has no such thing.
+    #[getter]
+    fn oom_group(&self, py: Python<'_>) -> PyResult<bool> {
+        working(py, || self.core.oom_group())
+    }
+
+    /// Makes an OOM kill take the whole group, or not (v2).
+    fn set_oom_group(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        working(py, || self.core.set_oom_group(on))
+    }
+
+    /// The pids of the group, in the order in which the kernel scans them.
+    #[getter]
+    fn processes(&self, py: Python<'_>) -> PyResult<Vec<i32>> {
+        working(py, || self.core.processes())
+    }
+
+    /// Whom the kernel would kill if the limit were met now.
+    fn predict(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let prediction = working(py, || self.core.predict())?;
+        value(py, "Prediction", json(py, &prediction)?, None)
+    }
+
+    /// Makes a group below this one.
+    #[pyo3(signature = (name, *, limit=None, swap=Some(Most(memoom::Limit::Bytes(0))), oom_group=None, oom_killer=None, high=None),
+           text_signature = "($self, name, *, limit=None, swap=0, oom_group=None, oom_killer=None, high=None)")]
+    #[allow(clippy::too_many_arguments)] // keywords of one Python call
+    fn child(
+        &self,
+        py: Python<'_>,
+        name: Name,
+        limit: Option<Most>,
+        swap: Option<Most>,
+        oom_group: Option<bool>,
+        oom_killer: Option<bool>,
+        high: Option<Most>,
+    ) -> PyResult<Group> {
+        self.make_child(py, &name.0, &limits(limit, swap, high, oom_group, oom_killer))
+    }
+
+    /// Starts a hog: a worker that takes memory in acknowledged steps.
+    #[pyo3(signature = (name="hog", *, kind="anon", step=Size(10 << 20), oom_score_adj=0),
+           text_signature = "($self, name='hog', *, kind='anon', step='10M', oom_score_adj=0)")]
+    fn hog(slf: Bound<'_, Group>, name: &str, kind: &str, step: Size, oom_score_adj: i16) -> PyResult<Py<Hog>> {
+        let py = slf.py();
+        let kind = kind.parse().map_err(|error| raise(py, &error))?;
+        let options = memoom::HogOptions { name: name.to_string(), kind, step_bytes: step.0, oom_score_adj };
+        let core = &slf.get().core;
+        Hog::make(py, working(py, || core.hog(&options))?)
+    }
+
+    /// Starts a ticker: a worker that takes no memory and reports that it is alive.
+    #[pyo3(signature = (name="ticker", every=1.0))]
+    fn ticker(&self, py: Python<'_>, name: &str, every: f64) -> PyResult<Py<Worker>> {
+        let every = duration(py, "start ticker", every)?;
+        Worker::make(py, working(py, || self.core.ticker(name, every))?)
+    }
+
+    /// Starts a command in the group.
+    #[pyo3(signature = (argv, *, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0))]
+    #[allow(clippy::too_many_arguments)] // keywords of one Python call
+    fn command(
+        &self,
+        py: Python<'_>,
+        argv: &Bound<'_, PyAny>,
+        env: Option<&Bound<'_, PyAny>>,
+        cwd: Option<PathBuf>,
+        stdin: Option<&Bound<'_, PyAny>>,
+        stdout: Option<&Bound<'_, PyAny>>,
+        stderr: Option<&Bound<'_, PyAny>>,
+        oom_score_adj: i16,
+    ) -> PyResult<Py<Worker>> {
+        let stdio = crate::pressure::Stdio::open(py, stdin, stdout, stderr)?;
+        let command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
+        let started = working(py, || self.core.command(&command));
+        stdio.settle(py, started)
+    }
+
+    /// Opens a watch; open it before the workers start, so that it sees everything.
+    fn watch(&self, py: Python<'_>) -> PyResult<Watch> {
+        working(py, || self.core.watch()).map(Watch::of)
+    }
+
+    /// Ends every process of the group and below it with SIGKILL.
+    fn kill(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.kill())
+    }
+
+    /// Removes the group, which must be empty.
+    fn remove(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.remove())
+    }
+
+    fn __eq__(&self, other: &Group) -> bool {
+        self.core.path() == other.core.path()
+    }
+
+    fn __hash__(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        self.core.path().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<memoom.Group {}>", self.core.cgroup())
+    }
+}
+
+fn version(version: memoom::Version) -> &'static str {
+    match version {
+        memoom::Version::V1 => "v1",
+        memoom::Version::V2 => "v2",
+    }
+}
+
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(probe, module)?)?;
+    module.add_function(wrap_pyfunction!(require_lab, module)?)?;
+    module.add_function(wrap_pyfunction!(gc, module)?)?;
+    module.add_function(wrap_pyfunction!(parse_size, module)?)?;
+    module.add_class::<Lab>()?;
+    module.add_class::<Group>()
+}

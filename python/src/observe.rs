@@ -1,0 +1,203 @@
+//! What happened: the watch, and the kernel's reports.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::convert::{json, timeout, value, waiting};
+use crate::memcg::Group;
+
+/// Every OOM report in a log.
+#[pyfunction]
+fn parse_reports(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
+    let bytes = bytes_of(text)?;
+    let reports = py.detach(|| memoom::parse_reports(&bytes));
+    reports.iter().map(|one| report(py, one)).collect()
+}
+
+/// A report, with its human text.
+pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyAny>> {
+    value(py, "Report", json(py, report)?, Some(report.to_text()))
+}
+
+/// The document `memoom.reports/1` of a log.
+#[pyfunction]
+fn reports_to_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<String> {
+    let bytes = bytes_of(text)?;
+    Ok(py.detach(|| memoom::reports_to_json(&memoom::parse_reports(&bytes))))
+}
+
+fn bytes_of(text: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(text) = text.cast::<PyString>() {
+        // Logs hold any bytes; text that was read with surrogateescape or surrogatepass goes back to them.
+        let encoded = text.call_method1("encode", ("utf-8", "surrogateescape"))?;
+        return Ok(encoded.cast::<PyBytes>()?.as_bytes().to_vec());
+    }
+    text.extract::<Vec<u8>>()
+}
+
+/// A pollable stream of the events of a group and of the groups below it.
+#[pyclass(frozen, module = "memoom")]
+pub(crate) struct Watch {
+    core: Mutex<Option<memoom::Watch>>,
+    fd: RawFd,
+    group: memoom::Group,
+}
+
+impl Watch {
+    pub(crate) fn of(core: memoom::Watch) -> Watch {
+        Watch { fd: core.as_fd().as_raw_fd(), group: core.group().clone(), core: Mutex::new(Some(core)) }
+    }
+
+    /// Runs a waiting call on the watch. While another thread waits on it, this one waits for its turn in slices, so
+    /// that the deadline and the caller's signal handlers keep their word.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        operation: &'static str,
+        seconds: Option<f64>,
+        call: impl Fn(&mut memoom::Watch, memoom::Wait<'_>) -> memoom::Result<Option<T>> + Send + Sync,
+    ) -> PyResult<Option<T>> {
+        const SLICE: Duration = Duration::from_millis(2);
+        let deadline = timeout(py, operation, seconds)?.and_then(|within| Instant::now().checked_add(within));
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_secs_f64());
+            let mut turn = None;
+            let mut closed = false;
+            let found = waiting(py, operation, left, |wait| {
+                let mut watch = match self.core.try_lock() {
+                    Ok(watch) => watch,
+                    Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                    Err(TryLockError::WouldBlock) => {
+                        std::thread::sleep(SLICE);
+                        return Ok(None);
+                    }
+                };
+                turn = Some(());
+                match watch.as_mut() {
+                    Some(watch) => call(watch, wait),
+                    None => {
+                        closed = true;
+                        Ok(None)
+                    }
+                }
+            })?;
+            if closed {
+                return Err(self.was_closed(py, operation));
+            }
+            if turn.is_some() || left == Some(0.0) {
+                return Ok(found);
+            }
+            py.check_signals()?;
+        }
+    }
+
+    fn was_closed(&self, py: Python<'_>, operation: &str) -> PyErr {
+        let message = format!("{operation}: the watch was closed; remedy: open a new one with group.watch()");
+        let made = py
+            .import("memoom._errors")
+            .and_then(|module| module.getattr("from_core"))
+            .and_then(|make| make.call1(("closed", message, None::<i32>, operation, self.group.path())));
+        made.map_or_else(|broken| broken, PyErr::from_value)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<memoom::Watch>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Watch {
+    /// The group that is watched.
+    #[getter]
+    fn group(&self) -> Group {
+        Group::of(self.group.clone())
+    }
+
+    /// The next event; None when there is none by the deadline.
+    #[pyo3(signature = (timeout=None))]
+    fn next(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Py<PyAny>>> {
+        let event = self.with(py, "read watch", timeout, |watch, wait| watch.next(wait))?;
+        event.map(|event| value(py, "Event", json(py, &*event)?, None)).transpose()
+    }
+
+    /// The account of the next OOM; None when there is none by the deadline.
+    #[pyo3(signature = (timeout=None))]
+    fn wait_oom(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Py<PyAny>>> {
+        let oom = self.with(py, "wait for OOM", timeout, |watch, wait| watch.wait_oom(wait))?;
+        oom.map(|oom| crate::account::oom(py, &oom)).transpose()
+    }
+
+    /// The next event, awaitable.
+    #[pyo3(signature = (timeout=None))]
+    fn next_async(slf: Bound<'_, Watch>, timeout: Option<f64>) -> PyResult<Bound<'_, PyAny>> {
+        slf.py().import("memoom._aio")?.getattr("next_event")?.call1((&slf, timeout))
+    }
+
+    /// The account of the next OOM, awaitable.
+    #[pyo3(signature = (timeout=None))]
+    fn wait_oom_async(slf: Bound<'_, Watch>, timeout: Option<f64>) -> PyResult<Bound<'_, PyAny>> {
+        slf.py().import("memoom._aio")?.getattr("next_oom")?.call1((&slf, timeout))
+    }
+
+    /// The descriptor to poll for reading: readable when `next` or `wait_oom` may have something.
+    fn fileno(&self, py: Python<'_>) -> PyResult<RawFd> {
+        // A watch that another thread waits on is open.
+        match self.core.try_lock() {
+            Ok(watch) if watch.is_none() => Err(self.was_closed(py, "read watch")),
+            _ => Ok(self.fd),
+        }
+    }
+
+    /// Closes the watch. Closing twice is fine.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| drop(self.lock().take()));
+    }
+
+    /// Whether it was closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.core.try_lock().is_ok_and(|watch| watch.is_none())
+    }
+
+    fn __enter__(slf: Py<Watch>) -> Py<Watch> {
+        slf
+    }
+
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, pyo3::types::PyTuple>) {
+        self.close(py);
+    }
+
+    fn __iter__(slf: Py<Watch>) -> Py<Watch> {
+        slf
+    }
+
+    /// The next event; the stream ends when the group has gone.
+    fn __next__(slf: Bound<'_, Watch>) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        let found = py.import("memoom._aio")?.getattr("next_or_end")?.call1((&slf,))?;
+        Ok((!found.is_none()).then(|| found.unbind()))
+    }
+
+    fn __aiter__(slf: Py<Watch>) -> Py<Watch> {
+        slf
+    }
+
+    fn __anext__(slf: Bound<'_, Watch>) -> PyResult<Bound<'_, PyAny>> {
+        slf.py().import("memoom._aio")?.getattr("next_or_stop")?.call1((&slf,))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<memoom.Watch of {}>", self.group.cgroup())
+    }
+}
+
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(parse_reports, module)?)?;
+    module.add_function(wrap_pyfunction!(reports_to_json, module)?)?;
+    module.add_class::<Watch>()
+}

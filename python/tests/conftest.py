@@ -1,0 +1,77 @@
+"""What the tests share: a lab where one can be made, and skips that become failures with MEMOOM_REQUIRE=1."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import memoom
+
+REQUIRED = os.environ.get("MEMOOM_REQUIRE") == "1"
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Longer than anything takes; a test that waits so long has failed.
+PATIENCE = 30.0
+
+
+def why_no_lab() -> str | None:
+    try:
+        memoom.Host.probe().require_lab()
+    except memoom.MemoomError as error:
+        return str(error)
+    return None
+
+
+NO_LAB = why_no_lab()
+HIERARCHY = memoom.Host.probe().version
+
+
+def skip(reason: str) -> None:
+    """Skips, or fails where everything must run."""
+    if REQUIRED:
+        pytest.fail(f"cannot run here, and MEMOOM_REQUIRE=1: {reason}")
+    pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test of the other hierarchy is no test of this machine: it is left out, not skipped."""
+    other = {"v1": "v2", "v2": "v1"}.get(HIERARCHY or "")
+    left_out = [item for item in items if other and item.get_closest_marker(other)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def needs_lab() -> None:
+    if NO_LAB is not None:
+        skip(NO_LAB)
+
+
+@pytest.fixture
+def lab(needs_lab: None) -> Iterator[memoom.Lab]:
+    with memoom.Lab() as lab:
+        yield lab
+
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Runs the command memoom to its end, in a directory that may be written."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        keywords: dict[str, object] = {
+            "capture_output": True,
+            "text": True,
+            "timeout": PATIENCE,
+            "cwd": tmp_path,
+            **options,
+        }
+        return subprocess.run([sys.executable, "-m", "memoom", *arguments], **keywords)  # type: ignore[call-overload,no-any-return]
+
+    return run

@@ -1,0 +1,79 @@
+"""The other commands: doctor, gc, watch, hog, and the manners that all have."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import NO_LAB, PATIENCE, Cli
+
+import memoom
+
+
+def test_doctor(cli: Cli) -> None:
+    done = cli("doctor")
+    assert done.returncode == (0 if NO_LAB is None else 1)
+    for ability in memoom.Host.probe().abilities:
+        assert ability.name in done.stdout and ability.reason in done.stdout and ability.remedy in done.stdout
+    document = json.loads(cli("doctor", "--json").stdout)
+    assert document["lab"] is (NO_LAB is None) and document["abilities"]
+
+
+def test_gc(cli: Cli) -> None:
+    done = cli("gc", "--json")
+    assert done.returncode == 0 and "found" in json.loads(done.stdout)
+
+
+def test_gc_leaves_the_labs_of_the_living(lab: memoom.Lab, cli: Cli) -> None:
+    done = cli("gc")
+    assert done.returncode == 0 and f"kept    {lab.path}" in done.stdout
+    assert lab.path.exists()
+
+
+def test_version_and_bad_usage(cli: Cli) -> None:
+    assert cli("--version").stdout == f"memoom {memoom.__version__}\n"
+    for arguments in ([], ["bogus"], ["--bogus"], ["doctor", "--bogus"], ["demo", "bogus"], ["watch"]):
+        done = cli(*arguments)
+        assert done.returncode == 2 and done.stdout == "" and "usage:" in done.stderr, arguments
+    for command in ("doctor", "demo", "run", "hog", "watch", "report", "gc"):
+        assert command in cli("--help").stdout
+        assert cli(command, "--help").returncode == 0
+
+
+def test_watch(lab: memoom.Lab) -> None:
+    group = lab.group("watched", limit="16M")
+    argv = [sys.executable, "-m", "memoom", "watch", "--json", str(group.path)]
+    with subprocess.Popen([*argv[:4], *argv[5:]], stdout=subprocess.PIPE, text=True) as human:
+        assert human.stdout is not None and human.stdout.readline().startswith(f"watching {group.cgroup}")
+        hog = group.hog(step="32M")
+        assert hog.grow(timeout=PATIENCE).status == "killed"
+        hog.wait(PATIENCE)
+        text = human.stdout.readline()
+        while "OOM in" not in text:
+            line = human.stdout.readline()
+            assert line, text
+            text += line
+        group.remove()
+        assert human.stdout.read().rstrip().endswith("the group was removed")
+        assert human.wait(PATIENCE) == 0
+    gone = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
+    assert gone.returncode == 1 and str(group.path) in gone.stderr
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_hog(cli: Cli) -> None:
+    done = cli("hog", "--limit", "16M", "--step", "6M", input="\n\n\n\n")
+    assert done.returncode == 0, done.stderr
+    assert "grew: holds 6M" in done.stdout and "killed: holds 12M" in done.stdout and "OOM in" in done.stdout
+    assert cli("hog", "--limit", "16M", input="\n").stdout.count("grew") == 1
+
+
+def test_a_reader_that_has_gone() -> None:
+    argv = [sys.executable, "-m", "memoom", "doctor"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(PATIENCE) in (0, 1, 141)

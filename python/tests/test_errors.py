@@ -1,0 +1,163 @@
+"""Bad input gets an exception that names the operation, the path, the value and the remedy."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+
+import pytest
+from conftest import HIERARCHY, PATIENCE
+
+import memoom
+from memoom import _errors
+
+
+def test_every_class_has_the_base_and_a_builtin() -> None:
+    classes = [getattr(memoom, name) for name in _errors.__all__]
+    kinds = set()
+    for cls in classes:
+        assert issubclass(cls, memoom.MemoomError) and issubclass(cls, Exception)
+        if cls is not memoom.MemoomError:
+            assert any(base.__module__ == "builtins" for base in cls.__mro__[1:-3]), cls
+        kinds.add(cls.kind)
+    assert len(kinds) == len(classes)
+
+
+@pytest.mark.parametrize("kind", sorted(_errors._BY_KIND))
+def test_every_kind_is_made_and_pickled(kind: str) -> None:
+    error = _errors.from_core(kind, f"do thing: {kind}", 5, "do thing", "/some/path")
+    error.add_note("a note")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error) is _errors._BY_KIND[kind]
+    for one in (error, again):
+        assert (one.kind, one.errno, one.operation, one.path) == (kind, 5, "do thing", "/some/path")
+        assert str(one) == one.message == f"do thing: {kind}"
+        assert one.__notes__ == ["a note"]
+
+
+def test_an_unknown_kind_is_the_base() -> None:
+    assert type(_errors.from_core("of-tomorrow", "m", None, None, None)) is memoom.MemoomError
+
+
+@pytest.mark.parametrize("size", ["", "80MB", "-1", "1.5G", "x", -1, 1 << 64, True, 1.5, None, b"80M"])
+def test_what_is_no_size(size: object) -> None:
+    with pytest.raises(memoom.InvalidInputError, match="remedy") as caught:
+        memoom.parse_size(size)  # type: ignore[arg-type]
+    assert isinstance(caught.value, ValueError) and caught.value.kind == "invalid-input"
+
+
+def test_sizes() -> None:
+    assert [memoom.parse_size(size) for size in (0, 4096, "4096", "80M", "1g")] == [0, 4096, 4096, 80 << 20, 1 << 30]
+
+
+def raised(call: Callable[[], object], cls: type[memoom.MemoomError], *parts: str) -> memoom.MemoomError:
+    with pytest.raises(cls) as caught:
+        call()
+    for part in parts:
+        assert part in str(caught.value), f"{part!r} is not in: {caught.value}"
+    assert pickle.loads(pickle.dumps(caught.value)).message == caught.value.message
+    return caught.value
+
+
+def test_groups(lab: memoom.Lab) -> None:
+    raised(lambda: memoom.Group.open("/no/such"), memoom.NotFoundError, "/no/such", "remedy")
+    raised(lambda: memoom.Group.open("/proc"), memoom.InvalidInputError, "/proc", "not a group", "remedy")
+    group = lab.group("taken", limit="16M")
+    error = raised(lambda: lab.group("taken"), memoom.AlreadyExistsError, "taken")
+    assert isinstance(error, FileExistsError) and error.path is not None and error.path.endswith("taken")
+    for name in ("", ".", "..", "a/b", "a\nb", "x" * 10_000, b"x\0y", b"\xff" * 300):
+        raised(lambda name=name: lab.group(name), memoom.InvalidInputError)  # type: ignore[misc]
+    odd = lab.group(b"\xff\xfe", limit="16M")
+    assert odd.name == "\\xff\\xfe" and os.path.isdir(odd.path)
+    odd.remove()
+    raised(lambda: odd.usage_bytes, memoom.NotFoundError, "removed")
+    raised(odd.watch, memoom.NotFoundError, "removed")
+    raised(lambda: lab.group(limit="1000000G"), memoom.OutOfMemoryError, "remedy")
+    raised(lambda: lab.group("tiny", limit=4096).hog(), memoom.InvalidInputError, "below what a process needs", "4096")
+    hog = group.hog()
+    raised(group.remove, memoom.BusyError, str(hog.pid), "remedy")
+    raised(lambda: lab.group(parent=group), memoom.InvalidInputError, "needs a name")
+    # What was refused has left nothing.
+    assert sorted(os.path.basename(one.path) for one in os.scandir(lab.path) if one.is_dir()) == ["taken", "tiny"]
+
+
+def test_switches_of_the_other_hierarchy(lab: memoom.Lab) -> None:
+    if HIERARCHY == "v1":
+        raised(lambda: lab.group("x", oom_group=True), memoom.UnsupportedError, "memory.oom.group", "v2")
+        raised(lambda: lab.group("x").set_high("1M"), memoom.UnsupportedError, "memory.high", "v2")
+    else:
+        raised(lambda: lab.group("x", oom_killer=False), memoom.UnsupportedError, "memory.oom_control", "v1")
+        raised(lambda: lab.group("x").set_oom_killer(False), memoom.UnsupportedError, "memory.oom_control", "v1")
+
+
+def test_workers(lab: memoom.Lab) -> None:
+    group = lab.group(limit="16M")
+    raised(lambda: lab.group().hog().grow(), memoom.InvalidInputError, "limit", "remedy")
+    raised(lambda: group.hog("a name that is too long"), memoom.InvalidInputError, "15 bytes")
+    raised(lambda: group.hog(kind="gold"), memoom.InvalidInputError, "gold")
+    raised(lambda: group.hog(step=0), memoom.InvalidInputError, "0 bytes")
+    raised(lambda: group.hog(oom_score_adj=2000), memoom.InvalidInputError, "-1000 to 1000")
+    raised(lambda: group.ticker("t", -1), memoom.InvalidInputError, "seconds")
+    raised(lambda: group.ticker("t", float("nan")), memoom.InvalidInputError, "seconds")
+    raised(lambda: group.command([]), memoom.InvalidInputError, "no program")
+    raised(lambda: group.command("true"), memoom.InvalidInputError, "a text")
+    raised(lambda: group.command(["a\0b"]), memoom.InvalidInputError, "NUL")
+    error = raised(lambda: group.command(["/no/such"]), memoom.NotFoundError, "/no/such")
+    assert error.errno == 2 and isinstance(error, FileNotFoundError)
+    raised(lambda: group.command(["true"], stdout="file"), memoom.InvalidInputError, "stdout='file'")  # type: ignore[arg-type]
+    with pytest.raises(OSError):
+        group.command(["true"], stdout=987654)
+    hog = group.hog()
+    raised(lambda: hog.wait(0), memoom.TimedOutError, str(hog.pid))
+    raised(hog.finish, memoom.InvalidInputError, "no step")
+    raised(lambda: hog.signal(4711), memoom.InvalidInputError, "4711")
+    hog.kill()
+    assert hog.wait(PATIENCE).verdict == "killed"
+    hog.kill()
+    error = raised(hog.grow, memoom.WorkerGoneError, str(hog.pid))
+    assert isinstance(error, ProcessLookupError)
+
+
+def test_a_closed_lab(needs_lab: None) -> None:
+    with memoom.Lab() as lab:
+        group = lab.group(limit="16M")
+        watch = group.watch()
+        hog = group.hog()
+        assert not lab.closed
+    assert lab.closed and "closed" in repr(lab)
+    lab.close()
+    assert not os.path.exists(lab.path) and not os.path.exists(f"/proc/{hog.pid}")
+    for call in (lab.group, lambda: group.usage_bytes, group.hog, hog.grow, lambda: hog.wait(0), group.kill):
+        error = raised(call, memoom.ClosedError, "closed")
+        assert isinstance(error, ValueError)
+    # What was seen before stays readable, and then there is nothing more.
+    while watch.next(0) is not None:
+        pass
+    assert not watch.closed
+    watch.close()
+    watch.close()
+    assert watch.closed
+    raised(lambda: watch.next(0), memoom.ClosedError, "watch was closed")
+    raised(watch.fileno, memoom.ClosedError, "watch was closed")
+
+
+def test_the_first_error_is_the_one_that_is_seen(needs_lab: None) -> None:
+    with pytest.raises(ZeroDivisionError), memoom.Lab() as lab:
+        lab.group(limit="16M").hog()
+        raise ZeroDivisionError
+    assert lab.closed
+
+
+def test_a_lab_that_is_dropped_warns_and_goes(needs_lab: None) -> None:
+    lab = memoom.Lab()
+    path = lab.path
+    with pytest.warns(ResourceWarning, match="never closed"):
+        del lab
+    assert not os.path.exists(path)
+
+
+def test_native_classes_are_not_made_by_hand() -> None:
+    for cls in (memoom.Group, memoom.Hog, memoom.Watch, memoom.Worker):
+        with pytest.raises(TypeError):
+            cls()

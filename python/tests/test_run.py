@@ -1,0 +1,237 @@
+"""`memoom run` and `memoom.run`: exit statuses, what is said and what is not, signals, timeouts, descriptors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import HIERARCHY, PATIENCE, Cli
+
+import memoom
+
+pytestmark = pytest.mark.usefixtures("needs_lab")
+
+TAKES_200M = "x = bytearray(200 << 20)"
+OUTCOME_KEYS = {"schema", "verdict", "oom_killed", "returncode", "pid", "ooms"}
+OOM_KEYS = {
+    "schema",
+    "limit_group",
+    "limit_bytes",
+    "usage_bytes",
+    "invoker",
+    "predicted",
+    "candidates",
+    "victims",
+    "counters",
+    "report",
+    "call_path",
+    "blocked",
+    "timings_ns",
+    "missing",
+}
+
+
+def test_an_oom_kill_is_137_with_the_account_on_standard_error(cli: Cli) -> None:
+    done = cli("run", "--limit", "64M", "--", sys.executable, "-c", TAKES_200M)
+    assert done.returncode == 137 and done.stdout == ""
+    for part in ("was killed in an OOM", "limit 64M", "victim", "call path", "Killed process"):
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])
+def test_without_an_oom_the_status_is_the_commands_and_nothing_is_said(cli: Cli, script: str, status: int) -> None:
+    done = cli("run", "--limit", "64M", "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
+def test_a_kill_by_somebody_else_is_said_to_be_no_oom(cli: Cli) -> None:
+    done = cli("run", "--limit", "64M", "--", "sh", "-c", "kill -9 $$")
+    assert done.returncode == 137 and done.stdout == ""
+    assert "it was not an OOM" in done.stderr and "evidence" in done.stderr and "oom_kill stayed 0" in done.stderr
+
+
+def test_what_cannot_be_run(cli: Cli, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("no program")
+    assert cli("run", "--limit", "64M", "--", "no-such-command").returncode == 127
+    assert cli("run", "--limit", "64M", "--", str(tmp_path / "none")).returncode == 127
+    assert cli("run", "--limit", "64M", "--", str(plain)).returncode == 126
+    assert cli("run", "--limit", "64M", "--", str(tmp_path)).returncode == 126
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--", "true"],
+        ["--limit", "64M"],
+        ["--limit", "64X", "--", "true"],
+        ["--limit", "1K", "--", "true"],
+        ["--limit", "64M", "--timeout", "soon", "--", "true"],
+        ["--limit", "64M", "--timeout", "-1", "--", "true"],
+        ["--limit", "64M", "--output", "/no/such/place", "--", "true"],
+        ["--limit", "64M", "--bogus", "--", "true"],
+    ],
+)
+def test_memooms_own_failure_is_125(cli: Cli, arguments: list[str]) -> None:
+    done = cli("run", *arguments)
+    assert done.returncode == 125 and done.stdout == "" and "memoom run:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_switch_of_the_other_hierarchy(cli: Cli) -> None:
+    done = cli("run", "--limit", "64M", "--oom-group", "--", "true")
+    if HIERARCHY == "v1":
+        assert done.returncode == 125 and "memory.oom.group" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+def test_options_end_at_the_command(cli: Cli) -> None:
+    assert cli("run", "--limit", "64M", "echo", "--limit", "x").stdout == "--limit x\n"
+    assert cli("run", "--limit", "64M", "--", "echo", "--", "y").stdout == "-- y\n"
+    assert cli("run", "--limit", "64M", "echo", "a", "--", "y").stdout == "a -- y\n"
+
+
+def test_the_documents(cli: Cli, tmp_path: Path) -> None:
+    done = cli("run", "--limit", "64M", "--json", "--", sys.executable, "-c", TAKES_200M)
+    assert done.stderr.count("\n") == 1
+    outcome = json.loads(done.stderr)
+    assert set(outcome) >= OUTCOME_KEYS and outcome["schema"] == "memoom.outcome/1"
+    assert (outcome["verdict"], outcome["oom_killed"], outcome["returncode"]) == ("oom-killed", True, -9)
+    (oom,) = outcome["ooms"]
+    assert set(oom) >= OOM_KEYS and oom["limit_bytes"] == 64 << 20
+    assert [victim["pid"] for victim in oom["victims"]] == [outcome["pid"]]
+    assert oom["report"] is None or oom["report"]["schema"] == "memoom.report/1"
+
+    file = tmp_path / "outcome.json"
+    done = cli("run", "--limit", "64M", "--output", str(file), "--", "sh", "-c", "exit 3")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+    assert json.loads(file.read_text())["verdict"] == "exited"
+
+
+def test_the_timeout(cli: Cli) -> None:
+    done = cli("run", "--limit", "64M", "--timeout", "0.2", "--json", "--", "sh", "-c", "sleep 1000 & sleep 1000")
+    assert done.returncode == 137
+    assert json.loads(done.stderr)["verdict"] == "timeout"
+
+
+def test_the_descriptors_are_the_commands(cli: Cli) -> None:
+    done = cli("run", "--limit", "64M", "--", "sh", "-c", "cat; echo error >&2", input="through\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "through\n", "error\n")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGWINCH"])
+def test_a_signal_reaches_the_command_once(name: str) -> None:
+    number = getattr(signal, name)
+    # Counts for a moment after the first one, so that a second would be seen.
+    script = (
+        "import signal, sys\n"
+        f"signal.pthread_sigmask(signal.SIG_BLOCK, [{int(number)}])\n"
+        "print('ready', flush=True)\n"
+        "count = 0\n"
+        f"while signal.sigtimedwait([{int(number)}], 0.3 if count else 20): count += 1\n"
+        "sys.exit(40 + count)\n"
+    )
+    argv = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", sys.executable, "-c", script]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 41
+
+
+def test_ctrl_c_from_the_terminal_is_delivered_once() -> None:
+    """A terminal sends to the whole process group, the command among it; memoom must not send again."""
+    import pty
+
+    script = (
+        "import signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [2])\n"
+        "print('ready', flush=True)\n"
+        "count = 0\n"
+        "while signal.sigtimedwait([2], 0.3 if count else 20): count += 1\n"
+        "sys.exit(40 + count)\n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        argv = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", sys.executable, "-c", script]
+        os.execv(sys.executable, argv)
+    try:
+        seen = b""
+        while b"ready" not in seen:
+            seen += os.read(terminal, 1024)
+        os.write(terminal, b"\x03")
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 41
+    finally:
+        os.close(terminal)
+
+
+def test_a_reader_that_has_gone_does_not_change_the_status() -> None:
+    argv = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", sys.executable, "-c", TAKES_200M]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(argv, stderr=writer) as process:
+        os.close(writer)
+        assert process.wait(PATIENCE) == 137
+
+
+# memoom.run
+
+
+def test_run_gives_an_outcome_and_check_raises() -> None:
+    outcome = memoom.run([sys.executable, "-c", TAKES_200M], limit="64M")
+    assert outcome.oom_killed and outcome.returncode == -9
+    assert outcome.oom is not None and outcome.oom.killed(outcome.pid)
+    with pytest.raises(memoom.OomKilledError, match="was killed in an OOM") as caught:
+        outcome.check()
+    assert caught.value.outcome == outcome
+    assert isinstance(caught.value, memoom.MemoomError) and isinstance(caught.value, ChildProcessError)
+
+    good = memoom.run(["true"], limit="64M")
+    assert good.check() is good and good.ooms == () and good.oom is None
+    with pytest.raises(memoom.OutcomeError, match="exited with status 3"):
+        memoom.run(["sh", "-c", "exit 3"], limit="64M").check()
+
+
+def test_run_takes_files_environment_and_directory(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "w+b") as out:
+        outcome = memoom.run(
+            ["sh", "-c", "pwd; echo $WORD; echo error >&2"],
+            limit="64M",
+            env={"WORD": "hello"},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        assert outcome.returncode == 0
+        out.seek(0)
+        assert out.read().decode() == f"{tmp_path}\nhello\nerror\n"
+    with pytest.raises(memoom.InvalidInputError, match="pipe of stdout"):
+        memoom.run(["true"], limit="64M", stdout=subprocess.PIPE)
+
+
+def test_run_timeout_and_started() -> None:
+    seen = []
+    outcome = memoom.run(["sleep", "1000"], limit="64M", timeout=0.1, started=lambda worker: seen.append(worker.pid))
+    assert (outcome.verdict, outcome.returncode) == ("timeout", -9)
+    assert seen == [outcome.pid]
+    with pytest.raises(ZeroDivisionError):
+        memoom.run(["sleep", "1000"], limit="64M", started=lambda worker: 1 / 0)
+
+
+def test_a_command_with_pipes(lab: memoom.Lab) -> None:
+    group = lab.group(limit="64M")
+    worker = group.command(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert worker.stdin is not None and worker.stdout is not None and worker.stderr is None
+    with worker.stdin as stdin:
+        stdin.write(b"through")
+    with worker.stdout as stdout:
+        assert stdout.read() == b"through"
+    assert worker.wait(PATIENCE).returncode == 0
