@@ -139,7 +139,11 @@ impl Collector {
 
     /// The tracepoint has marked a victim; `cgroup` is its group where that is known to be ours.
     pub(crate) fn traced(&mut self, trace: TraceVictim, cgroup: Option<String>) {
-        match cgroup {
+        let of = |episode: &Episode| {
+            episode.kills.iter().find(|kill| kill.victim.pid == trace.pid).map(|kill| kill.victim.group.clone())
+        };
+        let logged = self.open.iter().find_map(of);
+        match cgroup.or(logged.flatten()) {
             Some(cgroup) => self.add_trace(trace, Some(cgroup)),
             None => {
                 // Gone before /proc could be asked: the log may still say that it was ours.
@@ -344,6 +348,10 @@ impl Collector {
             if owed > 0 {
                 owing.push((cgroup.to_string(), owed));
             }
+        }
+        if owing.is_empty() {
+            // The kernel counts a kill before it marks the victim: nothing owed means that these were somebody else's.
+            self.unclaimed.clear();
         }
         if let [(cgroup, owed)] = owing.as_slice() {
             if *owed == self.unclaimed.len() as u64 {
