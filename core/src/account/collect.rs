@@ -43,6 +43,8 @@ pub(crate) struct Collector {
     open: Vec<Episode>,
     lost: Vec<Missing>,
     next: u64,
+    /// A victim was claimed after the log had been looked through for those known by then.
+    look_again: bool,
 }
 
 /// A group before its next OOM.
@@ -197,6 +199,11 @@ impl Collector {
         episode.add(victim, number);
     }
 
+    /// Whether the records that are kept must be looked through again.
+    pub(crate) fn looks_again(&mut self) -> bool {
+        std::mem::take(&mut self.look_again)
+    }
+
     /// New records of the kernel log. Reports that concern one of the `tops` (or a process that `known` knows) are
     /// taken; gives back their records, each with the group it belongs to.
     pub(crate) fn logged(
@@ -223,7 +230,13 @@ impl Collector {
             self.lost("kernel-log", excess as u64);
         }
         let mut claimed = Vec::new();
-        for report in parse_records(&self.records) {
+        let reports = parse_records(&self.records);
+        let last_whole = reports
+            .iter()
+            .filter(|report| !report.kills.is_empty() || report.no_killable)
+            .filter_map(|report| report.last_sequence)
+            .max();
+        for report in reports {
             let group =
                 report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops));
             let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
@@ -240,6 +253,10 @@ impl Collector {
                 claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
             }
             self.add_report(report, ours, &known);
+        }
+        if !self.is_open() && self.unclaimed.is_empty() {
+            // Strangers' reports; one that is still being printed stays.
+            self.records.retain(|record| last_whole.is_none_or(|last| record.sequence > last));
         }
         claimed
     }
@@ -358,6 +375,7 @@ impl Collector {
                 for trace in std::mem::take(&mut self.unclaimed) {
                     self.add_trace(trace, Some(cgroup.clone()));
                 }
+                self.look_again = true;
             }
         }
     }

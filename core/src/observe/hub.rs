@@ -501,6 +501,16 @@ impl Hub {
     }
 }
 
+/// In whose group a process stands.
+enum Whose {
+    /// In an observed group.
+    Ours(String),
+    /// In another.
+    Strangers,
+    /// It has gone already.
+    Unknown,
+}
+
 /// What a waiter found.
 pub(crate) enum Look<T> {
     /// It is there.
@@ -535,7 +545,11 @@ impl State {
         for item in items {
             match item {
                 TraceItem::Victim(victim) => {
-                    let cgroup = self.cgroup_of(victim.pid);
+                    let cgroup = match self.whose(victim.pid) {
+                        Whose::Strangers => continue,
+                        Whose::Ours(cgroup) => Some(cgroup),
+                        Whose::Unknown => None,
+                    };
                     if let Some(cgroup) = &cgroup {
                         let kind = EventKind::Victim {
                             comm: victim.comm.as_deref().map(crate::text::escape),
@@ -579,7 +593,7 @@ impl State {
             self.push(sys::monotonic_ns(), Source::KernelLog, None, None, EventKind::Lost { count: lost });
             self.collector.lost("kernel-log", lost);
         }
-        if !records.is_empty() {
+        if !records.is_empty() || self.collector.looks_again() {
             let known: Vec<(i32, String)> =
                 self.workers.values().map(|process| (process.pid, process.group.cgroup().to_string())).collect();
             let tops = self.tops();
@@ -599,20 +613,31 @@ impl State {
         self.groups.values().map(|observed| observed.group.cgroup().to_string()).collect()
     }
 
-    /// The observed group in which a process stands: our worker's, or what /proc says while the process is there.
-    fn cgroup_of(&self, pid: i32) -> Option<String> {
+    /// In whose group a process stands: our worker's, or what /proc says while the process is there.
+    fn whose(&self, pid: i32) -> Whose {
+        use std::os::unix::ffi::OsStrExt;
         if let Some(process) = self.workers.values().rev().find(|process| process.pid == pid) {
-            return Some(process.group.cgroup().to_string());
+            return Whose::Ours(process.group.cgroup().to_string());
         }
-        let version = self.groups.values().next()?.group.version();
-        let paths = super::task::Proc::system().cgroups(pid).ok()??;
+        let Some(version) = self.groups.values().next().map(|observed| observed.group.version()) else {
+            return Whose::Unknown;
+        };
+        let Ok(Some(paths)) = super::task::Proc::system().cgroups(pid) else { return Whose::Unknown };
         let path = match version {
             Version::V1 => paths.v1_memory,
             Version::V2 => paths.v2,
         };
-        use std::os::unix::ffi::OsStrExt;
-        let cgroup = crate::text::escape(path?.as_os_str().as_bytes());
-        self.groups.values().any(|observed| observed.group.covers(&cgroup)).then_some(cgroup)
+        let Some(path) = path else { return Whose::Unknown };
+        let cgroup = crate::text::escape(path.as_os_str().as_bytes());
+        if self.groups.values().any(|observed| observed.group.covers(&cgroup)) {
+            return Whose::Ours(cgroup);
+        }
+        // A process late in its exit stands at the top of the hierarchy, wherever it stood before.
+        if cgroup == "/" {
+            Whose::Unknown
+        } else {
+            Whose::Strangers
+        }
     }
 
     fn seal(&mut self) {
