@@ -100,7 +100,10 @@ class Report(Document):
         "call_trace": Frame._part,
         "missing": Missing._part,
         **dict.fromkeys(
-            ["chosen", "memory", "swap", "memory_swap", "kmem", "protection", "tasks", "sacrifice", "kills", "shared_memory", "pinned", "already_exiting", "reaper"],
+            (
+                *("chosen", "memory", "swap", "memory_swap", "kmem", "protection", "tasks", "sacrifice", "kills"),
+                *("shared_memory", "pinned", "already_exiting", "reaper"),
+            ),
             ReportPart._part,
         ),
     }
