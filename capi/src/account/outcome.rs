@@ -1,0 +1,349 @@
+//! How a worker ended: the verdict, its evidence and the OOMs of its group.
+#![allow(unsafe_code)] // exported names
+
+use std::ffi::{c_char, CString};
+use std::mem::size_of;
+use std::ptr;
+use std::sync::OnceLock;
+
+use memoom::{Outcome, Verdict};
+
+use super::oom::memoom_oom;
+use crate::ffi::{self, text};
+use crate::list::{memoom_missing, missing, Rows};
+
+/// How a worker ended.
+pub type memoom_verdict = u32;
+/// In a way that this version of the C face has no number for; see memoom_outcome_verdict_name.
+pub const MEMOOM_VERDICT_OTHER: memoom_verdict = 0;
+/// The kernel killed it in an OOM.
+pub const MEMOOM_VERDICT_OOM_KILLED: memoom_verdict = 1;
+/// A signal ended it, and it was not an OOM.
+pub const MEMOOM_VERDICT_KILLED: memoom_verdict = 2;
+/// It ended by itself.
+pub const MEMOOM_VERDICT_EXITED: memoom_verdict = 3;
+/// It was still running at the deadline, and memoom killed it.
+pub const MEMOOM_VERDICT_TIMEOUT: memoom_verdict = 4;
+
+fn verdict_number(verdict: Verdict) -> memoom_verdict {
+    match verdict {
+        Verdict::OomKilled => MEMOOM_VERDICT_OOM_KILLED,
+        Verdict::Killed => MEMOOM_VERDICT_KILLED,
+        Verdict::Exited => MEMOOM_VERDICT_EXITED,
+        Verdict::Timeout => MEMOOM_VERDICT_TIMEOUT,
+        _ => MEMOOM_VERDICT_OTHER,
+    }
+}
+
+/// What one source says about the end of a worker.
+///
+/// Ownership: borrowed from the outcome.
+/// Since 0.1.
+#[repr(C)]
+pub struct memoom_evidence {
+    /// Bytes of this struct that the library has filled.
+    pub struct_size: usize,
+    /// Who says it: "exit-status", "tracefs", "kernel-log", "counters".
+    pub source: *const c_char,
+    /// What it says.
+    pub says: *const c_char,
+}
+
+/// How a worker ended, and whether an OOM ended it.
+///
+/// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+pub struct memoom_outcome {
+    outcome: Outcome,
+    verdict: CString,
+    name: CString,
+    group: CString,
+    ooms: Vec<memoom_oom>,
+    evidence: Rows<memoom_evidence>,
+    missing: Rows<memoom_missing>,
+    json: OnceLock<CString>,
+}
+
+impl memoom_outcome {
+    pub(crate) fn new(outcome: Outcome) -> Box<memoom_outcome> {
+        Box::new(memoom_outcome {
+            verdict: text(outcome.verdict.name()),
+            name: text(ffi::escape(&outcome.name)),
+            group: text(&outcome.group),
+            ooms: outcome.ooms.iter().cloned().map(memoom_oom::new).collect(),
+            evidence: Rows::of(&outcome.evidence, |texts, one| memoom_evidence {
+                struct_size: size_of::<memoom_evidence>(),
+                source: texts.keep(one.source),
+                says: texts.keep(&one.says),
+            }),
+            missing: missing(outcome.missing.iter().map(|one| (one.source.as_str(), one.reason.as_str()))),
+            json: OnceLock::new(),
+            outcome,
+        })
+    }
+}
+
+/// How the worker ended.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: one of the MEMOOM_VERDICT_ numbers; MEMOOM_VERDICT_OTHER for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_verdict(outcome: Option<&memoom_outcome>) -> memoom_verdict {
+    ffi::get(outcome, MEMOOM_VERDICT_OTHER, |outcome| verdict_number(outcome.outcome.verdict))
+}
+
+/// The verdict as documents have it: "oom-killed", "killed", "exited" or "timeout".
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the verdict; NULL for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_verdict_name(outcome: Option<&memoom_outcome>) -> *const c_char {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.verdict.as_ptr())
+}
+
+/// Whether an OOM killed the worker.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: 1 or 0; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_oom_killed(outcome: Option<&memoom_outcome>) -> u32 {
+    ffi::get(outcome, 0, |outcome| u32::from(outcome.outcome.oom_killed))
+}
+
+/// The status of the worker: its exit code, or the negative number of the signal that ended it.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the status; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_returncode(outcome: Option<&memoom_outcome>) -> i32 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.returncode)
+}
+
+/// The pid that the worker had.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the pid; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_pid(outcome: Option<&memoom_outcome>) -> i32 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.pid)
+}
+
+/// The name of the worker, escaped.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the name; NULL for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_name(outcome: Option<&memoom_outcome>) -> *const c_char {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.name.as_ptr())
+}
+
+/// The group in which the worker stood, as the kernel writes its path.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the path; NULL for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_group(outcome: Option<&memoom_outcome>) -> *const c_char {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.group.as_ptr())
+}
+
+/// The account of the OOM that killed the worker.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the account; NULL where no OOM killed it, and for NULL.
+/// Ownership: borrowed from the outcome; it must not be freed.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_oom(outcome: Option<&memoom_outcome>) -> *const memoom_oom {
+    ffi::get(outcome, ptr::null(), |outcome| {
+        let own = outcome.ooms.iter().find(|oom| oom.killed(outcome.outcome.pid));
+        own.map_or(ptr::null(), ptr::from_ref)
+    })
+}
+
+/// How many OOMs its group had while the worker lived, its own among them.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_oom_count(outcome: Option<&memoom_outcome>) -> usize {
+    ffi::get(outcome, 0, |outcome| outcome.ooms.len())
+}
+
+/// One of the OOMs of its group.
+///
+/// \param outcome  an outcome, or NULL
+/// \param index    from 0 to memoom_outcome_oom_count - 1
+///
+/// Returns: the account; NULL beyond the end, and for NULL.
+/// Ownership: borrowed from the outcome; it must not be freed.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_oom_at(outcome: Option<&memoom_outcome>, index: usize) -> *const memoom_oom {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.ooms.get(index).map_or(ptr::null(), ptr::from_ref))
+}
+
+/// How many sources say something about the end.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_evidence_count(outcome: Option<&memoom_outcome>) -> usize {
+    ffi::get(outcome, 0, |outcome| outcome.evidence.len())
+}
+
+/// What one of the sources says.
+///
+/// \param outcome  an outcome, or NULL
+/// \param index    from 0 to memoom_outcome_evidence_count - 1
+///
+/// Returns: the evidence; NULL beyond the end, and for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_evidence_at(outcome: Option<&memoom_outcome>, index: usize) -> *const memoom_evidence {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.evidence.at(index))
+}
+
+/// How many pieces of evidence could not be had.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_missing_count(outcome: Option<&memoom_outcome>) -> usize {
+    ffi::get(outcome, 0, |outcome| outcome.missing.len())
+}
+
+/// One piece of evidence that could not be had.
+///
+/// \param outcome  an outcome, or NULL
+/// \param index    from 0 to memoom_outcome_missing_count - 1
+///
+/// Returns: the piece, and why; NULL beyond the end, and for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_missing_at(outcome: Option<&memoom_outcome>, index: usize) -> *const memoom_missing {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.missing.at(index))
+}
+
+/// CPU time in user mode, in microseconds.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_user_usec(outcome: Option<&memoom_outcome>) -> u64 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.user_usec)
+}
+
+/// CPU time in the kernel, in microseconds.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_system_usec(outcome: Option<&memoom_outcome>) -> u64 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.system_usec)
+}
+
+/// The most memory that was ever resident, in bytes.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_max_rss_bytes(outcome: Option<&memoom_outcome>) -> u64 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.max_rss_bytes)
+}
+
+/// When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_started_ns(outcome: Option<&memoom_outcome>) -> u64 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.started_ns)
+}
+
+/// When its end was reaped, in nanoseconds of CLOCK_MONOTONIC.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_ended_ns(outcome: Option<&memoom_outcome>) -> u64 {
+    ffi::get(outcome, 0, |outcome| outcome.outcome.ended_ns)
+}
+
+/// The outcome as one JSON document ("memoom.outcome/1").
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the document; NULL for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_to_json(outcome: Option<&memoom_outcome>) -> *const c_char {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.json.get_or_init(|| text(outcome.outcome.to_json())).as_ptr())
+}
+
+/// Frees an outcome.
+///
+/// \param outcome  an outcome, or NULL, which does nothing
+///
+/// Ownership: takes the outcome; its accounts end with it.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_free(outcome: Option<Box<memoom_outcome>>) {
+    ffi::free(outcome);
+}

@@ -1,0 +1,96 @@
+//! Everything that happened in a lab, in order.
+#![allow(unsafe_code)] // exported names
+
+use std::ffi::{c_char, CString};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use crate::error::{memoom_error, memoom_status};
+use crate::ffi::{self, need, text};
+use crate::memcg::lab::memoom_lab;
+use crate::observe::event::memoom_event;
+
+/// Every event of a lab up to one moment, ordered by time.
+///
+/// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+pub struct memoom_timeline {
+    events: Vec<memoom_event>,
+    json: CString,
+}
+
+/// Everything that happened in a lab so far; also of a lab that was closed.
+///
+/// \param lab           the lab
+/// \param ret_timeline  where the timeline goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+/// Ownership: free the timeline with memoom_timeline_free.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_lab_timeline(
+    lab: Option<&memoom_lab>,
+    ret_timeline: Option<&mut MaybeUninit<Box<memoom_timeline>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_lab_timeline", reterr_error, || {
+        let (lab, ret_timeline) = (need(lab, "lab")?, need(ret_timeline, "ret_timeline")?);
+        let timeline = lab.lab.timeline();
+        let events = timeline.events.iter().cloned().map(memoom_event::new).collect();
+        ret_timeline.write(Box::new(memoom_timeline { events, json: text(timeline.to_json()) }));
+        Ok(())
+    })
+}
+
+/// How many events there are.
+///
+/// \param timeline  a timeline, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_event_count(timeline: Option<&memoom_timeline>) -> usize {
+    ffi::get(timeline, 0, |timeline| timeline.events.len())
+}
+
+/// One of the events, in the order of time.
+///
+/// \param timeline  a timeline, or NULL
+/// \param index     from 0 to memoom_timeline_event_count - 1
+///
+/// Returns: the event; NULL beyond the end, and for NULL.
+/// Ownership: borrowed from the timeline; it must not be freed.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_event_at(timeline: Option<&memoom_timeline>, index: usize) -> *const memoom_event {
+    ffi::get(timeline, ptr::null(), |timeline| timeline.events.get(index).map_or(ptr::null(), ptr::from_ref))
+}
+
+/// The timeline as one JSON document ("memoom.timeline/1").
+///
+/// \param timeline  a timeline, or NULL
+///
+/// Returns: the document; NULL for NULL.
+/// Ownership: borrowed from the timeline.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_to_json(timeline: Option<&memoom_timeline>) -> *const c_char {
+    ffi::get(timeline, ptr::null(), |timeline| timeline.json.as_ptr())
+}
+
+/// Frees a timeline.
+///
+/// \param timeline  a timeline, or NULL, which does nothing
+///
+/// Ownership: takes the timeline; its events end with it.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_free(timeline: Option<Box<memoom_timeline>>) {
+    ffi::free(timeline);
+}

@@ -1,0 +1,272 @@
+//! Statuses and the error object: one table from the core's kinds to C's numbers.
+#![allow(unsafe_code)] // exported names
+
+use std::ffi::{c_char, CString};
+use std::os::unix::ffi::OsStrExt;
+use std::ptr;
+
+use memoom::ErrorKind;
+
+use crate::ffi::{self, text};
+
+/// What a call returns: MEMOOM_OK, or one of the negative MEMOOM_ERR_ numbers.
+///
+/// A number never changes its meaning; later versions may add numbers.
+pub type memoom_status = i32;
+
+/// The call did what it says.
+pub const MEMOOM_OK: memoom_status = 0;
+/// An argument is wrong: NULL, a size, a name, a limit, a combination.
+pub const MEMOOM_ERR_INVALID_INPUT: memoom_status = -1;
+/// This kernel, hierarchy or machine lacks what the call needs.
+pub const MEMOOM_ERR_UNSUPPORTED: memoom_status = -2;
+/// The process lacks a right (uid, capability, read-only mount).
+pub const MEMOOM_ERR_PERMISSION_DENIED: memoom_status = -3;
+/// The group, process or file is not there (any more).
+pub const MEMOOM_ERR_NOT_FOUND: memoom_status = -4;
+/// A group of that name is there already.
+pub const MEMOOM_ERR_ALREADY_EXISTS: memoom_status = -5;
+/// Something else holds it: processes in the group, a step that is still going on.
+pub const MEMOOM_ERR_BUSY: memoom_status = -6;
+/// The lab was closed, or belongs to another process (the parent of a fork).
+pub const MEMOOM_ERR_CLOSED: memoom_status = -7;
+/// The worker has ended, so it cannot do what was asked.
+pub const MEMOOM_ERR_WORKER_GONE: memoom_status = -8;
+/// The deadline passed.
+pub const MEMOOM_ERR_TIMED_OUT: memoom_status = -9;
+/// The host has too little memory for what was asked.
+pub const MEMOOM_ERR_OUT_OF_MEMORY: memoom_status = -10;
+/// The wait was interrupted.
+pub const MEMOOM_ERR_INTERRUPTED: memoom_status = -11;
+/// Another failure of a system call; see memoom_error_errno.
+pub const MEMOOM_ERR_IO: memoom_status = -12;
+/// A failure that this version of the C face has no number for; its message tells.
+pub const MEMOOM_ERR_OTHER: memoom_status = -13;
+/// A defect of memoom itself was caught before it could reach the caller. Please report its message.
+pub const MEMOOM_ERR_PANIC: memoom_status = -14;
+
+/// The one table of kinds; a kind that is not in it is MEMOOM_ERR_OTHER.
+const KINDS: [(ErrorKind, memoom_status); 12] = [
+    (ErrorKind::InvalidInput, MEMOOM_ERR_INVALID_INPUT),
+    (ErrorKind::Unsupported, MEMOOM_ERR_UNSUPPORTED),
+    (ErrorKind::PermissionDenied, MEMOOM_ERR_PERMISSION_DENIED),
+    (ErrorKind::NotFound, MEMOOM_ERR_NOT_FOUND),
+    (ErrorKind::AlreadyExists, MEMOOM_ERR_ALREADY_EXISTS),
+    (ErrorKind::Busy, MEMOOM_ERR_BUSY),
+    (ErrorKind::Closed, MEMOOM_ERR_CLOSED),
+    (ErrorKind::WorkerGone, MEMOOM_ERR_WORKER_GONE),
+    (ErrorKind::TimedOut, MEMOOM_ERR_TIMED_OUT),
+    (ErrorKind::OutOfMemory, MEMOOM_ERR_OUT_OF_MEMORY),
+    (ErrorKind::Interrupted, MEMOOM_ERR_INTERRUPTED),
+    (ErrorKind::Io, MEMOOM_ERR_IO),
+];
+
+fn status_of(kind: ErrorKind) -> memoom_status {
+    KINDS.iter().find(|(row, _)| *row == kind).map_or(MEMOOM_ERR_OTHER, |(_, status)| *status)
+}
+
+/// Why a call failed: status, errno, operation, path and a one-line message with the remedy.
+///
+/// Thread safety: it never changes, so any number of threads may read it.
+pub struct memoom_error {
+    status: memoom_status,
+    errno: i32,
+    operation: CString,
+    path: Option<CString>,
+    message: CString,
+}
+
+/// A failure on its way to the caller: the core's, or one of the boundary itself.
+pub(crate) enum Failure {
+    Core(memoom::Error),
+    /// A required pointer was NULL.
+    Null(&'static str),
+    /// An argument that the boundary itself refuses.
+    Input(String),
+    /// A system call of the boundary failed.
+    System(&'static str, std::io::Error),
+    Panic(String),
+}
+
+impl From<memoom::Error> for Failure {
+    fn from(error: memoom::Error) -> Failure {
+        Failure::Core(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn input(why: impl Into<String>) -> Failure {
+        Failure::Input(why.into())
+    }
+
+    /// As C reads it; `function` is the one that was called.
+    pub(crate) fn into_error(self, function: &'static str) -> memoom_error {
+        let own = |status, errno, message: String| memoom_error {
+            status,
+            errno,
+            operation: text(function),
+            path: None,
+            message: text(format!("{function}: {message}")),
+        };
+        match self {
+            Failure::Core(error) => memoom_error {
+                status: status_of(error.kind()),
+                errno: error.errno().unwrap_or(0),
+                operation: text(error.operation()),
+                path: error.concerned_path().map(|path| text(path.as_os_str().as_bytes())),
+                message: text(error.to_string()),
+            },
+            Failure::Null(parameter) => {
+                own(MEMOOM_ERR_INVALID_INPUT, 0, format!("{parameter} is NULL; remedy: it is required"))
+            }
+            Failure::Input(why) => own(MEMOOM_ERR_INVALID_INPUT, 0, why),
+            Failure::System(what, error) => {
+                own(MEMOOM_ERR_IO, error.raw_os_error().unwrap_or(0), format!("{what}: {error}"))
+            }
+            Failure::Panic(why) => {
+                own(MEMOOM_ERR_PANIC, 0, format!("a defect of memoom was caught: {why}; remedy: report it"))
+            }
+        }
+    }
+}
+
+impl memoom_error {
+    pub(crate) fn status(&self) -> memoom_status {
+        self.status
+    }
+}
+
+/// The status that the failed call returned.
+///
+/// \param error  an error, or NULL
+///
+/// Returns: the status; MEMOOM_OK for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_error_status(error: Option<&memoom_error>) -> memoom_status {
+    ffi::get(error, MEMOOM_OK, |error| error.status)
+}
+
+/// The errno of the system call that failed.
+///
+/// \param error  an error, or NULL
+///
+/// Returns: the errno; 0 where no system call failed, and for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_error_errno(error: Option<&memoom_error>) -> i32 {
+    ffi::get(error, 0, |error| error.errno)
+}
+
+/// What was tried, such as "create group"; the name of the function where an argument was refused at once.
+///
+/// \param error  an error, or NULL
+///
+/// Returns: the operation; NULL for NULL.
+/// Ownership: borrowed from the error.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_error_operation(error: Option<&memoom_error>) -> *const c_char {
+    ffi::get(error, ptr::null(), |error| error.operation.as_ptr())
+}
+
+/// The file or directory concerned, as raw bytes.
+///
+/// \param error  an error, or NULL
+///
+/// Returns: the path; NULL where no path is concerned, and for NULL.
+/// Ownership: borrowed from the error.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_error_path(error: Option<&memoom_error>) -> *const c_char {
+    ffi::get(error, ptr::null(), |error| ffi::pointer(&error.path))
+}
+
+/// The whole error in one line: operation, path, value, reason and remedy.
+///
+/// \param error  an error, or NULL
+///
+/// Returns: the message; NULL for NULL.
+/// Ownership: borrowed from the error.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_error_message(error: Option<&memoom_error>) -> *const c_char {
+    ffi::get(error, ptr::null(), |error| error.message.as_ptr())
+}
+
+/// Frees an error.
+///
+/// \param error  an error, or NULL, which does nothing
+///
+/// Ownership: takes the error; its strings end with it.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_error_free(error: Option<Box<memoom_error>>) {
+    ffi::free(error);
+}
+
+/// The name of a status, such as "invalid-input".
+///
+/// \param status  what a call returned
+///
+/// Returns: the name; "ok" for MEMOOM_OK, "other" for a number that the library does not know.
+/// Ownership: static; never freed.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_status_name(status: memoom_status) -> *const c_char {
+    let name = match status {
+        MEMOOM_OK => c"ok",
+        MEMOOM_ERR_INVALID_INPUT => c"invalid-input",
+        MEMOOM_ERR_UNSUPPORTED => c"unsupported",
+        MEMOOM_ERR_PERMISSION_DENIED => c"permission-denied",
+        MEMOOM_ERR_NOT_FOUND => c"not-found",
+        MEMOOM_ERR_ALREADY_EXISTS => c"already-exists",
+        MEMOOM_ERR_BUSY => c"busy",
+        MEMOOM_ERR_CLOSED => c"closed",
+        MEMOOM_ERR_WORKER_GONE => c"worker-gone",
+        MEMOOM_ERR_TIMED_OUT => c"timed-out",
+        MEMOOM_ERR_OUT_OF_MEMORY => c"out-of-memory",
+        MEMOOM_ERR_INTERRUPTED => c"interrupted",
+        MEMOOM_ERR_IO => c"io",
+        MEMOOM_ERR_PANIC => c"panic",
+        _ => c"other",
+    };
+    name.as_ptr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::ffi::CStr;
+
+    #[test]
+    fn every_row_of_the_table_has_a_status_and_a_name_of_its_own() {
+        let mut seen = BTreeSet::new();
+        for (row, (kind, status)) in KINDS.into_iter().enumerate() {
+            // The numbers are frozen: the table stands in their order.
+            assert_eq!(status, -1 - i32::try_from(row).unwrap(), "{kind}");
+            assert_eq!(status_of(kind), status, "{kind}");
+            // SAFETY: our own function promises a static string.
+            let name = unsafe { CStr::from_ptr(memoom_status_name(status)) };
+            assert_eq!(name.to_str().unwrap(), kind.name());
+            assert!(seen.insert(status));
+        }
+        assert!(!seen.contains(&MEMOOM_ERR_OTHER) && !seen.contains(&MEMOOM_ERR_PANIC) && !seen.contains(&MEMOOM_OK));
+        assert_ne!(MEMOOM_ERR_OTHER, MEMOOM_ERR_PANIC);
+    }
+
+    #[test]
+    fn a_null_pointer_is_named() {
+        let error = Failure::Null("ret_lab").into_error("memoom_lab_create");
+        assert_eq!(error.status, MEMOOM_ERR_INVALID_INPUT);
+        assert!(error.message.to_str().unwrap().starts_with("memoom_lab_create: ret_lab is NULL"));
+    }
+}

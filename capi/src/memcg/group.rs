@@ -1,0 +1,353 @@
+//! The group: how it is made, opened, looked at, emptied and removed.
+#![allow(unsafe_code)] // exported names, and strings of the caller's
+
+use std::ffi::{c_char, CString, OsStr};
+use std::mem::{size_of, MaybeUninit};
+use std::os::unix::ffi::OsStrExt;
+use std::ptr;
+
+use memoom::{Group, Limit, Limits};
+
+use super::host::{memoom_cgroup_version, version_number, MEMOOM_CGROUP_NONE};
+use super::lab::memoom_lab;
+use crate::error::{memoom_error, memoom_status, Failure};
+use crate::ffi::{self, need, text, Done};
+
+/// A switch of a group.
+pub type memoom_switch = u32;
+/// The switch is off.
+pub const MEMOOM_OFF: memoom_switch = 0;
+/// The switch is on.
+pub const MEMOOM_ON: memoom_switch = 1;
+/// In options: leave the switch as the kernel has it.
+pub const MEMOOM_SWITCH_UNCHANGED: memoom_switch = u32::MAX;
+
+/// The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
+///
+/// Since 0.1.
+#[repr(C)]
+pub struct memoom_group_options {
+    /// sizeof(memoom_group_options).
+    pub struct_size: usize,
+    /// The hard limit, memory.limit_in_bytes (v1) or memory.max (v2): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+    pub limit_bytes: u64,
+    /// Swap that the group may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. 0 makes an OOM come
+    /// at the limit and nowhere else.
+    pub swap_bytes: u64,
+    /// The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+    pub high_bytes: u64,
+    /// memory.oom.group (v2 only), an OOM kill takes the whole group: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+    pub oom_group: memoom_switch,
+    /// The OOM killer of the group (v1 only): MEMOOM_OFF makes a process at the limit wait instead of being killed.
+    pub oom_killer: memoom_switch,
+}
+
+impl Default for memoom_group_options {
+    fn default() -> memoom_group_options {
+        memoom_group_options {
+            struct_size: size_of::<memoom_group_options>(),
+            limit_bytes: ffi::MEMOOM_UNCHANGED,
+            swap_bytes: 0,
+            high_bytes: ffi::MEMOOM_UNCHANGED,
+            oom_group: MEMOOM_SWITCH_UNCHANGED,
+            oom_killer: MEMOOM_SWITCH_UNCHANGED,
+        }
+    }
+}
+
+// SAFETY: repr(C), a usize first, then u64 and two u32.
+unsafe impl ffi::Struct for memoom_group_options {
+    const NAME: &'static str = "memoom_group_options";
+}
+
+/// Bytes of an option as a limit; `None` leaves it alone.
+pub(crate) fn limit(bytes: u64) -> Option<Limit> {
+    match bytes {
+        ffi::MEMOOM_UNLIMITED => Some(Limit::Max),
+        ffi::MEMOOM_UNCHANGED => None,
+        bytes => Some(Limit::Bytes(bytes)),
+    }
+}
+
+/// A switch of an option; `None` leaves it alone.
+pub(crate) fn switch(name: &'static str, value: memoom_switch) -> Done<Option<bool>> {
+    match value {
+        MEMOOM_OFF => Ok(Some(false)),
+        MEMOOM_ON => Ok(Some(true)),
+        MEMOOM_SWITCH_UNCHANGED => Ok(None),
+        _ => Err(Failure::input(format!(
+            "{name} is no switch (value {value}); remedy: give MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED"
+        ))),
+    }
+}
+
+fn limits(given: &memoom_group_options) -> Done<Limits> {
+    let memoom_group_options { struct_size: _, limit_bytes, swap_bytes, high_bytes, oom_group, oom_killer } = *given;
+    Ok(Limits {
+        limit: limit(limit_bytes),
+        swap: limit(swap_bytes),
+        high: limit(high_bytes),
+        oom_group: switch("options.oom_group", oom_group)?,
+        oom_killer: switch("options.oom_killer", oom_killer)?,
+    })
+}
+
+/// One memory cgroup: made in a lab, or an existing one opened to be observed only.
+///
+/// Thread safety: calls may come from any thread at any time, except memoom_group_free. After a fork the child must not
+/// use it.
+pub struct memoom_group {
+    pub(crate) group: Group,
+    name: CString,
+    path: CString,
+    cgroup: CString,
+}
+
+impl memoom_group {
+    fn new(group: Group) -> Box<memoom_group> {
+        let (name, cgroup) = (text(group.name()), text(group.cgroup()));
+        let path = text(group.path().as_os_str().as_bytes());
+        Box::new(memoom_group { group, name, path, cgroup })
+    }
+}
+
+/// Makes a group in a lab. What was made is removed again if any setting fails.
+///
+/// \param lab           the lab
+/// \param name          its name, one path component of at most 255 bytes of any value but NUL, newline and "/"; NULL
+///                      for a name of memoom's choice
+/// \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
+/// \param ret_group     where the group goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the name or the options; MEMOOM_ERR_ALREADY_EXISTS;
+/// MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's memory; MEMOOM_ERR_UNSUPPORTED for a
+/// setting of the other cgroup version; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO;
+/// MEMOOM_ERR_PANIC.
+/// Ownership: free the group with memoom_group_free; that leaves the cgroup itself to the lab.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_group_create(
+    lab: Option<&memoom_lab>,
+    name: *const c_char,
+    options: *const memoom_group_options,
+    ret_group: Option<&mut MaybeUninit<Box<memoom_group>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_create", reterr_error, || {
+        let (lab, ret_group) = (need(lab, "lab")?, need(ret_group, "ret_group")?);
+        // SAFETY: the caller promises a string, or NULL.
+        let name = unsafe { ffi::maybe_bytes(name) };
+        // SAFETY: the caller promises options of their struct_size, or NULL.
+        let limits = limits(&unsafe { ffi::options(options) }?)?;
+        let group = match name {
+            Some(name) => lab.lab.group_named(name, &limits)?,
+            None => lab.lab.group(None, &limits)?,
+        };
+        ret_group.write(memoom_group::new(group));
+        Ok(())
+    })
+}
+
+/// Makes a group below another. On v2 a group with processes cannot have children with the memory controller.
+///
+/// \param parent        the group above it, made by memoom
+/// \param name          its name, as for memoom_group_create, but required
+/// \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
+/// \param ret_group     where the group goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes stand in the parent (v2); MEMOOM_ERR_INVALID_INPUT also for a
+/// parent that was opened to be observed; MEMOOM_ERR_NOT_FOUND where the parent was removed; for the rest as
+/// memoom_group_create.
+/// Ownership: free the group with memoom_group_free; it does not end with its parent's object.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_group_create_child(
+    parent: Option<&memoom_group>,
+    name: *const c_char,
+    options: *const memoom_group_options,
+    ret_group: Option<&mut MaybeUninit<Box<memoom_group>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_create_child", reterr_error, || {
+        let (parent, ret_group) = (need(parent, "parent")?, need(ret_group, "ret_group")?);
+        // SAFETY: the caller promises a string.
+        let name = unsafe { ffi::bytes(name, "name") }?;
+        // SAFETY: the caller promises options of their struct_size, or NULL.
+        let limits = limits(&unsafe { ffi::options(options) }?)?;
+        ret_group.write(memoom_group::new(parent.group.child(name, &limits)?));
+        Ok(())
+    })
+}
+
+/// Opens an existing group, to be observed only: nothing of it is changed.
+///
+/// \param path          its directory, below the mount of the memory controller
+/// \param ret_group     where the group goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a directory that is no memory cgroup; MEMOOM_ERR_NOT_FOUND;
+/// MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Ownership: free the group with memoom_group_free.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_group_open(
+    path: *const c_char,
+    ret_group: Option<&mut MaybeUninit<Box<memoom_group>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_open", reterr_error, || {
+        // SAFETY: the caller promises a string.
+        let path = unsafe { ffi::bytes(path, "path") }?;
+        let ret_group = need(ret_group, "ret_group")?;
+        ret_group.write(memoom_group::new(Group::open(OsStr::from_bytes(path))?));
+        Ok(())
+    })
+}
+
+/// The last component of the path of a group, escaped.
+///
+/// \param group  a group, or NULL
+///
+/// Returns: the name; NULL for NULL.
+/// Ownership: borrowed from the group.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_group_name(group: Option<&memoom_group>) -> *const c_char {
+    ffi::get(group, ptr::null(), |group| group.name.as_ptr())
+}
+
+/// The directory of a group.
+///
+/// \param group  a group, or NULL
+///
+/// Returns: the path, as raw bytes, so that it can be opened; NULL for NULL.
+/// Ownership: borrowed from the group.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_group_path(group: Option<&memoom_group>) -> *const c_char {
+    ffi::get(group, ptr::null(), |group| group.path.as_ptr())
+}
+
+/// The path of a group from the top of the hierarchy, as the kernel writes it in /proc/PID/cgroup and in reports.
+///
+/// \param group  a group, or NULL
+///
+/// Returns: the path, escaped; NULL for NULL.
+/// Ownership: borrowed from the group.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_group_cgroup(group: Option<&memoom_group>) -> *const c_char {
+    ffi::get(group, ptr::null(), |group| group.cgroup.as_ptr())
+}
+
+/// The hierarchy in which a group stands.
+///
+/// \param group  a group, or NULL
+///
+/// Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_group_version(group: Option<&memoom_group>) -> memoom_cgroup_version {
+    ffi::get(group, MEMOOM_CGROUP_NONE, |group| version_number(Some(group.group.version())))
+}
+
+/// The processes of a group (cgroup.procs), in the order in which the kernel scans them; those of groups below are not
+/// among them.
+///
+/// \param group         the group
+/// \param ret_pids      where the pids go, as many as fit; may be NULL where capacity is 0
+/// \param capacity      how many pids fit there
+/// \param ret_count     where the number of processes goes; more than capacity where not all fitted
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+/// MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_group_processes(
+    group: Option<&memoom_group>,
+    ret_pids: *mut i32,
+    capacity: usize,
+    ret_count: Option<&mut MaybeUninit<usize>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_processes", reterr_error, || {
+        let (group, ret_count) = (need(group, "group")?, need(ret_count, "ret_count")?);
+        if capacity > 0 {
+            need((!ret_pids.is_null()).then_some(()), "ret_pids")?;
+        }
+        let pids = group.group.processes()?;
+        let fitting = pids.len().min(capacity);
+        if fitting > 0 {
+            // SAFETY: the caller promises room for `capacity` pids.
+            unsafe { ptr::copy_nonoverlapping(pids.as_ptr(), ret_pids, fitting) };
+        }
+        ret_count.write(pids.len());
+        Ok(())
+    })
+}
+
+/// Ends every process of a group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so that none
+/// stays blocked. Returns when the signals are sent.
+///
+/// \param group         the group, made by memoom
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_NOT_FOUND where the group was
+/// removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_group_kill(
+    group: Option<&memoom_group>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_kill", reterr_error, || Ok(need(group, "group")?.group.kill()?))
+}
+
+/// Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
+/// that has ended; that is waited for. The object stays valid until it is freed.
+///
+/// \param group         the group, made by memoom
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes or groups are inside (named); MEMOOM_ERR_INVALID_INPUT for NULL
+/// or an opened group; MEMOOM_ERR_NOT_FOUND where it was removed before; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+/// MEMOOM_ERR_PANIC.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_group_remove(
+    group: Option<&memoom_group>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_remove", reterr_error, || Ok(need(group, "group")?.group.remove()?))
+}
+
+/// Frees the object of a group. The cgroup stays until memoom_group_remove or the end of its lab.
+///
+/// \param group  a group, or NULL, which does nothing
+///
+/// Ownership: takes the object; its strings end with it. Workers and watches of the group live on.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_group_free(group: Option<Box<memoom_group>>) {
+    ffi::free(group);
+}

@@ -1,0 +1,127 @@
+//! One thing that happened.
+#![allow(unsafe_code)] // exported names
+
+use std::ffi::{c_char, CString};
+use std::ptr;
+use std::sync::Arc;
+
+use memoom::Event;
+
+use crate::ffi::{self, pointer, text};
+
+/// One thing that happened: when, by whose word, where, and what.
+///
+/// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+pub struct memoom_event {
+    time_ns: u64,
+    pid: i32,
+    group: Option<CString>,
+    source: CString,
+    kind: CString,
+    json: CString,
+}
+
+impl memoom_event {
+    pub(crate) fn new(event: Arc<Event>) -> memoom_event {
+        // The names of sources and kinds are those of the document, so that there is one list of them.
+        let document = serde_json::to_value(&*event).unwrap_or_default();
+        let name = |key: &str| text(document.get(key).and_then(|name| name.as_str()).unwrap_or("unknown"));
+        memoom_event {
+            time_ns: event.time_ns,
+            pid: event.pid.unwrap_or(0),
+            group: event.group.as_ref().map(text),
+            source: name("source"),
+            kind: name("kind"),
+            json: text(document.to_string()),
+        }
+    }
+}
+
+/// When, in nanoseconds of CLOCK_MONOTONIC; the kernel's own stamp where the source has one.
+///
+/// \param event  an event, or NULL
+///
+/// Returns: the time; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_time_ns(event: Option<&memoom_event>) -> u64 {
+    ffi::get(event, 0, |event| event.time_ns)
+}
+
+/// Who said it: "memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs".
+///
+/// \param event  an event, or NULL
+///
+/// Returns: the source; NULL for NULL.
+/// Ownership: borrowed from the event.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_source(event: Option<&memoom_event>) -> *const c_char {
+    ffi::get(event, ptr::null(), |event| event.source.as_ptr())
+}
+
+/// What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
+/// "victim", "log", "blocked", "usage", "limit", "switch", "removed", "lost". Later versions may know more.
+///
+/// \param event  an event, or NULL
+///
+/// Returns: the kind; NULL for NULL.
+/// Ownership: borrowed from the event.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_kind(event: Option<&memoom_event>) -> *const c_char {
+    ffi::get(event, ptr::null(), |event| event.kind.as_ptr())
+}
+
+/// The group concerned, as the kernel writes its path.
+///
+/// \param event  an event, or NULL
+///
+/// Returns: the path; NULL for what concerns no group, and for NULL.
+/// Ownership: borrowed from the event.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_group(event: Option<&memoom_event>) -> *const c_char {
+    ffi::get(event, ptr::null(), |event| pointer(&event.group))
+}
+
+/// The process concerned.
+///
+/// \param event  an event, or NULL
+///
+/// Returns: its pid; 0 for what concerns no process, and for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_pid(event: Option<&memoom_event>) -> i32 {
+    ffi::get(event, 0, |event| event.pid)
+}
+
+/// The event as one JSON document, with the particulars of its kind.
+///
+/// \param event  an event, or NULL
+///
+/// Returns: the document; NULL for NULL.
+/// Ownership: borrowed from the event.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_to_json(event: Option<&memoom_event>) -> *const c_char {
+    ffi::get(event, ptr::null(), |event| event.json.as_ptr())
+}
+
+/// Frees an event.
+///
+/// \param event  an event, or NULL, which does nothing
+///
+/// Ownership: takes the event; its strings end with it.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_free(event: Option<Box<memoom_event>>) {
+    ffi::free(event);
+}

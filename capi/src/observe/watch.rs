@@ -1,0 +1,141 @@
+//! A watch: the pollable stream of what happens in a group.
+#![allow(unsafe_code)] // exported names
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Mutex, PoisonError};
+
+use memoom::Watch;
+
+use super::event::memoom_event;
+use crate::account::oom::memoom_oom;
+use crate::error::{memoom_error, memoom_status};
+use crate::ffi::{self, need};
+use crate::memcg::group::memoom_group;
+
+/// A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
+///
+/// Several watches of one group see the same events, each in its own time.
+///
+/// Thread safety: calls may come from any thread, except memoom_watch_free; a call that waits makes other calls on the
+/// same watch wait too. After a fork the child must not use it.
+pub struct memoom_watch {
+    watch: Mutex<Watch>,
+    fd: RawFd,
+}
+
+/// Opens a watch. Open it before the workers start, so that it sees everything.
+///
+/// \param group         the group; one that was opened by path will do
+/// \param ret_watch     where the watch goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+/// NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_watch_open(
+    group: Option<&memoom_group>,
+    ret_watch: Option<&mut MaybeUninit<Box<memoom_watch>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_open", reterr_error, || {
+        let (group, ret_watch) = (need(group, "group")?, need(ret_watch, "ret_watch")?);
+        let watch = group.group.watch()?;
+        let fd = watch.as_fd().as_raw_fd();
+        ret_watch.write(Box::new(memoom_watch { watch: Mutex::new(watch), fd }));
+        Ok(())
+    })
+}
+
+/// The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
+/// something.
+///
+/// Other records of the kernel log make it readable too: call memoom_watch_next with a timeout of 0 until it gives no
+/// event.
+///
+/// \param watch  a watch, or NULL
+///
+/// Returns: the descriptor; -1 for NULL.
+/// Ownership: borrowed from the watch: do not read from it and do not close it.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_watch_fd(watch: Option<&memoom_watch>) -> i32 {
+    ffi::get(watch, -1, |watch| watch.fd)
+}
+
+/// The next event.
+///
+/// \param watch         the watch
+/// \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+/// \param ret_event     where the event goes; NULL goes there where none came by the deadline
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+/// MEMOOM_ERR_PANIC.
+/// Ownership: free the event with memoom_event_free.
+/// Thread safety: any thread; see memoom_watch.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_watch_next(
+    watch: Option<&memoom_watch>,
+    timeout_ns: u64,
+    ret_event: Option<&mut MaybeUninit<Option<Box<memoom_event>>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_next", reterr_error, || {
+        let (watch, ret_event) = (need(watch, "watch")?, need(ret_event, "ret_event")?);
+        let mut watch = watch.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = watch.next(ffi::timeout(timeout_ns))?;
+        ret_event.write(event.map(|event| Box::new(memoom_event::new(event))));
+        Ok(())
+    })
+}
+
+/// The account of the next OOM of the group, of a group below it, or of a group above it that struck here.
+///
+/// The events that are passed over meanwhile can still be had from memoom_watch_next.
+///
+/// \param watch         the watch
+/// \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+/// \param ret_oom       where the account goes; NULL goes there where none came by the deadline
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+/// MEMOOM_ERR_PANIC.
+/// Ownership: free the account with memoom_oom_free.
+/// Thread safety: any thread; see memoom_watch.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_watch_wait_oom(
+    watch: Option<&memoom_watch>,
+    timeout_ns: u64,
+    ret_oom: Option<&mut MaybeUninit<Option<Box<memoom_oom>>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_wait_oom", reterr_error, || {
+        let (watch, ret_oom) = (need(watch, "watch")?, need(ret_oom, "ret_oom")?);
+        let mut watch = watch.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let oom = watch.wait_oom(ffi::timeout(timeout_ns))?;
+        ret_oom.write(oom.map(|oom| Box::new(memoom_oom::new(oom))));
+        Ok(())
+    })
+}
+
+/// Closes and frees a watch.
+///
+/// \param watch  a watch, or NULL, which does nothing
+///
+/// Ownership: takes the watch; its descriptor ends with it.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_watch_free(watch: Option<Box<memoom_watch>>) {
+    ffi::free(watch);
+}

@@ -1,0 +1,145 @@
+//! The one-call entry: a command under a limit, and its outcome.
+#![allow(unsafe_code)] // exported names, strings and descriptors of the caller's
+
+use std::ffi::c_char;
+use std::mem::{size_of, MaybeUninit};
+
+use memoom::{LabOptions, Limits, Run};
+
+use super::command::{command, memoom_command_options};
+use crate::account::outcome::memoom_outcome;
+use crate::error::{memoom_error, memoom_status};
+use crate::ffi::{self, need};
+use crate::memcg::group::{limit, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
+
+/// How memoom_run runs a command. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
+/// the caller's.
+///
+/// Since 0.1.
+#[repr(C)]
+pub struct memoom_run_options {
+    /// sizeof(memoom_run_options).
+    pub struct_size: usize,
+    /// The hard limit: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+    pub limit_bytes: u64,
+    /// Swap that the command may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+    pub swap_bytes: u64,
+    /// The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+    pub high_bytes: u64,
+    /// How long it may run, or MEMOOM_FOREVER; then it and all its children are killed.
+    pub timeout_ns: u64,
+    /// The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
+    pub env: *const *const c_char,
+    /// The working directory; NULL for the caller's.
+    pub cwd: *const c_char,
+    /// memory.oom.group (v2 only), an OOM kill takes its children too: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+    pub oom_group: memoom_switch,
+    /// Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
+    pub stdin_fd: i32,
+    /// Standard output, likewise.
+    pub stdout_fd: i32,
+    /// Standard error, likewise.
+    pub stderr_fd: i32,
+    /// Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+    pub oom_score_adj: i32,
+    /// 0.
+    pub reserved: u32,
+}
+
+impl Default for memoom_run_options {
+    fn default() -> memoom_run_options {
+        let memoom_command_options { struct_size: _, env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj } =
+            memoom_command_options::default();
+        memoom_run_options {
+            struct_size: size_of::<memoom_run_options>(),
+            limit_bytes: ffi::MEMOOM_UNCHANGED,
+            swap_bytes: 0,
+            high_bytes: ffi::MEMOOM_UNCHANGED,
+            timeout_ns: ffi::MEMOOM_FOREVER,
+            env,
+            cwd,
+            oom_group: MEMOOM_SWITCH_UNCHANGED,
+            stdin_fd,
+            stdout_fd,
+            stderr_fd,
+            oom_score_adj,
+            reserved: 0,
+        }
+    }
+}
+
+// SAFETY: repr(C), a usize first, then u64, pointers and an even number of 32-bit integers.
+unsafe impl ffi::Struct for memoom_run_options {
+    const NAME: &'static str = "memoom_run_options";
+}
+
+/// Runs a command under limits in a lab of its own, waits for its end and gives the verdict with its evidence. Whatever
+/// the command leaves behind is killed then.
+///
+/// \code
+/// const char *argv[] = {"./server", "--self-test", NULL};
+/// memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
+/// memoom_outcome *outcome = NULL;
+/// options.limit_bytes = 80 << 20;
+/// if (memoom_run(argv, &options, &outcome, NULL) == MEMOOM_OK && memoom_outcome_oom_killed(outcome))
+///     fputs(memoom_oom_to_text(memoom_outcome_oom(outcome)), stderr);
+/// memoom_outcome_free(outcome);
+/// \endcode
+///
+/// \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
+/// \param options       how it is run; NULL for MEMOOM_RUN_OPTIONS_INIT
+/// \param ret_outcome   where the outcome goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also when the command failed, was OOM-killed or ran too long (that is an outcome); else as
+/// memoom_lab_create, memoom_group_create and memoom_command_spawn.
+/// Ownership: free the outcome with memoom_outcome_free.
+/// Thread safety: any thread.
+/// Needs: root, or a memory group that is delegated to this user.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_run(
+    argv: *const *const c_char,
+    options: *const memoom_run_options,
+    ret_outcome: Option<&mut MaybeUninit<Box<memoom_outcome>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_run", reterr_error, || {
+        let ret_outcome = need(ret_outcome, "ret_outcome")?;
+        // SAFETY: the caller promises options of their struct_size, or NULL.
+        let options: memoom_run_options = unsafe { ffi::options(options) }?;
+        #[rustfmt::skip]
+        let memoom_run_options {
+            struct_size: _, limit_bytes, swap_bytes, high_bytes, timeout_ns, env, cwd, oom_group,
+            stdin_fd, stdout_fd, stderr_fd, oom_score_adj, reserved,
+        } = options;
+        if reserved != 0 {
+            return Err(crate::error::Failure::input("options.reserved is not 0"));
+        }
+        let own = memoom_command_options {
+            env,
+            cwd,
+            stdin_fd,
+            stdout_fd,
+            stderr_fd,
+            oom_score_adj,
+            ..memoom_command_options::default()
+        };
+        let run = Run {
+            // SAFETY: the lists and strings are the caller's promise too.
+            command: unsafe { command(argv, &own) }?,
+            limits: Limits {
+                limit: limit(limit_bytes),
+                swap: limit(swap_bytes),
+                high: limit(high_bytes),
+                oom_group: switch("options.oom_group", oom_group)?,
+                oom_killer: None,
+            },
+            timeout: ffi::timeout(timeout_ns),
+            lab: LabOptions::default(),
+        };
+        ret_outcome.write(memoom_outcome::new(run.run(memoom::Wait::forever())?));
+        Ok(())
+    })
+}

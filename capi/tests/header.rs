@@ -1,0 +1,106 @@
+//! include/memoom.h is what the sources say, whole, documented, and the same as what the library exports.
+
+use std::path::{Path, PathBuf};
+
+#[path = "header/text.rs"]
+mod text;
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The header as the sources have it now.
+fn generated() -> String {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = cbindgen::Config::from_file(crate_dir.join("cbindgen.toml")).expect("cbindgen.toml");
+    let bindings = cbindgen::Builder::new().with_crate(crate_dir).with_config(config).generate().expect("the sources");
+    let mut bytes = Vec::new();
+    bindings.write(&mut bytes);
+    String::from_utf8(bytes).expect("a header of UTF-8")
+}
+
+fn committed() -> String {
+    std::fs::read_to_string(top().join("include/memoom.h")).unwrap_or_default()
+}
+
+#[test]
+fn the_committed_header_is_fresh() {
+    let generated = generated();
+    if std::env::var_os("MEMOOM_UPDATE").is_some() {
+        std::fs::create_dir_all(top().join("include")).expect("include/");
+        std::fs::write(top().join("include/memoom.h"), &generated).expect("include/memoom.h");
+    }
+    let committed = committed();
+    if let Some((line, (old, new))) =
+        committed.lines().zip(generated.lines()).enumerate().find(|(_, (old, new))| old != new)
+    {
+        panic!("include/memoom.h, line {}:\n  has  {old}\n  needs {new}\nMEMOOM_UPDATE=1 rewrites it", line + 1);
+    }
+    assert!(
+        committed == generated,
+        "include/memoom.h is shorter or longer than it must be; MEMOOM_UPDATE=1 rewrites it"
+    );
+}
+
+#[test]
+fn every_item_has_a_comment() {
+    let header = committed();
+    let bare = text::undocumented(&header);
+    assert!(bare.is_empty(), "without a comment: {bare:#?}");
+}
+
+#[test]
+fn every_function_says_parameters_result_threads_and_version() {
+    let header = committed();
+    let mut wrong = Vec::new();
+    for function in text::functions(&header) {
+        for parameter in &function.parameters {
+            if !function.comment.contains(&format!("\\param {parameter} ")) {
+                wrong.push(format!("{}: \\param {parameter}", function.name));
+            }
+        }
+        let mut parts = vec!["Thread safety: ", "Since 0."];
+        if !function.is_void {
+            parts.push("Returns: ");
+        }
+        if function.returns_pointer()
+            || function.parameters.iter().any(|name| function.makes(name))
+            || function.name.ends_with("_free")
+        {
+            parts.push("Ownership: ");
+        }
+        for part in parts {
+            if !function.comment.contains(part) {
+                wrong.push(format!("{}: {part}", function.name));
+            }
+        }
+        if function.parameters.iter().any(|name| name == "reterr_error") {
+            if function.parameters.last().map(String::as_str) != Some("reterr_error") {
+                wrong.push(format!("{}: reterr_error is not last", function.name));
+            }
+            if !function.must_use {
+                wrong.push(format!("{}: not MEMOOM_MUST_USE", function.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "missing: {wrong:#?}");
+}
+
+#[test]
+fn comments_are_for_c_readers() {
+    let header = committed();
+    for (number, line) in header.lines().enumerate() {
+        for foreign in ["`", "[Self", "](", "::", "Option<", "# Safety", "# Errors"] {
+            assert!(!line.contains(foreign), "line {}: {foreign:?} in {line}", number + 1);
+        }
+    }
+}
+
+#[test]
+fn every_owned_object_can_be_freed_by_cleanup() {
+    let header = committed();
+    for function in text::functions(&header).iter().filter(|function| function.name.ends_with("_free")) {
+        let freep = format!("{}p(", function.name);
+        assert!(header.contains(&freep), "{freep} is missing");
+    }
+}

@@ -1,0 +1,3501 @@
+/*
+ * memoom: make a memory-cgroup OOM happen on purpose, safely, and read a complete account of what the kernel did.
+ *
+ * The way is always the same: a host has a place for a lab; a lab has groups; workers put pressure on a group; a watch
+ * sees what happens; an oom accounts for it and an outcome says how a worker ended. memoom_run does it all in one call.
+ *
+ * The contract of all calls (docs/c-api.md has it in full):
+ * - A fallible call returns a memoom_status: MEMOOM_OK is 0, failures are negative. Its last parameter takes an error
+ *   object, or is NULL. Outputs (ret_...) are written only on success, the error (reterr_error) only on failure.
+ * - _create, _open, _spawn and the like give an object of the caller's; its _free takes it back and accepts NULL.
+ *   Objects may be freed in any order. What a comment calls borrowed is valid until its owner is freed.
+ * - Getters return values and cannot fail: for a NULL object they give what their comment says.
+ * - Strings in are bytes that end in NUL. Strings out are ASCII: what is not printable ASCII, and the backslash, is
+ *   written \xNN, as the kernel does in /dev/kmsg. Only paths of files and error messages are bytes as they are.
+ * - Structs begin with struct_size; begin each with its _INIT macro. What is not set keeps the default, and programs
+ *   work with older and newer libraries.
+ * - No call prints, exits, forks into the caller's code, installs a signal handler, waits for children that are not
+ *   memoom's, or changes the environment. No call starts a thread.
+ *
+ * This file is generated; the sources are in capi/src.
+ */
+
+#ifndef MEMOOM_H
+#define MEMOOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header as text. */
+#define MEMOOM_VERSION_STRING "0.1.0"
+
+/** The version of this header as one number: major * 65536 + minor * 256 + patch. */
+#define MEMOOM_VERSION_NUMBER \
+    ((MEMOOM_VERSION_MAJOR << 16) | (MEMOOM_VERSION_MINOR << 8) | MEMOOM_VERSION_PATCH)
+
+/** The result of the call must not be ignored. */
+#if defined(__GNUC__)
+#define MEMOOM_MUST_USE __attribute__((warn_unused_result))
+#else
+#define MEMOOM_MUST_USE
+#endif
+
+
+/**
+ * The major version of the library that this header belongs to.
+ */
+#define MEMOOM_VERSION_MAJOR 0
+
+/**
+ * The minor version of the library that this header belongs to.
+ */
+#define MEMOOM_VERSION_MINOR 1
+
+/**
+ * The patch version of the library that this header belongs to.
+ */
+#define MEMOOM_VERSION_PATCH 0
+
+/**
+ * No limit. As an output too: the group has no limit. 0 bytes is a limit.
+ */
+#define MEMOOM_UNLIMITED UINT64_MAX
+
+/**
+ * In options: leave the kernel's own setting alone.
+ */
+#define MEMOOM_UNCHANGED (UINT64_MAX - 1)
+
+/**
+ * A number that this kernel or hierarchy does not give.
+ */
+#define MEMOOM_UNKNOWN UINT64_MAX
+
+/**
+ * A timeout that never passes.
+ */
+#define MEMOOM_FOREVER UINT64_MAX
+
+/**
+ * An oom_score_adj that no source tells.
+ */
+#define MEMOOM_SCORE_UNKNOWN INT32_MIN
+
+/**
+ * In memoom_lab_options.flags: do not read the kernel log; accounts then lack the kernel's report.
+ */
+#define MEMOOM_LAB_NO_KERNEL_LOG 1
+
+/**
+ * In memoom_lab_options.flags: do not trace; accounts then take the call path from the kernel's report.
+ */
+#define MEMOOM_LAB_NO_CALL_PATH 2
+
+/**
+ * For a standard descriptor of a command: where the caller's goes.
+ */
+#define MEMOOM_FD_INHERIT -1
+
+/**
+ * For a standard descriptor of a command: to /dev/null.
+ */
+#define MEMOOM_FD_NULL -2
+
+/**
+ * Why a call failed: status, errno, operation, path and a one-line message with the remedy.
+ *
+ * Thread safety: it never changes, so any number of threads may read it.
+ */
+typedef struct memoom_error memoom_error;
+
+/**
+ * One thing that happened: when, by whose word, where, and what.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_event memoom_event;
+
+/**
+ * One memory cgroup: made in a lab, or an existing one opened to be observed only.
+ *
+ * Thread safety: calls may come from any thread at any time, except memoom_group_free. After a fork the child must not
+ * use it.
+ */
+typedef struct memoom_group memoom_group;
+
+/**
+ * This machine as memoom saw it when it was probed.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_host memoom_host;
+
+/**
+ * One safe place for experiments: a cgroup subtree of its own and one supervisor process, a child of this process.
+ *
+ * When the lab is closed or freed, or when this process ends in whatever way, every process, group and trace of it
+ * goes. The supervisor is reaped by memoom_lab_close; a program that calls wait(-1) before may reap it instead, which
+ * does no harm.
+ *
+ * Thread safety: calls may come from any thread at any time, except memoom_lab_free. After a fork the child must not
+ * use the lab (it gets MEMOOM_ERR_CLOSED); freeing its copy does no harm.
+ */
+typedef struct memoom_lab memoom_lab;
+
+/**
+ * What memoom_gc found.
+ *
+ * Thread safety: it never changes, so any number of threads may read it.
+ */
+typedef struct memoom_leftover_list memoom_leftover_list;
+
+/**
+ * The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_oom memoom_oom;
+
+/**
+ * How a worker ended, and whether an OOM ended it.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_outcome memoom_outcome;
+
+/**
+ * Whom the kernel would kill if the limit were hit now.
+ *
+ * Thread safety: it never changes, so any number of threads may read it.
+ */
+typedef struct memoom_prediction memoom_prediction;
+
+/**
+ * One OOM as the kernel reported it.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_report memoom_report;
+
+/**
+ * The reports of a log.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_report_list memoom_report_list;
+
+/**
+ * Every event of a lab up to one moment, ordered by time.
+ *
+ * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
+ */
+typedef struct memoom_timeline memoom_timeline;
+
+/**
+ * A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
+ *
+ * Several watches of one group see the same events, each in its own time.
+ *
+ * Thread safety: calls may come from any thread, except memoom_watch_free; a call that waits makes other calls on the
+ * same watch wait too. After a fork the child must not use it.
+ */
+typedef struct memoom_watch memoom_watch;
+
+/**
+ * One process in a group: a hog, a ticker or a command.
+ *
+ * Thread safety: calls may come from any thread at any time, except memoom_worker_free. After a fork the child must not
+ * use it.
+ */
+typedef struct memoom_worker memoom_worker;
+
+/**
+ * The version of the hierarchy in which the memory controller stands.
+ */
+typedef uint32_t memoom_cgroup_version;
+
+/**
+ * A process by pid and name.
+ *
+ * Ownership: borrowed from the account.
+ * Since 0.1.
+ */
+typedef struct memoom_process {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Its name (comm), escaped.
+     */
+    const char *comm;
+    /**
+     * Its pid.
+     */
+    int32_t pid;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_process;
+
+/**
+ * Who would be killed, computed before the kernel chose.
+ *
+ * Ownership: borrowed from the account.
+ * Since 0.1.
+ */
+typedef struct memoom_predicted {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Its name (comm), escaped.
+     */
+    const char *comm;
+    /**
+     * Where the numbers come from: "procfs" (read before the step) or "report" (the kernel's own task table).
+     */
+    const char *source;
+    /**
+     * Its score in pages.
+     */
+    int64_t score;
+    /**
+     * Its pid.
+     */
+    int32_t pid;
+    /**
+     * 1 where the distance to the next candidate is larger than what the readings can be off by, else 0.
+     */
+    uint32_t determined;
+} memoom_predicted;
+
+/**
+ * A process of a group with the score by which the kernel chooses.
+ *
+ * Ownership: borrowed from the object whose list it stands in.
+ * Since 0.1.
+ */
+typedef struct memoom_candidate {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Its name (comm), escaped.
+     */
+    const char *comm;
+    /**
+     * The group in which it stands, as the kernel writes its path.
+     */
+    const char *group;
+    /**
+     * Why the kernel would not take it; NULL where it would.
+     */
+    const char *reason;
+    /**
+     * The points that the kernel compares, in pages; may be negative.
+     */
+    int64_t score;
+    /**
+     * Resident pages: anonymous, file and shared.
+     */
+    uint64_t rss_pages;
+    /**
+     * Swap entries.
+     */
+    uint64_t swap_pages;
+    /**
+     * Pages of page tables.
+     */
+    uint64_t pgtable_pages;
+    /**
+     * Its pid.
+     */
+    int32_t pid;
+    /**
+     * Its oom_score_adj.
+     */
+    int32_t oom_score_adj;
+    /**
+     * 1 where the kernel would take it at all, else 0.
+     */
+    uint32_t eligible;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_candidate;
+
+/**
+ * Why a process died in an OOM.
+ */
+typedef uint32_t memoom_cause;
+
+/**
+ * A process that the OOM killed.
+ *
+ * Ownership: borrowed from the account.
+ * Since 0.1.
+ */
+typedef struct memoom_victim {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Its name (comm), escaped; empty where no source said it.
+     */
+    const char *comm;
+    /**
+     * The group in which it stood; NULL where no source tells.
+     */
+    const char *group;
+    /**
+     * Who said so, joined by ", ": "tracefs", "kernel-log", "counters".
+     */
+    const char *sources;
+    /**
+     * Its anonymous memory in bytes when it was killed; MEMOOM_UNKNOWN where no source tells.
+     */
+    uint64_t anon_rss_bytes;
+    /**
+     * Its pid.
+     */
+    int32_t pid;
+    /**
+     * Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where no source tells.
+     */
+    int32_t oom_score_adj;
+    /**
+     * Why it died.
+     */
+    memoom_cause cause;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_victim;
+
+/**
+ * What the kernel counted for a group. A counter that this kernel or hierarchy lacks is MEMOOM_UNKNOWN.
+ *
+ * These are numbers of events, never of dead processes: with memory.oom.group the first victim is counted twice, and
+ * lowering a v2 limit under the usage raises oom thousands of times for one kill. As an argument, begin with
+ * MEMOOM_COUNTERS_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_counters {
+    /**
+     * As an argument, sizeof(memoom_counters); as a result, the bytes that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Bytes charged: memory.usage_in_bytes (v1), memory.current (v2).
+     */
+    uint64_t usage_bytes;
+    /**
+     * The most ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
+     */
+    uint64_t peak_bytes;
+    /**
+     * OOM kill events: memory.oom_control (v1, from 4.13), memory.events (v2).
+     */
+    uint64_t oom_kill;
+    /**
+     * Times the limit was hit and an OOM declared: memory.events (v2).
+     */
+    uint64_t oom;
+    /**
+     * Kills of the whole group: memory.events (v2, from about 5.17).
+     */
+    uint64_t oom_group_kill;
+    /**
+     * Times the usage was about to go over memory.max: memory.events (v2).
+     */
+    uint64_t max;
+    /**
+     * Times the usage went over memory.high: memory.events (v2).
+     */
+    uint64_t high;
+    /**
+     * Times the group was reclaimed below memory.low: memory.events (v2).
+     */
+    uint64_t low;
+    /**
+     * Times a charge failed at the limit: memory.failcnt (v1).
+     */
+    uint64_t failcnt;
+    /**
+     * 1 while processes wait for the OOM to end: memory.oom_control (v1).
+     */
+    uint64_t under_oom;
+    /**
+     * 1 while the OOM killer is off: memory.oom_control (v1).
+     */
+    uint64_t oom_kill_disable;
+} memoom_counters;
+
+/**
+ * One function of a kernel call path.
+ *
+ * Ownership: borrowed from the object whose list it stands in.
+ * Since 0.1.
+ */
+typedef struct memoom_frame {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * The function as the kernel names it.
+     */
+    const char *function;
+    /**
+     * The kernel module of the function; NULL for the kernel itself.
+     */
+    const char *module;
+    /**
+     * The part of the way it belongs to: "syscall", "fault", "charge", "reclaim", "oom", "select", "kill" or "wait";
+     * NULL where memoom has no word for it.
+     */
+    const char *step;
+    /**
+     * What the function does on the way, in one sentence; NULL where memoom has no words for it.
+     */
+    const char *explanation;
+    /**
+     * The return address, in bytes from the start of the function; MEMOOM_UNKNOWN where no source tells.
+     */
+    uint64_t offset;
+    /**
+     * The length of the function in bytes; MEMOOM_UNKNOWN where no source tells.
+     */
+    uint64_t size;
+} memoom_frame;
+
+/**
+ * A process that waits in an OOM, as the OOM killer is off.
+ *
+ * Its kernel stack: memoom_oom_blocked_frame_at.
+ *
+ * Ownership: borrowed from the account.
+ * Since 0.1.
+ */
+typedef struct memoom_blocked {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Its name (comm), escaped.
+     */
+    const char *comm;
+    /**
+     * The kernel function in which it waits; NULL where no source tells.
+     */
+    const char *wchan;
+    /**
+     * Its pid.
+     */
+    int32_t pid;
+    /**
+     * The letter of its state: 'D'.
+     */
+    uint32_t state;
+} memoom_blocked;
+
+/**
+ * Evidence that could not be had, and why.
+ *
+ * Ownership: borrowed from the object whose list it stands in.
+ * Since 0.1.
+ */
+typedef struct memoom_missing {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * The source: "kernel-log", "tracefs", "counters", "report", ...
+     */
+    const char *source;
+    /**
+     * Why.
+     */
+    const char *reason;
+} memoom_missing;
+
+/**
+ * How a worker ended.
+ */
+typedef uint32_t memoom_verdict;
+
+/**
+ * What one source says about the end of a worker.
+ *
+ * Ownership: borrowed from the outcome.
+ * Since 0.1.
+ */
+typedef struct memoom_evidence {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Who says it: "exit-status", "tracefs", "kernel-log", "counters".
+     */
+    const char *source;
+    /**
+     * What it says.
+     */
+    const char *says;
+} memoom_evidence;
+
+/**
+ * What a call returns: MEMOOM_OK, or one of the negative MEMOOM_ERR_ numbers.
+ *
+ * A number never changes its meaning; later versions may add numbers.
+ */
+typedef int32_t memoom_status;
+
+/**
+ * A switch of a group.
+ */
+typedef uint32_t memoom_switch;
+
+/**
+ * The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_group_options {
+    /**
+     * sizeof(memoom_group_options).
+     */
+    size_t struct_size;
+    /**
+     * The hard limit, memory.limit_in_bytes (v1) or memory.max (v2): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t limit_bytes;
+    /**
+     * Swap that the group may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. 0 makes an OOM come
+     * at the limit and nowhere else.
+     */
+    uint64_t swap_bytes;
+    /**
+     * The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t high_bytes;
+    /**
+     * memory.oom.group (v2 only), an OOM kill takes the whole group: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+     */
+    memoom_switch oom_group;
+    /**
+     * The OOM killer of the group (v1 only): MEMOOM_OFF makes a process at the limit wait instead of being killed.
+     */
+    memoom_switch oom_killer;
+} memoom_group_options;
+
+/**
+ * How the machine has its cgroup hierarchies mounted.
+ */
+typedef uint32_t memoom_hierarchy;
+
+/**
+ * Something that memoom can do here, or why it cannot and what would help.
+ *
+ * Ownership: borrowed from the host.
+ * Since 0.1.
+ */
+typedef struct memoom_ability {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * A short name, such as "kernel-log".
+     */
+    const char *name;
+    /**
+     * What was found.
+     */
+    const char *reason;
+    /**
+     * What to do about it; empty where nothing is missing.
+     */
+    const char *remedy;
+    /**
+     * 1 where it can be had, else 0.
+     */
+    uint32_t available;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_ability;
+
+/**
+ * What a new lab may be told. Begin with MEMOOM_LAB_OPTIONS_INIT, which is right for almost everybody.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_lab_options {
+    /**
+     * sizeof(memoom_lab_options).
+     */
+    size_t struct_size;
+    /**
+     * The directory below which the lab is made; NULL for memoom_host_parent.
+     */
+    const char *parent;
+    /**
+     * Where the helper program may be written when the kernel forbids running it from memory (vm.memfd_noexec 2);
+     * NULL for the system's directory of temporary files.
+     */
+    const char *helper_dir;
+    /**
+     * MEMOOM_LAB_ flags; 0 for none.
+     */
+    uint64_t flags;
+} memoom_lab_options;
+
+/**
+ * A lab that somebody had left behind.
+ *
+ * Ownership: borrowed from the list.
+ * Since 0.1.
+ */
+typedef struct memoom_leftover {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * The directory of the lab, or the name of its trace; raw bytes.
+     */
+    const char *path;
+    /**
+     * Why it was removed, or why not.
+     */
+    const char *reason;
+    /**
+     * 1 where it was removed, else 0.
+     */
+    uint32_t removed;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_leftover;
+
+/**
+ * A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
+ *
+ * Ownership: borrowed from the report.
+ * Since 0.1.
+ */
+typedef struct memoom_kill {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Its name (comm), escaped.
+     */
+    const char *comm;
+    /**
+     * Address space in bytes.
+     */
+    uint64_t total_vm_bytes;
+    /**
+     * Resident anonymous memory in bytes.
+     */
+    uint64_t anon_rss_bytes;
+    /**
+     * Resident file pages in bytes.
+     */
+    uint64_t file_rss_bytes;
+    /**
+     * Resident shared memory in bytes.
+     */
+    uint64_t shmem_rss_bytes;
+    /**
+     * Page tables in bytes.
+     */
+    uint64_t pgtables_bytes;
+    /**
+     * Its user id.
+     */
+    uint64_t uid;
+    /**
+     * Its pid, in the initial pid namespace.
+     */
+    int32_t pid;
+    /**
+     * Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where the line lacks it.
+     */
+    int32_t oom_score_adj;
+} memoom_kill;
+
+/**
+ * What a new command may be told beside its arguments. Begin with MEMOOM_COMMAND_OPTIONS_INIT: all is the caller's.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_command_options {
+    /**
+     * sizeof(memoom_command_options).
+     */
+    size_t struct_size;
+    /**
+     * The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
+     */
+    const char *const *env;
+    /**
+     * The working directory; NULL for the caller's.
+     */
+    const char *cwd;
+    /**
+     * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
+     */
+    int32_t stdin_fd;
+    /**
+     * Standard output, likewise.
+     */
+    int32_t stdout_fd;
+    /**
+     * Standard error, likewise.
+     */
+    int32_t stderr_fd;
+    /**
+     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+     */
+    int32_t oom_score_adj;
+} memoom_command_options;
+
+/**
+ * What a new hog may be told. Begin with MEMOOM_HOG_OPTIONS_INIT: "hog", anonymous memory, 10 MiB a step.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_hog_options {
+    /**
+     * sizeof(memoom_hog_options).
+     */
+    size_t struct_size;
+    /**
+     * Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "hog".
+     */
+    const char *name;
+    /**
+     * The kind of memory, such as "anon"; NULL for "anon".
+     */
+    const char *kind;
+    /**
+     * Bytes of a step that does not say how many.
+     */
+    uint64_t step_bytes;
+    /**
+     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+     */
+    int32_t oom_score_adj;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_hog_options;
+
+/**
+ * How a step of a hog ended.
+ */
+typedef uint32_t memoom_grow_status;
+
+/**
+ * The answer to a step. As an argument, begin with MEMOOM_GROW_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_grow {
+    /**
+     * sizeof(memoom_grow).
+     */
+    size_t struct_size;
+    /**
+     * Bytes of the step that were asked for.
+     */
+    uint64_t step_bytes;
+    /**
+     * Bytes that the hog holds by its own word: a killed or blocked step counts nothing.
+     */
+    uint64_t total_bytes;
+    /**
+     * How it ended.
+     */
+    memoom_grow_status status;
+    /**
+     * The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
+     */
+    uint32_t blocked_state;
+} memoom_grow;
+
+/**
+ * How memoom_run runs a command. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
+ * the caller's.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_run_options {
+    /**
+     * sizeof(memoom_run_options).
+     */
+    size_t struct_size;
+    /**
+     * The hard limit: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t limit_bytes;
+    /**
+     * Swap that the command may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t swap_bytes;
+    /**
+     * The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t high_bytes;
+    /**
+     * How long it may run, or MEMOOM_FOREVER; then it and all its children are killed.
+     */
+    uint64_t timeout_ns;
+    /**
+     * The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
+     */
+    const char *const *env;
+    /**
+     * The working directory; NULL for the caller's.
+     */
+    const char *cwd;
+    /**
+     * memory.oom.group (v2 only), an OOM kill takes its children too: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+     */
+    memoom_switch oom_group;
+    /**
+     * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
+     */
+    int32_t stdin_fd;
+    /**
+     * Standard output, likewise.
+     */
+    int32_t stdout_fd;
+    /**
+     * Standard error, likewise.
+     */
+    int32_t stderr_fd;
+    /**
+     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+     */
+    int32_t oom_score_adj;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_run_options;
+
+/**
+ * For a reason that this version of the C face has no number for.
+ */
+#define MEMOOM_CAUSE_OTHER 0
+
+/**
+ * The kernel chose it.
+ */
+#define MEMOOM_CAUSE_SELECTED 1
+
+/**
+ * It stood in a group with memory.oom.group.
+ */
+#define MEMOOM_CAUSE_GROUP 2
+
+/**
+ * It shared the memory of the chosen one.
+ */
+#define MEMOOM_CAUSE_SHARED_MM 3
+
+/**
+ * In a way that this version of the C face has no number for; see memoom_outcome_verdict_name.
+ */
+#define MEMOOM_VERDICT_OTHER 0
+
+/**
+ * The kernel killed it in an OOM.
+ */
+#define MEMOOM_VERDICT_OOM_KILLED 1
+
+/**
+ * A signal ended it, and it was not an OOM.
+ */
+#define MEMOOM_VERDICT_KILLED 2
+
+/**
+ * It ended by itself.
+ */
+#define MEMOOM_VERDICT_EXITED 3
+
+/**
+ * It was still running at the deadline, and memoom killed it.
+ */
+#define MEMOOM_VERDICT_TIMEOUT 4
+
+/**
+ * The call did what it says.
+ */
+#define MEMOOM_OK 0
+
+/**
+ * An argument is wrong: NULL, a size, a name, a limit, a combination.
+ */
+#define MEMOOM_ERR_INVALID_INPUT -1
+
+/**
+ * This kernel, hierarchy or machine lacks what the call needs.
+ */
+#define MEMOOM_ERR_UNSUPPORTED -2
+
+/**
+ * The process lacks a right (uid, capability, read-only mount).
+ */
+#define MEMOOM_ERR_PERMISSION_DENIED -3
+
+/**
+ * The group, process or file is not there (any more).
+ */
+#define MEMOOM_ERR_NOT_FOUND -4
+
+/**
+ * A group of that name is there already.
+ */
+#define MEMOOM_ERR_ALREADY_EXISTS -5
+
+/**
+ * Something else holds it: processes in the group, a step that is still going on.
+ */
+#define MEMOOM_ERR_BUSY -6
+
+/**
+ * The lab was closed, or belongs to another process (the parent of a fork).
+ */
+#define MEMOOM_ERR_CLOSED -7
+
+/**
+ * The worker has ended, so it cannot do what was asked.
+ */
+#define MEMOOM_ERR_WORKER_GONE -8
+
+/**
+ * The deadline passed.
+ */
+#define MEMOOM_ERR_TIMED_OUT -9
+
+/**
+ * The host has too little memory for what was asked.
+ */
+#define MEMOOM_ERR_OUT_OF_MEMORY -10
+
+/**
+ * The wait was interrupted.
+ */
+#define MEMOOM_ERR_INTERRUPTED -11
+
+/**
+ * Another failure of a system call; see memoom_error_errno.
+ */
+#define MEMOOM_ERR_IO -12
+
+/**
+ * A failure that this version of the C face has no number for; its message tells.
+ */
+#define MEMOOM_ERR_OTHER -13
+
+/**
+ * A defect of memoom itself was caught before it could reach the caller. Please report its message.
+ */
+#define MEMOOM_ERR_PANIC -14
+
+/**
+ * The switch is off.
+ */
+#define MEMOOM_OFF 0
+
+/**
+ * The switch is on.
+ */
+#define MEMOOM_ON 1
+
+/**
+ * In options: leave the switch as the kernel has it.
+ */
+#define MEMOOM_SWITCH_UNCHANGED UINT32_MAX
+
+/**
+ * The memory controller is nowhere.
+ */
+#define MEMOOM_CGROUP_NONE 0
+
+/**
+ * cgroup v1: memory.limit_in_bytes, memory.oom_control.
+ */
+#define MEMOOM_CGROUP_V1 1
+
+/**
+ * cgroup v2: memory.max, memory.events.
+ */
+#define MEMOOM_CGROUP_V2 2
+
+/**
+ * No cgroup file system is mounted.
+ */
+#define MEMOOM_HIERARCHY_NONE 0
+
+/**
+ * Only v1 hierarchies.
+ */
+#define MEMOOM_HIERARCHY_V1 1
+
+/**
+ * Only the v2 hierarchy.
+ */
+#define MEMOOM_HIERARCHY_V2 2
+
+/**
+ * Both are mounted; memoom_host_version tells where the memory controller stands.
+ */
+#define MEMOOM_HIERARCHY_HYBRID 3
+
+/**
+ * In a way that this version of the C face has no number for.
+ */
+#define MEMOOM_GROW_OTHER 0
+
+/**
+ * Every page of the step was taken.
+ */
+#define MEMOOM_GROW_GREW 1
+
+/**
+ * The hog was killed in the step.
+ */
+#define MEMOOM_GROW_KILLED 2
+
+/**
+ * The hog waits in the OOM of its group, as the OOM killer is off (v1).
+ */
+#define MEMOOM_GROW_BLOCKED 3
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library that is running, such as "0.1.0".
+ *
+ * Compare with MEMOOM_VERSION_STRING, the version of the header the program was compiled with.
+ *
+ * Returns: the version.
+ * Ownership: static; never freed.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_version(void);
+
+/**
+ * The version of the library that is running as one number: major * 65536 + minor * 256 + patch.
+ *
+ * Compare with MEMOOM_VERSION_NUMBER.
+ *
+ * Returns: the number.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_version_number(void);
+
+/**
+ * The hierarchy in which the OOM struck.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_cgroup_version memoom_oom_version(const struct memoom_oom *oom);
+
+/**
+ * The group whose limit was hit: an ancestor of the victim's group, or that group.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: its path as the kernel writes it, escaped; NULL where no source tells, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_oom_limit_group(const struct memoom_oom *oom);
+
+/**
+ * The limit that was hit, in bytes.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the bytes; MEMOOM_UNLIMITED where there is none, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_oom_limit_bytes(const struct memoom_oom *oom);
+
+/**
+ * Bytes charged to the group whose limit was hit, before the OOM.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_oom_usage_before(const struct memoom_oom *oom);
+
+/**
+ * Bytes charged after the last victim had ended; for a blocked OOM, while it lasts.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_oom_usage_after(const struct memoom_oom *oom);
+
+/**
+ * The process in whose charge the limit was hit.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the process; NULL where no source tells, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_process *memoom_oom_invoker(const struct memoom_oom *oom);
+
+/**
+ * Who would be killed, computed before the kernel chose.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the prediction; NULL where there was nothing to compute it from, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_predicted *memoom_oom_predicted(const struct memoom_oom *oom);
+
+/**
+ * Whether the prediction named the process that the kernel chose.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: 1 where it did, 0 where the kernel chose another; -1 where there was no prediction or nobody died, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_oom_predicted_right(const struct memoom_oom *oom);
+
+/**
+ * How many processes the kernel had to choose from.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_candidate_count(const struct memoom_oom *oom);
+
+/**
+ * One of the processes, in the order of the kernel's scan.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_candidate_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_candidate *memoom_oom_candidate_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * How many processes were killed; 0 for a blocked OOM.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_victim_count(const struct memoom_oom *oom);
+
+/**
+ * One of the processes that were killed, in the order of the kills.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_victim_count - 1
+ *
+ * Returns: the victim; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_victim *memoom_oom_victim_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The process that the kernel chose, or the first that died.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the victim; NULL for a blocked OOM, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_victim *memoom_oom_victim(const struct memoom_oom *oom);
+
+/**
+ * Whether a process was killed in this OOM.
+ *
+ * \param oom  an account, or NULL
+ * \param pid  its pid
+ *
+ * Returns: 1 or 0; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_oom_killed(const struct memoom_oom *oom, int32_t pid);
+
+/**
+ * The counters of the group whose limit was hit, before the OOM.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the counters; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_counters *memoom_oom_counters_before(const struct memoom_oom *oom);
+
+/**
+ * The counters of the group whose limit was hit, after the last victim had ended; for a blocked OOM, while it lasts.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the counters; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_counters *memoom_oom_counters_after(const struct memoom_oom *oom);
+
+/**
+ * The kernel's own report.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the report; NULL where it was not printed or not read (the list of what is missing says why), and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
+
+/**
+ * How many kernel functions the call path to the kill (or to the wait) has.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_frame_count(const struct memoom_oom *oom);
+
+/**
+ * One of the kernel functions, innermost first.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_frame_count - 1
+ *
+ * Returns: the function; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_frame *memoom_oom_frame_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * How many processes wait, as the OOM killer is off.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_blocked_count(const struct memoom_oom *oom);
+
+/**
+ * One of the processes that wait.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_blocked_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_blocked *memoom_oom_blocked_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * How many kernel functions the stack of a process that waits has.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_blocked_count - 1
+ *
+ * Returns: the number; 0 beyond the end, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_blocked_frame_count(const struct memoom_oom *oom, size_t index);
+
+/**
+ * One of the kernel functions on the stack of a process that waits, innermost first.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_blocked_count - 1
+ * \param frame  from 0 to memoom_oom_blocked_frame_count - 1
+ *
+ * Returns: the function; NULL beyond either end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_frame *memoom_oom_blocked_frame_at(const struct memoom_oom *oom,
+                                                       size_t index,
+                                                       size_t frame);
+
+/**
+ * A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
+ *
+ * The names: "step_started", "notified", "victim_marked", "victim_ended", "complete". Later versions may know more.
+ *
+ * \param oom   an account, or NULL
+ * \param name  the moment, or NULL
+ *
+ * Returns: the time; MEMOOM_UNKNOWN where it was not seen, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom,
+                              const char *name);
+
+/**
+ * How many pieces of evidence could not be had.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_missing_count(const struct memoom_oom *oom);
+
+/**
+ * One piece of evidence that could not be had.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_missing_count - 1
+ *
+ * Returns: the piece, and why; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_missing *memoom_oom_missing_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The account as one JSON document ("memoom.oom/1").
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_oom_to_json(const struct memoom_oom *oom);
+
+/**
+ * The account as a person reads it: some lines, each ending in a newline.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the text; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_oom_to_text(const struct memoom_oom *oom);
+
+/**
+ * Frees an account.
+ *
+ * \param oom  an account, or NULL, which does nothing
+ *
+ * Ownership: takes the account; what it holds ends with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_oom_free(struct memoom_oom *oom);
+
+/**
+ * How the worker ended.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: one of the MEMOOM_VERDICT_ numbers; MEMOOM_VERDICT_OTHER for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_verdict memoom_outcome_verdict(const struct memoom_outcome *outcome);
+
+/**
+ * The verdict as documents have it: "oom-killed", "killed", "exited" or "timeout".
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the verdict; NULL for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_outcome_verdict_name(const struct memoom_outcome *outcome);
+
+/**
+ * Whether an OOM killed the worker.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: 1 or 0; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_outcome_oom_killed(const struct memoom_outcome *outcome);
+
+/**
+ * The status of the worker: its exit code, or the negative number of the signal that ended it.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the status; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_outcome_returncode(const struct memoom_outcome *outcome);
+
+/**
+ * The pid that the worker had.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the pid; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_outcome_pid(const struct memoom_outcome *outcome);
+
+/**
+ * The name of the worker, escaped.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the name; NULL for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_outcome_name(const struct memoom_outcome *outcome);
+
+/**
+ * The group in which the worker stood, as the kernel writes its path.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the path; NULL for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_outcome_group(const struct memoom_outcome *outcome);
+
+/**
+ * The account of the OOM that killed the worker.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the account; NULL where no OOM killed it, and for NULL.
+ * Ownership: borrowed from the outcome; it must not be freed.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_oom *memoom_outcome_oom(const struct memoom_outcome *outcome);
+
+/**
+ * How many OOMs its group had while the worker lived, its own among them.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_outcome_oom_count(const struct memoom_outcome *outcome);
+
+/**
+ * One of the OOMs of its group.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_oom_count - 1
+ *
+ * Returns: the account; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the outcome; it must not be freed.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_oom *memoom_outcome_oom_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * How many sources say something about the end.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_outcome_evidence_count(const struct memoom_outcome *outcome);
+
+/**
+ * What one of the sources says.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_evidence_count - 1
+ *
+ * Returns: the evidence; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_evidence *memoom_outcome_evidence_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * How many pieces of evidence could not be had.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_outcome_missing_count(const struct memoom_outcome *outcome);
+
+/**
+ * One piece of evidence that could not be had.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_missing_count - 1
+ *
+ * Returns: the piece, and why; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_missing *memoom_outcome_missing_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * CPU time in user mode, in microseconds.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_outcome_user_usec(const struct memoom_outcome *outcome);
+
+/**
+ * CPU time in the kernel, in microseconds.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_outcome_system_usec(const struct memoom_outcome *outcome);
+
+/**
+ * The most memory that was ever resident, in bytes.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_outcome_max_rss_bytes(const struct memoom_outcome *outcome);
+
+/**
+ * When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_outcome_started_ns(const struct memoom_outcome *outcome);
+
+/**
+ * When its end was reaped, in nanoseconds of CLOCK_MONOTONIC.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_outcome_ended_ns(const struct memoom_outcome *outcome);
+
+/**
+ * The outcome as one JSON document ("memoom.outcome/1").
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_outcome_to_json(const struct memoom_outcome *outcome);
+
+/**
+ * Frees an outcome.
+ *
+ * \param outcome  an outcome, or NULL, which does nothing
+ *
+ * Ownership: takes the outcome; its accounts end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_outcome_free(struct memoom_outcome *outcome);
+
+/**
+ * Everything that happened in a lab so far; also of a lab that was closed.
+ *
+ * \param lab           the lab
+ * \param ret_timeline  where the timeline goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the timeline with memoom_timeline_free.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_lab_timeline(const struct memoom_lab *lab,
+                                  struct memoom_timeline **ret_timeline,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * How many events there are.
+ *
+ * \param timeline  a timeline, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_timeline_event_count(const struct memoom_timeline *timeline);
+
+/**
+ * One of the events, in the order of time.
+ *
+ * \param timeline  a timeline, or NULL
+ * \param index     from 0 to memoom_timeline_event_count - 1
+ *
+ * Returns: the event; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the timeline; it must not be freed.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_event *memoom_timeline_event_at(const struct memoom_timeline *timeline, size_t index);
+
+/**
+ * The timeline as one JSON document ("memoom.timeline/1").
+ *
+ * \param timeline  a timeline, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the timeline.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_timeline_to_json(const struct memoom_timeline *timeline);
+
+/**
+ * Frees a timeline.
+ *
+ * \param timeline  a timeline, or NULL, which does nothing
+ *
+ * Ownership: takes the timeline; its events end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_timeline_free(struct memoom_timeline *timeline);
+
+/**
+ * The status that the failed call returned.
+ *
+ * \param error  an error, or NULL
+ *
+ * Returns: the status; MEMOOM_OK for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_status memoom_error_status(const struct memoom_error *error);
+
+/**
+ * The errno of the system call that failed.
+ *
+ * \param error  an error, or NULL
+ *
+ * Returns: the errno; 0 where no system call failed, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_error_errno(const struct memoom_error *error);
+
+/**
+ * What was tried, such as "create group"; the name of the function where an argument was refused at once.
+ *
+ * \param error  an error, or NULL
+ *
+ * Returns: the operation; NULL for NULL.
+ * Ownership: borrowed from the error.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_error_operation(const struct memoom_error *error);
+
+/**
+ * The file or directory concerned, as raw bytes.
+ *
+ * \param error  an error, or NULL
+ *
+ * Returns: the path; NULL where no path is concerned, and for NULL.
+ * Ownership: borrowed from the error.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_error_path(const struct memoom_error *error);
+
+/**
+ * The whole error in one line: operation, path, value, reason and remedy.
+ *
+ * \param error  an error, or NULL
+ *
+ * Returns: the message; NULL for NULL.
+ * Ownership: borrowed from the error.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_error_message(const struct memoom_error *error);
+
+/**
+ * Frees an error.
+ *
+ * \param error  an error, or NULL, which does nothing
+ *
+ * Ownership: takes the error; its strings end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_error_free(struct memoom_error *error);
+
+/**
+ * The name of a status, such as "invalid-input".
+ *
+ * \param status  what a call returned
+ *
+ * Returns: the name; "ok" for MEMOOM_OK, "other" for a number that the library does not know.
+ * Ownership: static; never freed.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_status_name(memoom_status status);
+
+/**
+ * Makes a group in a lab. What was made is removed again if any setting fails.
+ *
+ * \param lab           the lab
+ * \param name          its name, one path component of at most 255 bytes of any value but NUL, newline and "/"; NULL
+ *                      for a name of memoom's choice
+ * \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
+ * \param ret_group     where the group goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the name or the options; MEMOOM_ERR_ALREADY_EXISTS;
+ * MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's memory; MEMOOM_ERR_UNSUPPORTED for a
+ * setting of the other cgroup version; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free; that leaves the cgroup itself to the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_create(const struct memoom_lab *lab,
+                                  const char *name,
+                                  const struct memoom_group_options *options,
+                                  struct memoom_group **ret_group,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Makes a group below another. On v2 a group with processes cannot have children with the memory controller.
+ *
+ * \param parent        the group above it, made by memoom
+ * \param name          its name, as for memoom_group_create, but required
+ * \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
+ * \param ret_group     where the group goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes stand in the parent (v2); MEMOOM_ERR_INVALID_INPUT also for a
+ * parent that was opened to be observed; MEMOOM_ERR_NOT_FOUND where the parent was removed; for the rest as
+ * memoom_group_create.
+ * Ownership: free the group with memoom_group_free; it does not end with its parent's object.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_create_child(const struct memoom_group *parent,
+                                        const char *name,
+                                        const struct memoom_group_options *options,
+                                        struct memoom_group **ret_group,
+                                        struct memoom_error **reterr_error);
+
+/**
+ * Opens an existing group, to be observed only: nothing of it is changed.
+ *
+ * \param path          its directory, below the mount of the memory controller
+ * \param ret_group     where the group goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a directory that is no memory cgroup; MEMOOM_ERR_NOT_FOUND;
+ * MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_open(const char *path,
+                                struct memoom_group **ret_group,
+                                struct memoom_error **reterr_error);
+
+/**
+ * The last component of the path of a group, escaped.
+ *
+ * \param group  a group, or NULL
+ *
+ * Returns: the name; NULL for NULL.
+ * Ownership: borrowed from the group.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_group_name(const struct memoom_group *group);
+
+/**
+ * The directory of a group.
+ *
+ * \param group  a group, or NULL
+ *
+ * Returns: the path, as raw bytes, so that it can be opened; NULL for NULL.
+ * Ownership: borrowed from the group.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_group_path(const struct memoom_group *group);
+
+/**
+ * The path of a group from the top of the hierarchy, as the kernel writes it in /proc/PID/cgroup and in reports.
+ *
+ * \param group  a group, or NULL
+ *
+ * Returns: the path, escaped; NULL for NULL.
+ * Ownership: borrowed from the group.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_group_cgroup(const struct memoom_group *group);
+
+/**
+ * The hierarchy in which a group stands.
+ *
+ * \param group  a group, or NULL
+ *
+ * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_cgroup_version memoom_group_version(const struct memoom_group *group);
+
+/**
+ * The processes of a group (cgroup.procs), in the order in which the kernel scans them; those of groups below are not
+ * among them.
+ *
+ * \param group         the group
+ * \param ret_pids      where the pids go, as many as fit; may be NULL where capacity is 0
+ * \param capacity      how many pids fit there
+ * \param ret_count     where the number of processes goes; more than capacity where not all fitted
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_processes(const struct memoom_group *group,
+                                     int32_t *ret_pids,
+                                     size_t capacity,
+                                     size_t *ret_count,
+                                     struct memoom_error **reterr_error);
+
+/**
+ * Ends every process of a group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so that none
+ * stays blocked. Returns when the signals are sent.
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_NOT_FOUND where the group was
+ * removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_kill(const struct memoom_group *group,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
+ * that has ended; that is waited for. The object stays valid until it is freed.
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes or groups are inside (named); MEMOOM_ERR_INVALID_INPUT for NULL
+ * or an opened group; MEMOOM_ERR_NOT_FOUND where it was removed before; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_remove(const struct memoom_group *group,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Frees the object of a group. The cgroup stays until memoom_group_remove or the end of its lab.
+ *
+ * \param group  a group, or NULL, which does nothing
+ *
+ * Ownership: takes the object; its strings end with it. Workers and watches of the group live on.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_group_free(struct memoom_group *group);
+
+/**
+ * The hard limit: memory.limit_in_bytes (v1), memory.max (v2).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_limit(const struct memoom_group *group,
+                                 uint64_t *ret_bytes,
+                                 struct memoom_error **reterr_error);
+
+/**
+ * Sets the hard limit, and keeps the swap allowance in step (v1).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_BUSY where the usage is
+ * above it and cannot be reclaimed (v1); MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's
+ * memory;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_limit(const struct memoom_group *group,
+                                     uint64_t bytes,
+                                     struct memoom_error **reterr_error);
+
+/**
+ * The throttling limit memory.high (v2).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_high(const struct memoom_group *group,
+                                uint64_t *ret_bytes,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Sets the throttling limit memory.high (v2).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v1;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_high(const struct memoom_group *group,
+                                    uint64_t bytes,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Whether the OOM killer of the group is on (v1).
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v2;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_oom_killer(const struct memoom_group *group,
+                                      memoom_switch *ret_on,
+                                      struct memoom_error **reterr_error);
+
+/**
+ * Turns the OOM killer of the group on or off (v1: memory.oom_control).
+ *
+ * Off, a process that meets the limit in a page fault waits (state D); turned on again, the kernel chooses a victim at
+ * the next charge.
+ *
+ * \param group         the group, made by memoom
+ * \param on            MEMOOM_ON or MEMOOM_OFF
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v2;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_oom_killer(const struct memoom_group *group,
+                                          memoom_switch on,
+                                          struct memoom_error **reterr_error);
+
+/**
+ * Whether memory.oom.group is set; MEMOOM_OFF on v1, which has no such thing.
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_oom_group(const struct memoom_group *group,
+                                     memoom_switch *ret_on,
+                                     struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.oom.group (v2): with it, an OOM kill takes every process of the group.
+ *
+ * \param group         the group, made by memoom
+ * \param on            MEMOOM_ON or MEMOOM_OFF
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v1;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_oom_group(const struct memoom_group *group,
+                                         memoom_switch on,
+                                         struct memoom_error **reterr_error);
+
+/**
+ * Bytes charged now: memory.usage_in_bytes (v1), memory.current (v2).
+ *
+ * Up to 64 pages for each CPU may be charged in advance.
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_usage(const struct memoom_group *group,
+                                 uint64_t *ret_bytes,
+                                 struct memoom_error **reterr_error);
+
+/**
+ * The most that was ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go; MEMOOM_UNKNOWN where this kernel does not keep them
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_peak(const struct memoom_group *group,
+                                uint64_t *ret_bytes,
+                                struct memoom_error **reterr_error);
+
+/**
+ * All counters of a group at this moment.
+ *
+ * \param group         the group
+ * \param ret_counters  where the counters go: a struct that began with MEMOOM_COUNTERS_INIT
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_NOT_FOUND where the
+ * group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_counters(const struct memoom_group *group,
+                                    struct memoom_counters *ret_counters,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
+ * hit now.
+ *
+ * \param group           the group
+ * \param ret_prediction  where the prediction goes
+ * \param reterr_error    where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the prediction with memoom_prediction_free.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_predict(const struct memoom_group *group,
+                                   struct memoom_prediction **ret_prediction,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * The predicted victim.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: its pid; 0 where nobody is eligible or the kernel waits for an earlier victim, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_prediction_pid(const struct memoom_prediction *prediction);
+
+/**
+ * Whether the distance to the next candidate is larger than what the readings can be off by.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: 1 where the prediction must hold, else 0; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_prediction_determined(const struct memoom_prediction *prediction);
+
+/**
+ * How many processes there are to choose from.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_prediction_candidate_count(const struct memoom_prediction *prediction);
+
+/**
+ * One of the processes, in the order in which the kernel scans them.
+ *
+ * \param prediction  a prediction, or NULL
+ * \param index       from 0 to memoom_prediction_candidate_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the prediction.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_candidate *memoom_prediction_candidate_at(const struct memoom_prediction *prediction,
+                                                              size_t index);
+
+/**
+ * The prediction as one JSON document.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the prediction.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_prediction_to_json(const struct memoom_prediction *prediction);
+
+/**
+ * Frees a prediction.
+ *
+ * \param prediction  a prediction, or NULL, which does nothing
+ *
+ * Ownership: takes the prediction; what it holds ends with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_prediction_free(struct memoom_prediction *prediction);
+
+/**
+ * Looks at this machine. Nothing is changed by looking.
+ *
+ * \param ret_host      where the host goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also on a machine without cgroups (that is an answer); MEMOOM_ERR_INVALID_INPUT for a NULL
+ * ret_host; MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED or MEMOOM_ERR_IO where /proc cannot be read;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the host with memoom_host_free.
+ * Thread safety: any thread.
+ * Needs: /proc.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_host_probe(struct memoom_host **ret_host,
+                                struct memoom_error **reterr_error);
+
+/**
+ * The version of the hierarchy in which the memory controller stands.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: MEMOOM_CGROUP_V1, MEMOOM_CGROUP_V2, or MEMOOM_CGROUP_NONE where it is nowhere (and for NULL).
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_cgroup_version memoom_host_version(const struct memoom_host *host);
+
+/**
+ * What is mounted.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: one of the MEMOOM_HIERARCHY_ numbers; MEMOOM_HIERARCHY_NONE for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_hierarchy memoom_host_hierarchy(const struct memoom_host *host);
+
+/**
+ * The directory below which labs are made unless told otherwise.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the path, as raw bytes; NULL where none can be written, and for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_host_parent(const struct memoom_host *host);
+
+/**
+ * The memory group of this process, as the kernel writes it in /proc/self/cgroup.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the group; NULL where there is none, and for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_host_own_group(const struct memoom_host *host);
+
+/**
+ * The kernel release, as uname -r says it.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the release; NULL for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_host_release(const struct memoom_host *host);
+
+/**
+ * Bytes of memory that the host could give when it was probed (MemAvailable in /proc/meminfo).
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the bytes; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_host_available_bytes(const struct memoom_host *host);
+
+/**
+ * Whether this machine has an ability.
+ *
+ * \param host  a host, or NULL
+ * \param name  the ability, such as "create-groups"
+ *
+ * Returns: 1 where it is there, 0 where not; 0 for a name that memoom does not know, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_host_can(const struct memoom_host *host, const char *name);
+
+/**
+ * An ability by its name, for its reason and remedy.
+ *
+ * The names: "memory-controller", "create-groups", "swap-accounting", "oom-killer-switch", "oom-group",
+ * "kernel-log", "tracefs", "task-stack", "lower-oom-score-adj". Later versions may know more.
+ *
+ * \param host  a host, or NULL
+ * \param name  the ability, or NULL
+ *
+ * Returns: the ability; NULL for a name that memoom does not know or did not look at, and for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_ability *memoom_host_ability(const struct memoom_host *host, const char *name);
+
+/**
+ * How many abilities were looked at.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_host_ability_count(const struct memoom_host *host);
+
+/**
+ * One of the abilities that were looked at.
+ *
+ * \param host   a host, or NULL
+ * \param index  from 0 to memoom_host_ability_count - 1
+ *
+ * Returns: the ability; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_ability *memoom_host_ability_at(const struct memoom_host *host, size_t index);
+
+/**
+ * The host as one JSON document.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_host_to_json(const struct memoom_host *host);
+
+/**
+ * Frees a host.
+ *
+ * \param host  a host, or NULL, which does nothing
+ *
+ * Ownership: takes the host; its strings and abilities end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_host_free(struct memoom_host *host);
+
+/**
+ * Makes a lab.
+ *
+ * A lab that a dead process has left in the same place is removed first.
+ *
+ * \param options       what it is told; NULL for MEMOOM_LAB_OPTIONS_INIT
+ * \param ret_lab       where the lab goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for the options; MEMOOM_ERR_UNSUPPORTED without a memory controller;
+ * MEMOOM_ERR_PERMISSION_DENIED where no group may be made; MEMOOM_ERR_NOT_FOUND where the parent is no directory;
+ * MEMOOM_ERR_BUSY where processes stand in it (v2); MEMOOM_ERR_IO where the supervisor cannot be started;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the lab with memoom_lab_free.
+ * Thread safety: any thread.
+ * Needs: root, or a memory group that is delegated to this user.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_lab_create(const struct memoom_lab_options *options,
+                                struct memoom_lab **ret_lab,
+                                struct memoom_error **reterr_error);
+
+/**
+ * The name of the lab: the last component of its directory.
+ *
+ * \param lab  a lab, or NULL
+ *
+ * Returns: the name; NULL for NULL.
+ * Ownership: borrowed from the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_lab_name(const struct memoom_lab *lab);
+
+/**
+ * The directory of the lab.
+ *
+ * \param lab  a lab, or NULL
+ *
+ * Returns: the path, as raw bytes; NULL for NULL.
+ * Ownership: borrowed from the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_lab_path(const struct memoom_lab *lab);
+
+/**
+ * The hierarchy in which the lab stands.
+ *
+ * \param lab  a lab, or NULL
+ *
+ * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+memoom_cgroup_version memoom_lab_version(const struct memoom_lab *lab);
+
+/**
+ * The process that starts, reaps and cleans up.
+ *
+ * \param lab  a lab, or NULL
+ *
+ * Returns: its pid; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_lab_supervisor_pid(const struct memoom_lab *lab);
+
+/**
+ * Ends a lab: every worker is killed, every group and trace removed, the supervisor reaped.
+ *
+ * Closing twice is fine. The lab, its groups and its workers stay valid objects until they are freed; what would need
+ * the lab gives MEMOOM_ERR_CLOSED.
+ *
+ * \param lab           the lab
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_TIMED_OUT or MEMOOM_ERR_BUSY where something could
+ * not be removed, naming it; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_lab_close(const struct memoom_lab *lab,
+                               struct memoom_error **reterr_error);
+
+/**
+ * Frees a lab, after closing it where that was not done. What fails on the way cannot be told here: close first.
+ *
+ * \param lab  a lab, or NULL, which does nothing
+ *
+ * Ownership: takes the lab; its strings end with it. Its groups and workers are objects of their own.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_lab_free(struct memoom_lab *lab);
+
+/**
+ * Removes the labs whose owners have died. Those of living owners are not touched.
+ *
+ * \param ret_list      where the list of what was found goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where something could not be removed (the list names it); MEMOOM_ERR_INVALID_INPUT for a
+ * NULL ret_list; MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_leftover_list_free.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_gc(struct memoom_leftover_list **ret_list,
+                        struct memoom_error **reterr_error);
+
+/**
+ * How many labs were found.
+ *
+ * \param list  a list, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_leftover_list_count(const struct memoom_leftover_list *list);
+
+/**
+ * One of the labs that were found.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_leftover_list_count - 1
+ *
+ * Returns: the lab that was left behind; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the list.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_leftover *memoom_leftover_list_at(const struct memoom_leftover_list *list, size_t index);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; what it holds ends with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_leftover_list_free(struct memoom_leftover_list *list);
+
+/**
+ * Reads a size as the kernel does: a whole number, then perhaps one of K, M, G, T, P, E (powers of 1024); "max" is
+ * MEMOOM_UNLIMITED.
+ *
+ * "80M" is 80 * 1048576 bytes. Signs, fractions and other suffixes ("MB", "MiB") are refused.
+ *
+ * \param text          the size
+ * \param ret_bytes     where the bytes go
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for anything that is not a size; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_parse_size(const char *text,
+                                uint64_t *ret_bytes,
+                                struct memoom_error **reterr_error);
+
+/**
+ * When, in nanoseconds of CLOCK_MONOTONIC; the kernel's own stamp where the source has one.
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: the time; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_event_time_ns(const struct memoom_event *event);
+
+/**
+ * Who said it: "memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs".
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: the source; NULL for NULL.
+ * Ownership: borrowed from the event.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_event_source(const struct memoom_event *event);
+
+/**
+ * What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
+ * "victim", "log", "blocked", "usage", "limit", "switch", "removed", "lost". Later versions may know more.
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: the kind; NULL for NULL.
+ * Ownership: borrowed from the event.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_event_kind(const struct memoom_event *event);
+
+/**
+ * The group concerned, as the kernel writes its path.
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: the path; NULL for what concerns no group, and for NULL.
+ * Ownership: borrowed from the event.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_event_group(const struct memoom_event *event);
+
+/**
+ * The process concerned.
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: its pid; 0 for what concerns no process, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_event_pid(const struct memoom_event *event);
+
+/**
+ * The event as one JSON document, with the particulars of its kind.
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the event.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_event_to_json(const struct memoom_event *event);
+
+/**
+ * Frees an event.
+ *
+ * \param event  an event, or NULL, which does nothing
+ *
+ * Ownership: takes the event; its strings end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_event_free(struct memoom_event *event);
+
+/**
+ * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
+ * console made of them, of any kernel from 3.10 on.
+ *
+ * Lines that are no part of a report are passed over; a log without any gives an empty list.
+ *
+ * \param bytes         the log; may be NULL where length is 0
+ * \param length        its length in bytes
+ * \param ret_list      where the list goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_report_list_free; the log may go before.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_report_parse(const void *bytes,
+                                  size_t length,
+                                  struct memoom_report_list **ret_list,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * How many reports there are.
+ *
+ * \param list  a list, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_report_list_count(const struct memoom_report_list *list);
+
+/**
+ * One of the reports, in the order of their first lines.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_report_list_count - 1
+ *
+ * Returns: the report; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the list.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
+
+/**
+ * All reports as one JSON document ("memoom.reports/1").
+ *
+ * \param list  a list, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the list.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_list_to_json(const struct memoom_report_list *list);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; its reports end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_report_list_free(struct memoom_report_list *list);
+
+/**
+ * The release of the kernel that printed it.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_release(const struct memoom_report *report);
+
+/**
+ * What confined the allocation, such as "CONSTRAINT_MEMCG".
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_constraint(const struct memoom_report *report);
+
+/**
+ * The group whose limit was hit, escaped.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_oom_memcg(const struct memoom_report *report);
+
+/**
+ * The victim's group, escaped.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_task_memcg(const struct memoom_report *report);
+
+/**
+ * The name of the task whose allocation failed, escaped.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_invoker_comm(const struct memoom_report *report);
+
+/**
+ * The name of the task that was chosen, escaped.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_chosen_comm(const struct memoom_report *report);
+
+/**
+ * The group that was killed as a whole (memory.oom.group), escaped.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_group_kill(const struct memoom_report *report);
+
+/**
+ * The task whose allocation failed.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: its thread id in the initial pid namespace; 0 where the report lacks it, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_report_invoker_pid(const struct memoom_report *report);
+
+/**
+ * The task that was chosen.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: its thread id in the initial pid namespace; 0 where the report lacks it, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_report_chosen_pid(const struct memoom_report *report);
+
+/**
+ * Bytes charged to the group whose limit was hit.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the bytes; MEMOOM_UNKNOWN where the report lacks them, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_report_usage_bytes(const struct memoom_report *report);
+
+/**
+ * The limit that was hit.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the bytes; MEMOOM_UNLIMITED (the same number as MEMOOM_UNKNOWN) where there is none or the report lacks it, and for
+ * NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_report_limit_bytes(const struct memoom_report *report);
+
+/**
+ * Whether the kernel found nobody to kill.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: 1 or 0; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_report_no_killable(const struct memoom_report *report);
+
+/**
+ * How many processes were killed.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_report_kill_count(const struct memoom_report *report);
+
+/**
+ * One of the processes that were killed, in the order printed.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_kill_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_kill *memoom_report_kill_at(const struct memoom_report *report, size_t index);
+
+/**
+ * How many parts are not in this report.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_report_missing_count(const struct memoom_report *report);
+
+/**
+ * One part that is not in this report.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_missing_count - 1
+ *
+ * Returns: the part, and why; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_missing *memoom_report_missing_at(const struct memoom_report *report, size_t index);
+
+/**
+ * The kernel's lines, joined by newlines, control characters escaped as in /dev/kmsg.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the lines; NULL for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_lines(const struct memoom_report *report);
+
+/**
+ * The report as a person reads it: a few lines.
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the text; NULL for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_to_text(const struct memoom_report *report);
+
+/**
+ * The report as one JSON document ("memoom.report/1").
+ *
+ * \param report  a report, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the report.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_to_json(const struct memoom_report *report);
+
+/**
+ * Opens a watch. Open it before the workers start, so that it sees everything.
+ *
+ * \param group         the group; one that was opened by path will do
+ * \param ret_watch     where the watch goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+ * NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_watch_open(const struct memoom_group *group,
+                                struct memoom_watch **ret_watch,
+                                struct memoom_error **reterr_error);
+
+/**
+ * The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
+ * something.
+ *
+ * Other records of the kernel log make it readable too: call memoom_watch_next with a timeout of 0 until it gives no
+ * event.
+ *
+ * \param watch  a watch, or NULL
+ *
+ * Returns: the descriptor; -1 for NULL.
+ * Ownership: borrowed from the watch: do not read from it and do not close it.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_watch_fd(const struct memoom_watch *watch);
+
+/**
+ * The next event.
+ *
+ * \param watch         the watch
+ * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_event     where the event goes; NULL goes there where none came by the deadline
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the event with memoom_event_free.
+ * Thread safety: any thread; see memoom_watch.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_watch_next(const struct memoom_watch *watch,
+                                uint64_t timeout_ns,
+                                struct memoom_event **ret_event,
+                                struct memoom_error **reterr_error);
+
+/**
+ * The account of the next OOM of the group, of a group below it, or of a group above it that struck here.
+ *
+ * The events that are passed over meanwhile can still be had from memoom_watch_next.
+ *
+ * \param watch         the watch
+ * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_oom       where the account goes; NULL goes there where none came by the deadline
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the account with memoom_oom_free.
+ * Thread safety: any thread; see memoom_watch.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_watch_wait_oom(const struct memoom_watch *watch,
+                                    uint64_t timeout_ns,
+                                    struct memoom_oom **ret_oom,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Closes and frees a watch.
+ *
+ * \param watch  a watch, or NULL, which does nothing
+ *
+ * Ownership: takes the watch; its descriptor ends with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_watch_free(struct memoom_watch *watch);
+
+/**
+ * Starts a command in a group. It stands there before its first instruction, in the caller's process group, with
+ * default signal handling and no descriptor but the three standard ones.
+ *
+ * \param group         the group, made by memoom
+ * \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
+ * \param options       what it is told; NULL for MEMOOM_COMMAND_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options or an opened group;
+ * MEMOOM_ERR_NOT_FOUND where the program is not there and MEMOOM_ERR_PERMISSION_DENIED where it may not be run, with the
+ * errno of execve(2); MEMOOM_ERR_IO also for a descriptor that is not open; for the rest as memoom_hog_spawn.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_command_spawn(const struct memoom_group *group,
+                                   const char *const *argv,
+                                   const struct memoom_command_options *options,
+                                   struct memoom_worker **ret_worker,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
+ *
+ * \param group         the group, made by memoom
+ * \param options       what it is told; NULL for MEMOOM_HOG_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options, an opened group, or a limit below what a process
+ * needs to start; MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
+ * MEMOOM_ERR_WORKER_GONE where it was killed before it was ready; MEMOOM_ERR_BUSY for a group that has groups below it
+ * (v2); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_hog_spawn(const struct memoom_group *group,
+                               const struct memoom_hog_options *options,
+                               struct memoom_worker **ret_worker,
+                               struct memoom_error **reterr_error);
+
+/**
+ * Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
+ *
+ * \param group         the group, made by memoom
+ * \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
+ * \param every_ns      the period in nanoseconds
+ * \param ret_worker    where the worker goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_ticker_spawn(const struct memoom_group *group,
+                                  const char *name,
+                                  uint64_t every_ns,
+                                  struct memoom_worker **ret_worker,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Has a hog take one step and says how it ended. The answer is never guessed from time: blocked is proved by the
+ * group's under_oom, the state D and the place of the wait.
+ *
+ * \param worker        the hog
+ * \param size_bytes    bytes of the step; MEMOOM_UNCHANGED for the hog's own step
+ * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
+ * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
+ * no hog, 0 bytes, or where neither the group nor a group above it has a limit; MEMOOM_ERR_BUSY while an earlier step
+ * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY where the step failed in a system call;
+ * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_hog_grow(const struct memoom_worker *worker,
+                              uint64_t size_bytes,
+                              uint64_t timeout_ns,
+                              struct memoom_grow *ret_grow,
+                              struct memoom_error **reterr_error);
+
+/**
+ * Waits for the answer to a step that was blocked, or that was still going on at its deadline.
+ *
+ * \param worker        the hog
+ * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
+ * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also where no step is going on.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_hog_finish(const struct memoom_worker *worker,
+                                uint64_t timeout_ns,
+                                struct memoom_grow *ret_grow,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Has a hog give back its newest memory.
+ *
+ * \param worker        the hog
+ * \param size_bytes    how much; it is rounded down to whole pages
+ * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
+ * \param ret_bytes     where the bytes that were given back go
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a worker that is no hog; MEMOOM_ERR_BUSY while a step goes
+ * on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_hog_shrink(const struct memoom_worker *worker,
+                                uint64_t size_bytes,
+                                uint64_t timeout_ns,
+                                uint64_t *ret_bytes,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Bytes that a hog holds, by its own word.
+ *
+ * \param worker  a worker, or NULL
+ *
+ * Returns: the bytes; 0 for a worker that is no hog, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_hog_total_bytes(const struct memoom_worker *worker);
+
+/**
+ * Runs a command under limits in a lab of its own, waits for its end and gives the verdict with its evidence. Whatever
+ * the command leaves behind is killed then.
+ *
+ * \code
+ * const char *argv[] = {"./server", "--self-test", NULL};
+ * memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
+ * memoom_outcome *outcome = NULL;
+ * options.limit_bytes = 80 << 20;
+ * if (memoom_run(argv, &options, &outcome, NULL) == MEMOOM_OK && memoom_outcome_oom_killed(outcome))
+ *     fputs(memoom_oom_to_text(memoom_outcome_oom(outcome)), stderr);
+ * memoom_outcome_free(outcome);
+ * \endcode
+ *
+ * \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
+ * \param options       how it is run; NULL for MEMOOM_RUN_OPTIONS_INIT
+ * \param ret_outcome   where the outcome goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also when the command failed, was OOM-killed or ran too long (that is an outcome); else as
+ * memoom_lab_create, memoom_group_create and memoom_command_spawn.
+ * Ownership: free the outcome with memoom_outcome_free.
+ * Thread safety: any thread.
+ * Needs: root, or a memory group that is delegated to this user.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_run(const char *const *argv,
+                         const struct memoom_run_options *options,
+                         struct memoom_outcome **ret_outcome,
+                         struct memoom_error **reterr_error);
+
+/**
+ * The pid of a worker, in the pid namespace of this process. It stays the same after the worker has ended.
+ *
+ * \param worker  a worker, or NULL
+ *
+ * Returns: the pid; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_worker_pid(const struct memoom_worker *worker);
+
+/**
+ * The name of a worker, as the kernel shows it (comm), escaped.
+ *
+ * \param worker  a worker, or NULL
+ *
+ * Returns: the name; NULL for NULL.
+ * Ownership: borrowed from the worker.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_worker_name(const struct memoom_worker *worker);
+
+/**
+ * A descriptor of the process that becomes readable at its end (pidfd_open(2)).
+ *
+ * \param worker  a worker, or NULL
+ *
+ * Returns: the descriptor; -1 for NULL.
+ * Ownership: borrowed from the worker: do not close it.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_worker_pidfd(const struct memoom_worker *worker);
+
+/**
+ * Whether a worker has ended.
+ *
+ * \param worker  a worker, or NULL
+ *
+ * Returns: 1 or 0; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_worker_ended(const struct memoom_worker *worker);
+
+/**
+ * How often a ticker has reported that it is alive.
+ *
+ * \param worker  a worker, or NULL
+ *
+ * Returns: the number; 0 for a worker that is no ticker, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_worker_ticks(const struct memoom_worker *worker);
+
+/**
+ * The state of a worker now.
+ *
+ * \param worker        the worker
+ * \param ret_state     where the letter goes: 'R', 'S', 'D', 'T', 'Z' as in /proc/PID/stat, 'X' when it has ended
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the process;
+ * MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Needs: /proc.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_worker_state(const struct memoom_worker *worker,
+                                  char *ret_state,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Sends a signal to a worker. One that has ended is left alone.
+ *
+ * \param worker        the worker
+ * \param signal        the number of the signal
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a number that is no signal; MEMOOM_ERR_PERMISSION_DENIED
+ * where the process has changed its user; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_worker_signal(const struct memoom_worker *worker,
+                                   int32_t signal,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * Sends SIGKILL to a worker. One that has ended is left alone.
+ *
+ * \param worker        the worker
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PERMISSION_DENIED where the process has changed its
+ * user; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_worker_kill(const struct memoom_worker *worker,
+                                 struct memoom_error **reterr_error);
+
+/**
+ * Waits for the end of a worker and gives the verdict, with the account of every OOM of its group while it lived.
+ *
+ * It can be asked any number of times. A signal handler of the caller's does not end the wait.
+ *
+ * \param worker        the worker
+ * \param timeout_ns    how long to wait, or MEMOOM_FOREVER
+ * \param ret_outcome   where the outcome goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_TIMED_OUT when it still runs at the deadline; MEMOOM_ERR_INVALID_INPUT for NULL;
+ * MEMOOM_ERR_CLOSED where the lab was closed; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the outcome with memoom_outcome_free; it lives on without the worker.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_worker_wait(const struct memoom_worker *worker,
+                                 uint64_t timeout_ns,
+                                 struct memoom_outcome **ret_outcome,
+                                 struct memoom_error **reterr_error);
+
+/**
+ * Frees the object of a worker. The process goes on until it ends, is killed, or its lab is closed.
+ *
+ * \param worker  a worker, or NULL, which does nothing
+ *
+ * Ownership: takes the object; its name and its pidfd end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_worker_free(struct memoom_worker *worker);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MEMOOM_H */
+
+/** The start of a memoom_lab_options: the usual place, every source of evidence. */
+#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0 }
+
+/** The start of a memoom_group_options: no limit, swap kept out, the rest as the kernel has it. */
+#define MEMOOM_GROUP_OPTIONS_INIT \
+    { sizeof(memoom_group_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_SWITCH_UNCHANGED, \
+      MEMOOM_SWITCH_UNCHANGED }
+
+/** The start of a memoom_hog_options: "hog", anonymous memory, 10 MiB a step. */
+#define MEMOOM_HOG_OPTIONS_INIT { sizeof(memoom_hog_options), NULL, NULL, 10485760, 0, 0 }
+
+/** The start of a memoom_command_options: everything is the caller's. */
+#define MEMOOM_COMMAND_OPTIONS_INIT \
+    { sizeof(memoom_command_options), NULL, NULL, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0 }
+
+/** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
+#define MEMOOM_RUN_OPTIONS_INIT \
+    { sizeof(memoom_run_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_FOREVER, NULL, NULL, \
+      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
+
+/** The start of a memoom_grow. */
+#define MEMOOM_GROW_INIT { sizeof(memoom_grow), 0, 0, 0, 0 }
+
+/** The start of a memoom_counters. */
+#define MEMOOM_COUNTERS_INIT { sizeof(memoom_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** For __attribute__((cleanup(memoom_error_freep))): frees what the variable holds. */
+static inline void memoom_error_freep(memoom_error **object) { memoom_error_free(*object); }
+
+/** For __attribute__((cleanup(memoom_host_freep))): frees what the variable holds. */
+static inline void memoom_host_freep(memoom_host **object) { memoom_host_free(*object); }
+
+/** For __attribute__((cleanup(memoom_lab_freep))): frees what the variable holds, closing the lab first. */
+static inline void memoom_lab_freep(memoom_lab **object) { memoom_lab_free(*object); }
+
+/** For __attribute__((cleanup(memoom_leftover_list_freep))): frees what the variable holds. */
+static inline void memoom_leftover_list_freep(memoom_leftover_list **object) { memoom_leftover_list_free(*object); }
+
+/** For __attribute__((cleanup(memoom_group_freep))): frees what the variable holds. */
+static inline void memoom_group_freep(memoom_group **object) { memoom_group_free(*object); }
+
+/** For __attribute__((cleanup(memoom_prediction_freep))): frees what the variable holds. */
+static inline void memoom_prediction_freep(memoom_prediction **object) { memoom_prediction_free(*object); }
+
+/** For __attribute__((cleanup(memoom_worker_freep))): frees what the variable holds. */
+static inline void memoom_worker_freep(memoom_worker **object) { memoom_worker_free(*object); }
+
+/** For __attribute__((cleanup(memoom_watch_freep))): frees what the variable holds. */
+static inline void memoom_watch_freep(memoom_watch **object) { memoom_watch_free(*object); }
+
+/** For __attribute__((cleanup(memoom_event_freep))): frees what the variable holds. */
+static inline void memoom_event_freep(memoom_event **object) { memoom_event_free(*object); }
+
+/** For __attribute__((cleanup(memoom_report_list_freep))): frees what the variable holds. */
+static inline void memoom_report_list_freep(memoom_report_list **object) { memoom_report_list_free(*object); }
+
+/** For __attribute__((cleanup(memoom_oom_freep))): frees what the variable holds. */
+static inline void memoom_oom_freep(memoom_oom **object) { memoom_oom_free(*object); }
+
+/** For __attribute__((cleanup(memoom_outcome_freep))): frees what the variable holds. */
+static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcome_free(*object); }
+
+/** For __attribute__((cleanup(memoom_timeline_freep))): frees what the variable holds. */
+static inline void memoom_timeline_freep(memoom_timeline **object) { memoom_timeline_free(*object); }
