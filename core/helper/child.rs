@@ -18,10 +18,10 @@ pub enum Entry {
 /// What the child executes.
 #[derive(Clone, Copy)]
 pub enum Program {
-    /// The helper itself, as a worker, with its channel.
-    Image { fd: i32, channel: i32 },
+    /// The helper itself, as a worker.
+    Image(i32),
     /// The first of these paths that can be executed; a NULL ends them.
-    Paths { paths: *const *const u8, stdio: [i32; 3] },
+    Paths(*const *const u8),
 }
 
 /// Everything the child needs, made by the supervisor before, and where it leaves its error.
@@ -34,6 +34,8 @@ pub struct Plan {
     /// The working directory, if not negative.
     pub cwd: i32,
     pub program: Program,
+    /// What becomes its descriptors 0, 1 and 2, as far as not negative.
+    pub stdio: [i32; 3],
     /// The arguments. For a command one more pointer is writable before the first.
     pub argv: *mut *const u8,
     pub envp: *const *const u8,
@@ -84,16 +86,10 @@ fn prepare(plan: &Plan) -> Result<(), (u32, Errno)> {
         Entry::Directory(fd) => crate::text::write_file(fd, c"cgroup.procs", b"0"),
     }
     .map_err(|errno| (stage::JOIN, errno))?;
-    match plan.program {
-        Program::Image { channel, .. } => {
-            sys::dup3(channel, crate::worker::CHANNEL, 0).map_err(|errno| (stage::FILES, errno))?;
-        }
-        Program::Paths { stdio, .. } => {
-            for (to, from) in stdio.into_iter().enumerate() {
-                if from >= 0 {
-                    sys::dup3(from, to as i32, 0).map_err(|errno| (stage::FILES, errno))?;
-                }
-            }
+    // Descriptors that came with a request never have these three numbers, which the supervisor keeps in use.
+    for (to, from) in plan.stdio.into_iter().enumerate() {
+        if from >= 0 {
+            sys::dup3(from, to as i32, 0).map_err(|errno| (stage::FILES, errno))?;
         }
     }
     if plan.cwd >= 0 {
@@ -115,9 +111,9 @@ unsafe fn execute(plan: &Plan) -> Errno {
     sys::mask(0);
     match plan.program {
         // SAFETY: the caller's promise.
-        Program::Image { fd, .. } => unsafe { sys::execveat(fd, plan.argv, plan.envp) },
+        Program::Image(fd) => unsafe { sys::execveat(fd, plan.argv, plan.envp) },
         // SAFETY: the caller's promise.
-        Program::Paths { paths, .. } => unsafe { try_paths(paths, plan.argv, plan.envp) },
+        Program::Paths(paths) => unsafe { try_paths(paths, plan.argv, plan.envp) },
     }
 }
 

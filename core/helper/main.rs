@@ -7,6 +7,8 @@
 
 mod child;
 mod cleanup;
+#[path = "../src/pressure/mailbox.rs"]
+mod mailbox;
 mod mem;
 mod start;
 mod state;
@@ -31,7 +33,7 @@ core::arch::global_asm!(
     main = sym main,
 );
 
-/// A bug, and nothing to report it with; the host sees the end of the channel.
+/// A bug, and nothing to report it with; the host sees the exit.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     sys::exit(134)

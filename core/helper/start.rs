@@ -9,6 +9,8 @@ use core::ptr::null;
 
 type Failure = (u32, Errno);
 
+const STDIO: [u32; 3] = [fd::STDIN, fd::STDOUT, fd::STDERR];
+
 /// The descriptors of a request by their meaning; what did not come is -1.
 struct Files<'a> {
     mask: u32,
@@ -21,6 +23,13 @@ impl Files<'_> {
             return -1;
         }
         self.fds.get((self.mask & (bit - 1)).count_ones() as usize).copied().unwrap_or(-1)
+    }
+}
+
+/// Wakes the host, which waits for the worker's READY, when there will be none.
+pub fn ring_failure(request: &Start, fds: &[i32]) {
+    if matches!(request.role, role::HOG | role::TICKER) {
+        let _ = sys::ring(Files { mask: request.fds, fds }.get(fd::STDOUT));
     }
 }
 
@@ -43,7 +52,8 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         entry,
         oom_score_adj: (state.oom_score_adj != Some(request.oom_score_adj)).then_some(request.oom_score_adj),
         cwd: files.get(fd::CWD),
-        program: Program::Image { fd: IMAGE, channel: files.get(fd::CHANNEL) },
+        program: Program::Image(IMAGE),
+        stdio: STDIO.map(|bit| files.get(bit)),
         argv: core::ptr::null_mut(),
         envp: null(),
         stage: stage::NONE,
@@ -51,13 +61,12 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
     };
     let (pid, pidfd) = if request.role == role::COMMAND {
         let blob = Blob::read(files.get(fd::BLOB)).map_err(|errno| (stage::REQUEST, errno))?;
-        let stdio = [files.get(fd::STDIN), files.get(fd::STDOUT), files.get(fd::STDERR)];
-        plan.program = Program::Paths { paths: blob.paths, stdio };
+        plan.program = Program::Paths(blob.paths);
         plan.argv = blob.argv;
         plan.envp = blob.envp;
         launch(state, &mut plan)
     } else {
-        if files.get(fd::CHANNEL) < 0 {
+        if plan.stdio.iter().any(|&fd| fd < 0) {
             return Err(malformed);
         }
         let mut name = [0u8; MOST_COMM + 1];

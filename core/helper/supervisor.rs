@@ -118,7 +118,7 @@ pub fn collect(state: &mut State) -> bool {
 /// Receives one request and answers it.
 fn serve(state: &mut State) {
     let mut bytes = [0u8; MOST];
-    let received = match sys::receive(SOCKET, &mut bytes, false) {
+    let received = match sys::receive(SOCKET, &mut bytes) {
         Ok(received) if received.len > 0 => received,
         Err(sys::EAGAIN | sys::EINTR) => return,
         _ => {
@@ -135,6 +135,9 @@ fn serve(state: &mut State) {
     match request {
         Request::Start(start) => {
             let result = start::start(state, &start, fds);
+            if result.is_err() {
+                start::ring_failure(&start, fds);
+            }
             close_all(&received, 0);
             match result {
                 Ok((pid, pidfd)) => {

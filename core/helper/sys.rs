@@ -16,7 +16,6 @@ pub const EINTR: Errno = 4;
 pub const ENOEXEC: Errno = 8;
 pub const EAGAIN: Errno = 11;
 pub const ENOMEM: Errno = 12;
-pub const ENOBUFS: Errno = 105;
 pub const EACCES: Errno = 13;
 pub const EBUSY: Errno = 16;
 pub const EXDEV: Errno = 18;
@@ -227,6 +226,11 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
     unsafe { raw(nr::WRITE, fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0) }
 }
 
+/// Adds one to an eventfd; allocates nothing.
+pub fn ring(fd: i32) -> Result<(), Errno> {
+    write(fd, &1u64.to_ne_bytes()).map(drop)
+}
+
 pub fn getdents(fd: i32, to: &mut [u64]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most the slice's length in bytes.
     unsafe { raw(nr::GETDENTS64, fd as usize, to.as_mut_ptr() as usize, core::mem::size_of_val(to), 0, 0, 0) }
@@ -355,8 +359,8 @@ pub struct Received {
     pub fd_count: usize,
 }
 
-/// Receives one datagram with its file descriptors (close-on-exec).
-pub fn receive(socket: i32, to: &mut [u8], wait: bool) -> Result<Received, Errno> {
+/// Receives one datagram without waiting, with its file descriptors (close-on-exec).
+pub fn receive(socket: i32, to: &mut [u8]) -> Result<Received, Errno> {
     let mut vector = Vector { base: to.as_mut_ptr() as usize, len: to.len() };
     let mut control = [0u64; 2 + 4]; // a cmsghdr and eight descriptors
     let mut header = Header {
@@ -368,7 +372,7 @@ pub fn receive(socket: i32, to: &mut [u8], wait: bool) -> Result<Received, Errno
         control_len: core::mem::size_of_val(&control),
         flags: 0,
     };
-    let flags = MSG_CMSG_CLOEXEC | if wait { 0 } else { MSG_DONTWAIT };
+    let flags = MSG_CMSG_CLOEXEC | MSG_DONTWAIT;
     // SAFETY: the kernel writes at most the lengths given in the header; all of it lives until the call returns.
     let len = unsafe { raw(nr::RECVMSG, socket as usize, &mut header as *mut Header as usize, flags, 0, 0, 0) }?;
     let mut received = Received { len, fds: [-1; 8], fd_count: 0 };
@@ -391,6 +395,14 @@ pub fn receive(socket: i32, to: &mut [u8], wait: bool) -> Result<Received, Errno
 pub fn map(hint: usize, bytes: usize) -> Result<usize, Errno> {
     // SAFETY: a new private anonymous mapping (read, write) that replaces nothing.
     unsafe { raw(nr::MMAP, hint, bytes, 3, 0x22, usize::MAX, 0) }
+}
+
+/// Maps the first bytes of a file for reading and writing, shared and with its pages present, at `hint` if that is
+/// free.
+pub fn map_file(hint: usize, bytes: usize, fd: i32) -> Result<usize, Errno> {
+    const SHARED_POPULATE: usize = 0x8001;
+    // SAFETY: a new mapping (read, write) that replaces nothing.
+    unsafe { raw(nr::MMAP, hint, bytes, 3, SHARED_POPULATE, fd as usize, 0) }
 }
 
 /// Gives a mapping back.

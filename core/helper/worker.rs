@@ -3,13 +3,19 @@
 //! A worker of a v1 group whose OOM killer is off is blocked by any page fault that needs a page. So everything it
 //! will touch is touched before READY, and a step faults nowhere but in the memory that it takes.
 
+use crate::mailbox::Mailbox;
 use crate::sys::{self, Errno};
-use crate::wire::{hog, Command, Message};
+use crate::wire::{hog, Command, Message, MOST};
 use crate::Auxiliary;
 use core::ffi::CStr;
 
-/// The channel's number, in every worker.
-pub const CHANNEL: i32 = 3;
+// What stands where other programs have their standard files, in every worker.
+const COMMAND_BELL: i32 = 0;
+const ANSWER_BELL: i32 = 1;
+const PAGE: i32 = 2;
+
+/// Where the mailbox is mapped: the program ends far below, and both share the tables of their two mebibytes.
+const MAILBOX: usize = 0x50_0000;
 
 /// Far from the program, the stack and the kernel's own choices, so a hog's memory can grow in place up to terabytes.
 const ARENA: usize = 0x1000_0000_0000;
@@ -41,19 +47,50 @@ fn prefault(auxiliary: Auxiliary) {
     }
 }
 
-fn tell(message: Message) -> Result<(), Errno> {
-    sys::send(CHANNEL, message.encode().bytes(), -1)
+/// The worker's end of the talk with the host. Nothing here allocates, in this program or in the kernel: what is
+/// allocated is charged to the group, and in a full one fails, blocks or sets off an OOM.
+struct Talk {
+    mailbox: &'static Mailbox,
+    /// The last command.
+    seen: u32,
 }
 
-/// The next command; the program ends when the host has closed its end.
-fn next() -> Option<Command> {
-    let mut bytes = [0u8; 64];
-    loop {
-        match sys::receive(CHANNEL, &mut bytes, true) {
-            Ok(received) if received.len == 0 => sys::exit(0),
-            Ok(received) => return Command::decode(bytes.get(..received.len)?),
-            Err(sys::EINTR) => {}
+impl Talk {
+    /// Without its mailbox a worker is of no use, and cannot say so.
+    fn open() -> Talk {
+        let Ok(address) = sys::map_file(MAILBOX, core::mem::size_of::<Mailbox>(), PAGE) else { sys::exit(1) };
+        sys::close(PAGE);
+        // SAFETY: mapped for good, page-aligned and long enough; the host changes it through atomics only, and every
+        // content is valid.
+        Talk { mailbox: unsafe { &*(address as *const Mailbox) }, seen: 0 }
+    }
+
+    fn tell(&self, message: Message) {
+        self.mailbox.to_host.put(message.encode().bytes());
+        while let Err(sys::EINTR) = sys::ring(ANSWER_BELL) {}
+    }
+
+    /// The next command, or nothing for what is none; the program ends when the host has closed its end.
+    fn next(&mut self) -> Option<Command> {
+        let mut bytes = [0u8; MOST];
+        loop {
+            self.wait();
+            match self.mailbox.to_worker.take(&mut self.seen, &mut bytes) {
+                Ok(Some(length)) => return Command::decode(bytes.get(..length)?),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Waits for the host's bell and clears it; the program ends when the host has closed its end.
+    fn wait(&self) {
+        match sys::read(COMMAND_BELL, &mut [0; 8]) {
+            Ok(_) | Err(sys::EINTR) => {}
             Err(_) => sys::exit(1),
+        }
+        if self.mailbox.is_closed() {
+            sys::exit(0);
         }
     }
 }
@@ -123,20 +160,19 @@ impl Arena {
 pub fn hog(name: &CStr, kind: u32, auxiliary: Auxiliary) -> ! {
     let page = auxiliary.page;
     sys::set_name(name);
+    let mut talk = Talk::open();
     let mut arena = match Arena::new(page) {
         Ok(arena) if kind == hog::ANON => arena,
         other => {
             let errno = other.err().unwrap_or(sys::ENOTSUP);
-            let _ = tell(Message::Failed { errno, total_bytes: 0 });
+            talk.tell(Message::Failed { errno, total_bytes: 0 });
             sys::exit(1)
         }
     };
     prefault(auxiliary);
-    if tell(Message::Ready { pid: sys::getpid(), page_bytes: page as u64 }).is_err() {
-        sys::exit(0);
-    }
+    talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: page as u64 });
     loop {
-        let command = next();
+        let command = talk.next();
         let start_ns = sys::now_ns();
         let result = match command {
             Some(Command::Grow { bytes }) => arena.grow(bytes),
@@ -145,27 +181,13 @@ pub fn hog(name: &CStr, kind: u32, auxiliary: Auxiliary) -> ! {
         };
         let end_ns = sys::now_ns();
         let total_bytes = arena.taken as u64;
-        let message = match (command, result) {
+        talk.tell(match (command, result) {
             (Some(Command::Shrink { .. }), Ok(bytes)) => {
                 Message::Shrunk { total_bytes, bytes: bytes as u64, start_ns, end_ns }
             }
             (_, Ok(bytes)) => Message::Grew { total_bytes, bytes: bytes as u64, start_ns, end_ns },
             (_, Err(errno)) => Message::Failed { errno, total_bytes },
-        };
-        answer(message);
-    }
-}
-
-/// An answer must arrive: when the host has left hundreds unread, wait until it reads; when the group is full and its
-/// OOM killer is off, the kernel has no memory for the message, and nothing tells when there is some again.
-fn answer(message: Message) {
-    const MOMENT_NS: u64 = 1_000_000;
-    while let Err(errno) = tell(message) {
-        let _ = match errno {
-            sys::EAGAIN | sys::EINTR => sys::poll(&mut [sys::Poll { fd: CHANNEL, events: sys::POLLOUT, revents: 0 }], None),
-            sys::ENOMEM | sys::ENOBUFS => sys::poll(&mut [], Some(MOMENT_NS)),
-            _ => sys::exit(0),
-        };
+        });
     }
 }
 
@@ -173,30 +195,27 @@ fn answer(message: Message) {
 pub fn ticker(name: &CStr, period_ns: u64, auxiliary: Auxiliary) -> ! {
     sys::set_name(name);
     let period = period_ns.max(1);
+    let talk = Talk::open();
     prefault(auxiliary);
-    if tell(Message::Ready { pid: sys::getpid(), page_bytes: auxiliary.page as u64 }).is_err() {
-        sys::exit(0);
-    }
+    talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: auxiliary.page as u64 });
     let start = sys::now_ns();
     let mut n: u64 = 1;
     loop {
         let due = start.saturating_add(n.saturating_mul(period));
         let now = sys::now_ns();
         if now < due {
-            let mut files = [sys::Poll { fd: CHANNEL, events: sys::POLLIN, revents: 0 }];
+            let mut files = [sys::Poll { fd: COMMAND_BELL, events: sys::POLLIN, revents: 0 }];
             let _ = sys::poll(&mut files, Some(due - now));
             if files[0].revents != 0 {
-                // Nothing is ever said to a ticker but the end of file, which leaves here.
-                let _ = next();
+                // Nothing is ever said to a ticker but the end, which leaves here.
+                talk.wait();
             }
             continue;
         }
-        // A host that does not read loses ticks, and a ticker that slept too long skips them: the numbers tell.
+        // A newer tick overwrites one that was not read, and a ticker that slept too long skips some: the numbers
+        // tell.
         n = n.max((now - start) / period);
-        match tell(Message::Tick { n, time_ns: now }) {
-            // Without memory in the group (its OOM killer is off) a tick is lost, not the ticker.
-            Ok(()) | Err(sys::EAGAIN | sys::EINTR | sys::ENOMEM | sys::ENOBUFS) => n += 1,
-            Err(_) => sys::exit(0),
-        }
+        talk.tell(Message::Tick { n, time_ns: now });
+        n += 1;
     }
 }

@@ -162,9 +162,10 @@ fn blocked_stage(checks: &mut Checks) -> Result<(Stage, usize)> {
     );
     let ticks = stage.still_ticks()?;
     checks.see("the ticker lives", ticks, format!("{} ticks", stage.ticker.ticks()));
+    // It may fall a little: the kernel takes back what it had charged in advance for other processors.
     checks.see(
         "the usage does not grow",
-        stage.group.usage_bytes()? == usage && !stage.hogs[0].ended() && !stage.hogs[1].ended(),
+        stage.group.usage_bytes()? <= usage && !stage.hogs[0].ended() && !stage.hogs[1].ended(),
         "both hogs live",
     );
     Ok((stage, at))
@@ -188,7 +189,13 @@ fn resume(checks: &mut Checks) -> Result<Timeline> {
     print!("{}", oom.to_text());
     checks.see("the blocked hog's step completed", grow.status == GrowStatus::Grew, grow.status.name());
     checks.see("the other hog was killed", oom.killed(stage.hogs[1 - at].pid()), stage.hogs[1 - at].name());
-    let state = stage.hogs[at].state()?;
+    // It says that its step is done a moment before it goes to sleep until the next, and nothing tells of the latter.
+    let deadline = Instant::now() + LONG;
+    let mut state = stage.hogs[at].state()?;
+    while state == 'R' && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+        state = stage.hogs[at].state()?;
+    }
     checks.see("the blocked hog is back in S", state == 'S', state);
     let under_oom = stage.group.counters()?.under_oom;
     checks.see("under_oom is 0", under_oom == Some(false), format!("{under_oom:?}"));

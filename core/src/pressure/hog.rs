@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::supervisor::{channel, Role};
+use super::supervisor::Role;
 use super::wire;
 use super::worker::Worker;
 use crate::account::oom::Blocked;
@@ -232,14 +231,9 @@ impl Hog {
             progress.pending_bytes = Some(bytes);
             progress.blocked_told = false;
         }
-        if let Some(to) = &process.channel {
-            if let Err(error) = channel::grow(to.as_fd(), bytes) {
-                // A hog that dies at this moment is the answer, not an error.
-                if !matches!(error.errno(), Some(libc::EPIPE | libc::ECONNRESET)) {
-                    process.progress().pending_bytes = None;
-                    return Err(error);
-                }
-            }
+        // A hog that dies at this moment never answers; its exit is the answer.
+        if let Some(channel) = &process.channel {
+            channel.grow(bytes).inspect_err(|_| process.progress().pending_bytes = None)?;
         }
         self.finish(wait)
     }
@@ -314,8 +308,8 @@ impl Hog {
             progress.answer = None;
             progress.pending_bytes = Some(size);
         }
-        if let Some(to) = &process.channel {
-            channel::shrink(to.as_fd(), size).inspect_err(|_| process.progress().pending_bytes = None)?;
+        if let Some(channel) = &process.channel {
+            channel.shrink(size).inspect_err(|_| process.progress().pending_bytes = None)?;
         }
         let given = lab.hub.wait_until(&mut wait.into(), |_| {
             let mut progress = process.progress();

@@ -1,7 +1,10 @@
 //! Allocation pressure: the workers of a group and the supervisor that starts, reaps and cleans up.
 
+pub(crate) mod channel;
 pub(crate) mod command;
+pub(crate) mod descriptor;
 pub(crate) mod hog;
+pub(crate) mod mailbox;
 pub(crate) mod run;
 pub(crate) mod supervisor;
 pub(crate) mod wire;

@@ -2,17 +2,22 @@
 //! pass; with MEMOOM_REQUIRE=1 they fail instead.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
+use super::request::pair;
+use super::start::Started;
 use super::*;
+use crate::pressure::wire::{hog, Message};
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
 }
 
@@ -22,7 +27,7 @@ fn skip(reason: &str) {
 }
 
 /// A group of this test's own, removed with it.
-struct Group {
+pub(super) struct Group {
     version: u32,
     base: PathBuf,
     name: CString,
@@ -41,7 +46,7 @@ impl Group {
         Some(Group { version, base: base.into(), name: CString::new(name).unwrap() })
     }
 
-    fn v1() -> Option<Group> {
+    pub(super) fn v1() -> Option<Group> {
         let group = Group::below(1, "/sys/fs/cgroup/memory");
         if group.is_none() {
             skip("there is no cgroup v1 memory hierarchy that may be written");
@@ -57,11 +62,11 @@ impl Group {
         group
     }
 
-    fn any() -> Option<Group> {
+    pub(super) fn any() -> Option<Group> {
         Group::below(1, "/sys/fs/cgroup/memory").or_else(Group::v2)
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.base.join(self.name.to_str().unwrap())
     }
 
@@ -69,29 +74,29 @@ impl Group {
         self.path().join(name)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.file(name)).unwrap()
     }
 
-    fn write(&self, name: &str, value: &str) {
+    pub(super) fn write(&self, name: &str, value: &str) {
         fs::write(self.file(name), value).unwrap_or_else(|error| panic!("{name} {value}: {error}"));
     }
 
-    fn entry(&self) -> File {
+    pub(super) fn entry(&self) -> File {
         match self.version {
             1 => OpenOptions::new().write(true).open(self.file("tasks")).unwrap(),
             _ => File::open(self.path()).unwrap(),
         }
     }
 
-    fn join<'a>(&self, entry: &'a File) -> Join<'a> {
+    pub(super) fn join<'a>(&self, entry: &'a File) -> Join<'a> {
         match self.version {
             1 => Join::Tasks(entry.as_fd()),
             _ => Join::Directory(entry.as_fd()),
         }
     }
 
-    fn guard(&self, supervisor: &Supervisor) -> Guard {
+    pub(super) fn guard(&self, supervisor: &Supervisor) -> Guard {
         let base = File::open(&self.base).unwrap();
         supervisor.guard_tree(self.version, base.as_fd(), &self.name).unwrap()
     }
@@ -111,11 +116,11 @@ impl Drop for Group {
     }
 }
 
-fn supervisor() -> Supervisor {
+pub(super) fn supervisor() -> Supervisor {
     Supervisor::start(&Options::default()).unwrap()
 }
 
-fn hog(supervisor: &Supervisor, group: &Group) -> Result<Started> {
+pub(super) fn hog(supervisor: &Supervisor, group: &Group) -> Result<Started> {
     let entry = group.entry();
     let role = Role::Hog { kind: hog::ANON };
     supervisor.spawn(&Start { name: b"memoom_test_hog", join: group.join(&entry), oom_score_adj: 0, role })
@@ -159,11 +164,11 @@ fn await_notice<T>(supervisor: &Supervisor, mut fits: impl FnMut(&Notice) -> Opt
         if let Some(found) = found.into_iter().next() {
             return found;
         }
-        assert!(wait(supervisor.socket(), PollFlags::POLLIN, deadline).unwrap(), "no such notice");
+        assert!(readable(supervisor.socket(), deadline).unwrap(), "no such notice");
     }
 }
 
-fn exit_of(supervisor: &Supervisor, started: &Started) -> ExitStatus {
+pub(super) fn exit_of(supervisor: &Supervisor, started: &Started) -> ExitStatus {
     await_notice(supervisor, |notice| match *notice {
         Notice::Exit { id, pid, status, .. } if id == started.id && pid == started.pid => {
             Some(ExitStatus::from_raw(status))
@@ -172,14 +177,18 @@ fn exit_of(supervisor: &Supervisor, started: &Started) -> ExitStatus {
     })
 }
 
-fn step(started: &Started, bytes: u64) -> Message {
-    let channel = started.channel.as_ref().unwrap().as_fd();
-    channel::grow(channel, bytes).unwrap();
-    channel::receive(channel, soon()).unwrap()
+pub(super) fn step(started: &Started, bytes: u64) -> Message {
+    started.channel.as_ref().unwrap().grow(bytes).unwrap();
+    answer(started)
 }
 
-fn ended(pidfd: BorrowedFd<'_>, within: Duration) -> bool {
-    wait(pidfd, PollFlags::POLLIN, Instant::now() + within).unwrap()
+/// The next message of a hog or a ticker.
+pub(super) fn answer(started: &Started) -> Message {
+    started.channel.as_ref().unwrap().receive(started.pidfd.as_fd(), soon()).unwrap()
+}
+
+pub(super) fn ended(pidfd: BorrowedFd<'_>, within: Duration) -> bool {
+    readable(pidfd, Instant::now() + within).unwrap()
 }
 
 fn children_of(pid: i32) -> String {
@@ -194,7 +203,6 @@ fn a_hog_takes_and_gives_back_in_acknowledged_steps() {
     let hog = hog(&supervisor, &group).unwrap();
     assert_eq!(fs::read_to_string(format!("/proc/{}/comm", hog.pid)).unwrap(), "memoom_test_hog\n");
     assert!(group.read("cgroup.procs").contains(&hog.pid.to_string()));
-    let channel = hog.channel.as_ref().unwrap().as_fd();
     for expected in [10 * MIB, 20 * MIB] {
         let Message::Grew { total_bytes, bytes, start_ns, end_ns } = step(&hog, 10 * MIB) else { panic!() };
         assert_eq!((total_bytes, bytes), (expected, 10 * MIB));
@@ -203,8 +211,8 @@ fn a_hog_takes_and_gives_back_in_acknowledged_steps() {
     let resident = fs::read_to_string(format!("/proc/{}/statm", hog.pid)).unwrap();
     let resident: u64 = resident.split(' ').nth(1).unwrap().parse().unwrap();
     assert!(resident * 4096 >= 20 * MIB, "{resident} pages");
-    channel::shrink(channel, 10 * MIB).unwrap();
-    let Message::Shrunk { total_bytes, bytes, .. } = channel::receive(channel, soon()).unwrap() else { panic!() };
+    hog.channel.as_ref().unwrap().shrink(10 * MIB).unwrap();
+    let Message::Shrunk { total_bytes, bytes, .. } = answer(&hog) else { panic!() };
     assert_eq!((total_bytes, bytes), (10 * MIB, 10 * MIB));
     // Any number of steps, and odd sizes are rounded up to pages.
     for _ in 0..5000 {
@@ -241,15 +249,18 @@ fn a_ticker_ticks_and_its_death_by_a_signal_is_told() {
         supervisor.spawn(&Start { name: b"ticker", join: group.join(&entry), oom_score_adj: 0, role }).unwrap();
     let mut last = (0, 0);
     for _ in 0..3 {
-        let message = channel::receive(ticker.channel.as_ref().unwrap().as_fd(), soon()).unwrap();
+        let message = answer(&ticker);
         let Message::Tick { n, time_ns } = message else { panic!("{message:?}") };
         assert!(n > last.0 && time_ns > last.1);
         last = (n, time_ns);
     }
-    spawn::pidfd_signal(ticker.pidfd.as_fd(), libc::SIGKILL).unwrap();
+    sys::pidfd_send_signal(ticker.pidfd.as_fd(), libc::SIGKILL).unwrap();
     assert_eq!(exit_of(&supervisor, &ticker).signal(), Some(libc::SIGKILL));
-    let error = channel::grow(ticker.channel.as_ref().unwrap().as_fd(), 1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::WorkerGone);
+    // Its last tick may still be there; then its end shows, and what is sent to it is lost without an error.
+    let channel = ticker.channel.as_ref().unwrap();
+    while channel.try_receive().unwrap().is_some() {}
+    channel.grow(1).unwrap();
+    assert_eq!(channel.receive(ticker.pidfd.as_fd(), soon()).unwrap_err().kind(), ErrorKind::WorkerGone);
 }
 
 #[test]
@@ -376,7 +387,7 @@ fn notices_wait_for_a_host_that_does_not_read() {
     let deadline = soon();
     while heard.len() < started.len() {
         heard.extend(supervisor.notices().unwrap());
-        assert!(wait(supervisor.socket(), PollFlags::POLLIN, Instant::now() + Duration::from_millis(10)).is_ok());
+        assert!(readable(supervisor.socket(), Instant::now() + Duration::from_millis(10)).is_ok());
         assert!(Instant::now() < deadline, "{} of {}", heard.len(), started.len());
     }
     let mut ids: Vec<u64> = heard
@@ -396,7 +407,7 @@ fn a_dead_supervisor_takes_its_workers_along_and_is_named() {
     let supervisor = supervisor();
     let hog = hog(&supervisor, &group).unwrap();
     let (command, _output) = shell(&supervisor, &group, "exec sleep 1000");
-    spawn::pidfd_signal(supervisor.pidfd(), libc::SIGKILL).unwrap();
+    sys::pidfd_send_signal(supervisor.pidfd.as_fd(), libc::SIGKILL).unwrap();
     for worker in [&hog, &command] {
         assert!(ended(worker.pidfd.as_fd(), Duration::from_secs(5)));
     }
@@ -464,19 +475,18 @@ fn a_blocked_hog_goes_on_when_there_is_room() {
     group.guard(&supervisor);
     let hog = blocked_hog(&supervisor, &group);
     group.write("memory.limit_in_bytes", "64M");
-    let channel = hog.channel.as_ref().unwrap().as_fd();
-    let Message::Grew { bytes, .. } = channel::receive(channel, soon()).unwrap() else { panic!() };
+    let Message::Grew { bytes, .. } = answer(&hog) else { panic!() };
     assert_eq!(bytes, 32 * MIB);
     supervisor.end(soon()).unwrap();
     assert!(!group.path().exists());
 }
 
 /// A hog in state D at a limit of 16 MiB with the killer off.
-fn blocked_hog(supervisor: &Supervisor, group: &Group) -> Started {
+pub(super) fn blocked_hog(supervisor: &Supervisor, group: &Group) -> Started {
     let hog = hog(supervisor, group).unwrap();
     group.write("memory.limit_in_bytes", "16M");
     group.write("memory.oom_control", "1");
-    channel::grow(hog.channel.as_ref().unwrap().as_fd(), 32 * MIB).unwrap();
+    hog.channel.as_ref().unwrap().grow(32 * MIB).unwrap();
     let deadline = soon();
     while !group.read("memory.oom_control").contains("under_oom 1") {
         assert!(Instant::now() < deadline);
@@ -553,12 +563,12 @@ fn a_symbolic_link_is_never_followed() {
 fn the_helper_runs_from_a_file_where_memory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let refused = io::Error::from_raw_os_error(libc::EACCES);
-    let image = image_in_file(Some(directory.path()), &refused).unwrap();
+    let file = image::in_file(Some(directory.path()), &refused).unwrap();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     let (ours, theirs) = pair().unwrap();
-    let child = spawn_file(image.as_fd(), theirs.as_fd(), None).unwrap();
+    let child = image::spawn(file.as_fd(), theirs.as_fd(), None).unwrap();
     drop(theirs);
-    assert!(wait(ours.as_fd(), PollFlags::POLLIN, soon()).unwrap());
+    assert!(readable(ours.as_fd(), soon()).unwrap());
     let mut bytes = [0u8; wire::MOST];
     let (length, _) = spawn::receive(ours.as_fd(), &mut bytes).unwrap();
     let hello = wire::Notice::decode(&bytes[..length]);
@@ -566,7 +576,7 @@ fn the_helper_runs_from_a_file_where_memory_is_refused() {
     drop(ours);
     assert!(ended(child.pidfd.as_fd(), Duration::from_secs(5)));
     spawn::reap(child.pidfd.as_fd()).unwrap();
-    let error = image_in_file(Some(Path::new("/nowhere")), &refused).unwrap_err();
+    let error = image::in_file(Some(Path::new("/nowhere")), &refused).unwrap_err();
     assert!(error.to_string().contains("/nowhere") && error.to_string().contains("remedy"), "{error}");
 }
 
@@ -639,7 +649,7 @@ fn a_host_killed_while_its_hog_is_blocked_leaves_nothing() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.map_while(|line| line.ok()).find(|line| line.starts_with("HERE ")).unwrap();
     let words: Vec<&str> = line.split(' ').collect();
-    let pidfds: Vec<OwnedFd> = words[2..].iter().map(|pid| spawn::pidfd_open(pid.parse().unwrap()).unwrap()).collect();
+    let pidfds: Vec<OwnedFd> = words[2..].iter().map(|pid| sys::pidfd_open(pid.parse().unwrap()).unwrap()).collect();
     let start = Instant::now();
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,4 +1,5 @@
-//! What host, supervisor and worker say to each other: one datagram a message, little-endian, every read checked.
+//! What host, supervisor and worker say to each other: one datagram a message between host and supervisor, one
+//! mailbox slot between host and worker; little-endian, every read checked.
 //!
 //! The helper compiles this very file (`#[path]`), so it uses nothing but `core`. Each message begins with its
 //! kind; requests and replies carry a serial next. File descriptors travel beside the bytes (`SCM_RIGHTS`), in
@@ -6,8 +7,8 @@
 #![allow(dead_code)] // each side uses its half
 
 /// Host and helper come out of one build; the number catches a mix-up of files all the same.
-pub(crate) const VERSION: u32 = 1;
-/// No datagram is longer.
+pub(crate) const VERSION: u32 = 2;
+/// No message is longer.
 pub(crate) const MOST: usize = 512;
 /// The longest name of a directory that can be guarded, and the longest text to be restored.
 pub(crate) const MOST_NAME: usize = 255;
@@ -22,18 +23,16 @@ pub(crate) mod fd {
     pub(crate) const TASKS: u32 = 1;
     /// A v2 group's directory.
     pub(crate) const DIRECTORY: u32 = 2;
-    /// The worker's end of its channel.
-    pub(crate) const CHANNEL: u32 = 4;
     /// The file with the command's arguments, environment and paths.
-    pub(crate) const BLOB: u32 = 8;
+    pub(crate) const BLOB: u32 = 4;
     /// The working directory.
-    pub(crate) const CWD: u32 = 16;
-    /// Standard input; the next two bits are output and error.
-    pub(crate) const STDIN: u32 = 32;
-    /// Standard output.
-    pub(crate) const STDOUT: u32 = 64;
-    /// Standard error.
-    pub(crate) const STDERR: u32 = 128;
+    pub(crate) const CWD: u32 = 8;
+    /// Standard input of a command; for a hog or a ticker the bell that the host rings.
+    pub(crate) const STDIN: u32 = 16;
+    /// Standard output of a command; for a hog or a ticker the bell that it rings.
+    pub(crate) const STDOUT: u32 = 32;
+    /// Standard error of a command; for a hog or a ticker the page of its mailbox.
+    pub(crate) const STDERR: u32 = 64;
 }
 
 /// What a START starts.

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::supervisor::{channel, Join, Role, Start, Usage};
+use super::channel::Channel;
+use super::supervisor::{Join, Role, Start, Usage};
 use super::wire::Message;
 use crate::account::outcome::{Evidence, Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,8 +35,8 @@ pub(crate) struct Process {
     pub(crate) group: Group,
     pub(crate) oom_score_adj: i16,
     pub(crate) started_ns: u64,
-    /// Our end of the channel of a hog or a ticker.
-    pub(crate) channel: Option<OwnedFd>,
+    /// The channel of a hog or a ticker.
+    pub(crate) channel: Option<Channel>,
     progress: Mutex<Progress>,
     /// `oom_kill` of the worker's group at its start.
     oom_kill_before: u64,
@@ -84,42 +85,43 @@ impl Process {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what the worker said; `false` when it will say no more.
+    /// Reads what the worker said; `false` when it cannot be understood, and is not to be heard any more.
     pub(crate) fn read_channel(&self, mut note: impl FnMut(u64, EventKind)) -> bool {
         let Some(channel) = &self.channel else { return false };
-        loop {
-            let message = match channel::try_receive(channel.as_fd()) {
-                Ok(Some(message)) => message,
-                Ok(None) => return true,
-                Err(_) => return false,
-            };
-            let mut progress = self.progress();
-            match message {
-                Message::Ready { .. } => {}
-                Message::Grew { total_bytes, bytes, end_ns, .. } => {
-                    progress.total_bytes = total_bytes;
-                    progress.answer = Some(Ok(bytes));
-                    progress.pending_bytes = None;
-                    note(end_ns, EventKind::Stepped { step_bytes: bytes, total_bytes });
-                }
-                Message::Shrunk { total_bytes, bytes, end_ns, .. } => {
-                    progress.total_bytes = total_bytes;
-                    progress.answer = Some(Ok(bytes));
-                    progress.pending_bytes = None;
-                    note(end_ns, EventKind::Shrunk { step_bytes: bytes, total_bytes });
-                }
-                Message::Failed { errno, total_bytes } => {
-                    progress.total_bytes = total_bytes;
-                    progress.answer = Some(Err(errno));
-                    progress.pending_bytes = None;
-                    note(sys::monotonic_ns(), EventKind::StepFailed { errno });
-                }
-                Message::Tick { n, time_ns } => {
-                    progress.ticks = n;
-                    note(time_ns, EventKind::Ticked { count: n });
-                }
+        // One look, as there is room for one message: a quick ticker would else keep us here for ever. What comes
+        // meanwhile rings again.
+        let message = match channel.try_receive() {
+            Ok(Some(message)) => message,
+            Ok(None) => return true,
+            Err(_) => return false,
+        };
+        let mut progress = self.progress();
+        match message {
+            Message::Ready { .. } => {}
+            Message::Grew { total_bytes, bytes, end_ns, .. } => {
+                progress.total_bytes = total_bytes;
+                progress.answer = Some(Ok(bytes));
+                progress.pending_bytes = None;
+                note(end_ns, EventKind::Stepped { step_bytes: bytes, total_bytes });
+            }
+            Message::Shrunk { total_bytes, bytes, end_ns, .. } => {
+                progress.total_bytes = total_bytes;
+                progress.answer = Some(Ok(bytes));
+                progress.pending_bytes = None;
+                note(end_ns, EventKind::Shrunk { step_bytes: bytes, total_bytes });
+            }
+            Message::Failed { errno, total_bytes } => {
+                progress.total_bytes = total_bytes;
+                progress.answer = Some(Err(errno));
+                progress.pending_bytes = None;
+                note(sys::monotonic_ns(), EventKind::StepFailed { errno });
+            }
+            Message::Tick { n, time_ns } => {
+                progress.ticks = n;
+                note(time_ns, EventKind::Ticked { count: n });
             }
         }
+        true
     }
 }
 

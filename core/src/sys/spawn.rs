@@ -114,8 +114,9 @@ extern "C" fn child(plan: *mut libc::c_void) -> libc::c_int {
     }
 }
 
-/// An anonymous file that can be sealed and, where the kernel makes the difference (6.3), executed.
+/// An anonymous file that can be sealed and, where the kernel makes the difference (6.3), executed or not.
 pub(crate) fn memfd(executable: bool) -> io::Result<OwnedFd> {
+    const MFD_NOEXEC_SEAL: libc::c_uint = 0x8;
     const MFD_EXEC: libc::c_uint = 0x10;
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     let create = |flags: libc::c_uint| -> io::Result<OwnedFd> {
@@ -128,24 +129,10 @@ pub(crate) fn memfd(executable: bool) -> io::Result<OwnedFd> {
             Ok(OwnedFd::from_raw_fd(fd as RawFd))
         }
     };
-    if !executable {
-        return create(flags);
-    }
-    match create(flags | MFD_EXEC) {
+    // Named either way: a kernel told to refuse what might be executed (vm.memfd_noexec) refuses the undecided too.
+    match create(flags | if executable { MFD_EXEC } else { MFD_NOEXEC_SEAL }) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => create(flags),
         other => other,
-    }
-}
-
-/// A pidfd of any process that the caller may see.
-pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: numbers only; the result is a new descriptor of ours.
-    unsafe {
-        let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(OwnedFd::from_raw_fd(fd as RawFd))
     }
 }
 
@@ -159,18 +146,6 @@ pub(crate) fn processors() -> usize {
             _ => 1,
         }
     }
-}
-
-/// Sends a signal to the process of a pidfd.
-pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
-    // SAFETY: numbers and a null siginfo.
-    let result = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0)
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }
 
 /// Reaps an ended child by its pidfd. Whoever else reaped it first (`wait` of the caller's, an ignored SIGCHLD)
