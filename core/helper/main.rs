@@ -16,6 +16,7 @@ mod supervisor;
 mod sys;
 mod text;
 mod tree;
+mod turn;
 #[path = "../src/pressure/wire.rs"]
 mod wire;
 mod worker;

@@ -83,6 +83,9 @@ mod nr {
     pub const SETPGID: usize = 109;
     pub const GETPPID: usize = 110;
     pub const PRCTL: usize = 157;
+    pub const SCHED_SETSCHEDULER: usize = 144;
+    pub const SCHED_SETAFFINITY: usize = 203;
+    pub const SCHED_GETAFFINITY: usize = 204;
     pub const GETDENTS64: usize = 217;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
@@ -164,6 +167,27 @@ pub fn close_range(first: i32) -> Result<(), Errno> {
 
 pub fn fchdir(fd: i32) -> Result<(), Errno> {
     plain(nr::FCHDIR, fd as usize, 0, 0).map(drop)
+}
+
+pub const SCHED_OTHER: usize = 0;
+pub const SCHED_FIFO: usize = 1;
+
+/// The scheduling of this process; a refusal changes nothing.
+pub fn set_scheduler(policy: usize, priority: i32) {
+    // SAFETY: the kernel reads the one integer, which lives for the call.
+    let _ = unsafe { raw(nr::SCHED_SETSCHEDULER, 0, policy, &priority as *const i32 as usize, 0, 0, 0) };
+}
+
+/// The CPUs that this process may use; how many words of the mask the kernel filled.
+pub fn affinity(mask: &mut [u64]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most the length that is given.
+    unsafe { raw(nr::SCHED_GETAFFINITY, 0, size_of_val(mask), mask.as_mut_ptr() as usize, 0, 0, 0) }.map(|bytes| bytes / 8)
+}
+
+/// Keeps this process on the CPUs of the mask; a refusal changes nothing.
+pub fn set_affinity(mask: &[u64]) {
+    // SAFETY: the kernel reads the mask, which lives for the call.
+    let _ = unsafe { raw(nr::SCHED_SETAFFINITY, 0, size_of_val(mask), mask.as_ptr() as usize, 0, 0, 0) };
 }
 
 pub fn setpgid(pid: i32, pgid: i32) -> Result<(), Errno> {

@@ -4,6 +4,7 @@
 //! will touch is touched before READY, and a step faults nowhere but in the memory that it takes.
 
 use crate::mailbox::Mailbox;
+use crate::turn::Turn;
 use crate::sys::{self, Errno};
 use crate::wire::{hog, Command, Message, MOST};
 use crate::Auxiliary;
@@ -171,11 +172,17 @@ pub fn hog(name: &CStr, kind: u32, auxiliary: Auxiliary) -> ! {
     };
     prefault(auxiliary);
     talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: page as u64 });
+    let mut turn = Turn::new();
     loop {
         let command = talk.next();
         let start_ns = sys::now_ns();
         let result = match command {
-            Some(Command::Grow { bytes }) => arena.grow(bytes),
+            Some(Command::Grow { bytes }) => {
+                turn.begin();
+                let grown = arena.grow(bytes);
+                turn.end();
+                grown
+            }
             Some(Command::Shrink { bytes }) => arena.shrink(bytes),
             None => Err(sys::EPROTO),
         };
