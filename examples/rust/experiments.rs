@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use memoom::{
-    EventKind, Group, GrowStatus, Hog, HogOptions, Lab, Limits, Oom, Result, Step, Timeline, Version, Watch, Worker,
+    ErrorKind, EventKind, Group, GrowStatus, Hog, HogOptions, Lab, Limits, Oom, Result, Step, Timeline, Version, Watch,
+    Worker,
 };
 
 const LIMIT: u64 = 80 << 20;
@@ -55,7 +56,11 @@ impl Stage {
     fn step_until_the_limit(&self) -> Result<(usize, GrowStatus)> {
         for turn in 0.. {
             let at = turn % 2;
-            let grow = self.hogs[at].grow(None, LONG)?;
+            let grow = match self.hogs[at].grow(None, LONG) {
+                // The other hog's step has killed this one, and its end was heard only now.
+                Err(error) if error.kind() == ErrorKind::WorkerGone => return Ok((at, GrowStatus::Killed)),
+                other => other?,
+            };
             println!(
                 "  {} {}: usage {} KiB",
                 self.hogs[at].name(),
