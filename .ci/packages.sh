@@ -1,0 +1,34 @@
+#!/bin/sh
+# Makes sure that the named tools are there: installs their Debian packages where that is allowed, else names them.
+#
+#   .ci/packages.sh TOOL...
+set -u
+missing=
+for tool in "$@"; do
+    case $tool in
+    gcc) command -v gcc >/dev/null && echo '#include <stdio.h>' | gcc -E -xc - >/dev/null 2>&1 || missing="$missing gcc libc6-dev" ;;
+    g++) command -v g++ >/dev/null || missing="$missing g++" ;;
+    clang) command -v clang >/dev/null || missing="$missing clang" ;;
+    valgrind) command -v valgrind >/dev/null || missing="$missing valgrind" ;;
+    pkg-config) command -v pkg-config >/dev/null || missing="$missing pkg-config" ;;
+    python-venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3 python3-venv" ;;
+    *) echo "packages.sh: unknown tool $tool" >&2; exit 2 ;;
+    esac
+done
+[ -z "$missing" ] && exit 0
+
+root=
+if [ "$(id -u)" != 0 ]; then
+    root="sudo -n"
+    sudo -n true 2>/dev/null || root=no
+fi
+if [ "$root" = no ] || ! command -v apt-get >/dev/null; then
+    echo "These packages are needed and cannot be installed from here:$missing" >&2
+    exit 1
+fi
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+# Words are meant to be split: a list of packages, and perhaps the two words of sudo.
+# shellcheck disable=SC2086
+$root apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
+    { $root apt-get update -qq && $root apt-get install -y -qq --no-install-recommends $missing >/dev/null; }

@@ -1,0 +1,101 @@
+# The one entry to everything. `make help` prints the targets.
+
+PYTHON ?= python3
+CARGO  ?= cargo
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
+
+VENV    := .venv
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' Cargo.toml)
+SONAME  := libmemoom.so.0
+STAGE   := target/stage
+
+.DEFAULT_GOAL := help
+.PHONY: help demo develop build test test-rust test-c test-python test-kernels bench lint header install uninstall stage clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: develop ## run the experiments of this machine's hierarchy and print what the kernel did
+	@$(VENV)/bin/memoom demo
+
+develop: $(VENV)/.built ## make .venv with the package, the command memoom and the tools of the tests
+
+build: ## build the Rust and C libraries
+	$(CARGO) build --release
+
+test: lint test-rust test-c test-python ## run everything that can run on this machine
+
+test-rust: .packages ## run the Rust tests and the Rust example
+	$(CARGO) test
+	$(CARGO) run -q -p memoom --example experiments
+
+test-c: .packages stage ## build the C examples and tests against an installed tree and run them, also under sanitizers and valgrind
+	tests/c/run.sh $(abspath $(STAGE)/lib) $(abspath $(STAGE)/include) target/c-tests
+
+test-python: develop ## run the Python tests
+	$(VENV)/bin/python -m pytest -q python/tests
+
+test-kernels: develop .packages ## run the live suites and the experiments inside real kernels, in virtual machines
+	$(MAKE) --no-print-directory stage
+	$(PYTHON) tests/kernels/build.py
+	$(PYTHON) tests/kernels/run.py
+
+bench: .packages ## run the benchmarks, with their floors measured in the same run
+	$(CARGO) build --release -p memoom --example start
+	benches/run.sh
+
+lint: develop ## check formatting, clippy and the Python checkers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy -q --all-targets -- -D warnings
+	PYO3_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) clippy -q -p memoom-python -- -D warnings
+	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples/python
+	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml python/memoom python/tests examples/python
+	cd python && ../$(VENV)/bin/mypy --no-error-summary && ../$(VENV)/bin/python -m mypy.stubtest memoom
+
+header: ## write include/memoom.h anew from the C face
+	MEMOOM_UPDATE=1 $(CARGO) test -q -p memoom-capi --test header
+
+install: build ## install the C library, its header and its pkg-config file (PREFIX=, LIBDIR=, DESTDIR=)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 target/release/libmemoom_capi.so $(DESTDIR)$(LIBDIR)/libmemoom.so.$(VERSION)
+	ln -sf libmemoom.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmemoom.so
+	install -m 644 target/release/libmemoom_capi.a $(DESTDIR)$(LIBDIR)/libmemoom.a
+	install -m 644 include/memoom.h $(DESTDIR)$(INCLUDEDIR)/memoom.h
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	    capi/memoom.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/memoom.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/memoom.pc
+
+uninstall: ## remove what install has installed (the same PREFIX=, LIBDIR=, DESTDIR=)
+	rm -f $(DESTDIR)$(LIBDIR)/libmemoom.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmemoom.so \
+	    $(DESTDIR)$(LIBDIR)/libmemoom.a $(DESTDIR)$(INCLUDEDIR)/memoom.h $(DESTDIR)$(LIBDIR)/pkgconfig/memoom.pc
+
+# An installed tree for the tests: what they compile against is what a user gets.
+stage:
+	@$(MAKE) --no-print-directory install PREFIX=$(abspath $(STAGE)) DESTDIR= >/dev/null
+
+clean: ## remove what was built
+	rm -rf target $(VENV) dist .packages
+
+# Debian's packages: a compiler for demo, and for the tests a second one, sanitizers, valgrind, pkg-config.
+.packages: .ci/packages.sh
+	@.ci/packages.sh gcc g++ clang valgrind pkg-config
+	@touch $@
+
+$(VENV)/bin/python: .ci/packages.sh
+	@.ci/packages.sh gcc python-venv
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/bin/python python/requirements-dev.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	@touch $@
+
+# maturin links the package into the environment and builds the module beside it; cargo knows what is stale.
+NATIVE := Cargo.toml Cargo.lock $(shell find core/src core/helper core/build.rs python/src python/Cargo.toml python/pyproject.toml -type f)
+$(VENV)/.built: $(VENV)/.tools $(NATIVE)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin develop --quiet --release -m python/Cargo.toml
+	@touch $@
