@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::counters::Counters;
 use super::files::{check_name, Dir};
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: OnceLock<Arc<Hub>>,
     removed: AtomicBool,
+    /// `tasks`, kept open for the workers that join (v1).
+    tasks: OnceLock<OwnedFd>,
     /// Swap beyond the limit, to be kept in step when the limit changes (v1 counts memory+swap).
     swap: Option<Limit>,
 }
@@ -103,6 +106,7 @@ impl Group {
             lab,
             own_hub: OnceLock::new(),
             removed: AtomicBool::new(false),
+            tasks: OnceLock::new(),
             swap,
         }))
     }
@@ -419,6 +423,25 @@ impl Group {
         Ok(&self.0.dir)
     }
 
+    /// The file by which a worker joins (v1).
+    pub(crate) fn tasks(&self) -> Result<BorrowedFd<'_>> {
+        if let Some(tasks) = self.0.tasks.get() {
+            return Ok(tasks.as_fd());
+        }
+        let opened = self.0.dir.open_file("tasks", OFlag::O_WRONLY)?;
+        Ok(self.0.tasks.get_or_init(|| opened).as_fd())
+    }
+
+    /// OOM kill events of the group so far, by the file that costs least.
+    pub(crate) fn kills(&self) -> Result<u64> {
+        let mut counters = Counters::default();
+        match self.0.version {
+            Version::V1 => v1::oom_control(&self.0.dir.read(v1::OOM_CONTROL)?.unwrap_or_default(), &mut counters),
+            Version::V2 => v2::events(&self.0.dir.read(v2::EVENTS)?.unwrap_or_default(), &mut counters),
+        }
+        Ok(counters.oom_kill.unwrap_or(0))
+    }
+
     /// Has everything read that the sources have.
     pub(crate) fn refresh(&self) {
         if let Some(lab) = &self.0.lab {
@@ -563,7 +586,7 @@ fn is_ending(pid: &str) -> bool {
 /// references that still hold a group after it is empty.
 fn wait_for_change(dir: &Dir) {
     const MOMENT_MS: u8 = 2;
-    match dir.open_file("cgroup.events", nix::fcntl::OFlag::O_RDONLY) {
+    match dir.open_file("cgroup.events", OFlag::O_RDONLY) {
         Ok(events) => {
             let mut fds = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
             let _ = poll(&mut fds, PollTimeout::from(MOMENT_MS));

@@ -204,6 +204,15 @@ impl Hub {
         }
     }
 
+    /// How many accounts there are; what is under way is waited for no longer than one reading.
+    pub(crate) fn accounts(&self) -> usize {
+        let mut state = self.lock();
+        if state.collector.is_open() && !state.polling {
+            self.drain(&mut state);
+        }
+        state.ooms.len()
+    }
+
     /// A worker is ready: its channel is read from now on.
     pub(crate) fn add_worker(&self, process: &Arc<Process>) -> Result<()> {
         let mut state = self.lock();
@@ -213,7 +222,14 @@ impl Hub {
                 .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
         }
         state.workers.insert(process.id, process.clone());
-        state.collector.before(&process.group, None);
+        if process.channel.is_none() {
+            // A command grows by itself; a hog is looked at before each step.
+            state.collector.before(&process.group, None);
+        }
+        if state.polling {
+            // The call that started it may have read an exit meanwhile, and nothing else tells the one who polls.
+            self.kick();
+        }
         let name = crate::text::escape(&process.name);
         state.push(
             process.started_ns,
@@ -351,6 +367,8 @@ impl Hub {
     /// of a kill before the account of it.
     fn drain(&self, state: &mut State) {
         let had = (state.events.len(), state.ooms.len());
+        let mut exits =
+            state.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices()) && self.read_exits(state);
         let mut ready = [EpollEvent::empty(); 64];
         loop {
             let count = match self.epoll.wait(&mut ready, EpollTimeout::ZERO) {
@@ -358,7 +376,7 @@ impl Hub {
                 Err(Errno::EINTR) => continue,
                 Err(_) => 0,
             };
-            let mut evidence = state.collector.is_open();
+            let mut evidence = state.collector.is_open() || std::mem::take(&mut exits);
             for entry in &ready[..count] {
                 let number = entry.data() & !tag::KIND;
                 match entry.data() & tag::KIND {

@@ -152,14 +152,10 @@ impl Group {
                 }
             }
         }
-        let counters = self.counters()?;
-        let ooms_before = lab.hub.refresh().ooms.len();
-        let file;
+        let oom_kill_before = self.kills()?;
+        let ooms_before = lab.hub.accounts();
         let join = match self.version() {
-            Version::V1 => {
-                file = dir.open_file("tasks", nix::fcntl::OFlag::O_WRONLY)?;
-                Join::Tasks(file.as_fd())
-            }
+            Version::V1 => Join::Tasks(self.tasks()?),
             Version::V2 => Join::Directory(dir.as_fd()),
         };
         let started = lab
@@ -176,11 +172,10 @@ impl Group {
             started_ns: sys::monotonic_ns(),
             channel: started.channel,
             progress: Mutex::default(),
-            oom_kill_before: counters.oom_kill.unwrap_or(0),
+            oom_kill_before,
             ooms_before,
         });
         lab.hub.add_worker(&process)?;
-        lab.hub.kick();
         Ok(Worker(process))
     }
 

@@ -48,6 +48,11 @@ impl Supervisor {
         Ok(inner.notices.drain(..).collect())
     }
 
+    /// Whether notices were read by another call and wait to be fetched.
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.inner.lock().unwrap_or_else(PoisonError::into_inner).notices.is_empty()
+    }
+
     pub(super) fn check_owner(&self, what: &'static str) -> Result<()> {
         if self.owner != std::process::id() {
             return Err(Error::new(ErrorKind::Closed, what, "the lab belongs to the process this one was forked from")
