@@ -195,6 +195,7 @@ impl Hog {
             .remedy("set a limit first: without one the hog would take the host's own memory"));
         }
         self.check_idle("grow")?;
+        lab.supervisor.prepare();
         // Who would be taken is looked at before the step; a failure of that look must not stop the step.
         let looked = scope(&process.group, Some((process.pid, bytes)));
         {

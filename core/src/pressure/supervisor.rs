@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket;
 
 pub(crate) use self::start::{Join, Role, Start};
+use super::channel::Channel;
 use super::descriptor::{above_stdio, readable};
 pub(crate) use super::wire::Usage;
 use super::wire::{self, stage, Request};
@@ -37,6 +38,8 @@ pub(crate) struct Supervisor {
     /// How long a start stays awake; see [`start`].
     awake: Duration,
     inner: Mutex<Inner>,
+    /// A channel for the next worker, made while nobody waited for it.
+    spare: Mutex<Option<(Channel, OwnedFd)>>,
 }
 
 #[derive(Debug, Default)]
@@ -121,8 +124,10 @@ impl Supervisor {
             owner: std::process::id(),
             awake: if spawn::processors() > 1 { start::AWAKE } else { Duration::ZERO },
             inner: Mutex::new(Inner::default()),
+            spare: Mutex::default(),
         };
         supervisor.greet()?;
+        supervisor.prepare();
         Ok(supervisor)
     }
 

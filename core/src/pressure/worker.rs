@@ -273,6 +273,7 @@ impl Worker {
     pub fn wait<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Outcome> {
         let lab = self.0.group.lab("wait for worker")?.clone();
         let mut wait = wait.into();
+        lab.supervisor.prepare();
         let ended = lab.hub.wait_until(&mut wait, |_| {
             let progress = self.0.progress();
             match (&progress.exit, progress.abandoned) {

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -105,6 +106,22 @@ fn start_failed(name: &[u8], reply: &Reply) -> Error {
 }
 
 impl Supervisor {
+    /// Makes a channel for the next worker, if there is none: it takes some ten system calls, and is best made while
+    /// nobody waits. A failure shows when the channel is needed.
+    pub(crate) fn prepare(&self) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.is_none() {
+            *spare = Channel::new().ok();
+        }
+    }
+
+    fn channel(&self) -> Result<(Channel, OwnedFd)> {
+        match self.spare.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(spare) => Ok(spare),
+            None => Channel::new().map_err(|error| Error::os("start worker", error)),
+        }
+    }
+
     /// Starts a worker; a hog or ticker is READY when this returns.
     ///
     /// # Errors
@@ -126,12 +143,12 @@ impl Supervisor {
         let channel = match start.role {
             Role::Hog { kind } => {
                 (request.role, request.kind) = (role::HOG, kind);
-                Some(Channel::new().map_err(|error| Error::os(what, error))?)
+                Some(self.channel()?)
             }
             Role::Ticker { every } => {
                 request.role = role::TICKER;
                 request.period_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
-                Some(Channel::new().map_err(|error| Error::os(what, error))?)
+                Some(self.channel()?)
             }
             Role::Command { .. } => None,
         };
