@@ -48,6 +48,11 @@ fn blocks(header: &str) -> Vec<(String, String)> {
         }
         code.push_str(text);
         code.push(' ');
+        if ["#if", "#else", "#endif"].iter().any(|condition| code.starts_with(condition)) {
+            // The comment before a condition belongs to what stands in it.
+            code.clear();
+            continue;
+        }
         depth += count(text, '{') - count(text, '}');
         let directive = code.starts_with('#');
         let over =
