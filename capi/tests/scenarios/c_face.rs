@@ -231,8 +231,8 @@ impl Face for C {
         Ok(counters(&filled(|out, error| unsafe { memoom_group_counters(group.get(), out, error) })?))
     }
     fn processes(group: &Self::Group) -> Got<Vec<i32>> {
-        // SAFETY: room for no pid, and then for as many as we say.
         let ask = |pids: &mut [i32]| {
+            // SAFETY: room for no pid, and then for as many as we say.
             call(|count, error| unsafe {
                 memoom_group_processes(group.get(), pids.as_mut_ptr(), pids.len(), count, error)
             })

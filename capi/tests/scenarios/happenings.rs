@@ -109,7 +109,7 @@ pub fn numbers<F: Face>() {
     expected.sort_unstable();
     assert_eq!(pids, expected);
     let usage = F::usage(&group).unwrap();
-    assert!(usage >= 20 * MIB && usage < 48 * MIB, "{usage}");
+    assert!((20 * MIB..48 * MIB).contains(&usage), "{usage}");
     assert!(F::peak(&group).unwrap().is_none_or(|peak| peak >= 20 * MIB));
     let counters = F::counters(&group).unwrap();
     assert!(counters.usage_bytes.unwrap() >= 20 * MIB && counters.oom_kill == Some(0), "{counters:?}");
