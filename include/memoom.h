@@ -37,6 +37,7 @@
 #if defined(__GNUC__)
 #define MEMOOM_MUST_USE __attribute__((warn_unused_result))
 #else
+/** Other compilers have no such warning. */
 #define MEMOOM_MUST_USE
 #endif
 
@@ -215,6 +216,87 @@ typedef struct memoom_worker memoom_worker;
 typedef uint32_t memoom_cgroup_version;
 
 /**
+ * What the kernel counted for a group. A counter that this kernel or hierarchy lacks is MEMOOM_UNKNOWN.
+ *
+ * These are numbers of events, never of dead processes: with memory.oom.group the first victim is counted twice, and
+ * lowering a v2 limit under the usage raises oom thousands of times for one kill. As an argument, begin with
+ * MEMOOM_COUNTERS_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_counters {
+    /**
+     * As an argument, sizeof(memoom_counters); as a result, the bytes that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * Bytes charged: memory.usage_in_bytes (v1), memory.current (v2).
+     */
+    uint64_t usage_bytes;
+    /**
+     * The most ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
+     */
+    uint64_t peak_bytes;
+    /**
+     * OOM kill events: memory.oom_control (v1, from 4.13), memory.events (v2).
+     */
+    uint64_t oom_kill;
+    /**
+     * Times the limit was hit and an OOM declared: memory.events (v2).
+     */
+    uint64_t oom;
+    /**
+     * Kills of the whole group: memory.events (v2, from about 5.17).
+     */
+    uint64_t oom_group_kill;
+    /**
+     * Times the usage was about to go over memory.max: memory.events (v2).
+     */
+    uint64_t max;
+    /**
+     * Times the usage went over memory.high: memory.events (v2).
+     */
+    uint64_t high;
+    /**
+     * Times the group was reclaimed below memory.low: memory.events (v2).
+     */
+    uint64_t low;
+    /**
+     * Times a charge failed at the limit: memory.failcnt (v1).
+     */
+    uint64_t failcnt;
+    /**
+     * 1 while processes wait for the OOM to end: memory.oom_control (v1).
+     */
+    uint64_t under_oom;
+    /**
+     * 1 while the OOM killer is off: memory.oom_control (v1).
+     */
+    uint64_t oom_kill_disable;
+} memoom_counters;
+
+/**
+ * Evidence that could not be had, and why.
+ *
+ * Ownership: borrowed from the object whose list it stands in.
+ * Since 0.1.
+ */
+typedef struct memoom_missing {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * The source: "kernel-log", "tracefs", "counters", "report", ...
+     */
+    const char *source;
+    /**
+     * Why.
+     */
+    const char *reason;
+} memoom_missing;
+
+/**
  * A process by pid and name.
  *
  * Ownership: borrowed from the account.
@@ -380,66 +462,6 @@ typedef struct memoom_victim {
 } memoom_victim;
 
 /**
- * What the kernel counted for a group. A counter that this kernel or hierarchy lacks is MEMOOM_UNKNOWN.
- *
- * These are numbers of events, never of dead processes: with memory.oom.group the first victim is counted twice, and
- * lowering a v2 limit under the usage raises oom thousands of times for one kill. As an argument, begin with
- * MEMOOM_COUNTERS_INIT.
- *
- * Since 0.1.
- */
-typedef struct memoom_counters {
-    /**
-     * As an argument, sizeof(memoom_counters); as a result, the bytes that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Bytes charged: memory.usage_in_bytes (v1), memory.current (v2).
-     */
-    uint64_t usage_bytes;
-    /**
-     * The most ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
-     */
-    uint64_t peak_bytes;
-    /**
-     * OOM kill events: memory.oom_control (v1, from 4.13), memory.events (v2).
-     */
-    uint64_t oom_kill;
-    /**
-     * Times the limit was hit and an OOM declared: memory.events (v2).
-     */
-    uint64_t oom;
-    /**
-     * Kills of the whole group: memory.events (v2, from about 5.17).
-     */
-    uint64_t oom_group_kill;
-    /**
-     * Times the usage was about to go over memory.max: memory.events (v2).
-     */
-    uint64_t max;
-    /**
-     * Times the usage went over memory.high: memory.events (v2).
-     */
-    uint64_t high;
-    /**
-     * Times the group was reclaimed below memory.low: memory.events (v2).
-     */
-    uint64_t low;
-    /**
-     * Times a charge failed at the limit: memory.failcnt (v1).
-     */
-    uint64_t failcnt;
-    /**
-     * 1 while processes wait for the OOM to end: memory.oom_control (v1).
-     */
-    uint64_t under_oom;
-    /**
-     * 1 while the OOM killer is off: memory.oom_control (v1).
-     */
-    uint64_t oom_kill_disable;
-} memoom_counters;
-
-/**
  * One function of a kernel call path.
  *
  * Ownership: borrowed from the object whose list it stands in.
@@ -507,27 +529,6 @@ typedef struct memoom_blocked {
      */
     uint32_t state;
 } memoom_blocked;
-
-/**
- * Evidence that could not be had, and why.
- *
- * Ownership: borrowed from the object whose list it stands in.
- * Since 0.1.
- */
-typedef struct memoom_missing {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * The source: "kernel-log", "tracefs", "counters", "report", ...
-     */
-    const char *source;
-    /**
-     * Why.
-     */
-    const char *reason;
-} memoom_missing;
 
 /**
  * How a worker ended.
@@ -1177,6 +1178,116 @@ uint64_t memoom_oom_usage_before(const struct memoom_oom *oom);
 uint64_t memoom_oom_usage_after(const struct memoom_oom *oom);
 
 /**
+ * The counters of the group whose limit was hit, before the OOM.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the counters; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_counters *memoom_oom_counters_before(const struct memoom_oom *oom);
+
+/**
+ * The counters of the group whose limit was hit, after the last victim had ended; for a blocked OOM, while it lasts.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the counters; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_counters *memoom_oom_counters_after(const struct memoom_oom *oom);
+
+/**
+ * The kernel's own report.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the report; NULL where it was not printed or not read (the list of what is missing says why), and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
+
+/**
+ * A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
+ *
+ * The names: "step_started", "notified", "victim_marked", "victim_ended", "complete". Later versions may know more.
+ *
+ * \param oom   an account, or NULL
+ * \param name  the moment, or NULL
+ *
+ * Returns: the time; MEMOOM_UNKNOWN where it was not seen, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom,
+                              const char *name);
+
+/**
+ * How many pieces of evidence could not be had.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_missing_count(const struct memoom_oom *oom);
+
+/**
+ * One piece of evidence that could not be had.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_missing_count - 1
+ *
+ * Returns: the piece, and why; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_missing *memoom_oom_missing_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The account as one JSON document ("memoom.oom/1").
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_oom_to_json(const struct memoom_oom *oom);
+
+/**
+ * The account as a person reads it: some lines, each ending in a newline.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the text; NULL for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_oom_to_text(const struct memoom_oom *oom);
+
+/**
+ * Frees an account.
+ *
+ * \param oom  an account, or NULL, which does nothing
+ *
+ * Ownership: takes the account; what it holds ends with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_oom_free(struct memoom_oom *oom);
+
+/**
  * The process in whose charge the limit was hit.
  *
  * \param oom  an account, or NULL
@@ -1284,42 +1395,6 @@ const struct memoom_victim *memoom_oom_victim(const struct memoom_oom *oom);
 uint32_t memoom_oom_killed(const struct memoom_oom *oom, int32_t pid);
 
 /**
- * The counters of the group whose limit was hit, before the OOM.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the counters; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_counters *memoom_oom_counters_before(const struct memoom_oom *oom);
-
-/**
- * The counters of the group whose limit was hit, after the last victim had ended; for a blocked OOM, while it lasts.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the counters; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_counters *memoom_oom_counters_after(const struct memoom_oom *oom);
-
-/**
- * The kernel's own report.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the report; NULL where it was not printed or not read (the list of what is missing says why), and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
-
-/**
  * How many kernel functions the call path to the kill (or to the wait) has.
  *
  * \param oom  an account, or NULL
@@ -1394,80 +1469,6 @@ size_t memoom_oom_blocked_frame_count(const struct memoom_oom *oom, size_t index
 const struct memoom_frame *memoom_oom_blocked_frame_at(const struct memoom_oom *oom,
                                                        size_t index,
                                                        size_t frame);
-
-/**
- * A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
- *
- * The names: "step_started", "notified", "victim_marked", "victim_ended", "complete". Later versions may know more.
- *
- * \param oom   an account, or NULL
- * \param name  the moment, or NULL
- *
- * Returns: the time; MEMOOM_UNKNOWN where it was not seen, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom,
-                              const char *name);
-
-/**
- * How many pieces of evidence could not be had.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_missing_count(const struct memoom_oom *oom);
-
-/**
- * One piece of evidence that could not be had.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_missing_count - 1
- *
- * Returns: the piece, and why; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_missing *memoom_oom_missing_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * The account as one JSON document ("memoom.oom/1").
- *
- * \param oom  an account, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_oom_to_json(const struct memoom_oom *oom);
-
-/**
- * The account as a person reads it: some lines, each ending in a newline.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the text; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_oom_to_text(const struct memoom_oom *oom);
-
-/**
- * Frees an account.
- *
- * \param oom  an account, or NULL, which does nothing
- *
- * Ownership: takes the account; what it holds ends with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_oom_free(struct memoom_oom *oom);
 
 /**
  * How the worker ended.
@@ -2236,95 +2237,6 @@ memoom_status memoom_group_counters(const struct memoom_group *group,
                                     struct memoom_error **reterr_error);
 
 /**
- * Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
- * hit now.
- *
- * \param group           the group
- * \param ret_prediction  where the prediction goes
- * \param reterr_error    where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Ownership: free the prediction with memoom_prediction_free.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_predict(const struct memoom_group *group,
-                                   struct memoom_prediction **ret_prediction,
-                                   struct memoom_error **reterr_error);
-
-/**
- * The predicted victim.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: its pid; 0 where nobody is eligible or the kernel waits for an earlier victim, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_prediction_pid(const struct memoom_prediction *prediction);
-
-/**
- * Whether the distance to the next candidate is larger than what the readings can be off by.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: 1 where the prediction must hold, else 0; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_prediction_determined(const struct memoom_prediction *prediction);
-
-/**
- * How many processes there are to choose from.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_prediction_candidate_count(const struct memoom_prediction *prediction);
-
-/**
- * One of the processes, in the order in which the kernel scans them.
- *
- * \param prediction  a prediction, or NULL
- * \param index       from 0 to memoom_prediction_candidate_count - 1
- *
- * Returns: the process; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the prediction.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_candidate *memoom_prediction_candidate_at(const struct memoom_prediction *prediction,
-                                                              size_t index);
-
-/**
- * The prediction as one JSON document.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the prediction.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_prediction_to_json(const struct memoom_prediction *prediction);
-
-/**
- * Frees a prediction.
- *
- * \param prediction  a prediction, or NULL, which does nothing
- *
- * Ownership: takes the prediction; what it holds ends with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_prediction_free(struct memoom_prediction *prediction);
-
-/**
  * Looks at this machine. Nothing is changed by looking.
  *
  * \param ret_host      where the host goes
@@ -2636,6 +2548,95 @@ const struct memoom_leftover *memoom_leftover_list_at(const struct memoom_leftov
 void memoom_leftover_list_free(struct memoom_leftover_list *list);
 
 /**
+ * Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
+ * hit now.
+ *
+ * \param group           the group
+ * \param ret_prediction  where the prediction goes
+ * \param reterr_error    where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the prediction with memoom_prediction_free.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_predict(const struct memoom_group *group,
+                                   struct memoom_prediction **ret_prediction,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * The predicted victim.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: its pid; 0 where nobody is eligible or the kernel waits for an earlier victim, and for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+int32_t memoom_prediction_pid(const struct memoom_prediction *prediction);
+
+/**
+ * Whether the distance to the next candidate is larger than what the readings can be off by.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: 1 where the prediction must hold, else 0; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+uint32_t memoom_prediction_determined(const struct memoom_prediction *prediction);
+
+/**
+ * How many processes there are to choose from.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_prediction_candidate_count(const struct memoom_prediction *prediction);
+
+/**
+ * One of the processes, in the order in which the kernel scans them.
+ *
+ * \param prediction  a prediction, or NULL
+ * \param index       from 0 to memoom_prediction_candidate_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the prediction.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_candidate *memoom_prediction_candidate_at(const struct memoom_prediction *prediction,
+                                                              size_t index);
+
+/**
+ * The prediction as one JSON document.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the prediction.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_prediction_to_json(const struct memoom_prediction *prediction);
+
+/**
+ * Frees a prediction.
+ *
+ * \param prediction  a prediction, or NULL, which does nothing
+ *
+ * Ownership: takes the prediction; what it holds ends with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_prediction_free(struct memoom_prediction *prediction);
+
+/**
  * Reads a size as the kernel does: a whole number, then perhaps one of K, M, G, T, P, E (powers of 1024); "max" is
  * MEMOOM_UNLIMITED.
  *
@@ -2735,75 +2736,6 @@ const char *memoom_event_to_json(const struct memoom_event *event);
  * Since 0.1.
  */
 void memoom_event_free(struct memoom_event *event);
-
-/**
- * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
- * console made of them, of any kernel from 3.10 on.
- *
- * Lines that are no part of a report are passed over; a log without any gives an empty list.
- *
- * \param bytes         the log; may be NULL where length is 0
- * \param length        its length in bytes
- * \param ret_list      where the list goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
- * Ownership: free the list with memoom_report_list_free; the log may go before.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_report_parse(const void *bytes,
-                                  size_t length,
-                                  struct memoom_report_list **ret_list,
-                                  struct memoom_error **reterr_error);
-
-/**
- * How many reports there are.
- *
- * \param list  a list, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_report_list_count(const struct memoom_report_list *list);
-
-/**
- * One of the reports, in the order of their first lines.
- *
- * \param list   a list, or NULL
- * \param index  from 0 to memoom_report_list_count - 1
- *
- * Returns: the report; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the list.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
-
-/**
- * All reports as one JSON document ("memoom.reports/1").
- *
- * \param list  a list, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the list.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_list_to_json(const struct memoom_report_list *list);
-
-/**
- * Frees a list.
- *
- * \param list  a list, or NULL, which does nothing
- *
- * Ownership: takes the list; its reports end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_report_list_free(struct memoom_report_list *list);
 
 /**
  * The release of the kernel that printed it.
@@ -3028,6 +2960,75 @@ const char *memoom_report_to_text(const struct memoom_report *report);
  * Since 0.1.
  */
 const char *memoom_report_to_json(const struct memoom_report *report);
+
+/**
+ * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
+ * console made of them, of any kernel from 3.10 on.
+ *
+ * Lines that are no part of a report are passed over; a log without any gives an empty list.
+ *
+ * \param bytes         the log; may be NULL where length is 0
+ * \param length        its length in bytes
+ * \param ret_list      where the list goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_report_list_free; the log may go before.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_report_parse(const void *bytes,
+                                  size_t length,
+                                  struct memoom_report_list **ret_list,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * How many reports there are.
+ *
+ * \param list  a list, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_report_list_count(const struct memoom_report_list *list);
+
+/**
+ * One of the reports, in the order of their first lines.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_report_list_count - 1
+ *
+ * Returns: the report; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the list.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
+
+/**
+ * All reports as one JSON document ("memoom.reports/1").
+ *
+ * \param list  a list, or NULL
+ *
+ * Returns: the document; NULL for NULL.
+ * Ownership: borrowed from the list.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_report_list_to_json(const struct memoom_report_list *list);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; its reports end with it.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_report_list_free(struct memoom_report_list *list);
 
 /**
  * Opens a watch. Open it before the workers start, so that it sees everything.

@@ -78,7 +78,7 @@ pub struct memoom_error {
 
 /// A failure on its way to the caller: the core's, or one of the boundary itself.
 pub(crate) enum Failure {
-    Core(memoom::Error),
+    Core(Box<memoom::Error>),
     /// A required pointer was NULL.
     Null(&'static str),
     /// An argument that the boundary itself refuses.
@@ -90,7 +90,7 @@ pub(crate) enum Failure {
 
 impl From<memoom::Error> for Failure {
     fn from(error: memoom::Error) -> Failure {
-        Failure::Core(error)
+        Failure::Core(Box::new(error))
     }
 }
 
@@ -242,6 +242,7 @@ pub extern "C" fn memoom_status_name(status: memoom_status) -> *const c_char {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;

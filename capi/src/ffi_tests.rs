@@ -1,5 +1,7 @@
 //! The rules of the boundary: sizes of structs, panics, strings.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::error::{memoom_error_message, MEMOOM_ERR_INVALID_INPUT, MEMOOM_ERR_PANIC};
 

@@ -18,12 +18,12 @@ mod memcg;
 mod observe;
 mod pressure;
 
-pub use account::{oom::*, outcome::*, timeline::*};
+pub use account::{oom::*, oom_lists::*, oom_rows::*, outcome::*, timeline::*};
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
 pub use list::*;
-pub use memcg::{group::*, group_limits::*, host::*, lab::*, size::*};
-pub use observe::{event::*, report::*, watch::*};
+pub use memcg::{group::*, group_limits::*, host::*, lab::*, predict::*, size::*};
+pub use observe::{event::*, report::*, report_list::*, watch::*};
 pub use pressure::{command::*, hog::*, run::*, worker::*};
 
 /// The major version of the library that this header belongs to.

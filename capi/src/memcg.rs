@@ -4,4 +4,5 @@ pub(crate) mod group;
 pub(crate) mod group_limits;
 pub(crate) mod host;
 pub(crate) mod lab;
+pub(crate) mod predict;
 pub(crate) mod size;

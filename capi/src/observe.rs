@@ -2,4 +2,5 @@
 
 pub(crate) mod event;
 pub(crate) mod report;
+pub(crate) mod report_list;
 pub(crate) mod watch;

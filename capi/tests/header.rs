@@ -19,7 +19,11 @@ fn generated() -> String {
     String::from_utf8(bytes).expect("a header of UTF-8")
 }
 
+/// The header that the other tests read; while it is being rewritten, what it will be.
 fn committed() -> String {
+    if std::env::var_os("MEMOOM_UPDATE").is_some() {
+        return generated();
+    }
     std::fs::read_to_string(top().join("include/memoom.h")).unwrap_or_default()
 }
 
@@ -30,7 +34,7 @@ fn the_committed_header_is_fresh() {
         std::fs::create_dir_all(top().join("include")).expect("include/");
         std::fs::write(top().join("include/memoom.h"), &generated).expect("include/memoom.h");
     }
-    let committed = committed();
+    let committed = std::fs::read_to_string(top().join("include/memoom.h")).unwrap_or_default();
     if let Some((line, (old, new))) =
         committed.lines().zip(generated.lines()).enumerate().find(|(_, (old, new))| old != new)
     {
@@ -53,6 +57,7 @@ fn every_item_has_a_comment() {
 fn every_function_says_parameters_result_threads_and_version() {
     let header = committed();
     let mut wrong = Vec::new();
+    assert!(text::functions(&header).len() > 150, "the functions were found");
     for function in text::functions(&header) {
         for parameter in &function.parameters {
             if !function.comment.contains(&format!("\\param {parameter} ")) {

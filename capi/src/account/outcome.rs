@@ -180,7 +180,7 @@ pub extern "C" fn memoom_outcome_group(outcome: Option<&memoom_outcome>) -> *con
 #[no_mangle]
 pub extern "C" fn memoom_outcome_oom(outcome: Option<&memoom_outcome>) -> *const memoom_oom {
     ffi::get(outcome, ptr::null(), |outcome| {
-        let own = outcome.ooms.iter().find(|oom| oom.killed(outcome.outcome.pid));
+        let own = outcome.ooms.iter().find(|oom| oom.oom.killed(outcome.outcome.pid));
         own.map_or(ptr::null(), ptr::from_ref)
     })
 }

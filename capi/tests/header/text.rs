@@ -39,6 +39,10 @@ fn blocks(header: &str) -> Vec<(String, String)> {
             inside = !text.ends_with("*/");
             continue;
         }
+        if text.contains("extern \"C\"") {
+            // Its braces hold all functions.
+            continue;
+        }
         if text.is_empty() && depth == 0 && code.is_empty() {
             comment.clear();
             continue;
@@ -48,6 +52,11 @@ fn blocks(header: &str) -> Vec<(String, String)> {
         }
         code.push_str(text);
         code.push(' ');
+        if ["#if", "#else", "#endif"].iter().any(|condition| code.starts_with(condition)) {
+            // The comment before a condition belongs to what stands in it.
+            code.clear();
+            continue;
+        }
         depth += count(text, '{') - count(text, '}');
         let directive = code.starts_with('#');
         let over =
@@ -68,12 +77,7 @@ fn count(text: &str, wanted: char) -> i32 {
 pub fn functions(header: &str) -> Vec<Function> {
     let mut functions = Vec::new();
     for (comment, code) in blocks(header) {
-        if !code.contains('(')
-            || code.starts_with('#')
-            || code.starts_with("typedef")
-            || code.starts_with("static")
-            || code.contains("extern \"C\"")
-        {
+        if !code.contains('(') || code.starts_with('#') || code.starts_with("typedef") || code.starts_with("static") {
             continue;
         }
         let (head, rest) = code.split_once('(').expect("a parenthesis");
@@ -115,7 +119,7 @@ pub fn undocumented(header: &str) -> Vec<String> {
             in_struct = true;
         } else if line.starts_with('}') {
             in_struct = false;
-        } else if in_struct && line.ends_with(';') && !last.ends_with("*/") {
+        } else if in_struct && !line.starts_with('*') && line.ends_with(';') && !last.ends_with("*/") {
             bare.push(line.to_string());
         }
         last = line;

@@ -1,0 +1,135 @@
+//! The structs of the header have one layout on both sides: Rust says it here, tests/c/layout.h holds it for C.
+
+use std::fmt::Write;
+use std::mem::{offset_of, size_of};
+use std::path::Path;
+
+use memoom_capi::*;
+
+/// The lines of one struct, after a look that it begins with its size and has no padding.
+macro_rules! layout {
+    ($text:ident, $name:ident { $($field:ident),* $(,)? }) => {{
+        // A pattern without `..`: a new field breaks the build until it is listed.
+        let sizes = |it: &$name| {
+            let $name { $($field),* } = it;
+            [$(std::mem::size_of_val($field)),*]
+        };
+        // Every bit pattern is a value, NULL and 0 among them.
+        #[allow(unsafe_code)]
+        // SAFETY: the structs consist of integers and pointers.
+        let sizes = sizes(&unsafe { std::mem::zeroed() });
+        let offsets = [$((stringify!($field), offset_of!($name, $field))),*];
+        assert_eq!(offsets[0], ("struct_size", 0), stringify!($name));
+        assert_eq!(sizes.iter().sum::<usize>(), size_of::<$name>(), "{} has padding", stringify!($name));
+        for ((field, offset), size) in offsets.iter().zip(sizes) {
+            writeln!($text, "LAYOUT_FIELD({}, {field}, {offset}, {size})", stringify!($name)).expect("memory");
+        }
+        writeln!($text, "LAYOUT_SIZE({}, {})", stringify!($name), size_of::<$name>()).expect("memory");
+    }};
+}
+
+#[test]
+fn the_layout_is_the_one_that_c_programs_assert() {
+    let mut text = String::from(
+        "/*\n * The layout of every struct of memoom.h on 64-bit machines, for layout.c. Generated from the Rust side by\n \
+         * capi/tests/layout.rs; MEMOOM_UPDATE=1 rewrites it.\n */\n",
+    );
+    layout!(text, memoom_process { struct_size, comm, pid, reserved });
+    layout!(text, memoom_predicted { struct_size, comm, source, score, pid, determined });
+    layout!(
+        text,
+        memoom_candidate {
+            struct_size,
+            comm,
+            group,
+            reason,
+            score,
+            rss_pages,
+            swap_pages,
+            pgtable_pages,
+            pid,
+            oom_score_adj,
+            eligible,
+            reserved
+        }
+    );
+    layout!(
+        text,
+        memoom_victim { struct_size, comm, group, sources, anon_rss_bytes, pid, oom_score_adj, cause, reserved }
+    );
+    layout!(
+        text,
+        memoom_counters {
+            struct_size,
+            usage_bytes,
+            peak_bytes,
+            oom_kill,
+            oom,
+            oom_group_kill,
+            max,
+            high,
+            low,
+            failcnt,
+            under_oom,
+            oom_kill_disable
+        }
+    );
+    layout!(text, memoom_frame { struct_size, function, module, step, explanation, offset, size });
+    layout!(text, memoom_blocked { struct_size, comm, wchan, pid, state });
+    layout!(text, memoom_missing { struct_size, source, reason });
+    layout!(text, memoom_evidence { struct_size, source, says });
+    layout!(text, memoom_group_options { struct_size, limit_bytes, swap_bytes, high_bytes, oom_group, oom_killer });
+    layout!(text, memoom_ability { struct_size, name, reason, remedy, available, reserved });
+    layout!(text, memoom_lab_options { struct_size, parent, helper_dir, flags });
+    layout!(text, memoom_leftover { struct_size, path, reason, removed, reserved });
+    layout!(
+        text,
+        memoom_kill {
+            struct_size,
+            comm,
+            total_vm_bytes,
+            anon_rss_bytes,
+            file_rss_bytes,
+            shmem_rss_bytes,
+            pgtables_bytes,
+            uid,
+            pid,
+            oom_score_adj
+        }
+    );
+    layout!(text, memoom_command_options { struct_size, env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj });
+    layout!(text, memoom_hog_options { struct_size, name, kind, step_bytes, oom_score_adj, reserved });
+    layout!(text, memoom_grow { struct_size, step_bytes, total_bytes, status, blocked_state });
+    layout!(
+        text,
+        memoom_run_options {
+            struct_size,
+            limit_bytes,
+            swap_bytes,
+            high_bytes,
+            timeout_ns,
+            env,
+            cwd,
+            oom_group,
+            stdin_fd,
+            stdout_fd,
+            stderr_fd,
+            oom_score_adj,
+            reserved
+        }
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/c/layout.h");
+    if std::env::var_os("MEMOOM_UPDATE").is_some() {
+        std::fs::write(&path, &text).expect("tests/c/layout.h");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "tests/c/layout.h is not what Rust has. A struct may only grow at its end; MEMOOM_UPDATE=1 rewrites it"
+    );
+    let header =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../include/memoom.h")).expect("the header");
+    for name in header.lines().filter_map(|line| line.strip_prefix("typedef struct ")?.strip_suffix(" {")) {
+        assert!(text.contains(&format!("LAYOUT_SIZE({name}, ")), "{name} is not listed");
+    }
+}

@@ -1,0 +1,79 @@
+//! The same scenarios through the Rust types and through the functions of `<memoom.h>`, on this machine's kernel.
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // a failure is the report
+
+mod scenarios;
+
+use scenarios::{bad_input, experiments, happenings};
+
+macro_rules! through {
+    ($face:ident, $type:ty) => {
+        mod $face {
+            use super::*;
+            type Face = $type;
+
+            #[test]
+            fn v1_kill() {
+                experiments::v1_kill::<Face>();
+            }
+            #[test]
+            fn v1_block_ended_by_sigint() {
+                experiments::v1_block::<Face>(libc::SIGINT);
+            }
+            #[test]
+            fn v1_block_ended_by_sigkill() {
+                experiments::v1_block::<Face>(libc::SIGKILL);
+            }
+            #[test]
+            fn v1_resume() {
+                experiments::v1_resume::<Face>();
+            }
+            #[test]
+            fn v2_kill() {
+                experiments::v2_kill::<Face>();
+            }
+            #[test]
+            fn v2_group() {
+                experiments::v2_group::<Face>();
+            }
+            #[test]
+            fn commands_and_their_outcomes() {
+                happenings::commands::<Face>();
+            }
+            #[test]
+            fn events_and_timeline() {
+                happenings::events::<Face>();
+            }
+            #[test]
+            fn limits_counters_and_prediction() {
+                happenings::numbers::<Face>();
+            }
+            #[test]
+            fn names_that_cannot_be() {
+                bad_input::names::<Face>();
+            }
+            #[test]
+            fn limits_that_cannot_be() {
+                bad_input::limits::<Face>();
+            }
+            #[test]
+            fn switches_of_the_other_version() {
+                bad_input::switches::<Face>();
+            }
+            #[test]
+            fn what_is_closed_or_gone() {
+                bad_input::gone::<Face>();
+            }
+            #[test]
+            fn workers_that_cannot_be() {
+                bad_input::workers::<Face>();
+            }
+            #[test]
+            fn sizes_and_paths() {
+                bad_input::sizes_and_paths::<Face>();
+            }
+        }
+    };
+}
+
+through!(rust, scenarios::rust_face::Rust);
+through!(c, scenarios::c_face::C);

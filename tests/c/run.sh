@@ -1,0 +1,106 @@
+#!/bin/sh
+# run.sh LIBDIR INCLUDEDIR BUILDDIR: compiles the C tests and examples against a built or installed libmemoom, shared
+# and static, and runs them plain, under the sanitizers and under valgrind.
+# One line "ok ..." or "not ok ..." for each step; exits 1 if any failed. MEMOOM_REQUIRE=1: a skipped live test fails.
+set -u
+
+if [ $# -ne 3 ]; then
+    echo "usage: $0 LIBDIR INCLUDEDIR BUILDDIR" >&2
+    exit 2
+fi
+mkdir -p "$3" || exit 2
+libdir=$(cd "$1" && pwd) && include=$(cd "$2" && pwd) && build=$(cd "$3" && pwd) || exit 2
+here=$(cd "$(dirname "$0")" && pwd)
+examples=$here/../../examples/c
+# What libmemoom.a needs beside itself (Libs.private of memoom.pc).
+private="-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc"
+tests="null layout contract"
+programs="quickstart run experiments"
+failed=0
+
+# $1: what it is; the rest: a command. 77 is a skip with the reason in the log.
+step() {
+    what=$1
+    shift
+    "$@" >"$build/log" 2>&1
+    status=$?
+    if [ $status -eq 0 ] && ! grep -q '^not ok' "$build/log"; then
+        echo "ok $what"
+    elif [ $status -eq 77 ] && [ "${MEMOOM_REQUIRE:-0}" != 1 ]; then
+        echo "ok $what # SKIP $(tail -n 1 "$build/log")"
+    else
+        echo "not ok $what (status $status)"
+        grep -v '^ok ' "$build/log" | tail -n 60 | sed 's/^/# /'
+        failed=1
+    fi
+    return $status
+}
+
+# $1: compiler, $2: a mark for the program's name, $3: how it is linked, the rest: more options.
+compile() {
+    compiler=$1 mark=$2 link=$3
+    shift 3
+    case $link in
+    shared) libraries="-L$libdir -lmemoom -Wl,-rpath,$libdir" ;;
+    static) libraries="$libdir/libmemoom.a $private" ;;
+    esac
+    for name in $tests $programs; do
+        case " $tests " in
+        *" $name "*) source=$here/$name.c ;;
+        *) source=$examples/$name.c ;;
+        esac
+        # shellcheck disable=SC2086 # the libraries are words
+        step "compile $name: $compiler, $link $*" "$compiler" -std=gnu99 -Wall -Wextra -Wpedantic -Werror -g "$@" \
+            "-I$include" "$source" -o "$build/$name$mark" $libraries
+    done
+}
+
+# $1: a word for the way, $2: the mark of the programs; the rest: what they run under.
+run_all() {
+    way=$1 mark=$2
+    shift 2
+    for name in $tests quickstart experiments; do
+        step "$name: $way" "$@" "$build/$name$mark"
+    done
+    step "run: $way" sh -c '"$@"; test $? -eq 6' sh "$@" "$build/run$mark" 64M /bin/sh -c 'exit 6'
+}
+
+for compiler in gcc clang; do
+    if ! command -v $compiler >/dev/null; then
+        echo "ok $compiler # SKIP not installed"
+        continue
+    fi
+    for link in shared static; do
+        compile $compiler "-$compiler-$link" $link
+        run_all "$compiler, $link" "-$compiler-$link"
+    done
+done
+
+# LeakSanitizer needs ptrace of its own process; where that is forbidden it says so and fails, so it is asked first.
+compile gcc -asan shared -fsanitize=address,undefined -fno-sanitize-recover=all
+if [ -x "$build/layout-asan" ] && ASAN_OPTIONS=detect_leaks=1 "$build/layout-asan" >/dev/null 2>&1; then
+    leaks=1
+else
+    leaks=0
+    echo "ok LeakSanitizer # SKIP ptrace is not permitted; valgrind looks for leaks"
+fi
+ASAN_OPTIONS=detect_leaks=$leaks run_all "AddressSanitizer and UBSan, leaks $leaks" -asan
+
+# Valgrind must know pidfd_open and friends to run a lab (3.19 does not); what needs no lab is looked at in any case.
+if command -v valgrind >/dev/null; then
+    under="valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible
+        --errors-for-leak-kinds=definite,indirect,possible --child-silent-after-fork=yes"
+    if valgrind -q "$build/quickstart-gcc-shared" >"$build/log" 2>&1; then
+        # shellcheck disable=SC2086 # the options are words
+        run_all valgrind -gcc-shared $under
+    else
+        echo "ok live under valgrind # SKIP $(valgrind --version) cannot run a lab: $(tail -n 1 "$build/log")"
+        for name in $tests; do
+            # shellcheck disable=SC2086 # the options are words
+            step "$name: valgrind, without a lab" env MEMOOM_REQUIRE=0 $under "$build/$name-gcc-shared"
+        done
+    fi
+else
+    echo "ok valgrind # SKIP not installed"
+fi
+exit $failed
