@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Build what the guests run, outside: test programs and examples, copied to target/guest under plain names.
+"""Build what the guests run, outside: tests and examples of Rust and C, in target/guest under plain names.
 
 Cargo puts a hash into the name of each test program; the guests have no cargo to look it up.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GUEST = CHECKOUT / "target" / "guest"
+STAGE = CHECKOUT / "target" / "stage"
 
 
 def executables(arguments: list[str]) -> dict[str, Path]:
@@ -29,6 +30,18 @@ def executables(arguments: list[str]) -> dict[str, Path]:
     return programs
 
 
+def compile_c() -> None:
+    """The C tests and examples, against the staged library, found by its path from the program."""
+    to = GUEST / "c"
+    to.mkdir()
+    for source in sorted([*CHECKOUT.glob("tests/c/*.c"), *CHECKOUT.glob("examples/c/*.c")]):
+        program = to / source.stem
+        search = f"-Wl,-rpath,{STAGE / 'lib'}"
+        paths = [f"-I{STAGE / 'include'}", f"-L{STAGE / 'lib'}", search]
+        subprocess.run(["cc", "-std=gnu99", "-g", str(source), "-o", str(program), *paths, "-lmemoom"], check=True)
+        print(f"target/guest/c/{program.name}")
+
+
 def main() -> int:
     shutil.rmtree(GUEST, ignore_errors=True)
     GUEST.mkdir(parents=True)
@@ -36,6 +49,7 @@ def main() -> int:
     for name, path in sorted(programs.items()):
         shutil.copy2(path, GUEST / name)
         print(f"target/guest/{name}")
+    compile_c()
     return 0
 
 

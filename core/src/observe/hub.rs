@@ -187,6 +187,7 @@ impl Hub {
         };
         state.collector.before(group, None);
         state.groups.insert(id, Observed { group: group.clone(), notify, removed: false });
+        state.sample_usage(group);
         Ok(())
     }
 
@@ -669,7 +670,14 @@ impl State {
         let mut collector = std::mem::take(&mut self.collector);
         let (ooms, done) = collector.settle(self);
         self.collector = collector;
-        self.ooms.extend(ooms.into_iter().map(Arc::new));
+        for oom in ooms {
+            let struck = self.groups.values().map(|observed| &observed.group);
+            let struck = struck.filter(|group| Some(group.cgroup()) == oom.limit_group.as_deref()).cloned().next();
+            if let Some(group) = struck {
+                self.sample_usage(&group);
+            }
+            self.ooms.push(Arc::new(oom));
+        }
         done
     }
 
@@ -681,6 +689,14 @@ impl State {
             }
             None => false,
         });
+    }
+
+    /// Notes how much a group uses now.
+    pub(crate) fn sample_usage(&mut self, group: &Group) {
+        if let Ok(usage_bytes) = group.usage_bytes() {
+            let kind = EventKind::Usage { usage_bytes };
+            self.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
+        }
     }
 
     /// A worker has come to rest in the OOM of its group: an account of its own, as nobody dies.

@@ -203,14 +203,6 @@ impl Hog {
             match looked {
                 Ok(scope) => {
                     let now = crate::sys::monotonic_ns();
-                    let usage = process.group.usage_bytes()?;
-                    state.push(
-                        now,
-                        Source::Counters,
-                        Some(process.group.cgroup()),
-                        None,
-                        EventKind::Usage { usage_bytes: usage },
-                    );
                     if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
                         let kind =
                             EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
@@ -253,7 +245,11 @@ impl Hog {
             let answer = |status, step_bytes| Grow { status, step_bytes, total_bytes, blocked: None };
             if let Some(result) = progress.answer.take() {
                 return match result {
-                    Ok(bytes) => Ok(Look::Done(answer(GrowStatus::Grew, bytes))),
+                    Ok(bytes) => {
+                        drop(progress);
+                        state.sample_usage(&process.group);
+                        Ok(Look::Done(answer(GrowStatus::Grew, bytes)))
+                    }
                     Err(errno) => Err(Error::os("grow", std::io::Error::from_raw_os_error(errno))
                         .value(format!("pid {}", process.pid))
                         .reason("the step failed in a system call; the hog holds what it held before")),
