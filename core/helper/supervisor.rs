@@ -12,12 +12,11 @@ use core::ffi::CStr;
 const CLEANUP_NS: u64 = 10_000_000_000;
 
 pub fn run() -> ! {
-    let state = match prepare() {
-        Ok(state) => state,
+    let (state, host_fd) = match prepare() {
+        Ok(prepared) => prepared,
         Err(_) => sys::exit(3),
     };
     state.reply(&Notice::Hello { version: VERSION, pid: state.own_pid }.encode(), -1);
-    let host_fd = if sys::cloexec(HOST).is_ok() { HOST } else { -1 };
     loop {
         let all_sent = state.flush();
         if state.host_gone {
@@ -48,13 +47,15 @@ pub fn run() -> ! {
 }
 
 /// Makes this process one that nothing in the host's surroundings can harm or stop but SIGKILL.
-fn prepare() -> Result<&'static mut State, Errno> {
+fn prepare() -> Result<(&'static mut State, i32), Errno> {
     sys::mask(u64::MAX);
     sys::default_signals();
     close_from(HOST + 1);
     for fd in [SOCKET, IMAGE] {
         sys::cloexec(fd)?;
     }
+    // Asked before anything else is opened, which could take the number of a pidfd that was not given.
+    let host_fd = if sys::cloexec(HOST).is_ok() { HOST } else { -1 };
     let null = sys::openat(sys::AT_FDCWD, c"/dev/null", sys::O_RDWR)?;
     for fd in 0..3 {
         // Where one of the three was closed in the host, `null` may be that very number.
@@ -64,7 +65,7 @@ fn prepare() -> Result<&'static mut State, Errno> {
         }
         let _ = sys::dup3(null, fd, 0);
     }
-    if null > HOST {
+    if null > IMAGE {
         sys::close(null);
     }
     let state = State::new()?;
@@ -82,7 +83,7 @@ fn prepare() -> Result<&'static mut State, Errno> {
         .map(|value| value as i32);
     // The host's directory stays free to be removed or unmounted.
     let _ = sys::chdir(c"/");
-    Ok(state)
+    Ok((state, host_fd))
 }
 
 /// Closes every descriptor from `first` up, on kernels without close_range by looking at what is open.

@@ -298,11 +298,12 @@ impl Collector {
             self.next += 1;
             episode.add(victim, number);
         }
-        if episode.invoker.is_none() {
-            episode.invoker = report
-                .invoker
-                .as_ref()
-                .map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
+        // The trace may know the invoker by its pid alone.
+        if episode.invoker.as_ref().is_none_or(|invoker| invoker.comm.is_empty()) {
+            let reported = report.invoker.as_ref();
+            let reported =
+                reported.map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
+            episode.invoker = reported.or(episode.invoker.take());
         }
         if episode.call_path.is_empty() && !has_trace {
             episode.call_path = report

@@ -563,7 +563,10 @@ impl State {
         };
         for item in items {
             match item {
-                TraceItem::Victim(victim) => {
+                TraceItem::Victim(mut victim) => {
+                    if victim.invoker_comm == b"<...>" {
+                        victim.invoker_comm = self.name_of(victim.invoker_pid);
+                    }
                     let cgroup = match self.whose(victim.pid) {
                         Whose::Strangers => continue,
                         Whose::Ours(cgroup) => Some(cgroup),
@@ -630,6 +633,14 @@ impl State {
     /// The groups that are observed: an OOM counts if it struck in one of them or below.
     fn tops(&self) -> Vec<String> {
         self.groups.values().map(|observed| observed.group.cgroup().to_string()).collect()
+    }
+
+    /// The name of a process: our worker's, or what /proc says; empty when it has gone.
+    fn name_of(&self, pid: i32) -> Vec<u8> {
+        match self.workers.values().rev().find(|process| process.pid == pid && process.channel.is_some()) {
+            Some(process) => process.name.clone(),
+            None => super::task::Proc::system().stat(pid).ok().flatten().map(|stat| stat.comm).unwrap_or_default(),
+        }
     }
 
     /// In whose group a process stands: our worker's, or what /proc says while the process is there.

@@ -359,6 +359,8 @@ impl TraceInstance {
             "nobin",
             "nofields",
             "nolatency-format",
+            // With it, enabling an event hooks every context switch of the machine, only to know names.
+            "norecord-cmd",
             "norecord-tgid",
             "nouserstacktrace",
             "nostacktrace",

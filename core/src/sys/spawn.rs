@@ -105,6 +105,10 @@ extern "C" fn child(plan: *mut libc::c_void) -> libc::c_int {
             let path = c"".as_ptr();
             let (argv, envp) = (&raw const (*plan).argv, &raw const (*plan).envp);
             libc::syscall(libc::SYS_execveat, 4, path, argv, envp, libc::AT_EMPTY_PATH);
+            let errno = *libc::__errno_location();
+            // Valgrind looks for a file of the name that the memory file shows and finds none; by this way it does.
+            libc::syscall(libc::SYS_execve, c"/proc/self/fd/4".as_ptr(), argv, envp);
+            *libc::__errno_location() = errno;
             true
         };
         if failed {
