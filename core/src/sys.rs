@@ -31,6 +31,31 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
     Ok(())
 }
 
+/// Sends a signal to the process of a pidfd, by its pid where the call is not to be had (Valgrind does not know it)
+/// and the process has not ended.
+pub(crate) fn signal_process(pidfd: BorrowedFd<'_>, pid: i32, signal: i32) -> io::Result<()> {
+    match pidfd_send_signal(pidfd, signal) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one structure of ours, which lives for the call.
+            if unsafe { libc::poll(&mut poll, 1, 0) } == 0 {
+                return signal_pid(pid, signal);
+            }
+            Ok(())
+        }
+        sent => sent,
+    }
+}
+
+/// Sends a signal by pid alone.
+pub(crate) fn signal_pid(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: two integers.
+    if unsafe { libc::kill(pid, signal) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// The size of a page in bytes.
 pub(crate) fn page_size() -> u64 {
     // SAFETY: sysconf takes an integer and touches no memory of ours.

@@ -516,7 +516,17 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
         let mut killed = 0;
         for pid in text.lines().filter_map(|line| line.trim().parse::<i32>().ok()) {
             // The pid may have become another process between the list and the pidfd: look again with the pidfd held.
-            let Ok(pidfd) = sys::pidfd_open(pid) else { continue };
+            let pidfd = match sys::pidfd_open(pid) {
+                Ok(pidfd) => pidfd,
+                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                    // No pidfds (under Valgrind): what is listed at this moment stands in the group.
+                    killed += u32::from(
+                        listed(pid) && !is_ending(&pid.to_string()) && sys::signal_pid(pid, libc::SIGKILL).is_ok(),
+                    );
+                    continue;
+                }
+                Err(_) => continue,
+            };
             if has_ended(&pidfd) || !listed(pid) {
                 continue;
             }

@@ -258,7 +258,7 @@ impl Worker {
     /// # Errors
     /// `InvalidInput` for a number that is no signal, `PermissionDenied`.
     pub fn signal(&self, signal: i32) -> Result<()> {
-        match sys::pidfd_send_signal(self.0.pidfd.as_fd(), signal) {
+        match sys::signal_process(self.0.pidfd.as_fd(), self.0.pid, signal) {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
                 Err(Error::os("send signal", error).value(format!("signal {signal} to pid {}", self.0.pid)))
             }
