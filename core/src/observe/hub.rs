@@ -682,9 +682,8 @@ impl State {
         let (ooms, done) = collector.settle(self);
         self.collector = collector;
         for oom in ooms {
-            let struck = self.groups.values().map(|observed| &observed.group);
-            let struck = struck.filter(|group| Some(group.cgroup()) == oom.limit_group.as_deref()).cloned().next();
-            if let Some(group) = struck {
+            let mut groups = self.groups.values().map(|observed| &observed.group);
+            if let Some(group) = groups.find(|group| Some(group.cgroup()) == oom.limit_group.as_deref()).cloned() {
                 self.sample_usage(&group);
             }
             self.ooms.push(Arc::new(oom));
