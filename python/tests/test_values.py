@@ -108,7 +108,8 @@ def test_a_hogs_life_as_values(lab: memoom.Lab) -> None:
     times = [event.time_ns for event in timeline]
     assert times == sorted(times)
     check_value(timeline.events[0])
-    assert timeline.events[0].kind == "started" and timeline.events[0].usage_bytes is None
+    first, started = timeline.events[0], next(event for event in timeline if event.kind == "started")
+    assert first.kind == "usage" and first.usage_bytes == 0 and started.usage_bytes is None
 
 
 def test_values_are_not_made_by_hand() -> None:
