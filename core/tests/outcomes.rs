@@ -195,3 +195,36 @@ fn many_kills_at_once_are_each_accounted_for() {
     assert_eq!(group.counters().unwrap().oom_kill, Some(14));
     lab.close().unwrap();
 }
+
+#[test]
+fn a_watch_of_a_closed_lab_ends() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("closed"), &Limits::bytes(32 * MIB)).unwrap();
+    let mut watch = group.watch().unwrap();
+    let waiting = std::thread::spawn(move || watch.wait_oom(None).unwrap_err().kind());
+    let mut other = group.watch().unwrap();
+    lab.close().unwrap();
+    assert_eq!(waiting.join().unwrap(), ErrorKind::Closed);
+    assert_eq!(other.wait_oom(None).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn many_workers_in_a_row_leave_no_descriptors() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("row"), &Limits::bytes(32 * MIB)).unwrap();
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let once = || {
+        let hog = group.hog(&HogOptions::default()).unwrap();
+        hog.kill().unwrap();
+        hog.wait(LONG).unwrap();
+    };
+    once();
+    once();
+    let before = open();
+    for _ in 0..50 {
+        once();
+    }
+    // Other tests of this program open and close descriptors too, but not fifty at once.
+    assert!(open() < before + 50, "{} descriptors before, {} after 50 workers", before, open());
+    lab.close().unwrap();
+}

@@ -128,6 +128,7 @@ impl Lab {
         if options.call_path {
             match Tracefs::find() {
                 Ok(found) => {
+                    drop(leftover::remove_instances(&found));
                     supervisor.guard_instance(found.instances_dir(), &c_name)?;
                     tracefs = Some(found);
                 }

@@ -42,21 +42,27 @@ pub fn gc() -> Result<Vec<Leftover>> {
         found = remove_in(&Dir::open(parent)?, version)?;
     }
     if let Ok(tracefs) = Tracefs::find() {
-        for name in tracefs.list_instances().unwrap_or_default() {
-            if let Some(verdict) = judge(&name) {
-                let mut reason = verdict.reason();
-                let mut removed = false;
-                if verdict == Owner::Dead {
-                    match tracefs.remove_instance(&name) {
-                        Ok(()) => removed = true,
-                        Err(error) => reason = error.to_string(),
-                    }
-                }
-                found.push(Leftover { path: Path::new("tracefs/instances").join(&name), removed, reason });
-            }
-        }
+        found.extend(remove_instances(&tracefs));
     }
     Ok(found)
+}
+
+/// Removes the tracefs instances of dead owners.
+pub(crate) fn remove_instances(tracefs: &Tracefs) -> Vec<Leftover> {
+    let mut found = Vec::new();
+    for name in tracefs.list_instances().unwrap_or_default() {
+        let Some(owner) = judge(&name) else { continue };
+        let mut reason = owner.reason();
+        let mut removed = false;
+        if owner == Owner::Dead {
+            match tracefs.remove_instance(&name) {
+                Ok(()) => removed = true,
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        found.push(Leftover { path: Path::new("tracefs/instances").join(&name), removed, reason });
+    }
+    found
 }
 
 /// Removes the labs of dead owners in that directory.

@@ -22,7 +22,7 @@ use super::Missing;
 use crate::account::collect::Collector;
 use crate::account::oom::{Blocked, Oom};
 use crate::account::timeline::Timeline;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::pressure::supervisor::{Notice, Supervisor};
 use crate::pressure::worker::{Exit, Process};
@@ -55,6 +55,8 @@ pub(crate) struct Hub {
 /// What is known so far; always behind the hub's lock.
 pub(crate) struct State {
     polling: bool,
+    /// The lab was closed: nothing will come any more.
+    closed: bool,
     supervisor: Option<Arc<Supervisor>>,
     log: Option<KernelLog>,
     trace: Option<TraceInstance>,
@@ -120,6 +122,7 @@ impl Hub {
         let collector = Collector::new(trace.is_some(), log.is_some());
         let state = State {
             polling: false,
+            closed: false,
             supervisor,
             log,
             trace,
@@ -222,6 +225,10 @@ impl Hub {
                 .add(channel, EpollEvent::new(EpollFlags::EPOLLIN, tag::CHANNEL | process.id))
                 .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
         }
+        // Of workers that have ended and that nobody holds any more, nothing will be asked.
+        if !state.collector.is_open() {
+            state.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
+        }
         state.workers.insert(process.id, process.clone());
         if process.channel.is_none() {
             // A command grows by itself; a hog is looked at before each step.
@@ -299,6 +306,13 @@ impl Hub {
             if wait.expired() {
                 return Ok(None);
             }
+            if state.closed {
+                return Err(Error::new(
+                    ErrorKind::Closed,
+                    "wait",
+                    "the lab was closed, and nothing more will happen in it",
+                ));
+            }
             let slice = wait.slice(again);
             if state.polling {
                 let longest = slice.unwrap_or(Duration::from_millis(50)).min(Duration::from_millis(50));
@@ -351,7 +365,10 @@ impl Hub {
         for (_, process) in std::mem::take(&mut state.workers) {
             process.progress().abandoned = true;
         }
+        state.closed = true;
         self.turn.notify_all();
+        // Whoever polls in another thread learns it too.
+        self.kick();
     }
 
     fn drop_group(&self, state: &mut State, id: u64) {
