@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use serde::Serialize;
 
+use super::ending::{kill_tree, remove_empty};
 use super::files::Dir;
-use super::group::{kill_tree, remove_empty};
 use super::host::{Host, Version};
 use crate::error::Result;
 use crate::observe::trace::Tracefs;

@@ -1,6 +1,7 @@
 //! The groups: the host that has them, the lab that keeps them, the limits and counters of each.
 
 pub(crate) mod counters;
+pub(crate) mod ending;
 pub(crate) mod files;
 pub(crate) mod group;
 pub(crate) mod host;
