@@ -33,6 +33,8 @@ pub struct Plan {
     pub oom_score_adj: Option<i32>,
     /// The working directory, if not negative.
     pub cwd: i32,
+    /// The CPUs that it may use; null for those of the supervisor at this moment.
+    pub cpus: *const [u64; crate::turn::MASK_WORDS],
     pub program: Program,
     /// What becomes its descriptors 0, 1 and 2, as far as not negative.
     pub stdio: [i32; 3],
@@ -72,6 +74,10 @@ fn prepare(plan: &Plan) -> Result<(), (u32, Errno)> {
     sys::prctl(sys::PR_SET_PDEATHSIG, sys::SIGKILL).map_err(|errno| (stage::CLONE, errno))?;
     if sys::getppid() != plan.parent {
         sys::exit(127); // the supervisor died before the line above
+    }
+    // SAFETY: null, or the supervisor's, which sleeps meanwhile.
+    if let Some(cpus) = unsafe { plan.cpus.as_ref() } {
+        sys::set_affinity(cpus);
     }
     // The caller's process group, so that a framework's timeout reaches the worker. In another session it cannot
     // be, which is no reason to fail.

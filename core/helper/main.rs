@@ -61,11 +61,12 @@ extern "C" fn main(stack: *const usize) -> ! {
     const AT_PAGESZ: usize = 6;
     let mut auxiliary = Auxiliary { page: 4096, headers: 0, header_count: 0 };
     // SAFETY: the layout is the kernel's; every array ends with NULL and auxv with AT_NULL.
-    let (name, task) = unsafe {
+    let (name, task, cpu) = unsafe {
         let argc = *stack;
         let name = if argc > 0 { CStr::from_ptr(*stack.add(1) as *const _) } else { c"" };
         let mut at = stack.add(1 + argc + 1);
         let task = if *at != 0 { CStr::from_ptr(*at as *const _) } else { c"" };
+        let cpu = if *at != 0 && *at.add(1) != 0 { CStr::from_ptr(*at.add(1) as *const _) } else { c"" };
         while *at != 0 {
             at = at.add(1);
         }
@@ -79,12 +80,13 @@ extern "C" fn main(stack: *const usize) -> ! {
             }
             at = at.add(2);
         }
-        (name, task)
+        (name, task, cpu)
     };
+    let home = cpu.to_bytes().strip_prefix(b"CPU=").and_then(text::number).and_then(|cpu| usize::try_from(cpu).ok());
     match task.to_bytes() {
         b"MEMOOM=supervisor" => supervisor::run(),
         [b'M', b'E', b'M', b'O', b'O', b'M', b'=', b'h', kind @ ..] => {
-            worker::hog(name, text::number(kind).unwrap_or(-1) as u32, auxiliary)
+            worker::hog(name, text::number(kind).unwrap_or(-1) as u32, home, auxiliary)
         }
         [b'M', b'E', b'M', b'O', b'O', b'M', b'=', b't', period @ ..] => {
             worker::ticker(name, text::number(period).unwrap_or(0) as u64, auxiliary)

@@ -1,5 +1,6 @@
 //! Starting a worker: from the request to a process in its group, or to nothing and the reason.
 
+use crate::turn;
 use crate::child::{self, Entry, Plan, Program};
 use crate::state::{State, IMAGE};
 use crate::sys::{self, Errno};
@@ -52,6 +53,8 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         entry,
         oom_score_adj: (state.oom_score_adj != Some(request.oom_score_adj)).then_some(request.oom_score_adj),
         cwd: files.get(fd::CWD),
+        // A worker of ours stays on the CPU of its start until it takes memory; a command is the user's.
+        cpus: if request.role == role::COMMAND { &raw const state.cpus } else { null() },
         program: Program::Image(IMAGE),
         stdio: STDIO.map(|bit| files.get(bit)),
         argv: core::ptr::null_mut(),
@@ -83,8 +86,12 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         task[..7].copy_from_slice(b"MEMOOM=");
         task[7] = letter;
         task[8..8 + digits.bytes().len()].copy_from_slice(digits.bytes());
+        let mut cpu = [0u8; 24];
+        let digits = Decimal::new(turn::home(&state.cpus, state.own_pid) as i64);
+        cpu[..4].copy_from_slice(b"CPU=");
+        cpu[4..4 + digits.bytes().len()].copy_from_slice(digits.bytes());
         let mut argv = [name.as_ptr(), null()];
-        let envp = [task.as_ptr(), null()];
+        let envp = [task.as_ptr(), cpu.as_ptr(), null()];
         plan.argv = argv.as_mut_ptr();
         plan.envp = envp.as_ptr();
         launch(state, &mut plan)

@@ -81,6 +81,10 @@ pub struct State {
     reply_fd: i32,
     pub host_gone: bool,
     pub host_pid: i32,
+    /// The CPUs that the supervisor was started with, and how many words of the mask are filled. The host moves the
+    /// supervisor to its own CPU for a start (waking another CPU costs as much as the start itself); workers and the
+    /// cleanup have them all.
+    pub cpus: [u64; crate::turn::MASK_WORDS],
     pub own_pid: i32,
     pub signals: i32,
     /// What a child inherits, if /proc told.

@@ -69,6 +69,9 @@ fn prepare() -> Result<(&'static mut State, i32), Errno> {
         sys::close(null);
     }
     let state = State::new()?;
+    if sys::affinity(&mut state.cpus).is_err() {
+        state.cpus = [u64::MAX; crate::turn::MASK_WORDS];
+    }
     state.own_pid = sys::getpid();
     state.host_pid = sys::getppid();
     // Out of the caller's process group, or a framework that kills the group takes the cleaner along.

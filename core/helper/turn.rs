@@ -9,23 +9,27 @@
 
 use crate::sys;
 
-const MASK_WORDS: usize = 128;
+pub const MASK_WORDS: usize = 128;
 
 pub struct Turn {
-    settled: bool,
+    /// The CPU that the hogs of the lab share, until this one has moved there.
+    home: Option<usize>,
 }
 
 impl Turn {
-    pub const fn new() -> Turn {
-        Turn { settled: false }
+    pub const fn new(home: Option<usize>) -> Turn {
+        Turn { home }
     }
 
     /// Before a step: behind those that stand still.
     pub fn begin(&mut self) {
-        if !self.settled {
-            // Not at the start: moving to another CPU takes longer than all of that.
-            self.settled = true;
-            share_one_cpu();
+        // Not at the start: moving to another CPU takes longer than all of that.
+        if let Some(home) = self.home.take() {
+            let mut one = [0u64; MASK_WORDS];
+            if let Some(word) = one.get_mut(home / 64) {
+                *word = 1 << (home % 64);
+                sys::set_affinity(&one);
+            }
         }
         sys::set_scheduler(sys::SCHED_OTHER, 0);
     }
@@ -36,27 +40,19 @@ impl Turn {
     }
 }
 
-/// All hogs of a lab have the same supervisor, so its pid names a CPU for them; labs spread over the CPUs.
-fn share_one_cpu() {
-    let mut allowed = [0u64; MASK_WORDS];
-    let Ok(words) = sys::affinity(&mut allowed) else { return };
-    let count: u32 = allowed.iter().take(words).map(|word| word.count_ones()).sum();
-    if count < 2 {
-        return;
-    }
-    let mut skip = sys::getppid().unsigned_abs() % count;
-    let mut one = [0u64; MASK_WORDS];
-    for (from, to) in allowed.iter().zip(one.iter_mut()).take(words) {
+/// The CPU that the hogs of a lab share: the pid of its supervisor chooses one of `allowed`, so that labs spread.
+pub fn home(allowed: &[u64], supervisor: i32) -> usize {
+    let count: u32 = allowed.iter().map(|word| word.count_ones()).sum();
+    let mut skip = supervisor.unsigned_abs() % count.max(1);
+    for (index, word) in allowed.iter().enumerate() {
         for bit in 0..64 {
-            if from >> bit & 1 == 0 {
-                continue;
+            if word >> bit & 1 == 1 {
+                if skip == 0 {
+                    return index * 64 + bit;
+                }
+                skip -= 1;
             }
-            if skip == 0 {
-                *to = 1 << bit;
-                sys::set_affinity(&one);
-                return;
-            }
-            skip -= 1;
         }
     }
+    0
 }

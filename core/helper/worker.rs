@@ -158,7 +158,7 @@ impl Arena {
 }
 
 /// The hog's whole life.
-pub fn hog(name: &CStr, kind: u32, auxiliary: Auxiliary) -> ! {
+pub fn hog(name: &CStr, kind: u32, home: Option<usize>, auxiliary: Auxiliary) -> ! {
     let page = auxiliary.page;
     sys::set_name(name);
     let mut talk = Talk::open();
@@ -172,7 +172,7 @@ pub fn hog(name: &CStr, kind: u32, auxiliary: Auxiliary) -> ! {
     };
     prefault(auxiliary);
     talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: page as u64 });
-    let mut turn = Turn::new();
+    let mut turn = Turn::new(home);
     loop {
         let command = talk.next();
         let start_ns = sys::now_ns();

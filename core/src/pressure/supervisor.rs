@@ -10,6 +10,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::AtomicI32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(crate) struct Supervisor {
     inner: Mutex<Inner>,
     /// A channel for the next worker, made while nobody waited for it.
     spare: Mutex<Option<(Channel, OwnedFd)>>,
+    /// The CPU on which it is kept, as the host was there at the last start; -1 before the first.
+    cpu: AtomicI32,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +128,7 @@ impl Supervisor {
             awake: if spawn::processors() > 1 { start::AWAKE } else { Duration::ZERO },
             inner: Mutex::new(Inner::default()),
             spare: Mutex::default(),
+            cpu: AtomicI32::new(-1),
         };
         supervisor.greet()?;
         supervisor.prepare();

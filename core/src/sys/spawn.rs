@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The embedded helper, as core/build.rs made it.
 pub(crate) static HELPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/memoom-helper"));
@@ -137,6 +138,26 @@ pub(crate) fn memfd(executable: bool) -> io::Result<OwnedFd> {
     match create(flags | if executable { MFD_EXEC } else { MFD_NOEXEC_SEAL }) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => create(flags),
         other => other,
+    }
+}
+
+/// Keeps the process of that pid on the CPU that this thread is on; `last` is where it was kept before. Whether the
+/// kernel did so.
+pub(crate) fn follow(pid: i32, last: &AtomicI32) -> bool {
+    // SAFETY: no arguments; cpu_set_t is plain data, of the size given to the kernel.
+    unsafe {
+        let cpu = libc::sched_getcpu();
+        if cpu < 0 || cpu == last.load(Ordering::Relaxed) {
+            return cpu >= 0;
+        }
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if cpu as usize >= 8 * size_of::<libc::cpu_set_t>() {
+            return false;
+        }
+        libc::CPU_SET(cpu as usize, &mut set);
+        let kept = libc::sched_setaffinity(pid, size_of::<libc::cpu_set_t>(), &raw const set) == 0;
+        last.store(if kept { cpu } else { -1 }, Ordering::Relaxed);
+        kept
     }
 }
 

@@ -190,12 +190,14 @@ impl Supervisor {
         let mut inner = self.lock(what)?;
         inner.next_id += 1;
         request.id = inner.next_id;
+        // A supervisor that sleeps on another CPU is woken by an interrupt, which costs as much as all the rest.
+        let near = spawn::follow(self.pid, &self.cpu);
         let serial = self.send(&mut inner, what, &Request::Start(request), &fds)?;
         let channel = channel.map(|(channel, _page)| channel);
         // READY first: it comes after the supervisor's reply, so that one wake-up serves both. The supervisor rings
         // the same bell when the start has failed.
         if let Some(channel) = &channel {
-            self.first_wait(channel.as_fd()).map_err(|errno| Error::os(what, errno))?;
+            self.first_wait(channel.as_fd(), near).map_err(|errno| Error::os(what, errno))?;
         }
         let reply = self.reply(&mut inner, what, serial, Instant::now() + PATIENCE)?;
         drop(inner);
@@ -212,9 +214,10 @@ impl Supervisor {
     }
 
     /// Waits for a worker's READY or the failure of its start, briefly.
-    fn first_wait(&self, bell: BorrowedFd<'_>) -> nix::Result<()> {
+    fn first_wait(&self, bell: BorrowedFd<'_>, near: bool) -> nix::Result<()> {
         let begin = Instant::now();
-        while begin.elapsed() < self.awake {
+        // Where the supervisor shares our CPU, staying awake would keep it from its work.
+        while !near && begin.elapsed() < self.awake {
             match nix::poll::poll(&mut [PollFd::new(bell, PollFlags::POLLIN)], PollTimeout::ZERO) {
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return Ok(()),
