@@ -1216,7 +1216,7 @@ const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
 /**
  * A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
  *
- * The names: "step_started", "notified", "victim_marked", "victim_ended", "complete". Later versions may know more.
+ * The names: "step_started", "victim_marked", "victim_ended", "complete". Later versions may know more.
  *
  * \param oom   an account, or NULL
  * \param name  the moment, or NULL
@@ -1225,8 +1225,7 @@ const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
  * Thread safety: any thread.
  * Since 0.1.
  */
-uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom,
-                              const char *name);
+uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom, const char *name);
 
 /**
  * How many pieces of evidence could not be had.

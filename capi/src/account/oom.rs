@@ -172,7 +172,7 @@ pub extern "C" fn memoom_oom_report(oom: Option<&memoom_oom>) -> *const memoom_r
 
 /// A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
 ///
-/// The names: "step_started", "notified", "victim_marked", "victim_ended", "complete". Later versions may know more.
+/// The names: "step_started", "victim_marked", "victim_ended", "complete". Later versions may know more.
 ///
 /// \param oom   an account, or NULL
 /// \param name  the moment, or NULL

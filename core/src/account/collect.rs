@@ -70,9 +70,7 @@ struct Episode {
     report: Option<Report>,
     /// The first record of the report: the same report grows as more of it is read.
     first_sequence: Option<u64>,
-    limit_group: Option<String>,
     marked_ns: Option<u64>,
-    notified_ns: Option<u64>,
     /// Everybody had ended when the sources were last read.
     sealed: bool,
 }
@@ -483,9 +481,8 @@ impl Collector {
             .map(|path| inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)));
         let find =
             |cgroup: &str| state.groups.values().map(|observed| &observed.group).find(|group| group.cgroup() == cgroup);
-        let limit_group = reported
-            .or_else(|| episode.limit_group.clone())
-            .or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group)));
+        let limit_group =
+            reported.or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group)));
         let group = limit_group.as_deref().and_then(&find);
         let after = group.and_then(|group| group.counters().ok()).unwrap_or_default();
         let scope = limit_group.as_deref().and_then(|cgroup| self.scope_before(cgroup));
@@ -524,7 +521,6 @@ impl Collector {
         let moments = [
             ("step_started", step),
             ("victim_marked", episode.marked_ns),
-            ("notified", episode.notified_ns),
             ("victim_ended", ended),
             ("complete", Some(sys::monotonic_ns())),
         ];
@@ -625,9 +621,7 @@ impl Episode {
             kills: Vec::new(),
             report: None,
             first_sequence: None,
-            limit_group: None,
             marked_ns: None,
-            notified_ns: None,
             sealed: false,
         }
     }

@@ -127,7 +127,7 @@ pub struct Oom {
     pub call_path: Vec<Frame>,
     /// Who waits, as the OOM killer is off.
     pub blocked: Vec<Blocked>,
-    /// Moments of CLOCK_MONOTONIC by name: `step_started`, `notified`, `victim_marked`, `victim_ended`, `complete`.
+    /// Moments of CLOCK_MONOTONIC by name: `step_started`, `victim_marked`, `victim_ended`, `complete`.
     pub timings_ns: BTreeMap<&'static str, u64>,
     /// The evidence that could not be had, and why.
     pub missing: Vec<Missing>,

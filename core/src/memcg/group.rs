@@ -248,7 +248,7 @@ impl Group {
             Version::V1 => v1::set_limit(dir, limit, self.0.swap)?,
             Version::V2 => v2::set_limit(dir, v2::LIMIT, limit)?,
         }
-        lab.rebudget(self, budget);
+        lab.remember(self, budget);
         lab.hub.note_limit(self, limit);
         Ok(())
     }

@@ -310,10 +310,6 @@ impl Shared {
         self.limits().insert(group.cgroup().to_string(), bytes);
     }
 
-    pub(crate) fn rebudget(&self, group: &Group, bytes: Option<u64>) {
-        self.remember(group, bytes);
-    }
-
     pub(crate) fn forget(&self, group: &Group) {
         self.limits().remove(group.cgroup());
         self.hub.unobserve(group);

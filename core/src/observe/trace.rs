@@ -90,29 +90,6 @@ impl Tracefs {
         Ok(Tracefs { root, instances, mount: None })
     }
 
-    /// Says in words where tracefs is reached, without keeping it; below another root than `/` only the mount table
-    /// of that tree is looked at.
-    ///
-    /// # Errors
-    /// Those of [`Tracefs::find`].
-    pub(crate) fn probe(root: &Path) -> Result<String> {
-        let mount = if root == Path::new("/") {
-            Tracefs::find()?.mount
-        } else {
-            let mountinfo = std::fs::read(root.join("proc/self/mountinfo")).unwrap_or_default();
-            Some(tracefs_mounts(&mountinfo).into_iter().next().ok_or_else(|| {
-                Error::new(ErrorKind::Unsupported, "reach tracefs", "no writable tracefs is mounted in this tree")
-                    .path(root)
-            })?)
-        };
-        Ok(match mount {
-            Some(path) => {
-                format!("tracefs is mounted at {}", crate::text::escape(path.as_os_str().as_encoded_bytes()))
-            }
-            None => "tracefs is not mounted and is reached by a detached mount".to_string(),
-        })
-    }
-
     /// Whether nothing is attached to the mount namespace for it.
     pub(crate) fn is_detached(&self) -> bool {
         self.mount.is_none()
