@@ -14,8 +14,9 @@
  *   written \xNN, as the kernel does in /dev/kmsg. Only paths of files and error messages are bytes as they are.
  * - Structs begin with struct_size; begin each with its _INIT macro. What is not set keeps the default, and programs
  *   work with older and newer libraries.
- * - No call prints, exits, forks into the caller's code, installs a signal handler, waits for children that are not
- *   memoom's, or changes the environment. No call starts a thread.
+ * - No call prints, exits, installs a signal handler, waits for children that are not memoom's, or changes the
+ *   environment. No call starts a thread. Only memoom_run_function and memoom_function_spawn call back, and that in a
+ *   forked child.
  *
  * This file is generated; the sources are in capi/src.
  */
@@ -779,6 +780,113 @@ typedef struct memoom_command_options {
 } memoom_command_options;
 
 /**
+ * A function of the caller's that runs in a forked child, in a group. What it returns is the exit code (its low 8 bits).
+ *
+ * The child is a copy of the process that called, as fork(2) makes it, with these differences: it stands in the group,
+ * its oom_score_adj and its name are those of the options, it raises no SIGCHLD, wait(2) and waitpid(-1, ...) of the
+ * caller do not see it, and handlers of pthread_atfork(3) do not run. When the function returns the child ends as with
+ * _exit(2).
+ *
+ * It may use: everything, where the caller has one thread; where it has several, what signal-safety(7) lists (malloc
+ * is not on that list), and memory that was there or comes from mmap(2). Descriptors, handlers, the signal mask and the
+ * process group are the caller's. It may fork and execute; what it leaves behind in the group is killed at the lab's
+ * end.
+ *
+ * It must not: use objects of memoom's other than plain results, longjmp(3) out or throw (so no assertion of a test
+ * framework: return a number and assert on the outcome), or rely on buffers of stdio being written (fflush(3) would
+ * write the caller's unwritten text a second time: fflush before the call, or write with dprintf(3)).
+ *
+ * The pages that it shares with the caller are not charged to the group, but they count for its score when the kernel
+ * chooses a victim.
+ */
+typedef int32_t (*memoom_function)(void *argument);
+
+/**
+ * What a function is told. Begin with MEMOOM_FUNCTION_OPTIONS_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_function_options {
+    /**
+     * sizeof(memoom_function_options).
+     */
+    size_t struct_size;
+    /**
+     * The name of the child as the kernel shows it, 1 to 15 bytes of UTF-8; NULL for "function".
+     */
+    const char *name;
+    /**
+     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+     */
+    int32_t oom_score_adj;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_function_options;
+
+/**
+ * How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
+ * the caller's.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_run_options {
+    /**
+     * sizeof(memoom_run_options).
+     */
+    size_t struct_size;
+    /**
+     * The hard limit: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t limit_bytes;
+    /**
+     * Swap that the command may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t swap_bytes;
+    /**
+     * The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t high_bytes;
+    /**
+     * How long it may run, or MEMOOM_FOREVER; then it and all its children are killed.
+     */
+    uint64_t timeout_ns;
+    /**
+     * The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
+     */
+    const char *const *env;
+    /**
+     * The working directory; NULL for the caller's.
+     */
+    const char *cwd;
+    /**
+     * memory.oom.group (v2 only), an OOM kill takes its children too: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+     */
+    memoom_switch oom_group;
+    /**
+     * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
+     */
+    int32_t stdin_fd;
+    /**
+     * Standard output, likewise.
+     */
+    int32_t stdout_fd;
+    /**
+     * Standard error, likewise.
+     */
+    int32_t stderr_fd;
+    /**
+     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+     */
+    int32_t oom_score_adj;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_run_options;
+
+/**
  * What a new hog may be told. Begin with MEMOOM_HOG_OPTIONS_INIT: "hog", anonymous memory, 10 MiB a step.
  *
  * Since 0.1.
@@ -842,67 +950,6 @@ typedef struct memoom_grow {
      */
     uint32_t blocked_state;
 } memoom_grow;
-
-/**
- * How memoom_run runs a command. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
- * the caller's.
- *
- * Since 0.1.
- */
-typedef struct memoom_run_options {
-    /**
-     * sizeof(memoom_run_options).
-     */
-    size_t struct_size;
-    /**
-     * The hard limit: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
-    uint64_t limit_bytes;
-    /**
-     * Swap that the command may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
-    uint64_t swap_bytes;
-    /**
-     * The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
-    uint64_t high_bytes;
-    /**
-     * How long it may run, or MEMOOM_FOREVER; then it and all its children are killed.
-     */
-    uint64_t timeout_ns;
-    /**
-     * The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
-     */
-    const char *const *env;
-    /**
-     * The working directory; NULL for the caller's.
-     */
-    const char *cwd;
-    /**
-     * memory.oom.group (v2 only), an OOM kill takes its children too: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
-     */
-    memoom_switch oom_group;
-    /**
-     * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
-     */
-    int32_t stdin_fd;
-    /**
-     * Standard output, likewise.
-     */
-    int32_t stdout_fd;
-    /**
-     * Standard error, likewise.
-     */
-    int32_t stderr_fd;
-    /**
-     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
-     */
-    int32_t oom_score_adj;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_run_options;
 
 /**
  * For a reason that this version of the C face has no number for.
@@ -3141,6 +3188,72 @@ memoom_status memoom_command_spawn(const struct memoom_group *group,
                                    struct memoom_error **reterr_error);
 
 /**
+ * Runs a function in a forked child that stands in a group. It begins there: nothing that it does is charged elsewhere.
+ *
+ * \param group         the group, made by memoom
+ * \param function      what runs; see memoom_function for what it may use
+ * \param argument      what it is given; NULL is passed on
+ * \param options       what it is told; NULL for MEMOOM_FUNCTION_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options or an opened group; MEMOOM_ERR_WORKER_GONE where
+ * the child ended before the function began; for the rest as memoom_hog_spawn.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab. Its zombie, which only
+ * memoom sees, is reaped by the next call that looks at the lab, at the latest by the one that closes it.
+ * Thread safety: any thread; in a process with several, see memoom_function.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_function_spawn(const struct memoom_group *group,
+                                    memoom_function function,
+                                    void *argument,
+                                    const struct memoom_function_options *options,
+                                    struct memoom_worker **ret_worker,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Runs a function in a forked child under limits, in a lab of its own, waits for its end and gives the verdict with
+ * its evidence. Whatever it leaves behind is killed then, and no child is left.
+ *
+ * \code
+ * static int32_t fill(void *argument)
+ * {
+ *     size_t bytes = *(size_t *)argument;
+ *     char *memory = malloc(bytes);
+ *     return memory ? (memset(memory, 1, bytes), 0) : 1;
+ * }
+ * size_t bytes = 200 << 20;
+ * memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
+ * memoom_outcome *outcome = NULL;
+ * options.limit_bytes = 80 << 20;
+ * if (memoom_run_function(fill, &bytes, &options, &outcome, NULL) == MEMOOM_OK && memoom_outcome_oom_killed(outcome))
+ *     fputs(memoom_oom_to_text(memoom_outcome_oom(outcome)), stderr);
+ * memoom_outcome_free(outcome);
+ * \endcode
+ *
+ * \param function      what runs; see memoom_function for what it may use
+ * \param argument      what it is given; NULL is passed on
+ * \param options       how it is run; NULL for MEMOOM_RUN_OPTIONS_INIT. What is for commands alone must be as the _INIT
+ *                      has it: env, cwd and the three descriptors
+ * \param ret_outcome   where the outcome goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also when the function gave a number other than 0, was OOM-killed or ran too long (that is an
+ * outcome); else as memoom_lab_create, memoom_group_create and memoom_function_spawn.
+ * Ownership: free the outcome with memoom_outcome_free.
+ * Thread safety: any thread; in a process with several, see memoom_function.
+ * Needs: root, or a memory group that is delegated to this user.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_run_function(memoom_function function,
+                                  void *argument,
+                                  const struct memoom_run_options *options,
+                                  struct memoom_outcome **ret_outcome,
+                                  struct memoom_error **reterr_error);
+
+/**
  * Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
  *
  * \param group         the group, made by memoom
@@ -3449,6 +3562,9 @@ void memoom_worker_free(struct memoom_worker *worker);
 /** The start of a memoom_command_options: everything is the caller's. */
 #define MEMOOM_COMMAND_OPTIONS_INIT \
     { sizeof(memoom_command_options), NULL, NULL, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0 }
+
+/** The start of a memoom_function_options: "function", oom_score_adj 0. */
+#define MEMOOM_FUNCTION_OPTIONS_INIT { sizeof(memoom_function_options), NULL, 0, 0 }
 
 /** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
 #define MEMOOM_RUN_OPTIONS_INIT \

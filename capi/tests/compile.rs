@@ -55,11 +55,12 @@ int main(void) {
     memoom_group_options group = MEMOOM_GROUP_OPTIONS_INIT;
     memoom_hog_options hog = MEMOOM_HOG_OPTIONS_INIT;
     memoom_command_options command = MEMOOM_COMMAND_OPTIONS_INIT;
+    memoom_function_options function = MEMOOM_FUNCTION_OPTIONS_INIT;
     memoom_run_options run = MEMOOM_RUN_OPTIONS_INIT;
     memoom_grow grow = MEMOOM_GROW_INIT;
     memoom_counters counters = MEMOOM_COUNTERS_INIT;
-    return (int)(lab.struct_size + group.struct_size + hog.struct_size + command.struct_size + run.struct_size +
-                 grow.struct_size + counters.struct_size);
+    return (int)(lab.struct_size + group.struct_size + hog.struct_size + command.struct_size + function.struct_size +
+                 run.struct_size + grow.struct_size + counters.struct_size);
 }
 ";
 

@@ -35,4 +35,4 @@ pub use memcg::{gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, 
 pub use observe::{
     explain, parse_reports, reports_to_json, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,
 };
-pub use pressure::{Command, Grow, GrowStatus, Hog, HogOptions, Kind, Run, Stdio, Worker};
+pub use pressure::{Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Run, Stdio, Worker};

@@ -1,6 +1,7 @@
 //! Every system call that nix does not wrap safely; the only unsafe code of the crate.
 #![allow(unsafe_code)]
 
+pub(crate) mod fork;
 pub(crate) mod mailbox;
 pub(crate) mod mount;
 pub(crate) mod spawn;

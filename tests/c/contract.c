@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -282,6 +284,74 @@ static void an_oom(memoom_lab *lab)
     memoom_oom_free(oom);
 }
 
+/* Writes to so many bytes: more than its group may have, it is killed in here. */
+static int32_t fill(void *argument)
+{
+    size_t bytes = *(size_t *)argument;
+    char *memory = malloc(bytes);
+
+    if (!memory)
+        return 1;
+    memset(memory, 1, bytes);
+    return memory[bytes - 1] == 1 ? 0 : 2;
+}
+
+static int32_t seven(void *argument)
+{
+    return argument == NULL ? 7 : 8;
+}
+
+static int32_t forever(void *argument)
+{
+    (void)argument;
+    for (;;)
+        pause();
+    return 0;
+}
+
+static void run_functions(memoom_lab *lab)
+{
+    memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
+    memoom_function_options function = MEMOOM_FUNCTION_OPTIONS_INIT;
+    memoom_group *group = NULL;
+    memoom_worker *worker = NULL;
+    memoom_outcome *outcome = NULL;
+    memoom_error *error = NULL;
+    size_t bytes = 96u << 20;
+    uint64_t usage = 0;
+
+    options.limit_bytes = 32u << 20;
+    ok(memoom_run_function(seven, NULL, &options, &outcome, &error) == MEMOOM_OK &&
+       memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_EXITED && memoom_outcome_returncode(outcome) == 7, "a function");
+    memoom_outcome_free(outcome);
+    ok(memoom_run_function(fill, &bytes, &options, &outcome, &error) == MEMOOM_OK && memoom_outcome_oom_killed(outcome) &&
+       memoom_oom_killed(memoom_outcome_oom(outcome), memoom_outcome_pid(outcome)) &&
+       memoom_oom_limit_bytes(memoom_outcome_oom(outcome)) == 32u << 20, "a function that is OOM-killed");
+    memoom_outcome_free(outcome);
+    options.timeout_ns = 50000000;
+    ok(memoom_run_function(forever, NULL, &options, &outcome, &error) == MEMOOM_OK &&
+       memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_TIMEOUT, "a function that runs too long");
+    memoom_outcome_free(outcome);
+    options.stdin_fd = MEMOOM_FD_NULL;
+    FAILS(memoom_run_function(seven, NULL, &options, &outcome, &error), MEMOOM_ERR_INVALID_INPUT, "for commands");
+
+    ok(memoom_group_create(lab, "functions", NULL, &group, &error) == MEMOOM_OK, "a group");
+    function.name = "sixteen bytes ..";
+    FAILS(memoom_function_spawn(group, forever, NULL, &function, &worker, &error), MEMOOM_ERR_INVALID_INPUT, "15 bytes");
+    function.name = "sleeper";
+    function.oom_score_adj = 250;
+    ok(memoom_function_spawn(group, forever, NULL, &function, &worker, &error) == MEMOOM_OK, "a function as a worker");
+    ok(strcmp(memoom_worker_name(worker), "sleeper") == 0 && !memoom_worker_ended(worker), "its name");
+    ok(waitpid(memoom_worker_pid(worker), NULL, WNOHANG) == -1 && errno == ECHILD, "waitpid does not see it");
+    ok(memoom_group_usage(group, &usage, &error) == MEMOOM_OK && usage < 4u << 20, "it begins with little");
+    ok(memoom_worker_kill(worker, &error) == MEMOOM_OK &&
+       memoom_worker_wait(worker, MEMOOM_FOREVER, &outcome, &error) == MEMOOM_OK &&
+       memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_KILLED, "its outcome");
+    memoom_outcome_free(outcome);
+    memoom_worker_free(worker);
+    memoom_group_free(group);
+}
+
 static void run(void)
 {
     const char *const argv[] = {"/bin/sh", "-c", "exit 4", NULL};
@@ -326,6 +396,7 @@ int main(void)
     groups_and_workers(lab);
     an_oom(lab);
     run();
+    run_functions(lab);
     ok(memoom_gc(&leftovers, &error) == MEMOOM_OK, "gc");
     ok(memoom_leftover_list_at(leftovers, memoom_leftover_list_count(leftovers)) == NULL, "leftovers end in NULL");
     memoom_leftover_list_free(leftovers);

@@ -30,6 +30,12 @@ static struct {
 
 static const char *const argv[] = {"/bin/true", NULL};
 
+static int32_t nothing(void *argument)
+{
+    (void)argument;
+    return 0;
+}
+
 static void refused(const char *function, const char *parameter, memoom_status status, memoom_error **error)
 {
     const char *message = memoom_error_message(*error);
@@ -225,6 +231,9 @@ static void calls(void)
     REFUSES("memoom_hog_shrink", "worker", memoom_hog_shrink(NULL, 4096, 0, &out.number, &error));
     REFUSES("memoom_run", "argv", memoom_run(NULL, NULL, &out.outcome, &error));
     REFUSES("memoom_run", "ret_outcome", memoom_run(argv, NULL, NULL, &error));
+    REFUSES("memoom_run_function", "function", memoom_run_function(NULL, NULL, NULL, &out.outcome, &error));
+    REFUSES("memoom_run_function", "ret_outcome", memoom_run_function(nothing, NULL, NULL, NULL, &error));
+    REFUSES("memoom_function_spawn", "group", memoom_function_spawn(NULL, nothing, NULL, NULL, &out.worker, &error));
     REFUSES("memoom_worker_state", "worker", memoom_worker_state(NULL, &out.state, &error));
     REFUSES("memoom_worker_signal", "worker", memoom_worker_signal(NULL, 0, &error));
     REFUSES("memoom_worker_kill", "worker", memoom_worker_kill(NULL, &error));
@@ -264,6 +273,8 @@ static void live_calls(void)
     REFUSES("memoom_watch_wait_oom", "ret_oom", memoom_watch_wait_oom(watch, 0, NULL, &error));
     REFUSES("memoom_command_spawn", "argv", memoom_command_spawn(group, NULL, NULL, &out.worker, &error));
     REFUSES("memoom_command_spawn", "ret_worker", memoom_command_spawn(group, argv, NULL, NULL, &error));
+    REFUSES("memoom_function_spawn", "function", memoom_function_spawn(group, NULL, NULL, NULL, &out.worker, &error));
+    REFUSES("memoom_function_spawn", "ret_worker", memoom_function_spawn(group, nothing, NULL, NULL, NULL, &error));
     REFUSES("memoom_hog_spawn", "ret_worker", memoom_hog_spawn(group, NULL, NULL, &error));
     REFUSES("memoom_ticker_spawn", "name", memoom_ticker_spawn(group, NULL, 1, &out.worker, &error));
     REFUSES("memoom_ticker_spawn", "ret_worker", memoom_ticker_spawn(group, "x", 1, NULL, &error));

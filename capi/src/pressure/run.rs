@@ -9,10 +9,10 @@ use memoom::{LabOptions, Limits, Run};
 use super::command::{command, memoom_command_options};
 use crate::account::outcome::memoom_outcome;
 use crate::error::{memoom_error, memoom_status};
-use crate::ffi::{self, need};
+use crate::ffi::{self, need, Done};
 use crate::memcg::group::{limit, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
 
-/// How memoom_run runs a command. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
+/// How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
 /// the caller's.
 ///
 /// Since 0.1.
@@ -109,14 +109,7 @@ pub unsafe extern "C" fn memoom_run(
         let ret_outcome = need(ret_outcome, "ret_outcome")?;
         // SAFETY: the caller promises options of their struct_size, or NULL.
         let options: memoom_run_options = unsafe { ffi::options(options) }?;
-        #[rustfmt::skip]
-        let memoom_run_options {
-            struct_size: _, limit_bytes, swap_bytes, high_bytes, timeout_ns, env, cwd, oom_group,
-            stdin_fd, stdout_fd, stderr_fd, oom_score_adj, reserved,
-        } = options;
-        if reserved != 0 {
-            return Err(crate::error::Failure::input("options.reserved is not 0"));
-        }
+        let memoom_run_options { env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj, .. } = options;
         let own = memoom_command_options {
             env,
             cwd,
@@ -126,20 +119,33 @@ pub unsafe extern "C" fn memoom_run(
             oom_score_adj,
             ..memoom_command_options::default()
         };
-        let run = Run {
-            // SAFETY: the lists and strings are the caller's promise too.
-            command: unsafe { command(argv, &own) }?,
-            limits: Limits {
-                limit: limit(limit_bytes),
-                swap: limit(swap_bytes),
-                high: limit(high_bytes),
-                oom_group: switch("options.oom_group", oom_group)?,
-                oom_killer: None,
-            },
-            timeout: ffi::timeout(timeout_ns),
-            lab: LabOptions::default(),
-        };
+        // SAFETY: the lists and strings are the caller's promise too.
+        let run = Run { command: unsafe { command(argv, &own) }?, ..run_of(&options)? };
         ret_outcome.write(memoom_outcome::new(run.run(memoom::Wait::forever())?));
         Ok(())
+    })
+}
+
+/// What is the same for commands and functions.
+pub(crate) fn run_of(options: &memoom_run_options) -> Done<Run> {
+    #[rustfmt::skip]
+    let memoom_run_options {
+        struct_size: _, limit_bytes, swap_bytes, high_bytes, timeout_ns, env: _, cwd: _, oom_group,
+        stdin_fd: _, stdout_fd: _, stderr_fd: _, oom_score_adj: _, reserved,
+    } = *options;
+    if reserved != 0 {
+        return Err(crate::error::Failure::input("options.reserved is not 0"));
+    }
+    Ok(Run {
+        command: memoom::Command::default(),
+        limits: Limits {
+            limit: limit(limit_bytes),
+            swap: limit(swap_bytes),
+            high: limit(high_bytes),
+            oom_group: switch("options.oom_group", oom_group)?,
+            oom_killer: None,
+        },
+        timeout: ffi::timeout(timeout_ns),
+        lab: LabOptions::default(),
     })
 }

@@ -270,8 +270,12 @@ impl Shared {
         }
         let deadline = Instant::now() + END_DEADLINE;
         // The instance cannot be removed while its files are open here.
-        self.hub.close();
+        let children = self.hub.close();
         let ended = self.supervisor.end(deadline);
+        // Frozen ones die only now, as the supervisor has thawed them.
+        for child in children {
+            child.end_child(deadline);
+        }
         // The supervisor does the work; where it was itself killed, the same is done from here.
         match leftover::remove_tree(&self.above, OsStr::new(&self.name), self.version, deadline) {
             Ok(()) => Ok(()),

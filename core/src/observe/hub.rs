@@ -37,6 +37,7 @@ mod tag {
     pub(super) const CHANNEL: u64 = 5 << 32;
     pub(super) const VICTIM: u64 = 6 << 32;
     pub(super) const KICK: u64 = 7 << 32;
+    pub(super) const CHILD: u64 = 8 << 32;
     pub(super) const KIND: u64 = !0 << 32;
 }
 
@@ -225,6 +226,12 @@ impl Hub {
                 .add(channel, EpollEvent::new(EpollFlags::EPOLLIN, tag::CHANNEL | process.id))
                 .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
         }
+        if process.forked {
+            // Nobody else reaps it; its pidfd tells of its end.
+            self.epoll
+                .add(&process.pidfd, EpollEvent::new(EpollFlags::EPOLLIN, tag::CHILD | process.id))
+                .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
+        }
         // Of workers that have ended and that nobody holds any more, nothing will be asked.
         if !state.collector.is_open() {
             state.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
@@ -342,8 +349,9 @@ impl Hub {
         }
     }
 
-    /// Stops reading; the tracefs instance goes, as its files are closed.
-    pub(crate) fn close(&self) {
+    /// Stops reading; the tracefs instance goes, as its files are closed. Gives back the forked children that have
+    /// not ended, for nobody else reaps them.
+    pub(crate) fn close(&self) -> Vec<Arc<Process>> {
         let mut state = self.lock();
         self.drain(&mut state);
         let ids: Vec<u64> = state.groups.keys().copied().collect();
@@ -362,13 +370,19 @@ impl Hub {
         if let Some(supervisor) = state.supervisor.take() {
             let _ = self.epoll.delete(supervisor.socket());
         }
+        let mut children = Vec::new();
         for (_, process) in std::mem::take(&mut state.workers) {
+            if process.forked && process.progress().exit.is_none() {
+                let _ = self.epoll.delete(&process.pidfd);
+                children.push(process.clone());
+            }
             process.progress().abandoned = true;
         }
         state.closed = true;
         self.turn.notify_all();
         // Whoever polls in another thread learns it too.
         self.kick();
+        children
     }
 
     fn drop_group(&self, state: &mut State, id: u64) {
@@ -406,6 +420,7 @@ impl Hub {
                     tag::VICTIM => evidence = true,
                     tag::LOG | tag::TRACE => evidence = true,
                     tag::SUPERVISOR => evidence |= self.read_exits(state),
+                    tag::CHILD => evidence |= self.read_child(state, number),
                     tag::KICK => {
                         let _ = self.kick.read();
                         evidence |= self.read_exits(state);
@@ -464,7 +479,7 @@ impl Hub {
                 let _ = self.epoll.delete(supervisor.socket());
                 state.missing.push(Missing::new("supervisor", error.to_string()));
                 state.supervisor = None;
-                for process in state.workers.values() {
+                for process in state.workers.values().filter(|process| !process.forked) {
                     process.progress().abandoned = true;
                 }
                 return true;
@@ -496,6 +511,20 @@ impl Hub {
             }
         }
         killed
+    }
+
+    /// A forked child has ended: it is reaped here.
+    fn read_child(&self, state: &mut State, id: u64) -> bool {
+        let Some(process) = state.workers.get(&id).cloned() else { return false };
+        let exit = process.reap_child();
+        if exit.is_some() || process.progress().abandoned {
+            let _ = self.epoll.delete(&process.pidfd);
+        }
+        let Some(exit) = exit else { return false };
+        process.progress().exit = Some(exit);
+        let kind = EventKind::Exited { returncode: exit.returncode };
+        state.push(exit.time_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
+        exit.returncode == -libc::SIGKILL
     }
 
     fn read_notification(&self, state: &mut State, id: u64) {

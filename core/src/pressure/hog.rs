@@ -158,7 +158,7 @@ pub(crate) fn check_score(operation: &'static str, oom_score_adj: i16) -> Result
     Err(Error::new(ErrorKind::InvalidInput, operation, "oom_score_adj is outside -1000 to 1000").value(oom_score_adj))
 }
 
-fn check_comm(operation: &'static str, name: &str) -> Result<()> {
+pub(crate) fn check_comm(operation: &'static str, name: &str) -> Result<()> {
     let why = match name.as_bytes() {
         b"" => "the name is empty",
         bytes if bytes.len() > 15 => "the kernel shows at most 15 bytes of a name",

@@ -3,6 +3,7 @@
 pub(crate) mod channel;
 pub(crate) mod command;
 pub(crate) mod descriptor;
+pub(crate) mod function;
 pub(crate) mod hog;
 pub(crate) mod mailbox;
 pub(crate) mod run;
@@ -11,6 +12,7 @@ pub(crate) mod wire;
 pub(crate) mod worker;
 
 pub use command::{Command, Stdio};
+pub use function::Function;
 pub use hog::{Grow, GrowStatus, Hog, HogOptions, Kind};
 pub use run::Run;
 pub use worker::Worker;

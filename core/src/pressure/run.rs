@@ -6,7 +6,7 @@ use super::command::Command;
 use super::worker::Worker;
 use crate::account::outcome::{Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::{Lab, LabOptions, Limits};
+use crate::memcg::{Group, Lab, LabOptions, Limits};
 use crate::observe::Wait;
 
 /// A command to be run under limits.
@@ -37,11 +37,22 @@ impl Run {
     /// # Errors
     /// As [`Run::run`].
     pub fn run_with<'a>(&self, wait: impl Into<Wait<'a>>, started: impl FnOnce(&Worker)) -> Result<Outcome> {
-        let mut wait = wait.into();
+        self.run_worker(wait.into(), |group| {
+            let worker = group.command(&self.command)?;
+            started(&worker);
+            Ok(worker)
+        })
+    }
+
+    /// Starts a worker in a group of its own lab and waits for its end.
+    pub(crate) fn run_worker(
+        &self,
+        mut wait: Wait<'_>,
+        start: impl FnOnce(&Group) -> Result<Worker>,
+    ) -> Result<Outcome> {
         let lab = Lab::with(&self.lab)?;
         let group = lab.group(Some("run"), &self.limits)?;
-        let worker = group.command(&self.command)?;
-        started(&worker);
+        let worker = start(&group)?;
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let first = match deadline {
             Some(deadline) => worker.wait(wait.at_most(deadline.saturating_duration_since(Instant::now()))),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket;
 
-pub(crate) use self::start::{Join, Role, Start};
+pub(crate) use self::start::{Join, Role, Start, Started};
 use super::channel::Channel;
 use super::descriptor::{above_stdio, readable};
 pub(crate) use super::wire::Usage;
@@ -138,6 +138,13 @@ impl Supervisor {
     /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// The number of a worker that the supervisor does not start, unique in the lab as those of its own are.
+    pub(crate) fn number(&self) -> u64 {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.next_id += 1;
+        inner.next_id
     }
 
     /// Readable when [`Supervisor::notices`] may have something.

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::channel::Channel;
-use super::supervisor::{Join, Role, Start, Usage};
+use super::supervisor::{Join, Role, Start, Started, Usage};
 use super::wire::Message;
 use crate::account::outcome::{Evidence, Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::lab::Shared;
 use crate::memcg::{Group, Limit, Version};
 use crate::observe::event::EventKind;
 use crate::observe::hub::{Look, State};
@@ -37,6 +38,8 @@ pub(crate) struct Process {
     pub(crate) started_ns: u64,
     /// The channel of a hog or a ticker.
     pub(crate) channel: Option<Channel>,
+    /// A forked child of this process, which is reaped here, not by the supervisor.
+    pub(crate) forked: bool,
     progress: Mutex<Progress>,
     /// `oom_kill` of the worker's group at its start.
     oom_kill_before: u64,
@@ -134,8 +137,25 @@ impl Group {
         oom_score_adj: i16,
         role: Role<'_>,
     ) -> Result<Worker> {
-        let lab = self.lab(operation)?;
         let dir = self.alive(operation)?;
+        self.admit(operation, name, oom_score_adj, |lab| {
+            let join = match self.version() {
+                Version::V1 => Join::Tasks(self.tasks()?),
+                Version::V2 => Join::Directory(dir.as_fd()),
+            };
+            lab.supervisor.spawn(&Start { name, join, oom_score_adj, role })
+        })
+    }
+
+    /// What is common to all workers: the limit that they need, and the counters before them.
+    pub(crate) fn admit(
+        &self,
+        operation: &'static str,
+        name: &[u8],
+        oom_score_adj: i16,
+        start: impl FnOnce(&Shared) -> Result<Started>,
+    ) -> Result<Worker> {
+        let lab = self.lab(operation)?;
         for at in self.chain() {
             if let Limit::Bytes(limit) = at.limit()? {
                 if limit < LEAST_LIMIT {
@@ -154,14 +174,7 @@ impl Group {
         }
         let oom_kill_before = self.kills()?;
         let ooms_before = lab.hub.accounts();
-        let join = match self.version() {
-            Version::V1 => Join::Tasks(self.tasks()?),
-            Version::V2 => Join::Directory(dir.as_fd()),
-        };
-        let started = lab
-            .supervisor
-            .spawn(&Start { name, join, oom_score_adj, role })
-            .map_err(|error| self.explain_start(error))?;
+        let started = start(lab).map_err(|error| self.explain_start(error))?;
         let process = Arc::new(Process {
             id: started.id,
             pid: started.pid,
@@ -171,6 +184,7 @@ impl Group {
             oom_score_adj,
             started_ns: sys::monotonic_ns(),
             channel: started.channel,
+            forked: started.forked,
             progress: Mutex::default(),
             oom_kill_before,
             ooms_before,

@@ -86,6 +86,8 @@ pub(crate) struct Started {
     pub(crate) pidfd: OwnedFd,
     /// For a hog or a ticker the channel, after READY was received.
     pub(crate) channel: Option<Channel>,
+    /// Whether it is a forked child of this process, which the supervisor knows nothing of.
+    pub(crate) forked: bool,
 }
 
 /// What a failed start names.
@@ -208,7 +210,7 @@ impl Supervisor {
             .fd
             .ok_or_else(|| Error::new(ErrorKind::Io, what, "the supervisor sent no pidfd"))
             .and_then(|fd| above_stdio(fd).map_err(|error| Error::os(what, error)))?;
-        let started = Started { id: request.id, pid: reply.pid, pidfd, channel };
+        let started = Started { id: request.id, pid: reply.pid, pidfd, channel, forked: false };
         started.await_ready(start.name)?;
         Ok(started)
     }
