@@ -13,54 +13,64 @@ with memoom.Lab() as lab:
 
 from __future__ import annotations
 
-from ._errors import (
-    AlreadyExistsError,
-    BusyError,
-    ClosedError,
-    InterruptedWaitError,
-    InvalidInputError,
-    IoError,
-    MemoomError,
-    NotFoundError,
-    OomKilledError,
-    OutcomeError,
-    OutOfMemoryError,
-    PermissionDeniedError,
-    TimedOutError,
-    UnsupportedError,
-    WorkerGoneError,
-)
-from ._lab import Lab
-from ._native import Group, Hog, Watch, Worker, __version__, gc, parse_reports, parse_size
-from ._run import run
-from ._values import (
-    Ability,
-    Blocked,
-    Candidate,
-    Counters,
-    Event,
-    Evidence,
-    Frame,
-    Grow,
-    Host,
-    Leftover,
-    Missing,
-    Oom,
-    Outcome,
-    Predicted,
-    Prediction,
-    Process,
-    Report,
-    Span,
-    Timeline,
-    Victim,
-)
+# For type checkers and readers: what is public, and where it stands. At run time a name is imported when it is first
+# used, so that `import memoom` costs next to nothing where nothing of it is needed (a test suite that has the plugin).
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._aio import AsyncWatch
+    from ._call import Call, call
+    from ._errors import (
+        AlreadyExistsError,
+        BusyError,
+        CallFailedError,
+        ClosedError,
+        InterruptedWaitError,
+        InvalidInputError,
+        IoError,
+        MemoomError,
+        NotFoundError,
+        OomKilledError,
+        OutcomeError,
+        OutOfMemoryError,
+        PermissionDeniedError,
+        TimedOutError,
+        UnsupportedError,
+        WorkerGoneError,
+    )
+    from ._lab import Lab
+    from ._native import Group, Hog, Watch, Worker, __version__, gc, parse_reports, parse_size
+    from ._run import run
+    from ._values import (
+        Ability,
+        Blocked,
+        Candidate,
+        Counters,
+        Event,
+        Evidence,
+        Frame,
+        Grow,
+        Host,
+        Leftover,
+        Missing,
+        Oom,
+        Outcome,
+        Predicted,
+        Prediction,
+        Process,
+        Report,
+        Span,
+        Timeline,
+        Victim,
+    )
 
 __all__ = [
     "Ability",
     "AlreadyExistsError",
+    "AsyncWatch",
     "Blocked",
     "BusyError",
+    "Call",
+    "CallFailedError",
     "Candidate",
     "ClosedError",
     "Counters",
@@ -98,8 +108,76 @@ __all__ = [
     "Worker",
     "WorkerGoneError",
     "__version__",
+    "call",
     "gc",
     "parse_reports",
     "parse_size",
     "run",
 ]
+
+_WHERE = {
+    "AsyncWatch": "_aio",
+    "Call": "_call",
+    "call": "_call",
+    "AlreadyExistsError": "_errors",
+    "BusyError": "_errors",
+    "CallFailedError": "_errors",
+    "ClosedError": "_errors",
+    "InterruptedWaitError": "_errors",
+    "InvalidInputError": "_errors",
+    "IoError": "_errors",
+    "MemoomError": "_errors",
+    "NotFoundError": "_errors",
+    "OomKilledError": "_errors",
+    "OutcomeError": "_errors",
+    "OutOfMemoryError": "_errors",
+    "PermissionDeniedError": "_errors",
+    "TimedOutError": "_errors",
+    "UnsupportedError": "_errors",
+    "WorkerGoneError": "_errors",
+    "Lab": "_lab",
+    "Group": "_native",
+    "Hog": "_native",
+    "Watch": "_native",
+    "Worker": "_native",
+    "__version__": "_native",
+    "gc": "_native",
+    "parse_reports": "_native",
+    "parse_size": "_native",
+    "run": "_run",
+    "Ability": "_values",
+    "Blocked": "_values",
+    "Candidate": "_values",
+    "Counters": "_values",
+    "Event": "_values",
+    "Evidence": "_values",
+    "Frame": "_values",
+    "Grow": "_values",
+    "Host": "_values",
+    "Leftover": "_values",
+    "Missing": "_values",
+    "Oom": "_values",
+    "Outcome": "_values",
+    "Predicted": "_values",
+    "Prediction": "_values",
+    "Process": "_values",
+    "Report": "_values",
+    "Span": "_values",
+    "Timeline": "_values",
+    "Victim": "_values",
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

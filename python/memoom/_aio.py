@@ -6,11 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from ._native import Watch
+    from ._native import Group, Watch
     from ._values import Event, Oom
+
+__all__ = ["AsyncWatch"]
 
 T = TypeVar("T")
 
@@ -18,6 +21,58 @@ T = TypeVar("T")
 _LOOK_AGAIN = 0.05
 # Nor does the end of a group on v1.
 _LOOK_FOR_THE_END = 0.1
+
+
+class AsyncWatch:
+    """A watch whose waits are awaited: what ``async with group.watch() as watch`` gives."""
+
+    __slots__ = ("_watch",)
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    @property
+    def group(self) -> Group:
+        """The group that is watched."""
+        return self._watch.group
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._watch.closed
+
+    def fileno(self) -> int:
+        """The descriptor to poll for reading."""
+        return self._watch.fileno()
+
+    async def next(self, timeout: float | None = None) -> Event | None:
+        """The next event; None when there is none in `timeout` seconds."""
+        return await next_event(self._watch, timeout)
+
+    async def wait_oom(self, timeout: float | None = None) -> Oom | None:
+        """The account of the next OOM; None when there is none in `timeout` seconds."""
+        return await next_oom(self._watch, timeout)
+
+    def close(self) -> None:
+        """Closes the watch. Closing twice is fine."""
+        self._watch.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        return await next_or_stop(self._watch)
+
+    def __repr__(self) -> str:
+        return f"<memoom.AsyncWatch of {self.group.cgroup}>"
 
 
 async def next_event(watch: Watch, timeout: float | None) -> Event | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlreadyExistsError",
     "BusyError",
+    "CallFailedError",
     "ClosedError",
     "InterruptedWaitError",
     "InvalidInputError",
@@ -164,6 +165,12 @@ class OomKilledError(OutcomeError):
     """The worker was killed in an OOM; raised by ``outcome.check()`` alone."""
 
     kind = "oom-killed"
+
+
+class CallFailedError(MemoomError, RuntimeError):
+    """A function under a limit has no result: it ended its process, or raised what cannot be brought back."""
+
+    kind = "call-failed"
 
 
 _BY_KIND: dict[str, type[MemoomError]] = {

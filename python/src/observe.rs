@@ -183,6 +183,18 @@ impl Watch {
         Ok((!found.is_none()).then(|| found.unbind()))
     }
 
+    /// For `async with`: the same watch, with waits that are awaited.
+    fn __aenter__(slf: Bound<'_, Watch>) -> PyResult<Bound<'_, PyAny>> {
+        let waits = slf.py().import("memoom._aio")?.getattr("AsyncWatch")?.call1((&slf,))?;
+        waits.call_method0("__aenter__")
+    }
+
+    #[pyo3(signature = (*args))]
+    fn __aexit__<'py>(slf: &Bound<'py, Watch>, args: &Bound<'py, pyo3::types::PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let waits = slf.py().import("memoom._aio")?.getattr("AsyncWatch")?.call1((slf,))?;
+        waits.call_method1("__aexit__", args)
+    }
+
     fn __aiter__(slf: Py<Watch>) -> Py<Watch> {
         slf
     }

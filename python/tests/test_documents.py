@@ -18,12 +18,14 @@ pytestmark = pytest.mark.usefixtures("needs_lab")
 
 
 def test_there_are_blocks() -> None:
-    assert [language for language, _ in BLOCKS] == ["python", "python", "python", "sh"]
+    assert [language for language, _ in BLOCKS] == ["python", "python", "python", "python", "sh"]
 
 
-@pytest.mark.parametrize("code", [code for language, code in BLOCKS if language == "python"], ids=range(3))
+@pytest.mark.parametrize("code", [code for language, code in BLOCKS if language == "python"], ids=range(4))
 def test_a_python_block(code: str, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, timeout=PATIENCE)
+    program = tmp_path / "block.py"
+    program.write_text(code)
+    done = subprocess.run([sys.executable, "-W", "error", program], cwd=tmp_path, timeout=PATIENCE)
     assert done.returncode == 0
 
 
