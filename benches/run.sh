@@ -15,8 +15,8 @@ round() {
     # shellcheck disable=SC2046 # words are meant
     set -- "$1" $(target/floor "$group" "$1" 300 | sed 's/.*median \([0-9.]*\) us.*/\1/') \
         $(target/release/examples/start "$1")
-    echo "$1 $2 $3 $4 $5" |
-        awk '{ printf "%4s MiB resident: back to back %7.1f / %7.1f us = %.2f   after 50 ms %7.1f / %7.1f us = %.2f\n", $1, $4, $2, $4 / $2, $5, $3, $5 / $3 }'
+    echo "$1 $2 $3 $4 $5 $6" |
+        awk '{ printf "%4s MiB resident: back to back %7.1f / %7.1f us = %.2f   after 50 ms %7.1f / %7.1f us = %.2f   four at once %7.1f us\n", $1, $4, $2, $4 / $2, $5, $3, $5 / $3, $6 }'
 }
 
 echo "memoom / floor; to hold: 2.0 back to back, 1.3 after 50 ms of idleness"

@@ -1,5 +1,6 @@
 //! What a new process does between its birth and its program; it shares the supervisor's memory all that time.
 
+use crate::state::SOCKET;
 use crate::sys::{self, Errno};
 use crate::text::Decimal;
 use crate::wire::stage;
@@ -7,7 +8,7 @@ use crate::wire::stage;
 /// How the child enters its group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
-    /// It was born there.
+    /// It was born there, or is to be in none.
     Born,
     /// It writes `0` to this file: the group's `tasks`.
     Tasks(i32),
@@ -38,6 +39,8 @@ pub struct Plan {
     pub program: Program,
     /// What becomes its descriptors 0, 1 and 2, as far as not negative.
     pub stdio: [i32; 3],
+    /// What becomes descriptor 3, if not negative.
+    pub task: i32,
     /// The arguments. For a command one more pointer is writable before the first.
     pub argv: *mut *const u8,
     pub envp: *const *const u8,
@@ -98,13 +101,18 @@ fn prepare(plan: &Plan) -> Result<(), (u32, Errno)> {
             sys::dup3(from, to as i32, 0).map_err(|errno| (stage::FILES, errno))?;
         }
     }
+    if plan.task >= 0 {
+        // In place of the supervisor's own socket, which ends here anyway.
+        sys::dup3(plan.task, SOCKET, 0).map_err(|errno| (stage::FILES, errno))?;
+    }
     if plan.cwd >= 0 {
         sys::fchdir(plan.cwd).map_err(|errno| (stage::CHDIR, errno))?;
     }
     Ok(())
 }
 
-fn write_score(value: i32) -> Result<(), Errno> {
+/// Sets what the kernel adds to the score of this process.
+pub fn write_score(value: i32) -> Result<(), Errno> {
     let fd = sys::openat(sys::AT_FDCWD, c"/proc/self/oom_score_adj", sys::O_WRONLY)?;
     let result = sys::write(fd, Decimal::new(value as i64).bytes());
     sys::close(fd);

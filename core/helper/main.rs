@@ -10,6 +10,7 @@ mod cleanup;
 #[path = "../src/pressure/mailbox.rs"]
 mod mailbox;
 mod mem;
+mod spare;
 mod start;
 mod state;
 mod supervisor;
@@ -91,6 +92,8 @@ extern "C" fn main(stack: *const usize) -> ! {
         [b'M', b'E', b'M', b'O', b'O', b'M', b'=', b't', period @ ..] => {
             worker::ticker(name, text::number(period).unwrap_or(0) as u64, auxiliary)
         }
+        // SAFETY: the kernel put the arguments on the stack, and nobody else refers to them.
+        b"MEMOOM=s0" => unsafe { spare::run(name.as_ptr() as *mut u8, home, auxiliary) },
         _ => sys::exit(2),
     }
 }

@@ -6,6 +6,7 @@ use crate::state::{State, IMAGE};
 use crate::sys::{self, Errno};
 use crate::text::{self, Decimal};
 use crate::wire::{fd, role, stage, Start, BLOB_HEAD, MOST_COMM};
+use crate::spare::SPARE_NAME;
 use core::ptr::null;
 
 type Failure = (u32, Errno);
@@ -42,21 +43,25 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         return Err(malformed);
     }
     let slot = state.free_slot().ok_or((stage::FULL, sys::EAGAIN))?;
+    let spare = request.role == role::SPARE;
     let entry = match (files.get(fd::TASKS), files.get(fd::DIRECTORY)) {
-        (tasks, -1) if tasks >= 0 => Entry::Tasks(tasks),
-        (-1, directory) if directory >= 0 => Entry::Directory(directory),
+        (-1, -1) if spare => Entry::Born,
+        (tasks, -1) if tasks >= 0 && !spare => Entry::Tasks(tasks),
+        (-1, directory) if directory >= 0 && !spare => Entry::Directory(directory),
         _ => return Err(malformed),
     };
     let mut plan = Plan {
         parent: state.own_pid,
-        pgid: request.pgid,
+        // What is not yet the caller's worker is not to die of the caller's Ctrl-C.
+        pgid: if spare { state.own_pid } else { request.pgid },
         entry,
-        oom_score_adj: (state.oom_score_adj != Some(request.oom_score_adj)).then_some(request.oom_score_adj),
+        oom_score_adj: (!spare && state.oom_score_adj != Some(request.oom_score_adj)).then_some(request.oom_score_adj),
         cwd: files.get(fd::CWD),
         // A worker of ours stays on the CPU of its start until it takes memory; a command is the user's.
         cpus: if request.role == role::COMMAND { &raw const state.cpus } else { null() },
         program: Program::Image(IMAGE),
         stdio: STDIO.map(|bit| files.get(bit)),
+        task: files.get(fd::TASK),
         argv: core::ptr::null_mut(),
         envp: null(),
         stage: stage::NONE,
@@ -69,15 +74,17 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         plan.envp = blob.envp;
         launch(state, &mut plan)
     } else {
-        if plan.stdio.iter().any(|&fd| fd < 0) {
+        if plan.stdio.iter().any(|&fd| fd < 0) || spare != (plan.task >= 0) {
             return Err(malformed);
         }
-        let mut name = [0u8; MOST_COMM + 1];
+        let mut name = [0u8; SPARE_NAME.to_bytes_with_nul().len()];
         let given = request.name.get(..MOST_COMM).unwrap_or(request.name);
+        let given = if spare { SPARE_NAME.to_bytes() } else { given };
         name[..given.len()].copy_from_slice(given);
         let (letter, value) = match request.role {
             role::HOG => (b'h', request.kind as u64),
             role::TICKER => (b't', request.period_ns),
+            role::SPARE => (b's', 0),
             _ => return Err(malformed),
         };
         // `MEMOOM=h` and a number; see main.rs.

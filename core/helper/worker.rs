@@ -23,7 +23,7 @@ const ARENA: usize = 0x1000_0000_0000;
 
 /// Touches the program's pages and the stack below the present frame.
 #[inline(never)]
-fn prefault(auxiliary: Auxiliary) {
+pub fn prefault(auxiliary: Auxiliary) {
     const PT_LOAD: u32 = 1;
     for index in 0..auxiliary.header_count {
         // SAFETY: the kernel's word for where the program headers are: 56 bytes each, with type, flags, offset,
@@ -50,7 +50,7 @@ fn prefault(auxiliary: Auxiliary) {
 
 /// The worker's end of the talk with the host. Nothing here allocates, in this program or in the kernel: what is
 /// allocated is charged to the group, and in a full one fails, blocks or sets off an OOM.
-struct Talk {
+pub struct Talk {
     mailbox: &'static Mailbox,
     /// The last command.
     seen: u32,
@@ -58,7 +58,7 @@ struct Talk {
 
 impl Talk {
     /// Without its mailbox a worker is of no use, and cannot say so.
-    fn open() -> Talk {
+    pub fn open() -> Talk {
         let Ok(address) = sys::map_file(MAILBOX, core::mem::size_of::<Mailbox>(), PAGE) else { sys::exit(1) };
         sys::close(PAGE);
         // SAFETY: mapped for good, page-aligned and long enough; the host changes it through atomics only, and every
@@ -66,7 +66,7 @@ impl Talk {
         Talk { mailbox: unsafe { &*(address as *const Mailbox) }, seen: 0 }
     }
 
-    fn tell(&self, message: Message) {
+    pub fn tell(&self, message: Message) {
         self.mailbox.to_host.put(message.encode().bytes());
         while let Err(sys::EINTR) = sys::ring(ANSWER_BELL) {}
     }
@@ -98,7 +98,7 @@ impl Talk {
 
 /// The memory of a hog: one mapping that grows at its end, so that a step needs no new kernel object and the
 /// number of steps has no bound.
-struct Arena {
+pub struct Arena {
     base: usize,
     /// Bytes mapped; the first page is the arena's own, so that there is a mapping to grow from the start.
     mapped: usize,
@@ -108,7 +108,7 @@ struct Arena {
 }
 
 impl Arena {
-    fn new(page: usize) -> Result<Arena, Errno> {
+    pub fn new(page: usize) -> Result<Arena, Errno> {
         // Not touched: its page tables may come with the first step's faults, which may block anyway.
         let base = sys::map(ARENA, page)?;
         // SAFETY: fresh memory without content. A kernel without huge pages refuses, which is as good.
@@ -159,10 +159,21 @@ impl Arena {
 
 /// The hog's whole life.
 pub fn hog(name: &CStr, kind: u32, home: Option<usize>, auxiliary: Auxiliary) -> ! {
-    let page = auxiliary.page;
     sys::set_name(name);
-    let mut talk = Talk::open();
-    let mut arena = match Arena::new(page) {
+    let talk = Talk::open();
+    live_as_hog(talk, Arena::new(auxiliary.page), kind, home, auxiliary)
+}
+
+/// From where it is in its group and has its name.
+pub fn live_as_hog(
+    mut talk: Talk,
+    arena: Result<Arena, Errno>,
+    kind: u32,
+    home: Option<usize>,
+    auxiliary: Auxiliary,
+) -> ! {
+    let page = auxiliary.page;
+    let mut arena = match arena {
         Ok(arena) if kind == hog::ANON => arena,
         other => {
             let errno = other.err().unwrap_or(sys::ENOTSUP);
@@ -201,8 +212,12 @@ pub fn hog(name: &CStr, kind: u32, home: Option<usize>, auxiliary: Auxiliary) ->
 /// The ticker's whole life.
 pub fn ticker(name: &CStr, period_ns: u64, auxiliary: Auxiliary) -> ! {
     sys::set_name(name);
+    live_as_ticker(&Talk::open(), period_ns, auxiliary)
+}
+
+/// From where it is in its group and has its name.
+pub fn live_as_ticker(talk: &Talk, period_ns: u64, auxiliary: Auxiliary) -> ! {
     let period = period_ns.max(1);
-    let talk = Talk::open();
     prefault(auxiliary);
     talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: auxiliary.page as u64 });
     let start = sys::now_ns();

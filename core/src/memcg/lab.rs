@@ -109,8 +109,10 @@ impl Lab {
         drop(leftover::remove_in(&above, version));
 
         let name = leftover::new_name();
-        let supervisor =
-            Arc::new(Supervisor::start(&supervisor::Options { helper_dir: options.helper_dir.as_deref() })?);
+        let supervisor = Arc::new(Supervisor::start(&supervisor::Options {
+            helper_dir: options.helper_dir.as_deref(),
+            spares: version == Version::V1,
+        })?);
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let generation = if version == Version::V1 { 1 } else { 2 };
         if version == Version::V2 {

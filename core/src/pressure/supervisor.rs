@@ -3,6 +3,7 @@
 
 mod image;
 mod request;
+mod spare;
 mod start;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::AtomicI32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket;
@@ -39,8 +40,10 @@ pub(crate) struct Supervisor {
     /// How long a start stays awake; see [`start`].
     awake: Duration,
     inner: Mutex<Inner>,
-    /// A channel for the next worker, made while nobody waited for it.
-    spare: Mutex<Option<(Channel, OwnedFd)>>,
+    /// Whether workers are made in advance.
+    spares: bool,
+    /// Where they are not, a channel for the next worker, made while nobody waited for it: some ten system calls.
+    channel: Mutex<Option<(Channel, OwnedFd)>>,
     /// The CPU on which it is kept, as the host was there at the last start; -1 before the first.
     cpu: AtomicI32,
 }
@@ -52,6 +55,7 @@ struct Inner {
     /// Heard, but not yet asked for.
     notices: VecDeque<Notice>,
     ended: bool,
+    spare: Option<spare::Spare>,
 }
 
 /// How the supervisor is started.
@@ -59,6 +63,8 @@ struct Inner {
 pub(crate) struct Options<'a> {
     /// Where the helper may be put as a file, if it cannot be executed from memory.
     pub(crate) helper_dir: Option<&'a Path>,
+    /// Whether one worker more than asked for is kept ready, which makes starts faster where groups are of cgroup v1.
+    pub(crate) spares: bool,
 }
 
 /// What the supervisor told unasked. Times are of CLOCK_MONOTONIC.
@@ -127,7 +133,8 @@ impl Supervisor {
             owner: std::process::id(),
             awake: if spawn::processors() > 1 { start::AWAKE } else { Duration::ZERO },
             inner: Mutex::new(Inner::default()),
-            spare: Mutex::default(),
+            spares: options.spares,
+            channel: Mutex::default(),
             cpu: AtomicI32::new(-1),
         };
         supervisor.greet()?;
@@ -253,6 +260,10 @@ impl Supervisor {
         }
     }
 
+    fn ready_channel(&self) -> MutexGuard<'_, Option<(Channel, OwnedFd)>> {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for the supervisor's first word.
     fn greet(&self) -> Result<()> {
         let what = "start supervisor";
@@ -283,6 +294,10 @@ impl Drop for Supervisor {
 #[cfg(test)]
 #[path = "supervisor_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "spare_tests.rs"]
+mod spare_tests;
 
 #[cfg(test)]
 #[path = "channel_tests.rs"]

@@ -191,7 +191,7 @@ pub(super) fn ended(pidfd: BorrowedFd<'_>, within: Duration) -> bool {
     readable(pidfd, Instant::now() + within).unwrap()
 }
 
-fn children_of(pid: i32) -> String {
+pub(super) fn children_of(pid: i32) -> String {
     fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@
 #![allow(dead_code)] // each side uses its half
 
 /// Host and helper come out of one build; the number catches a mix-up of files all the same.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// No message is longer.
 pub(crate) const MOST: usize = 512;
 /// The longest name of a directory that can be guarded, and the longest text to be restored.
@@ -33,6 +33,8 @@ pub(crate) mod fd {
     pub(crate) const STDOUT: u32 = 32;
     /// Standard error of a command; for a hog or a ticker the page of its mailbox.
     pub(crate) const STDERR: u32 = 64;
+    /// The socket on which a spare hears what it is to become.
+    pub(crate) const TASK: u32 = 128;
 }
 
 /// What a START starts.
@@ -40,6 +42,10 @@ pub(crate) mod role {
     pub(crate) const HOG: u32 = 1;
     pub(crate) const TICKER: u32 = 2;
     pub(crate) const COMMAND: u32 = 3;
+    /// A hog or a ticker that is not needed yet: executed, in no group of the lab. The host sends it a START of its
+    /// own, whose only file is the group's `tasks`, and with that it becomes one of the two. So the host need not
+    /// wait for an execution. A v2 group can only be entered quickly at birth, so there it is of no use.
+    pub(crate) const SPARE: u32 = 4;
 }
 
 /// The memory a hog takes.
@@ -115,6 +121,7 @@ const GREW: u32 = 97;
 const SHRUNK: u32 = 98;
 const FAILED: u32 = 99;
 const TICK: u32 = 100;
+const REFUSED: u32 = 101;
 
 /// A message being written.
 pub(crate) struct Writer {
@@ -428,6 +435,8 @@ pub(crate) enum Message {
     Failed { errno: i32, total_bytes: u64 },
     /// The ticker lives; `n` is the number of the period, so a gap shows dropped ticks.
     Tick { n: u64, time_ns: u64 },
+    /// A spare could not become what it was told; it ends.
+    Refused { stage: u32, errno: i32 },
 }
 
 impl Message {
@@ -459,6 +468,11 @@ impl Message {
                 to.u64(n).u64(time_ns);
                 to
             }
+            Message::Refused { stage, errno } => {
+                let mut to = Writer::new(REFUSED);
+                to.u32(stage).i32(errno);
+                to
+            }
         }
     }
 
@@ -481,6 +495,7 @@ impl Message {
             },
             FAILED => Message::Failed { errno: from.i32()?, total_bytes: from.u64()? },
             TICK => Message::Tick { n: from.u64()?, time_ns: from.u64()? },
+            REFUSED => Message::Refused { stage: from.u32()?, errno: from.i32()? },
             _ => return None,
         };
         from.end()?;
@@ -568,6 +583,7 @@ mod tests {
             Message::Shrunk { total_bytes: 1, bytes: 2, start_ns: 3, end_ns: 4 },
             Message::Failed { errno: 12, total_bytes: 4 },
             Message::Tick { n: 1, time_ns: 2 },
+            Message::Refused { stage: stage::JOIN, errno: 16 },
         ];
         for message in messages {
             only_whole(message.encode().bytes(), message, Message::decode);

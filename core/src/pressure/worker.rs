@@ -100,7 +100,7 @@ impl Process {
         };
         let mut progress = self.progress();
         match message {
-            Message::Ready { .. } => {}
+            Message::Ready { .. } | Message::Refused { .. } => {}
             Message::Grew { total_bytes, bytes, end_ns, .. } => {
                 progress.total_bytes = total_bytes;
                 progress.answer = Some(Ok(bytes));

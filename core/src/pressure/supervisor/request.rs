@@ -15,6 +15,7 @@ use crate::sys::spawn;
 use crate::{Error, ErrorKind, Result};
 
 /// The answer to a request.
+#[derive(Debug)]
 pub(super) struct Reply {
     pub(super) stage: u32,
     pub(super) errno: i32,
@@ -133,7 +134,13 @@ impl Supervisor {
                 .ok_or_else(|| Error::new(ErrorKind::Io, what, "the supervisor sent what is no message"))?;
             let kept = match notice {
                 wire::Notice::Reply { serial, stage, errno, token, pid, left } => {
-                    return Ok(Some((serial, Reply { stage, errno, token, pid, left: left.to_vec(), fd })));
+                    let reply = Reply { stage, errno, token, pid, left: left.to_vec(), fd };
+                    match &mut inner.spare {
+                        // Nobody waited for this one.
+                        Some(spare) if spare.serial == serial => spare.reply = Some(reply),
+                        _ => return Ok(Some((serial, reply))),
+                    }
+                    continue;
                 }
                 wire::Notice::Hello { .. } => continue,
                 wire::Notice::Exit { id, pid, status, usage, time_ns } => {

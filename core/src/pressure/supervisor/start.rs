@@ -4,13 +4,11 @@ use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
-use super::request::Reply;
 use super::{Supervisor, PATIENCE};
 use crate::pressure::channel::Channel;
 use crate::pressure::descriptor::{above_stdio, readable};
@@ -91,11 +89,11 @@ pub(crate) struct Started {
 }
 
 /// What a failed start names.
-fn start_failed(name: &[u8], reply: &Reply) -> Error {
-    let error = Error::os("start worker", io::Error::from_raw_os_error(reply.errno))
+fn start_failed(name: &[u8], at: u32, errno: i32) -> Error {
+    let error = Error::os("start worker", io::Error::from_raw_os_error(errno))
         .value(crate::text::escape(name))
-        .reason(format!("it could not {}", stage::name(reply.stage)));
-    match (reply.stage, reply.errno) {
+        .reason(format!("it could not {}", stage::name(at)));
+    match (at, errno) {
         (stage::JOIN, libc::ENODEV | libc::ENOENT) => error.reason("the group is gone").with_kind(ErrorKind::NotFound),
         (stage::JOIN, libc::EBUSY) => error
             .reason("it could not join the group, which is frozen or has controllers enabled for its children")
@@ -108,18 +106,9 @@ fn start_failed(name: &[u8], reply: &Reply) -> Error {
 }
 
 impl Supervisor {
-    /// Makes a channel for the next worker, if there is none: it takes some ten system calls, and is best made while
-    /// nobody waits. A failure shows when the channel is needed.
-    pub(crate) fn prepare(&self) {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.is_none() {
-            *spare = Channel::new().ok();
-        }
-    }
-
     fn channel(&self) -> Result<(Channel, OwnedFd)> {
-        match self.spare.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(spare) => Ok(spare),
+        match self.ready_channel().take() {
+            Some(ready) => Ok(ready),
             None => Channel::new().map_err(|error| Error::os("start worker", error)),
         }
     }
@@ -142,18 +131,21 @@ impl Supervisor {
             fds: 0,
             name: &start.name[..start.name.len().min(wire::MOST_COMM)],
         };
-        let channel = match start.role {
-            Role::Hog { kind } => {
-                (request.role, request.kind) = (role::HOG, kind);
-                Some(self.channel()?)
-            }
+        match start.role {
+            Role::Hog { kind } => (request.role, request.kind) = (role::HOG, kind),
             Role::Ticker { every } => {
                 request.role = role::TICKER;
                 request.period_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
-                Some(self.channel()?)
             }
-            Role::Command { .. } => None,
-        };
+            Role::Command { .. } => {}
+        }
+        if let (Join::Tasks(tasks), role::HOG | role::TICKER) = (start.join, request.role) {
+            if let Some(started) = self.start_spare(&request, tasks)? {
+                started.await_ready(start.name)?;
+                return Ok(started);
+            }
+        }
+        let channel = if request.role == role::COMMAND { None } else { Some(self.channel()?) };
         let (blob, here) = match start.role {
             Role::Command { argv: [], .. } => {
                 return Err(Error::new(ErrorKind::InvalidInput, what, "a command needs at least its name"));
@@ -204,7 +196,7 @@ impl Supervisor {
         let reply = self.reply(&mut inner, what, serial, Instant::now() + PATIENCE)?;
         drop(inner);
         if reply.stage != stage::NONE {
-            return Err(start_failed(start.name, &reply));
+            return Err(start_failed(start.name, reply.stage, reply.errno));
         }
         let pidfd = reply
             .fd
@@ -216,7 +208,7 @@ impl Supervisor {
     }
 
     /// Waits for a worker's READY or the failure of its start, briefly.
-    fn first_wait(&self, bell: BorrowedFd<'_>, near: bool) -> nix::Result<()> {
+    pub(super) fn first_wait(&self, bell: BorrowedFd<'_>, near: bool) -> nix::Result<()> {
         let begin = Instant::now();
         // Where the supervisor shares our CPU, staying awake would keep it from its work.
         while !near && begin.elapsed() < self.awake {
@@ -240,6 +232,7 @@ impl Started {
         let result = match channel.receive(self.pidfd.as_fd(), Instant::now() + PATIENCE) {
             // A quick ticker may have put its first tick in the place of its READY.
             Ok(Message::Ready { .. } | Message::Tick { .. }) => return Ok(()),
+            Ok(Message::Refused { stage, errno }) => return Err(start_failed(name, stage, errno)),
             Ok(Message::Failed { errno, .. }) => Err(Error::os(what, io::Error::from_raw_os_error(errno))
                 .reason("the worker could not prepare itself")
                 .with_kind(if errno == libc::EOPNOTSUPP {
