@@ -106,7 +106,7 @@ impl Supervisor {
             return Ok(None);
         }
         self.first_wait(channel.as_fd(), near).map_err(|errno| Error::os(what, errno))?;
-        Ok(Some(Started { id, pid: reply.pid, pidfd, channel: Some(channel) }))
+        Ok(Some(Started { id, pid: reply.pid, pidfd, channel: Some(channel), forked: false }))
     }
 }
 
