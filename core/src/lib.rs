@@ -31,8 +31,13 @@ mod sys;
 
 pub use account::{Blocked, Candidate, Cause, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim};
 pub use error::{Error, ErrorKind, Result};
-pub use memcg::{gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Version};
-pub use observe::{
-    explain, parse_reports, reports_to_json, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,
+pub use memcg::{
+    gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak, Pressure, Stall,
+    Version,
 };
-pub use pressure::{Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Run, Stdio, Worker};
+pub use observe::{
+    explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,
+};
+pub use pressure::{
+    Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Resume, Run, Stdio, Triggered, Way, Worker,
+};

@@ -128,9 +128,14 @@ impl Dir {
 
     /// Writes a value in one system call, as cgroup files need it.
     pub(crate) fn write(&self, name: &str, value: &str) -> Result<()> {
-        let fd = self
-            .open_at(OsStr::new(name), OFlag::O_WRONLY)
-            .map_err(|errno| self.failed("write", name, errno).value(value))?;
+        self.write_with(name, value, false)
+    }
+
+    /// The same, perhaps with O_NONBLOCK, by which newer kernels set a limit without reclaim and kill.
+    pub(crate) fn write_with(&self, name: &str, value: &str, nonblock: bool) -> Result<()> {
+        let flags = if nonblock { OFlag::O_WRONLY | OFlag::O_NONBLOCK } else { OFlag::O_WRONLY };
+        let fd =
+            self.open_at(OsStr::new(name), flags).map_err(|errno| self.failed("write", name, errno).value(value))?;
         File::from(fd).write_all(value.as_bytes()).map_err(|error| {
             self.failed("write", name, Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))).value(value)
         })

@@ -4,12 +4,13 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::block::Pause;
 use super::counters::Counters;
 use super::ending::{kill_tree, remove_empty};
 use super::files::{check_name, Dir};
@@ -43,7 +44,9 @@ pub(crate) struct Inner {
     /// `tasks`, kept open for the workers that join (v1).
     tasks: OnceLock<OwnedFd>,
     /// Swap beyond the limit, to be kept in step when the limit changes (v1 counts memory+swap).
-    swap: Option<Limit>,
+    pub(crate) swap: Mutex<Option<Limit>>,
+    /// Whether an OOM is to make processes wait (v2: done by memoom).
+    pub(crate) pause: Mutex<Option<Pause>>,
 }
 
 impl Group {
@@ -105,7 +108,8 @@ impl Group {
             own_hub: OnceLock::new(),
             removed: AtomicBool::new(false),
             tasks: OnceLock::new(),
-            swap,
+            swap: Mutex::new(swap),
+            pause: Mutex::default(),
         }))
     }
 
@@ -228,6 +232,9 @@ impl Group {
     /// `NotFound` where the group was removed.
     pub fn limit(&self) -> Result<Limit> {
         let dir = self.alive("read limit")?;
+        if let Some(pause) = &*self.pause() {
+            return Ok(Limit::Bytes(pause.limit_bytes));
+        }
         let limit = match self.0.version {
             Version::V1 => v1::limit(dir, v1::LIMIT),
             Version::V2 => v2::limit(dir, v2::LIMIT),
@@ -245,8 +252,14 @@ impl Group {
         let dir = self.alive("set limit")?;
         let budget = lab.check_budget_change(self, limit)?;
         match self.0.version {
-            Version::V1 => v1::set_limit(dir, limit, self.0.swap)?,
-            Version::V2 => v2::set_limit(dir, v2::LIMIT, limit)?,
+            Version::V1 => {
+                let swap = *self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
+                v1::set_limit(dir, limit, swap)?;
+            }
+            Version::V2 => match self.pause().as_mut() {
+                Some(pause) => pause.set_limit(dir, limit)?,
+                None => v2::set_limit(dir, v2::LIMIT, limit)?,
+            },
         }
         lab.remember(self, budget);
         lab.hub.note_limit(self, limit);
@@ -274,7 +287,19 @@ impl Group {
         let dir = self.alive("set high")?;
         match self.0.version {
             Version::V1 => Err(v1::lacks("set high", v2::HIGH, dir)),
-            Version::V2 => v2::set_limit(dir, v2::HIGH, high),
+            Version::V2 if self.pause().is_some() => Err(Error::new(
+                ErrorKind::Busy,
+                "set high",
+                "the group is told to block, which is done with memory.high",
+            )
+            .path(dir.path())
+            .value(high)
+            .remedy("turn the blocking off first: resume with the killer")),
+            Version::V2 => {
+                v2::set_limit(dir, v2::HIGH, high)?;
+                self.note_setting(v2::HIGH, &high.to_string());
+                Ok(())
+            }
         }
     }
 
@@ -377,7 +402,9 @@ impl Group {
     /// `InvalidInput` for an opened group; `NotFound`; `PermissionDenied`.
     pub fn kill(&self) -> Result<()> {
         self.lab("kill group")?;
-        kill_tree(self.alive("kill group")?, self.0.version)
+        kill_tree(self.alive("kill group")?, self.0.version)?;
+        // Whoever comes next must not find the group frozen.
+        self.let_go()
     }
 
     /// Removes the group: it must have no process and no group below it. The kernel may take a moment to let go of a
@@ -438,6 +465,14 @@ impl Group {
             Version::V2 => v2::events(&self.0.dir.read(v2::EVENTS)?.unwrap_or_default(), &mut counters),
         }
         Ok(counters.oom_kill.unwrap_or(0))
+    }
+
+    /// OOM kill events of the group and of the groups below it so far: v1 counts each group alone.
+    pub(crate) fn kills_below(&self) -> Result<u64> {
+        match self.0.version {
+            Version::V1 => v1::kills_below(&self.0.dir),
+            Version::V2 => self.kills(),
+        }
     }
 
     /// Has everything read that the sources have.

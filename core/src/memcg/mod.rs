@@ -1,5 +1,7 @@
 //! The groups: the host that has them, the lab that keeps them, the limits and counters of each.
 
+pub(crate) mod block;
+pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod ending;
 pub(crate) mod files;
@@ -9,12 +11,15 @@ pub(crate) mod lab;
 pub(crate) mod leftover;
 pub(crate) mod limits;
 mod mountinfo;
+pub(crate) mod peak;
 pub(crate) mod v1;
 pub(crate) mod v2;
 
+pub use control::{Pressure, Stall};
 pub use counters::Counters;
 pub use group::Group;
 pub use host::{Ability, Hierarchy, Host, Version};
 pub use lab::{Lab, LabOptions};
 pub use leftover::{gc, Leftover};
 pub use limits::{parse_size, Limit, Limits};
+pub use peak::Peak;

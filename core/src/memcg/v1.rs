@@ -9,7 +9,7 @@ pub(crate) const LIMIT: &str = "memory.limit_in_bytes";
 pub(crate) const USAGE: &str = "memory.usage_in_bytes";
 pub(crate) const OOM_CONTROL: &str = "memory.oom_control";
 pub(crate) const MEMSW_LIMIT: &str = "memory.memsw.limit_in_bytes";
-const SWAPPINESS: &str = "memory.swappiness";
+pub(crate) const SWAPPINESS: &str = "memory.swappiness";
 
 /// v1 has no word for "no limit": it shows the largest whole number of pages that fits.
 const UNLIMITED_FROM: u64 = 1 << 62;
@@ -72,6 +72,21 @@ pub(crate) fn forbid_swap(dir: &Dir) -> Result<bool> {
 /// Switches the OOM killer of the group.
 pub(crate) fn set_oom_killer(dir: &Dir, on: bool) -> Result<()> {
     dir.write(OOM_CONTROL, if on { "0" } else { "1" })
+}
+
+/// OOM kill events of a group and of those below it, each of which counts for itself.
+pub(crate) fn kills_below(dir: &Dir) -> Result<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut counters = Counters::default();
+    oom_control(&dir.read(OOM_CONTROL)?.unwrap_or_default(), &mut counters);
+    let mut kills = counters.oom_kill.unwrap_or(0);
+    for name in dir.dirs()? {
+        // A group that is removed meanwhile has nothing to count.
+        if let Ok(below) = dir.dir(std::ffi::OsStr::from_bytes(&name)) {
+            kills += kills_below(&below).unwrap_or(0);
+        }
+    }
+    Ok(kills)
 }
 
 /// All counters at once.

@@ -143,6 +143,20 @@ pub enum EventKind {
         /// On or off.
         on: bool,
     },
+    /// Another file of the group was written.
+    Setting {
+        /// The file, such as `memory.low`.
+        file: String,
+        /// What was written.
+        value: String,
+    },
+    /// An alarm of the group went off.
+    Alarm {
+        /// The alarm as it was set, such as `threshold 41943040` or `some 150000 1000000`.
+        alarm: String,
+        /// Bytes charged at that moment.
+        usage_bytes: u64,
+    },
     /// The group was removed.
     Removed,
     /// Something was lost: records of the log overwritten, events of the trace dropped.

@@ -14,6 +14,7 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use super::alarm::Bell;
 use super::event::{Event, EventKind, Source};
 use super::kmsg::{Item, KernelLog, Record};
 use super::trace::{TraceInstance, TraceItem, Tracefs};
@@ -23,6 +24,7 @@ use crate::account::collect::Collector;
 use crate::account::oom::{Blocked, Oom};
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::block::Change;
 use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::pressure::supervisor::{Notice, Supervisor};
 use crate::pressure::worker::{Exit, Process};
@@ -38,6 +40,7 @@ mod tag {
     pub(super) const VICTIM: u64 = 6 << 32;
     pub(super) const KICK: u64 = 7 << 32;
     pub(super) const CHILD: u64 = 8 << 32;
+    pub(super) const BELL: u64 = 9 << 32;
     pub(super) const KIND: u64 = !0 << 32;
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct State {
     pub(crate) collector: Collector,
     pub(crate) missing: Vec<Missing>,
     watches: Vec<Weak<EventFd>>,
+    bells: BTreeMap<u64, Bell>,
+    next_bell: u64,
 }
 
 /// A group whose notifications are read.
@@ -136,6 +141,8 @@ impl Hub {
             collector,
             missing,
             watches: Vec::new(),
+            bells: BTreeMap::new(),
+            next_bell: 0,
         };
         Ok(Hub { epoll, kick, state: Mutex::new(state), turn: Condvar::new() })
     }
@@ -268,6 +275,18 @@ impl Hub {
         self.note(Source::Memoom, group, None, EventKind::Switch { name: name.to_string(), on });
     }
 
+    /// An alarm is set: its rings become events.
+    pub(crate) fn add_bell(&self, bell: Bell) -> Result<()> {
+        let mut state = self.lock();
+        let id = state.next_bell;
+        state.next_bell += 1;
+        self.epoll
+            .add(&bell, EpollEvent::new(bell.flags(), tag::BELL | id))
+            .map_err(|errno| Error::os("add alarm", errno).path(bell.group.path()))?;
+        state.bells.insert(id, bell);
+        Ok(())
+    }
+
     /// Has everything read again, by whoever polls.
     pub(crate) fn kick(&self) {
         let _ = self.kick.write(1);
@@ -308,7 +327,7 @@ impl Hub {
             let again = match done(&mut state)? {
                 Look::Done(value) => return Ok(Some(value)),
                 Look::Again => Some(LOOK_AGAIN),
-                Look::Wait => state.collector.is_open().then_some(LOOK_AGAIN),
+                Look::Wait => (state.collector.is_open() || state.looks_for_blocks()).then_some(LOOK_AGAIN),
             };
             if wait.expired() {
                 return Ok(None);
@@ -387,6 +406,13 @@ impl Hub {
 
     fn drop_group(&self, state: &mut State, id: u64) {
         if let Some(observed) = state.groups.remove(&id) {
+            state.bells.retain(|_, bell| {
+                let stays = bell.group.cgroup() != observed.group.cgroup();
+                if !stays {
+                    let _ = self.epoll.delete(&*bell);
+                }
+                stays
+            });
             match &observed.notify {
                 Some(Notify::V1(event)) => drop(self.epoll.delete(event)),
                 Some(Notify::V2(events)) => drop(self.epoll.delete(events)),
@@ -417,6 +443,7 @@ impl Hub {
                         self.read_notification(state, number);
                         evidence = true;
                     }
+                    tag::BELL => self.read_bell(state, number),
                     tag::VICTIM => evidence = true,
                     tag::LOG | tag::TRACE => evidence = true,
                     tag::SUPERVISOR => evidence |= self.read_exits(state),
@@ -435,6 +462,7 @@ impl Hub {
                 break;
             }
         }
+        state.look_for_blocks();
         if had != (state.events.len(), state.ooms.len()) {
             state.ring();
         }
@@ -554,6 +582,24 @@ impl Hub {
                     }
                 }
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);
+            }
+        }
+    }
+
+    /// An alarm went off. The removal of the group rings too, and for a stall for ever: then the alarm ends.
+    fn read_bell(&self, state: &mut State, id: u64) {
+        let Some(bell) = state.bells.get(&id) else { return };
+        bell.take();
+        let (group, alarm) = (bell.group.clone(), bell.text.clone());
+        match group.usage_bytes() {
+            Ok(usage_bytes) if group.0.dir.exists() => {
+                let kind = EventKind::Alarm { alarm, usage_bytes };
+                state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
+            }
+            _ => {
+                if let Some(bell) = state.bells.remove(&id) {
+                    let _ = self.epoll.delete(&bell);
+                }
             }
         }
     }
@@ -735,6 +781,29 @@ impl State {
             self.ooms.push(Arc::new(oom));
         }
         done
+    }
+
+    /// Whether a group is told to block that the kernel does not block itself (v2).
+    fn looks_for_blocks(&self) -> bool {
+        self.groups.values().any(|observed| observed.group.looks_for_block())
+    }
+
+    /// Looks at the groups that are told to block: who met the limit is stopped.
+    fn look_for_blocks(&mut self) {
+        let looking = self.groups.values().filter(|observed| observed.group.looks_for_block());
+        for group in looking.map(|observed| observed.group.clone()).collect::<Vec<_>>() {
+            match group.look_for_block() {
+                Ok(Change::None) => {}
+                Ok(Change::Blocked) => {
+                    let kind = EventKind::Setting { file: "cgroup.freeze".to_string(), value: "1".to_string() };
+                    self.push(sys::monotonic_ns(), Source::Memoom, Some(group.cgroup()), None, kind);
+                    self.sample_usage(&group);
+                }
+                // The group may be removed meanwhile; what else fails is seen by the call that asks for it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => self.missing.push(Missing::new("block", error.to_string())),
+            }
+        }
     }
 
     fn ring(&mut self) {

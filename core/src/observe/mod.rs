@@ -1,5 +1,6 @@
 //! What happened: kernel log, call path, task state, and the watch that joins them.
 
+pub(crate) mod alarm;
 pub(crate) mod callpath;
 pub(crate) mod event;
 pub(crate) mod hub;
@@ -14,6 +15,7 @@ pub(crate) mod watch;
 #[cfg(test)]
 mod live;
 
+pub use alarm::Alarm;
 pub use callpath::{explain, step, Frame, Step};
 pub use event::{Event, EventKind, Source};
 pub use kmsg::Record;

@@ -10,10 +10,10 @@ use super::worker::Worker;
 use crate::account::oom::Blocked;
 use crate::account::scope::{nearest_limit, scope};
 use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::block::waiting;
 use crate::memcg::{Group, Limit, Version};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::hub::Look;
-use crate::observe::task::Proc;
 use crate::observe::Wait;
 
 /// The kind of memory that a hog takes.
@@ -264,7 +264,7 @@ impl Hog {
                 return Ok(Look::Done(answer(GrowStatus::Killed, step_bytes)));
             }
             drop(progress);
-            if process.group.version() == Version::V2 {
+            if process.group.version() == Version::V2 && !process.group.is_blocked() {
                 return Ok(Look::Wait);
             }
             // Nothing tells when a task has come to rest in the OOM, so its state is looked at while the step lasts.
@@ -351,29 +351,24 @@ impl Hog {
         Ok(())
     }
 
-    /// The proof that the hog is blocked: its group is under OOM and the task rests in the wait for it.
+    /// The proof that the hog is blocked: its group is under OOM and the task rests in the wait for it (v1), or the group
+    /// is told to block, has met its limit and stands still (v2).
     fn blocked_now(&self) -> Option<Blocked> {
         let process = &self.worker.0;
-        if process.group.counters().ok()?.under_oom != Some(true) {
-            return None;
-        }
-        let waiting = Proc::system().waiting(process.pid).ok()??;
-        waiting.blocked_in_memcg_oom.then(|| Blocked {
-            pid: process.pid,
-            comm: process.name.clone(),
-            state: waiting.state.char(),
-            // Some kernels answer 0 for a wait channel that the stack shows: the wait is its innermost function.
-            wchan: waiting.wchan.or_else(|| waiting.stack.as_ref().ok()?.first().map(|frame| frame.function.clone())),
-            stack: waiting.stack.unwrap_or_default(),
-        })
+        let frozen = match process.group.version() {
+            Version::V1 if process.group.counters().ok()?.under_oom != Some(true) => return None,
+            Version::V1 => false,
+            Version::V2 if !process.group.is_blocked() => return None,
+            Version::V2 => true,
+        };
+        let blocked = waiting(process.pid, frozen)?;
+        Some(Blocked { comm: process.name.clone(), ..blocked })
     }
 
     /// Whether the hog waits in the OOM at this moment, with the proof.
     pub fn blocked(&self) -> Option<Blocked> {
-        match self.worker.0.group.version() {
-            Version::V1 => self.blocked_now(),
-            Version::V2 => None,
-        }
+        self.worker.0.group.refresh();
+        self.blocked_now()
     }
 
     /// Waits until the hog is blocked, for a step that somebody else has asked for.
@@ -388,7 +383,7 @@ impl Hog {
                 return Err(gone("wait for block", self.worker.pid()));
             }
             drop(progress);
-            Ok(self.blocked().map_or(Look::Again, Look::Done))
+            Ok(self.blocked_now().map_or(Look::Again, Look::Done))
         })?;
         found.ok_or_else(|| {
             Error::new(ErrorKind::TimedOut, "wait for block", "the hog was not blocked by the deadline")
