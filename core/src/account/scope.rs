@@ -13,6 +13,8 @@ pub(crate) struct Scope {
     pub(crate) prediction: Prediction,
     /// Whether the step that was asked about meets the limit at all.
     pub(crate) expected: bool,
+    /// Who takes the step.
+    pub(crate) growing: Option<i32>,
 }
 
 impl Group {
@@ -56,7 +58,7 @@ pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope>
         }
         _ => (predict(inputs, total_pages, uncertainty_pages), false),
     };
-    Ok(Scope { limit_group: at.cgroup().to_string(), prediction, expected })
+    Ok(Scope { limit_group: at.cgroup().to_string(), prediction, expected, growing: growing.map(|(pid, _)| pid) })
 }
 
 /// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.

@@ -20,7 +20,7 @@ use super::kmsg::{Item, KernelLog, Record};
 use super::trace::{TraceInstance, TraceItem, Tracefs};
 use super::wait::Wait;
 use super::Missing;
-use crate::account::collect::Collector;
+use crate::account::collect::{Collector, Whose};
 use crate::account::oom::{Blocked, Oom};
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,6 +46,9 @@ mod tag {
 
 /// While something may change without a wake (a task's state, the exit of a stranger), it is looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// How far the ancestors of a process are looked at.
+const MOST_GENERATIONS: usize = 64;
 
 /// All sources and what they said.
 pub(crate) struct Hub {
@@ -489,6 +492,9 @@ impl Hub {
     fn read_channel(&self, state: &mut State, id: u64) {
         let Some(process) = state.workers.get(&id).cloned() else { return };
         let open = process.read_channel(|time_ns, kind| {
+            if matches!(kind, EventKind::Stepped { .. }) {
+                state.collector.stepped(process.pid, time_ns);
+            }
             state.push(time_ns, Source::Worker, Some(process.group.cgroup()), Some(process.pid), kind);
         });
         if !open {
@@ -523,7 +529,10 @@ impl Hub {
                             let _ = self.epoll.delete(channel);
                         }
                         let exit = Exit::new(status, rusage, time_ns);
-                        killed |= exit.returncode == -libc::SIGKILL;
+                        if exit.returncode == -libc::SIGKILL {
+                            killed = true;
+                            state.collector.look_for_debts();
+                        }
                         let kind = EventKind::Exited { returncode: exit.returncode };
                         process.progress().exit = Some(exit);
                         state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
@@ -531,6 +540,7 @@ impl Hub {
                 }
                 Notice::Orphan { pid, time_ns, .. } => {
                     state.orphans.insert(pid, time_ns);
+                    state.collector.look_for_debts();
                     killed = true;
                 }
                 Notice::Lost { orphans } => {
@@ -568,6 +578,7 @@ impl Hub {
             Ok(counters) => {
                 let kind = EventKind::Notified { counters: Box::new(counters) };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
+                state.collector.look_for_debts();
             }
             Err(_) => {
                 if let Some(observed) = state.groups.get_mut(&id) {
@@ -612,16 +623,6 @@ impl Hub {
     }
 }
 
-/// In whose group a process stands.
-enum Whose {
-    /// In an observed group.
-    Ours(String),
-    /// In another.
-    Strangers,
-    /// It has gone already.
-    Unknown,
-}
-
 /// What a waiter found.
 pub(crate) enum Look<T> {
     /// It is there.
@@ -659,12 +660,8 @@ impl State {
                     if victim.invoker_comm == b"<...>" {
                         victim.invoker_comm = self.name_of(victim.invoker_pid);
                     }
-                    let cgroup = match self.whose(victim.pid) {
-                        Whose::Strangers => continue,
-                        Whose::Ours(cgroup) => Some(cgroup),
-                        Whose::Unknown => None,
-                    };
-                    if let Some(cgroup) = &cgroup {
+                    let whose = self.whose(victim.pid, victim.time_ns);
+                    if let Whose::Ours(cgroup) = &whose {
                         let kind = EventKind::Victim {
                             comm: victim.comm.as_deref().map(crate::text::escape),
                             invoker_pid: victim.invoker_pid,
@@ -673,7 +670,7 @@ impl State {
                         };
                         self.push(victim.time_ns, Source::Tracefs, Some(cgroup), Some(victim.pid), kind);
                     }
-                    self.collector.traced(victim, cgroup);
+                    self.collector.traced(victim, whose);
                 }
                 TraceItem::Lost { events, .. } => {
                     let count = events.unwrap_or(1);
@@ -735,31 +732,53 @@ impl State {
         }
     }
 
-    /// In whose group a process stands: our worker's, or what /proc says while the process is there.
-    fn whose(&self, pid: i32) -> Whose {
+    /// In whose group a process stands that was marked at that time: our worker's, or what /proc says while the process
+    /// is there.
+    fn whose(&self, pid: i32, time_ns: u64) -> Whose {
         use std::os::unix::ffi::OsStrExt;
-        if let Some(process) = self.workers.values().rev().find(|process| process.pid == pid) {
+        // A pid may belong to another process since its first owner was reaped.
+        let still = |process: &Process| process.progress().exit.is_none_or(|exit| exit.time_ns >= time_ns);
+        let worker =
+            |pid: i32| self.workers.values().rev().find(|process| process.pid == pid).filter(|process| still(process));
+        if let Some(process) = worker(pid) {
             return Whose::Ours(process.group.cgroup().to_string());
         }
         let Some(version) = self.groups.values().next().map(|observed| observed.group.version()) else {
             return Whose::Unknown;
         };
-        let Ok(Some(paths)) = super::task::Proc::system().cgroups(pid) else { return Whose::Unknown };
+        let proc = super::task::Proc::system();
+        let paths = proc.cgroups(pid).ok().flatten().unwrap_or_default();
         let path = match version {
             Version::V1 => paths.v1_memory,
             Version::V2 => paths.v2,
         };
-        let Some(path) = path else { return Whose::Unknown };
-        let cgroup = crate::text::escape(path.as_os_str().as_bytes());
-        if self.groups.values().any(|observed| observed.group.covers(&cgroup)) {
-            return Whose::Ours(cgroup);
+        let cgroup = path.map(|path| crate::text::escape(path.as_os_str().as_bytes()));
+        match cgroup {
+            Some(cgroup) if self.groups.values().any(|observed| observed.group.covers(&cgroup)) => {
+                return Whose::Ours(cgroup)
+            }
+            // A process late in its exit stands at the top of the hierarchy, wherever it stood before.
+            Some(cgroup) if cgroup != "/" => return Whose::Strangers,
+            _ => {}
         }
-        // A process late in its exit stands at the top of the hierarchy, wherever it stood before.
-        if cgroup == "/" {
-            Whose::Unknown
-        } else {
-            Whose::Strangers
+        // It stood where the worker stands of which it descends: nobody else has moved it.
+        let mut at = pid;
+        for _ in 0..MOST_GENERATIONS {
+            if self.orphans.get(&at).is_some_and(|reaped_ns| *reaped_ns >= time_ns) {
+                return Whose::OursSomewhere;
+            }
+            match proc.stat(at) {
+                Ok(Some(stat)) if stat.ppid > 1 => at = stat.ppid,
+                _ => break,
+            }
+            if let Some(process) = worker(at) {
+                return Whose::Ours(process.group.cgroup().to_string());
+            }
+            if self.supervisor.as_ref().is_some_and(|supervisor| supervisor.pid() == at) {
+                return Whose::OursSomewhere;
+            }
         }
+        Whose::Unknown
     }
 
     fn seal(&mut self) {

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 #![allow(dead_code)] // each test program uses its part
 
+pub mod actor;
+mod odd;
+pub mod runner;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -63,6 +67,16 @@ pub fn standing() -> Vec<PathBuf> {
 pub struct Random(u64);
 
 impl Random {
+    /// The random numbers of one seed, the same each time.
+    pub fn seeded(seed: u64) -> Random {
+        let mut random = Random(seed | 1);
+        // Seeds that are alike begin alike.
+        for _ in 0..16 {
+            random.below(1);
+        }
+        random
+    }
+
     pub fn new() -> Random {
         let seed = std::env::var("MEMOOM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -70,6 +84,11 @@ impl Random {
         });
         println!("MEMOOM_SEED={seed}");
         Random(seed)
+    }
+
+    /// What [`Random::seeded`] would need now.
+    pub fn seed(&self) -> u64 {
+        self.0
     }
 
     pub fn below(&mut self, most: u64) -> u64 {

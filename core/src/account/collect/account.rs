@@ -1,0 +1,200 @@
+//! The account of an OOM whose evidence is complete.
+
+use std::collections::BTreeMap;
+
+use super::episode::Episode;
+use super::logs::inside;
+use super::{Before, Collector};
+use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
+use crate::account::scope::{self, Scope};
+use crate::account::victim::Candidate;
+use crate::memcg::{Counters, Group, Version};
+use crate::observe::hub::State;
+use crate::observe::report::Report;
+use crate::observe::Missing;
+use crate::sys;
+
+impl Collector {
+    /// Whose limit was hit, by the report.
+    pub(super) fn limit_group(&self, episode: &Episode, state: &State) -> Option<String> {
+        let path = episode.report.as_ref()?.oom_memcg.as_deref()?;
+        let tops: Vec<String> = state.groups.values().map(|observed| observed.group.cgroup().to_string()).collect();
+        Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
+    }
+
+    pub(super) fn account(&mut self, episode: Episode, state: &State, overdue: bool) -> Oom {
+        self.told.extend(episode.first_sequence);
+        let mut missing = state.missing.clone();
+        missing.append(&mut self.lost);
+        missing.extend(episode.missing.iter().cloned());
+        let victim_group = episode.kills.iter().find_map(|kill| kill.victim.group.clone());
+        let victim_group = victim_group.or(episode.counted_in.clone());
+        let reported = self.limit_group(&episode, state);
+        let find =
+            |cgroup: &str| state.groups.values().map(|observed| &observed.group).find(|group| group.cgroup() == cgroup);
+        let limit_group =
+            reported.or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group)));
+        let group = limit_group.as_deref().and_then(&find);
+        let after = group.and_then(|group| group.counters().ok()).unwrap_or_default();
+        // A prediction was made for one step, and says nothing of what happened after that.
+        let before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup));
+        let during = |before: &&Before| match (episode.marked_ns, before.step_ended_ns) {
+            (Some(marked_ns), Some(ended_ns)) => marked_ns <= ended_ns,
+            _ => true,
+        };
+        let scope = before.filter(during).and_then(|before| before.scope.as_ref());
+        let memory = episode.report.as_ref().and_then(|report| report.memory.as_ref());
+        let counters_before = limit_group
+            .as_deref()
+            .and_then(|cgroup| self.before.get(cgroup))
+            .map(|before| before.counters.clone())
+            .unwrap_or_default();
+        let usage_before = memory.map(|memory| memory.usage_bytes).or(counters_before.usage_bytes);
+        let limit_bytes = match (memory, group) {
+            (Some(memory), _) => memory.limit_bytes,
+            (None, Some(group)) => group.limit().ok().and_then(|limit| limit.bytes()),
+            (None, None) => None,
+        };
+        let (mut predicted, candidates) = predicted(scope, episode.report.as_ref());
+        if let (Some(predicted), Some(invoker), Some(growing)) =
+            (&mut predicted, &episode.invoker, scope.and_then(|scope| scope.growing))
+        {
+            // Somebody else took memory meanwhile, so the one that was to grow has got less of it.
+            predicted.determined &= predicted.source != "procfs" || invoker.pid == growing;
+        }
+        if predicted.is_none() {
+            missing.push(Missing::new("prediction", "no step of a hog led here, and no task table was printed"));
+        }
+        if episode.report.as_ref().is_none_or(|report| report.invoker.is_none()) && self.has_log {
+            missing.push(Missing::new(
+                "report",
+                "the kernel printed no report: it prints at most 10 in 5 seconds for the whole machine",
+            ));
+        }
+        if overdue {
+            missing.push(Missing::new("exit", "a victim, or its group, had not ended within 10 seconds"));
+        }
+        if episode.call_path.is_empty() {
+            missing.push(Missing::new("call-path", "neither the tracepoint nor a report gave one"));
+        }
+        let mut timings_ns = BTreeMap::new();
+        let step =
+            limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).and_then(|before| before.step_started_ns);
+        let ended = episode.kills.iter().filter_map(|kill| kill.ended_ns).max();
+        let moments = [
+            ("step_started", step),
+            ("victim_marked", episode.marked_ns),
+            ("victim_ended", ended),
+            ("complete", Some(sys::monotonic_ns())),
+        ];
+        timings_ns.extend(moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))));
+        let victim_counters = victim_group
+            .as_deref()
+            .filter(|cgroup| Some(*cgroup) != limit_group.as_deref())
+            .and_then(&find)
+            .map(|group| Span { before: self.counters_before(group), after: group.counters().unwrap_or_default() });
+        let marked_ns = episode.marked_ns;
+        let oom = Oom {
+            schema: Oom::SCHEMA,
+            hierarchy: state.groups.values().next().map_or(Version::V2, |observed| observed.group.version()),
+            limit_group,
+            limit_bytes,
+            usage_bytes: Span { before: usage_before, after: after.usage_bytes },
+            invoker: episode.invoker,
+            predicted,
+            candidates,
+            victims: episode.kills.into_iter().map(|kill| kill.victim).collect(),
+            counters: Span { before: counters_before, after },
+            victim_counters,
+            report: episode.report,
+            call_path: episode.call_path,
+            blocked: Vec::new(),
+            timings_ns,
+            missing,
+        };
+        self.tally(&oom, marked_ns, state);
+        // What comes next starts from here.
+        for observed in state.groups.values() {
+            if let (Some(before), Ok(counters)) =
+                (self.before.get_mut(observed.group.cgroup()), observed.group.counters())
+            {
+                before.counters = counters;
+                before.scope = None;
+            }
+        }
+        oom
+    }
+
+    /// The account of a worker that waits because the OOM killer is off: the group with the switch is the one whose
+    /// limit was hit.
+    pub(crate) fn blocked(&self, group: &Group, blocked: Blocked, missing: &[Missing]) -> Oom {
+        let off = |at: &&Group| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
+        let at = group.chain().find(off).unwrap_or(group);
+        let before = self.before.get(at.cgroup());
+        let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
+        let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
+        let mut timings_ns = BTreeMap::from([("complete", sys::monotonic_ns())]);
+        timings_ns.extend(before.and_then(|before| before.step_started_ns).map(|moment| ("step_started", moment)));
+        Oom {
+            schema: Oom::SCHEMA,
+            hierarchy: at.version(),
+            limit_group: Some(at.cgroup().to_string()),
+            limit_bytes: at.limit().ok().and_then(|limit| limit.bytes()),
+            usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
+            invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
+            predicted,
+            candidates,
+            victims: Vec::new(),
+            counters,
+            victim_counters: None,
+            report: None,
+            call_path: blocked.stack.clone(),
+            blocked: vec![blocked],
+            timings_ns,
+            missing: missing.to_vec(),
+        }
+    }
+
+    /// Whose limit was hit, without a report: the failed charge counts where it failed (v1 `memory.failcnt`, v2 `oom`
+    /// of `memory.events.local`).
+    pub(super) fn struck(&self, group: &Group) -> Option<String> {
+        let rose = |at: &&Group| {
+            let (Some(before), Ok(now)) = (self.before.get(at.cgroup()), at.counters()) else { return false };
+            let count = |counters: &Counters| match at.version() {
+                Version::V1 => counters.failcnt,
+                Version::V2 => counters.local.get("oom").copied().or(counters.oom),
+            };
+            count(&now) > count(&before.counters)
+        };
+        // Where memory+swap has the same limit as memory, its charge fails first, and 6.18 counts that nowhere: then
+        // the usage that once stood at the limit tells.
+        let full = |at: &&Group| {
+            let limit = at.limit().ok().and_then(|limit| limit.bytes());
+            limit.is_some_and(|limit| at.peak_bytes().ok().flatten().is_some_and(|peak| peak >= limit))
+        };
+        group.chain().find(rose).or_else(|| group.chain().find(full)).map(|at| at.cgroup().to_string())
+    }
+}
+
+/// The prediction of the step that led here, or else the kernel's own table scored by the kernel's formula.
+fn predicted(scope: Option<&Scope>, report: Option<&Report>) -> (Option<Predicted>, Vec<Candidate>) {
+    if let Some(scope) = scope.filter(|scope| scope.expected) {
+        let predicted = scope.prediction.victim().map(|victim| Predicted {
+            pid: victim.pid,
+            comm: victim.comm.clone(),
+            score: victim.score,
+            determined: scope.prediction.determined,
+            source: "procfs",
+        });
+        return (predicted, scope.prediction.candidates.clone());
+    }
+    let Some(prediction) = report.and_then(scope::from_report) else { return (None, Vec::new()) };
+    let predicted = prediction.victim().map(|victim| Predicted {
+        pid: victim.pid,
+        comm: victim.comm.clone(),
+        score: victim.score,
+        determined: prediction.determined,
+        source: "report",
+    });
+    (predicted, prediction.candidates)
+}

@@ -1,0 +1,361 @@
+//! Whose kills are they: what the counters of our groups say about victims that nobody could place.
+//!
+//! A victim can be gone before /proc is asked where it stood, and where the kernel prints no report nothing else says
+//! it. The counters do: a group that counts a kill which has no account owes one.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::episode::Kill;
+use super::{own_kills, Collector, Episode, MOST_UNCLAIMED};
+use crate::account::oom::{Cause, Oom, Victim};
+use crate::memcg::{Counters, Group};
+use crate::observe::hub::State;
+use crate::observe::report::Report;
+use crate::observe::trace::TraceVictim;
+use crate::observe::Missing;
+use crate::sys;
+
+/// The kernel counts a kill a moment before it marks the victim, so what the counters owe is believed only when it has
+/// stayed the same for so long.
+const STEADY: Duration = Duration::from_millis(20);
+/// After so long a kill that is counted and that nobody can place gets an account without a victim.
+const GIVE_UP: Duration = Duration::from_millis(200);
+
+/// How much later than the reading of a counter a kill may be marked that the reading has seen.
+const MARKED_WITHIN_NS: u64 = 5_000_000;
+/// Readings of a counter, and kills, that are remembered for each group.
+const MOST_STEPS: usize = 256;
+
+/// `oom_kill` of one group: what was counted before we looked, what we have accounted for since, and when it rose.
+pub(super) struct Tally {
+    base: u64,
+    accounted: u64,
+    seen: u64,
+    seen_ns: u64,
+    steps: VecDeque<Step>,
+    /// When the kills were marked that were accounted for.
+    marks: VecDeque<u64>,
+}
+
+/// A counter rose between two readings.
+#[derive(Clone, Copy)]
+struct Step {
+    from_ns: u64,
+    to_ns: u64,
+    count: u64,
+}
+
+impl Tally {
+    pub(super) fn new(base: u64) -> Tally {
+        let seen_ns = sys::monotonic_ns();
+        Tally { base, accounted: 0, seen: base, seen_ns, steps: VecDeque::new(), marks: VecDeque::new() }
+    }
+
+    /// Reads the counter of its group once more.
+    fn read(&mut self, group: &Group) {
+        let begun_ns = sys::monotonic_ns();
+        let Ok(now) = group.counters() else { return };
+        let kills = own_kills(&now);
+        if kills > self.seen {
+            self.steps.push_back(Step { from_ns: self.seen_ns, to_ns: sys::monotonic_ns(), count: kills - self.seen });
+            self.seen = kills;
+        }
+        self.seen_ns = begun_ns;
+        while self.steps.len() > MOST_STEPS {
+            self.steps.pop_front();
+        }
+        while self.marks.len() > MOST_STEPS {
+            self.marks.pop_front();
+        }
+    }
+
+    /// The steps of which kills are left when the `marks` of kills that are known are taken away.
+    fn unpaid(&self, pending: impl Iterator<Item = u64>) -> Vec<Step> {
+        let mut marks: Vec<u64> = self.marks.iter().copied().chain(pending).collect();
+        marks.sort_unstable();
+        let mut steps: Vec<Step> = self.steps.iter().copied().collect();
+        for mark in marks {
+            // It was counted before it was marked, so in the first step that has room for it.
+            let step = steps.iter_mut().find(|step| step.count > 0 && mark <= step.to_ns + MARKED_WITHIN_NS);
+            if let Some(step) = step {
+                step.count -= 1;
+            }
+        }
+        steps.retain(|step| step.count > 0);
+        steps
+    }
+}
+
+/// A victim of which nobody can say yet in which group it stood.
+pub(super) struct Unclaimed {
+    pub(super) pid: i32,
+    pub(super) sign: Sign,
+    /// It was one of ours, nobody knows in which group.
+    ours: bool,
+}
+
+/// What says that it was killed.
+pub(super) enum Sign {
+    Traced(Box<TraceVictim>),
+    Logged(Box<Report>),
+}
+
+impl Unclaimed {
+    /// Whether it may be what a step has counted, in a group that can hold so much.
+    fn fits(&self, step: &Step, most_bytes: Option<u64>) -> bool {
+        let Sign::Traced(trace) = &self.sign else { return true };
+        let then = (step.from_ns..=step.to_ns + MARKED_WITHIN_NS).contains(&trace.time_ns);
+        // A process that grew in a group holds no more than the group's limit.
+        then && trace.anon_rss_bytes.zip(most_bytes).is_none_or(|(held, most)| held <= most)
+    }
+
+    pub(super) fn traced(trace: TraceVictim, ours: bool) -> Unclaimed {
+        Unclaimed { pid: trace.pid, sign: Sign::Traced(Box::new(trace)), ours }
+    }
+
+    pub(super) fn logged(pid: i32, report: Report) -> Unclaimed {
+        Unclaimed { pid, sign: Sign::Logged(Box::new(report)), ours: false }
+    }
+}
+
+/// A group that has counted kills without an account.
+struct Owing {
+    cgroup: String,
+    owed: u64,
+    /// When it counted them.
+    steps: Vec<Step>,
+    /// What a process can hold in it at most.
+    most_bytes: Option<u64>,
+}
+
+/// Kills that groups have counted and that have no account, as they were last seen.
+pub(super) struct Debt {
+    total: u64,
+    candidates: usize,
+    since: Instant,
+}
+
+impl Collector {
+    /// Keeps a victim until the log or the counters say whose it was.
+    pub(super) fn hold(&mut self, unclaimed: Unclaimed) {
+        self.unclaimed.push_back(unclaimed);
+        if self.unclaimed.len() > MOST_UNCLAIMED {
+            self.unclaimed.pop_front();
+            self.lost
+                .push(Missing::new("victim", "too many processes were killed on this machine to tell whose they were"));
+        }
+    }
+
+    /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
+    /// the counter is taken as it is.
+    pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, state: &State) {
+        let as_group = oom.victims.iter().any(|victim| victim.cause == Cause::Group);
+        for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
+            match victim.group.as_ref().and_then(|group| self.tallies.get_mut(group)) {
+                Some(tally) => {
+                    tally.accounted += 1;
+                    tally.marks.extend(marked_ns);
+                }
+                None => self.unplaced += 1,
+            }
+        }
+        for observed in state.groups.values().filter(|_| as_group) {
+            let cgroup = observed.group.cgroup();
+            let struck = oom.victims.iter().any(|victim| victim.group.as_deref() == Some(cgroup));
+            if let (true, Some(tally), Ok(now)) = (struck, self.tallies.get_mut(cgroup), observed.group.counters()) {
+                tally.accounted = own_kills(&now).saturating_sub(tally.base);
+                tally.seen = own_kills(&now);
+                tally.steps.clear();
+                tally.marks.clear();
+            }
+        }
+    }
+
+    /// Kill events of this very group that have no account yet.
+    pub(super) fn unaccounted(&self, group: &Group, now: &Counters) -> u64 {
+        let tally = self.tallies.get(group.cgroup());
+        tally.map_or(0, |tally| own_kills(now).saturating_sub(tally.base + tally.accounted))
+    }
+
+    /// The kills of this very group whose account is not complete.
+    fn pending<'a>(&'a self, cgroup: &'a str) -> impl Iterator<Item = &'a Episode> {
+        self.open.iter().flat_map(move |episode| {
+            let counted = |kill: &&Kill| {
+                kill.victim.group.as_deref() == Some(cgroup)
+                    && kill.victim.cause != Cause::SharedMm
+                    && !episode.ending.contains(&kill.victim.pid)
+            };
+            episode.kills.iter().filter(counted).map(move |_| episode)
+        })
+    }
+
+    /// The groups that have counted kills without an account, and how many.
+    fn owing(&mut self, state: &State) -> Vec<Owing> {
+        for group in state.groups.values().map(|observed| &observed.group) {
+            if let Some(tally) = self.tallies.get_mut(group.cgroup()) {
+                tally.read(group);
+            }
+        }
+        let mut owing = Vec::new();
+        for group in state.groups.values().map(|observed| &observed.group) {
+            let Some(tally) = self.tallies.get(group.cgroup()) else { continue };
+            let pending = self.pending(group.cgroup()).count() as u64;
+            let owed = tally.seen.saturating_sub(tally.base + tally.accounted + pending);
+            if owed > 0 {
+                let most_bytes = group.chain().filter_map(|at| at.limit().ok()?.bytes()).min();
+                let marks = self.pending(group.cgroup()).filter_map(|episode| episode.marked_ns);
+                let steps = tally.unpaid(marks);
+                owing.push(Owing { cgroup: group.cgroup().to_string(), owed, steps, most_bytes });
+            }
+        }
+        owing
+    }
+
+    /// Gives unclaimed victims to the groups that owe them. `last` says that nobody will ask again.
+    pub(super) fn claim(&mut self, state: &State, last: bool) {
+        let owing = self.owing(state);
+        let total = owing.iter().map(|one| one.owed).sum::<u64>().saturating_sub(self.unplaced);
+        // Those that descend from our workers are ours whatever the counters say.
+        while let Some(at) = self.unclaimed.iter().position(|one| one.ours) {
+            if let Some(one) = self.unclaimed.remove(at) {
+                let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
+                self.admit(one, only);
+                return self.claim(state, last);
+            }
+        }
+        if total == 0 {
+            // The kernel counts a kill before it marks the victim: nothing owed means that these were somebody else's.
+            self.unclaimed.clear();
+            self.debt = None;
+            self.look_for_debts = false;
+            if self.unplaced > 0 && self.open.is_empty() {
+                self.pay(&owing);
+            }
+            return;
+        }
+        let candidates = self.unclaimed.len();
+        let same = |debt: &Debt| debt.total == total && debt.candidates == candidates;
+        let since = self.debt.as_ref().filter(|debt| same(debt)).map_or_else(Instant::now, |debt| debt.since);
+        self.debt = Some(Debt { total, candidates, since });
+        // With memory.oom.group counters run ahead of the victims until all of them are known.
+        if !self.open.is_empty() {
+            return;
+        }
+        if (last || since.elapsed() >= STEADY) && self.claim_by_time(&owing, total) {
+            self.debt = None;
+        } else if last || since.elapsed() >= GIVE_UP {
+            self.without_victim(&owing, total);
+        }
+    }
+
+    /// Claims the victims that only one group can have counted, by when it did. Whether there were any.
+    fn claim_by_time(&mut self, owing: &[Owing], total: u64) -> bool {
+        let mut claimed: Vec<(usize, Option<String>)> = Vec::new();
+        for (at, one) in self.unclaimed.iter().enumerate() {
+            let may_have = |owing: &&Owing| owing.steps.iter().any(|step| one.fits(step, owing.most_bytes));
+            let groups: Vec<&Owing> = owing.iter().filter(may_have).collect();
+            let [group] = groups.as_slice() else { continue };
+            // As many as the step has counted, or nobody can tell which.
+            let sure = group.steps.iter().any(|step| {
+                let rivals = self.unclaimed.iter().filter(|other| other.fits(step, group.most_bytes)).count() as u64;
+                one.fits(step, group.most_bytes) && rivals == step.count
+            });
+            if sure {
+                claimed.push((at, Some(group.cgroup.clone())));
+            }
+        }
+        if claimed.is_empty() && self.unclaimed.len() as u64 == total {
+            // All are ours, though not each in a group that could be told.
+            let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
+            claimed = (0..self.unclaimed.len()).map(|at| (at, only.clone())).collect();
+        }
+        for (at, group) in claimed.iter().rev() {
+            if let Some(one) = self.unclaimed.remove(*at) {
+                self.admit(one, group.clone());
+            }
+        }
+        !claimed.is_empty()
+    }
+
+    /// Opens an account for a victim that is ours.
+    fn admit(&mut self, one: Unclaimed, group: Option<String>) {
+        self.look_again = true;
+        match one.sign {
+            Sign::Traced(trace) => self.add_trace(*trace, group),
+            Sign::Logged(report) => self.add_report(*report, group, &|_| None),
+        }
+    }
+
+    /// Kills that are counted and that nobody can place: an account each, which says what is known.
+    fn without_victim(&mut self, owing: &[Owing], total: u64) {
+        let pids: Vec<String> = self.unclaimed.drain(..).map(|one| one.pid.to_string()).collect();
+        let counted: Vec<String> = owing.iter().map(|one| format!("{} in {}", one.owed, one.cgroup)).collect();
+        let counted = counted.join(", ");
+        let reason = if pids.is_empty() {
+            format!("kills were counted ({counted}) of which neither the tracepoint nor the kernel log tells")
+        } else {
+            format!(
+                "kills were counted ({counted}), and of the processes that the kernel killed then (pid {}) nobody can \
+                 say which of them stood there",
+                pids.join(", ")
+            )
+        };
+        for _ in 0..total {
+            let mut episode = Episode::new();
+            episode.missing.push(Missing::new("victim", reason.clone()));
+            episode.counted_in = match owing {
+                [one] => Some(one.cgroup.clone()),
+                _ => None,
+            };
+            self.open.push(episode);
+        }
+        self.pay(owing);
+        self.debt = None;
+    }
+
+    /// All that is counted has an account, though not each in its group: the counters are taken as they are.
+    fn pay(&mut self, owing: &[Owing]) {
+        for one in owing {
+            if let Some(tally) = self.tallies.get_mut(&one.cgroup) {
+                tally.accounted += one.owed;
+                tally.steps.clear();
+                tally.marks.clear();
+            }
+        }
+        self.unplaced = 0;
+    }
+
+    /// A worker ended by SIGKILL with neither tracepoint nor log to say why: the counters of its group must.
+    pub(super) fn by_counters(&mut self, state: &State) {
+        if self.has_trace || self.has_log {
+            return;
+        }
+        for process in state.workers.values() {
+            let progress = process.progress();
+            let Some(exit) = &progress.exit else { continue };
+            if exit.returncode != -libc::SIGKILL || progress.killed_by_us || progress.judged {
+                continue;
+            }
+            drop(progress);
+            let Ok(now) = process.group.counters() else { continue };
+            if self.unaccounted(&process.group, &now) > self.pending(process.group.cgroup()).count() as u64 {
+                process.progress().judged = true;
+                let victim = Victim {
+                    pid: process.pid,
+                    comm: process.name.clone(),
+                    cause: Cause::Selected,
+                    group: Some(process.group.cgroup().to_string()),
+                    anon_rss_bytes: None,
+                    oom_score_adj: None,
+                    sources: vec!["counters"],
+                };
+                let number = self.next;
+                self.next += 1;
+                let mut episode = Episode::new();
+                episode.add(victim, number);
+                self.open.push(episode);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One OOM in the making: its kills, whose end is waited for, and its report as far as it is printed.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+
+use crate::account::oom::{Process, Victim};
+use crate::memcg::group::covers;
+use crate::memcg::Group;
+use crate::observe::callpath::Frame;
+use crate::observe::hub::State;
+use crate::observe::report::Report;
+use crate::observe::Missing;
+use crate::sys;
+
+/// One OOM in the making.
+pub(super) struct Episode {
+    pub(super) opened: Instant,
+    pub(super) invoker: Option<Process>,
+    pub(super) call_path: Vec<Frame>,
+    pub(super) kills: Vec<Kill>,
+    pub(super) report: Option<Report>,
+    /// The first record of the report: the same report grows as more of it is read.
+    pub(super) first_sequence: Option<u64>,
+    pub(super) marked_ns: Option<u64>,
+    /// Those of its victims that were ending before: marked, not killed.
+    pub(super) ending: Vec<i32>,
+    /// Where its kill was counted, if no victim is known.
+    pub(super) counted_in: Option<String>,
+    /// What could not be had for this OOM alone.
+    pub(super) missing: Vec<Missing>,
+    /// Everybody had ended when the sources were last read.
+    pub(super) sealed: bool,
+}
+
+pub(super) struct Kill {
+    pub(super) victim: Victim,
+    pub(super) number: u64,
+    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) watched: bool,
+    pub(super) ended_ns: Option<u64>,
+}
+
+impl Episode {
+    pub(super) fn new() -> Episode {
+        Episode {
+            opened: Instant::now(),
+            invoker: None,
+            call_path: Vec::new(),
+            kills: Vec::new(),
+            report: None,
+            first_sequence: None,
+            marked_ns: None,
+            ending: Vec::new(),
+            missing: Vec::new(),
+            counted_in: None,
+            sealed: false,
+        }
+    }
+
+    /// When it happened, as far as it is known; what is not known comes last, in the order of reading.
+    pub(super) fn order(&self) -> (u64, u64) {
+        let first = self.kills.iter().map(|kill| kill.number).min();
+        (self.marked_ns.unwrap_or(u64::MAX), self.first_sequence.or(first).unwrap_or(u64::MAX))
+    }
+
+    /// The outermost observed group above its victims.
+    pub(super) fn root(&self, state: &State) -> Option<String> {
+        let group = self.kills.iter().find_map(|kill| kill.victim.group.as_deref())?;
+        let above = state.groups.values().map(|observed| observed.group.cgroup());
+        let root = above.filter(|at| covers(at, group)).min_by_key(|at| at.len());
+        Some(root.unwrap_or(group).to_string())
+    }
+
+    /// Whether the report tells of this OOM: the same report read further, or one of the same victims.
+    pub(super) fn is_of(&self, report: &Report) -> bool {
+        if self.first_sequence.is_some() {
+            return self.first_sequence == report.first_sequence;
+        }
+        report.kills.iter().any(|killed| self.kills.iter().any(|kill| kill.victim.pid == killed.pid))
+    }
+
+    pub(super) fn add(&mut self, victim: Victim, number: u64) {
+        if let Some(kill) = self.kills.iter_mut().find(|kill| kill.victim.pid == victim.pid) {
+            let known = &mut kill.victim;
+            if known.comm.is_empty() {
+                known.comm = victim.comm;
+            }
+            known.group = known.group.take().or(victim.group);
+            known.anon_rss_bytes = known.anon_rss_bytes.or(victim.anon_rss_bytes);
+            known.oom_score_adj = known.oom_score_adj.or(victim.oom_score_adj);
+            for source in victim.sources {
+                if !known.sources.contains(&source) {
+                    known.sources.push(source);
+                }
+            }
+            return;
+        }
+        // A process that has gone already cannot be opened; that is its end.
+        let pidfd = sys::pidfd_open(victim.pid).ok();
+        let ended_ns = pidfd.is_none().then(sys::monotonic_ns);
+        self.kills.push(Kill { victim, number, pidfd, watched: false, ended_ns });
+    }
+
+    pub(super) fn note_ends(&mut self, state: &State) {
+        for kill in &mut self.kills {
+            if kill.ended_ns.is_some() {
+                continue;
+            }
+            let worker = state.workers.values().rev().find(|process| process.pid == kill.victim.pid);
+            kill.ended_ns = match worker {
+                Some(process) => {
+                    let progress = process.progress();
+                    progress.exit.as_ref().map(|exit| exit.time_ns).or(progress.abandoned.then(sys::monotonic_ns))
+                }
+                None => {
+                    let ended = kill.pidfd.as_ref().is_none_or(|pidfd| {
+                        let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+                        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+                    });
+                    ended.then(sys::monotonic_ns)
+                }
+            };
+        }
+    }
+
+    pub(super) fn all_ended(&self) -> bool {
+        self.kills.iter().all(|kill| kill.ended_ns.is_some())
+    }
+
+    /// With `memory.oom.group` set the kernel goes on to kill: complete only when nobody that it takes is left.
+    /// `struck` says whose limit was hit: flags above that group do not count.
+    pub(super) fn group_is_gone(&self, state: &State, struck: impl Fn(&str) -> Option<String>) -> bool {
+        let Some(group) = self.kills.iter().find_map(|kill| kill.victim.group.as_deref()) else { return true };
+        let mut whole: Vec<&Group> = state
+            .groups
+            .values()
+            .map(|observed| &observed.group)
+            .filter(|at| at.covers(group) && at.oom_group().unwrap_or(false))
+            .collect();
+        if whole.is_empty() {
+            return true;
+        }
+        if let Some(struck) = struck(group) {
+            whole.retain(|at| covers(&struck, at.cgroup()));
+        }
+        // From the topmost flagged group down.
+        let Some(top) = whole.iter().min_by_key(|at| at.cgroup().len()) else { return true };
+        let proc = crate::observe::task::Proc::system();
+        let left = state.groups.values().filter(|observed| top.covers(observed.group.cgroup())).any(|observed| {
+            observed.group.processes().unwrap_or_default().iter().any(|pid| {
+                // -1000 is spared, and a zombie is dead.
+                !matches!(proc.oom_score_adj(*pid), Ok(Some(-1000) | None))
+                    && !matches!(proc.stat(*pid), Ok(None))
+                    && !proc
+                        .stat(*pid)
+                        .is_ok_and(|stat| stat.is_some_and(|stat| matches!(stat.state.char(), 'Z' | 'X')))
+            })
+        });
+        let reaped = state.workers.values().filter(|process| top.covers(process.group.cgroup())).all(|process| {
+            let progress = process.progress();
+            progress.exit.is_some() || progress.abandoned || process.oom_score_adj == -1000
+        });
+        !left && reaped
+    }
+}

@@ -1,0 +1,188 @@
+//! What the kernel log says about kills: which reports are ours, and what they add.
+
+use super::claims::{Sign, Unclaimed};
+use super::{Collector, Episode, MOST_RECORDS};
+use crate::account::oom::{Cause, Process, Victim};
+use crate::observe::callpath::Frame;
+use crate::observe::kmsg::Record;
+use crate::observe::report::{parse_records, Report};
+
+impl Collector {
+    /// Whether the records that are kept must be looked through again.
+    pub(crate) fn looks_again(&mut self) -> bool {
+        std::mem::take(&mut self.look_again)
+    }
+
+    /// New records of the kernel log. Reports that concern one of the `tops` (or a process that `known` knows) are
+    /// taken; gives back their records, each with the group it belongs to.
+    pub(crate) fn logged(
+        &mut self,
+        records: Vec<Record>,
+        tops: &[String],
+        known: impl Fn(i32) -> Option<String>,
+    ) -> Vec<(Option<String>, Record)> {
+        let first_new = records.first().map_or(0, |record| record.sequence);
+        let kernel = records.into_iter().filter(|record| record.facility() == 0);
+        self.records.extend(kernel);
+        let telling = |record: &Record| {
+            [b"Killed process ".as_slice(), b"invoked oom-killer", b"no killable processes", b"memory.oom.group set"]
+                .iter()
+                .any(|words| record.text.windows(words.len()).any(|window| window == *words))
+        };
+        if !self.is_open() && !self.records.iter().any(telling) {
+            self.records.clear();
+            return Vec::new();
+        }
+        if self.records.len() > MOST_RECORDS {
+            let excess = self.records.len() - MOST_RECORDS;
+            self.records.drain(..excess);
+            self.lost("kernel-log", excess as u64);
+        }
+        let mut claimed = Vec::new();
+        let reports = parse_records(&self.records);
+        let last_whole = reports
+            .iter()
+            .filter(|report| !report.kills.is_empty() || report.no_killable)
+            .filter_map(|report| report.last_sequence)
+            .max();
+        let kept = self.records.first().map_or(u64::MAX, |record| record.sequence);
+        self.told.retain(|first| *first >= kept);
+        for report in reports {
+            if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
+                continue;
+            }
+            let group =
+                report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops));
+            let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
+            let ours = group.clone().or(struck).or_else(|| report.kills.iter().find_map(|kill| known(kill.pid)));
+            let traced = self.open.iter().any(|episode| episode.is_of(&report));
+            if ours.is_none() && !traced {
+                // Of a bare kill line only its pid is known. The tracepoint has told of it too, where there is one.
+                if let ([kill], true, None) = (report.kills.as_slice(), !self.has_trace, &report.oom_memcg) {
+                    if !self.unclaimed.iter().any(|one| one.pid == kill.pid) {
+                        self.told.extend(report.first_sequence);
+                        self.hold(Unclaimed::logged(kill.pid, report));
+                    }
+                }
+                continue;
+            }
+            if let (Some(first), Some(last)) = (report.first_sequence, report.last_sequence) {
+                let lines = self
+                    .records
+                    .iter()
+                    .filter(|record| (first..=last).contains(&record.sequence) && record.sequence >= first_new);
+                claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
+            }
+            self.add_report(report, ours, &known);
+        }
+        if !self.is_open() && self.unclaimed.is_empty() {
+            // Strangers' reports; one that is still being printed stays.
+            self.records.retain(|record| last_whole.is_none_or(|last| record.sequence > last));
+        }
+        claimed
+    }
+
+    pub(super) fn add_report(&mut self, report: Report, group: Option<String>, known: &impl Fn(i32) -> Option<String>) {
+        // Whoever stands in the kernel's table stood within the scope, which is ours.
+        self.remember(report.tasks.iter().map(|task| (task.tgid.unwrap_or(task.pid), None)));
+        // Victims that had gone before their group could be asked are ours after all.
+        for kill in &report.kills {
+            while let Some(at) = self.unclaimed.iter().position(|one| one.pid == kill.pid) {
+                if let Some(Unclaimed { sign: Sign::Traced(trace), .. }) = self.unclaimed.remove(at) {
+                    self.add_trace(*trace, group.clone());
+                }
+            }
+        }
+        let at = match self.open.iter().position(|episode| episode.is_of(&report)) {
+            Some(at) => at,
+            None if report.kills.is_empty() && !report.no_killable => return, // still being printed
+            None => {
+                self.open.push(Episode::new());
+                self.open.len() - 1
+            }
+        };
+        let has_trace = self.has_trace;
+        let episode = &mut self.open[at];
+        for kill in &report.kills {
+            let selected =
+                report.chosen.as_ref().map_or_else(|| report.kills[0].pid == kill.pid, |chosen| chosen.pid == kill.pid);
+            // Of a group's kills only the first was selected; `chosen` may name another thread of it.
+            let first = report.kills[0].pid == kill.pid;
+            let victim = Victim {
+                pid: kill.pid,
+                comm: kill.comm.clone(),
+                cause: if selected || first || report.group_kill.is_none() { Cause::Selected } else { Cause::Group },
+                group: known(kill.pid).or_else(|| group.clone()),
+                anon_rss_bytes: kill.anon_rss_bytes,
+                oom_score_adj: kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()),
+                sources: vec!["kernel-log"],
+            };
+            let number = self.next;
+            self.next += 1;
+            episode.add(victim, number);
+        }
+        // The trace may know the invoker by its pid alone.
+        if episode.invoker.as_ref().is_none_or(|invoker| invoker.comm.is_empty()) {
+            let reported = report.invoker.as_ref();
+            let reported =
+                reported.map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
+            episode.invoker = reported.or(episode.invoker.take());
+        }
+        if episode.call_path.is_empty() && !has_trace {
+            episode.call_path = report
+                .call_trace
+                .iter()
+                .filter(|frame| !frame.uncertain)
+                .map(|frame| Frame {
+                    function: frame.function.clone(),
+                    offset: Some(frame.offset),
+                    size: Some(frame.size),
+                    module: frame.module.clone(),
+                })
+                .collect();
+        }
+        episode.first_sequence = report.first_sequence;
+        episode.report = Some(report);
+    }
+}
+
+/// The path of a report as we name groups. The kernel writes paths from the real top of the hierarchy; inside a
+/// cgroup namespace ours begin further down, so one may be the end of the other.
+pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
+    let path = crate::text::escape(path);
+    for top in tops {
+        if crate::memcg::group::covers(top, &path) {
+            return Some(path);
+        }
+        if top == "/" {
+            continue;
+        }
+        if let Some(at) = path.find(top.as_str()) {
+            let rest = &path[at + top.len()..];
+            if rest.is_empty() || rest.starts_with('/') {
+                return Some(format!("{top}{rest}"));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inside;
+
+    #[test]
+    fn a_path_is_ours_also_from_inside_a_cgroup_namespace() {
+        let tops = ["/memoom-1/a".to_string()];
+        for (path, ours) in [
+            ("/memoom-1/a", Some("/memoom-1/a")),
+            ("/memoom-1/a/b", Some("/memoom-1/a/b")),
+            ("/docker/x/memoom-1/a/b", Some("/memoom-1/a/b")),
+            ("/memoom-1", None),
+            ("/memoom-1/ab", None),
+            ("/other", None),
+        ] {
+            assert_eq!(inside(path.as_bytes(), &tops).as_deref(), ours, "{path}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Plays one scenario: makes the groups, starts the processes, brings the OOM about, and looks who is gone.
+
+use std::path::Path;
+use std::time::Duration;
+
+use memoom::{Group, GrowStatus, Hog, HogOptions, Lab, Limit, Limits, Version, Watch, Worker};
+
+use super::plan::{ByHand, Kind, Member, Plan, Trigger};
+use super::truth::{self, Choice};
+use crate::common::actor::Actor;
+use crate::common::{Random, LONG};
+
+/// A member on the stage.
+pub enum Player {
+    Hog(Hog),
+    Ticker(Worker),
+    /// A command, and the child or thread that it made.
+    Actor {
+        actor: Actor,
+        other: Option<i32>,
+    },
+}
+
+impl Player {
+    pub fn worker(&self) -> &Worker {
+        match self {
+            Player::Hog(hog) => hog.worker(),
+            Player::Ticker(worker) => worker,
+            Player::Actor { actor, .. } => &actor.worker,
+        }
+    }
+
+    fn start(member: &Member, at: usize, group: &Group) -> Player {
+        let name = format!("p{at}");
+        match member.kind {
+            Kind::Hog => {
+                let options = HogOptions { oom_score_adj: member.oom_score_adj, ..HogOptions::named(&name) };
+                let hog = group.hog(&options).unwrap();
+                if member.bytes > 0 {
+                    assert_eq!(hog.grow(Some(member.bytes), LONG).unwrap().status, GrowStatus::Grew, "{member:?}");
+                }
+                Player::Hog(hog)
+            }
+            Kind::Ticker => Player::Ticker(group.ticker(&name, Duration::from_millis(200)).unwrap()),
+            kind => {
+                let mut actor = Actor::start(group, member.oom_score_adj).unwrap();
+                let verb = match kind {
+                    Kind::Threads => "thread",
+                    Kind::Children => "child",
+                    _ => "grow",
+                };
+                let answer = actor.order(&format!("{verb} {}", member.bytes)).expect("an actor that was given room");
+                let other = (kind == Kind::Children).then(|| answer.parse().unwrap());
+                Player::Actor { actor, other }
+            }
+        }
+    }
+
+    /// Who takes the memory when this one is told to grow.
+    fn grows(&self) -> i32 {
+        match self {
+            Player::Actor { other: Some(child), .. } => *child,
+            _ => self.worker().pid(),
+        }
+    }
+}
+
+/// What is known of a scenario that was played, without asking any account.
+pub struct Played {
+    pub groups: Vec<Group>,
+    pub watch: Watch,
+    pub players: Vec<Player>,
+    /// Who had to be chosen first.
+    pub choice: Option<Choice>,
+    /// How far the reckoning may be off.
+    pub slack: u64,
+    /// Who was killed by hand.
+    pub by_hand: Vec<i32>,
+    /// The processes of the scope just before.
+    pub scope: Vec<i32>,
+    /// Those of the scope whose end must be an OOM kill.
+    pub dead: Vec<i32>,
+    /// `oom_kill` of the top group and all below.
+    pub kills: u64,
+    pub limit: u64,
+    /// What a step met.
+    pub blocked: bool,
+}
+
+pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
+    let version = lab.version();
+    let mut groups: Vec<Group> = Vec::new();
+    for node in &plan.nodes {
+        let limits = Limits {
+            limit: node.limit.map(Limit::Bytes),
+            oom_group: (version == Version::V2).then_some(node.oom_group),
+            ..Limits::default()
+        };
+        let group = match node.above {
+            None => lab.group(None, &limits).unwrap(),
+            Some(above) => groups[above].child(format!("g{}", groups.len()), &limits).unwrap(),
+        };
+        groups.push(group);
+    }
+    let watch = groups[0].watch().unwrap();
+    let mut players: Vec<Player> = Vec::new();
+    for (at, member) in plan.members.iter().enumerate() {
+        players.push(Player::start(member, at, &groups[member.group]));
+    }
+    let mut by_hand = Vec::new();
+    if plan.by_hand == ByHand::Before {
+        by_hand.push(kill_by_hand(&players[plan.hand_target]));
+    }
+    let struck = groups[plan.struck].clone();
+    let path = struck.path().to_path_buf();
+    let mut limit = plan.nodes[plan.struck].limit.unwrap();
+    let scope = truth::processes(&path);
+    let mut blocked = false;
+    let grower = players[plan.grower].grows();
+    let (mut choice, mut slack) = (None, slack(&path, version));
+    let mut reckon = |limit: u64, grower: Option<i32>| {
+        let room = limit.saturating_sub(truth::usage(&path, version)) / 4096;
+        choice = truth::choice(&truth::tasks(&path), grower, limit / 4096, room);
+        slack = self::slack(&path, version);
+    };
+    match plan.trigger {
+        Trigger::Grow => {
+            let target = players[plan.hand_target].worker().clone();
+            let during = (plan.by_hand == ByHand::During).then(|| {
+                by_hand.push(target.pid());
+                let wait = Duration::from_micros(random.below(20_000));
+                std::thread::spawn(move || {
+                    // The moment itself is what is random here.
+                    std::thread::sleep(wait);
+                    target.signal(libc::SIGKILL).unwrap();
+                })
+            });
+            match &mut players[plan.grower] {
+                Player::Hog(hog) => loop {
+                    let step = 4096 * (1 + random.below(plan.step / 4096));
+                    reckon(limit, Some(grower));
+                    let status = hog.grow(Some(step), LONG).unwrap().status;
+                    if status == GrowStatus::Killed || truth::kills(groups[0].path(), version) > 0 {
+                        break;
+                    }
+                },
+                Player::Actor { actor, .. } => {
+                    reckon(limit, Some(grower));
+                    let verb = match plan.members[plan.grower].kind {
+                        Kind::Threads => "thread",
+                        Kind::Children => "child-grow",
+                        _ => "grow",
+                    };
+                    actor.order(&format!("{verb} {limit}"));
+                }
+                Player::Ticker(_) => unreachable!("a ticker does not grow"),
+            }
+            if let Some(during) = during {
+                during.join().unwrap();
+            }
+        }
+        Trigger::Lower => {
+            let usage = truth::usage(&path, version);
+            let largest = truth::tasks(&path).iter().map(|task| task.pages).max().unwrap_or(0) * 4096;
+            // Room for all but half of the largest: one death is enough, if it is the largest that dies.
+            limit = (usage - largest / 2) / 4096 * 4096;
+            reckon(limit, None);
+            struck.set_limit(Limit::Bytes(limit)).unwrap();
+        }
+        Trigger::Unblock | Trigger::KillBlocked => {
+            struck.set_oom_killer(false).unwrap();
+            let Player::Hog(hog) = &players[plan.grower] else { unreachable!("only hogs are blocked") };
+            while hog.grow(Some(plan.step / 4096 * 4096), LONG).unwrap().status == GrowStatus::Grew {}
+            blocked = true;
+            reckon(limit, None);
+            if plan.trigger == Trigger::KillBlocked {
+                choice = None;
+                by_hand.push(kill_by_hand(&players[plan.grower]));
+            } else {
+                struck.set_oom_killer(true).unwrap();
+                let _ = hog.finish(LONG).unwrap();
+            }
+        }
+    }
+    if plan.by_hand == ByHand::After && truth::lives(players[plan.hand_target].worker().pid()) {
+        by_hand.push(kill_by_hand(&players[plan.hand_target]));
+    }
+    let dead = wait_for_the_dead(&scope, &by_hand);
+    let kills = truth::kills(groups[0].path(), version);
+    Played { groups, watch, players, choice, slack, by_hand, scope, dead, kills, limit, blocked }
+}
+
+/// Ends everybody who is left, and removes the groups.
+pub fn clear(played: Played) {
+    let Played { groups, players, dead, by_hand, .. } = played;
+    groups[0].kill().unwrap();
+    for player in &players {
+        let outcome = player.worker().wait(LONG).unwrap();
+        let pid = player.worker().pid();
+        // Whoever was left died by this kill, after an OOM in its own group: that is no OOM kill.
+        if !dead.contains(&pid) && !by_hand.contains(&pid) {
+            assert_eq!((outcome.verdict, outcome.returncode), (memoom::Verdict::Killed, -9), "{outcome:#?}");
+        }
+    }
+    for group in groups.iter().rev() {
+        group.remove().unwrap();
+    }
+}
+
+/// The reckoning and the kernel's may differ by what each CPU keeps charged ahead, by the batches of the resident
+/// counters, and by page cache that goes before anybody is killed.
+fn slack(path: &Path, version: Version) -> u64 {
+    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    cpus * (64 + 64) + 64 + truth::page_cache(path, version) / 4096
+}
+
+/// SIGKILL without memoom's own call to kill, so that memoom does not know of it.
+fn kill_by_hand(player: &Player) -> i32 {
+    let worker = player.worker();
+    worker.signal(libc::SIGKILL).unwrap();
+    assert!(crate::common::gone_by(std::time::Instant::now() + LONG, || truth::lives(worker.pid())));
+    worker.pid()
+}
+
+/// Waits until everybody who is about to die has died: with SIGKILL pending a process never goes on. Gives back
+/// those of the scope that were not killed by hand.
+fn wait_for_the_dead(scope: &[i32], by_hand: &[i32]) -> Vec<i32> {
+    let doomed = |pid: &i32| {
+        let status = crate::common::actor::read(format!("/proc/{pid}/status"));
+        let pending = ["SigPnd:", "ShdPnd:"].iter().any(|key| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("0");
+            u64::from_str_radix(line.trim(), 16).is_ok_and(|signals| signals >> (libc::SIGKILL - 1) & 1 == 1)
+        });
+        pending || !truth::lives(*pid)
+    };
+    for pid in scope.iter().filter(|pid| doomed(pid)) {
+        let gone = crate::common::gone_by(std::time::Instant::now() + LONG, || truth::lives(*pid));
+        assert!(gone, "{pid} was killed and does not end");
+    }
+    scope.iter().copied().filter(|pid| !truth::lives(*pid) && !by_hand.contains(pid)).collect()
+}
