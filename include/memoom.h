@@ -1736,6 +1736,18 @@ uint64_t memoom_outcome_started_ns(const struct memoom_outcome *outcome);
 uint64_t memoom_outcome_ended_ns(const struct memoom_outcome *outcome);
 
 /**
+ * The outcome as a person reads it: a sentence, what each source says, what is missing, and the accounts of its OOMs.
+ *
+ * \param outcome  an outcome, or NULL
+ *
+ * Returns: the text, lines that end in newlines; NULL for NULL.
+ * Ownership: borrowed from the outcome.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_outcome_to_text(const struct memoom_outcome *outcome);
+
+/**
  * The outcome as one JSON document ("memoom.outcome/1").
  *
  * \param outcome  an outcome, or NULL
@@ -1798,6 +1810,21 @@ size_t memoom_timeline_event_count(const struct memoom_timeline *timeline);
  * Since 0.1.
  */
 const struct memoom_event *memoom_timeline_event_at(const struct memoom_timeline *timeline, size_t index);
+
+/**
+ * The timeline as a person reads it, one line for each event: milliseconds since the first one, the usage of its group,
+ * who said it, and what happened.
+ *
+ * \param timeline  a timeline, or NULL
+ * \param full      0 leaves out samples of the usage, lines of the kernel log, announcements of steps, and ticks
+ *
+ * Returns: the text, lines that end in newlines; NULL for NULL.
+ * Ownership: borrowed from the timeline.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_timeline_to_text(const struct memoom_timeline *timeline,
+                                    uint32_t full);
 
 /**
  * The timeline as one JSON document ("memoom.timeline/1").
@@ -2422,7 +2449,19 @@ size_t memoom_host_ability_count(const struct memoom_host *host);
 const struct memoom_ability *memoom_host_ability_at(const struct memoom_host *host, size_t index);
 
 /**
- * The host as one JSON document.
+ * The host as a person reads it: what is where, each ability with what helps where it is missing.
+ *
+ * \param host  a host, or NULL
+ *
+ * Returns: the text; NULL for NULL.
+ * Ownership: borrowed from the host.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_host_to_text(const struct memoom_host *host);
+
+/**
+ * The host as one JSON document ("memoom.host/1").
  *
  * \param host  a host, or NULL
  *
@@ -2660,7 +2699,19 @@ const struct memoom_candidate *memoom_prediction_candidate_at(const struct memoo
                                                               size_t index);
 
 /**
- * The prediction as one JSON document.
+ * The prediction as a person reads it: who, by what margin, and every candidate.
+ *
+ * \param prediction  a prediction, or NULL
+ *
+ * Returns: the text; NULL for NULL.
+ * Ownership: borrowed from the prediction.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_prediction_to_text(const struct memoom_prediction *prediction);
+
+/**
+ * The prediction as one JSON document ("memoom.prediction/1").
  *
  * \param prediction  a prediction, or NULL
  *
@@ -2761,7 +2812,19 @@ const char *memoom_event_group(const struct memoom_event *event);
 int32_t memoom_event_pid(const struct memoom_event *event);
 
 /**
- * The event as one JSON document, with the particulars of its kind.
+ * The event as a person reads it: what happened, in a few words, without time and source.
+ *
+ * \param event  an event, or NULL
+ *
+ * Returns: the text; NULL for NULL.
+ * Ownership: borrowed from the event.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const char *memoom_event_to_text(const struct memoom_event *event);
+
+/**
+ * The event as one JSON document ("memoom.event/1"), with the particulars of its kind.
  *
  * \param event  an event, or NULL
  *
@@ -2984,7 +3047,7 @@ const struct memoom_missing *memoom_report_missing_at(const struct memoom_report
 const char *memoom_report_lines(const struct memoom_report *report);
 
 /**
- * The report as a person reads it: a few lines.
+ * The report as a person reads it, with all that it holds but the kernel's own lines (memoom_report_lines).
  *
  * \param report  a report, or NULL
  *

@@ -195,15 +195,7 @@ pub(crate) fn text(bytes: impl AsRef<[u8]>) -> CString {
     })
 }
 
-/// Bytes that the kernel or a user named, as documents show them: what is not printable ASCII, and the backslash, is
-/// written `\xNN`.
-pub(crate) fn escape(bytes: &[u8]) -> String {
-    let plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'\\';
-    bytes
-        .iter()
-        .map(|&byte| if plain(byte) { char::from(byte).to_string() } else { format!("\\x{byte:02x}") })
-        .collect()
-}
+pub(crate) use memoom::escape;
 
 pub(crate) fn pointer(text: &Option<CString>) -> *const c_char {
     text.as_ref().map_or(ptr::null(), |text| text.as_ptr())

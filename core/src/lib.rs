@@ -41,3 +41,4 @@ pub use observe::{
 pub use pressure::{
     Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Resume, Run, Stdio, Triggered, Way, Worker,
 };
+pub use text::{escape, unescape};

@@ -1,9 +1,13 @@
 //! Bytes as text, written the way the kernel writes them in /dev/kmsg.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 use serde::Serializer;
 
-/// Every byte below 0x20, from 0x7f up, and the backslash becomes `\xNN`; the rest stays.
-pub(crate) fn escape(bytes: &[u8]) -> String {
+/// Bytes as all documents and messages of memoom show them, which is as the kernel does in /dev/kmsg: every byte below
+/// 0x20, from 0x7f up, and the backslash becomes `\xNN`; the rest stays. [`unescape`] is the way back.
+pub fn escape(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
@@ -14,6 +18,11 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// The bytes that a text of [`escape`] stands for. What is no `\xNN` is left as it is, so no text is an error.
+pub fn unescape(text: &str) -> Vec<u8> {
+    crate::observe::kmsg::unescape(text.as_bytes())
 }
 
 /// For `#[serde(serialize_with = "crate::text::bytes")]`: bytes as an escaped JSON string.
@@ -29,6 +38,19 @@ pub(crate) fn maybe_bytes<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Resu
     }
 }
 
+/// For a path: its bytes, escaped.
+pub(crate) fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    bytes(path.as_os_str().as_bytes(), to)
+}
+
+/// The same for a path that may be missing (null).
+pub(crate) fn maybe_path<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => bytes(path.as_os_str().as_bytes(), to),
+        None => to.serialize_none(),
+    }
+}
+
 /// One of our documents as JSON. They hold nothing that JSON cannot (keys are text, numbers are finite).
 pub(crate) fn json<T: serde::Serialize>(document: &T) -> String {
     serde_json::to_string(document).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
@@ -36,10 +58,17 @@ pub(crate) fn json<T: serde::Serialize>(document: &T) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escape;
+    use super::{escape, unescape};
 
     #[test]
     fn control_characters_backslash_and_high_bytes_are_escaped() {
         assert_eq!(escape(b"a b)\n\\\xc3\xa9\x7f\t~"), "a b)\\x0a\\x5c\\xc3\\xa9\\x7f\\x09~");
+    }
+
+    #[test]
+    fn every_byte_comes_back() {
+        let all: Vec<u8> = (0..=255).chain(*b"\\x41 \\x4 \\").collect();
+        assert_eq!(unescape(&escape(&all)), all);
+        assert_eq!(unescape("\\x4g\\"), b"\\x4g\\");
     }
 }

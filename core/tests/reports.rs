@@ -155,17 +155,54 @@ fn the_text_holds_the_lines_of_the_report_and_no_others() {
 fn a_report_for_people() {
     let reports = parse_reports(&log("v2-6.1.kmsg"));
     let text = reports[2].to_text();
+    let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
-        text,
-        "memory cgroup out of memory in /G, kernel 6.1.0-50-cloud-amd64, 5.183627 s after boot\n\
-         \x20 usage: memory 16 MiB of 16 MiB, swap 0 B (no limit)\n\
-         \x20 invoker: grouphog (90), GFP_KERNEL, order 0\n\
-         \x20 chosen: grouphog (90) of 4 tasks\n\
-         \x20 killed: grouphog (90), anon 16380 KiB, oom_score_adj 0\n\
-         \x20 killed: (idle2) (88), anon 64 KiB, oom_score_adj 0\n\
-         \x20 killed: idle 1 (87), anon 64 KiB, oom_score_adj 0\n\
-         \x20 the whole group /G was killed"
+        lines[..5],
+        [
+            "memory cgroup out of memory in /G, kernel 6.1.0-50-cloud-amd64, 5.183627 s after boot",
+            "  usage: memory 16 MiB of 16 MiB (hit 19 times), swap 0 B (no limit)",
+            "  invoker: grouphog (90), GFP_KERNEL, order 0, oom_score_adj 0, on CPU 1",
+            "  confined by: CONSTRAINT_MEMCG, nodemask (null), cpuset /, mems_allowed 0",
+            "  statistics:",
+        ]
     );
+    assert_eq!(lines[5], "    anon 16732160, file 0, kernel 45056, kernel_stack 0, pagetables 40960, sec_pagetables 0, percpu 0, sock 0,");
+    let tasks = lines.iter().position(|line| line.starts_with("  tasks:")).unwrap();
+    assert_eq!(
+        lines[tasks..tasks + 2],
+        [
+            "  tasks: 4, sizes in pages",
+            "    protected        pid 89      uid 0 total_vm 250 rss 18 pgtables_bytes 28672 swapents 0 oom_score_adj -1000",
+        ]
+    );
+    assert_eq!(
+        lines[tasks + 5..tasks + 11],
+        [
+            "  chosen: grouphog (90), uid 0, in /G",
+            "  killed: grouphog (90), uid 0, anon 16380 KiB, file 0 B, shmem 388 KiB, page tables 68 KiB, address space 66536 KiB, oom_score_adj 0",
+            "  killed: (idle2) (88), uid 0, anon 64 KiB, file 0 B, shmem 8 KiB, page tables 28 KiB, address space 1000 KiB, oom_score_adj 0",
+            "  killed: idle 1 (87), uid 0, anon 64 KiB, file 0 B, shmem 8 KiB, page tables 28 KiB, address space 1000 KiB, oom_score_adj 0",
+            "  the whole group /G was killed",
+            "  call trace:",
+        ]
+    );
+    assert!(lines[tasks + 11].starts_with("    dump_stack_lvl+0x44/0x5c, dump_header+0x4c/0x22b, "));
+    assert!(text.ends_with(", exc_page_fault+0x70/0x170, asm_exc_page_fault+0x22/0x30"));
+    // Nothing that a report holds is left out: each number of its document is in the text.
+    for name in CAPTURES {
+        for report in parse_reports(&log(&format!("{name}.kmsg"))) {
+            let text = report.to_text();
+            for (key, value) in report.stat.iter() {
+                assert!(text.contains(&format!("{key} {value}")), "{name}: {key}");
+            }
+            for task in &report.tasks {
+                assert!(text.contains(&format!("pid {} ", task.pid)), "{name}: {}", task.pid);
+            }
+            assert_eq!(text.matches("+0x").count(), report.call_trace.len(), "{name}");
+            assert_eq!(text.matches("  killed: ").count(), report.kills.len(), "{name}");
+            assert_eq!(text.matches("  missing: ").count(), report.missing.len(), "{name}");
+        }
+    }
     let bare = reports.iter().find(|report| report.invoker.is_none()).unwrap().to_text();
     assert!(bare.contains("missing: report (only the kill is in the log"), "{bare}");
 }

@@ -104,6 +104,9 @@ class Document:
     def __deepcopy__(self, _memo: object) -> Self:
         return self
 
+    def __str__(self) -> str:
+        return self._text.rstrip("\n") if self._text is not None else repr(self)
+
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown or self._data)
         return f"{type(self).__name__}({shown})"

@@ -108,6 +108,3 @@ class Report(Document):
         ),
     }
     _shown = ("scope", "oom_memcg", "chosen", "release")
-
-    def __str__(self) -> str:
-        return self._text if self._text is not None else repr(self)

@@ -50,8 +50,11 @@ class Ability(Document):
 
 
 class Host(Document):
-    """This machine as memoom sees it."""
+    """This machine as memoom sees it; ``print(host)`` shows it the way a person reads it."""
 
+    schema: str
+    lab: bool
+    refusal: str | None
     hierarchy: Literal["v1", "v2", "hybrid", "none"]
     version: Literal["v1", "v2"] | None
     mount: str | None
@@ -65,10 +68,10 @@ class Host(Document):
     _nested = {"abilities": Ability._part}
     _shown = ("hierarchy", "version", "release", "parent")
 
-    @classmethod
-    def probe(cls) -> Self:
+    @staticmethod
+    def probe() -> Host:
         """Looks at this machine. Nothing is changed by looking."""
-        return cls._of(_native.probe())
+        return _native.probe()
 
     def can(self, name: str) -> bool:
         """Whether that ability is there."""
@@ -145,8 +148,9 @@ class Candidate(Document):
 
 
 class Prediction(Document):
-    """What the kernel would choose among the candidates."""
+    """What the kernel would choose among the candidates; ``print(prediction)`` shows it the way a person reads it."""
 
+    schema: str
     candidates: tuple[Candidate, ...]
     predicted: int | None
     waits_for: int | None
@@ -203,8 +207,12 @@ class Grow(Document):
 
 
 class Event(Document):
-    """One thing that happened. Which of the keys after `kind` are there depends on the kind."""
+    """One thing that happened. Which of the keys after `kind` are there depends on the kind.
 
+    ``print(event)`` says what happened in a few words, where it came from a watch.
+    """
+
+    schema: str
     time_ns: int
     source: str
     group: str | None
@@ -300,9 +308,6 @@ class Oom(Document):
         """Whether a process of that pid was killed."""
         return any(victim.pid == pid for victim in self.victims)
 
-    def __str__(self) -> str:
-        return self._text.rstrip("\n") if self._text is not None else repr(self)
-
 
 class Evidence(Document):
     """What one source says about the end of a worker."""
@@ -347,32 +352,20 @@ class Outcome(Document):
         return self
 
     def _headline(self) -> str:
-        who = f"{self.name} (pid {self.pid})"
-        match self.verdict:
-            case "oom-killed":
-                oom = self.oom
-                place = "an OOM" if oom is None or oom.limit_group is None else f"an OOM of {oom.limit_group}"
-                return f"{who} was killed in {place}"
-            case "timeout":
-                return f"{who} was still running at its timeout, and memoom killed it"
-            case "killed":
-                return f"{who} was killed by {signal_name(-self.returncode)}; it was not an OOM"
-        return f"{who} exited with status {self.returncode}"
-
-    def __str__(self) -> str:
-        lines = [self._headline()]
-        lines += [f"  evidence    {one.source}: {one.says}" for one in self.evidence]
-        lines += [f"  missing     {one.source}: {one.reason}" for one in self.missing]
-        lines += [str(oom) for oom in self.ooms]
-        return "\n".join(lines)
+        return str(self).partition("\n")[0]
 
 
 class Timeline(Document):
-    """Every event of a lab, ordered by time; iterating gives the events."""
+    """Every event of a lab, ordered by time; iterating gives the events.
+
+    ``print(timeline)`` shows it the way a person reads it, and `full_text` with everything that only repeats itself.
+    """
 
     schema: str
     events: tuple[Event, ...]
-    ooms: tuple[Oom, ...]  # not in the document, which is that of the events
+    # Not in the document, which is that of the events.
+    ooms: tuple[Oom, ...]
+    full_text: str
 
     _nested = {"events": Event._part}
 
@@ -384,13 +377,3 @@ class Timeline(Document):
 
     def __repr__(self) -> str:
         return f"Timeline({len(self)} events)"
-
-
-def signal_name(number: int) -> str:
-    """The name of a signal, as `kill -l` has it."""
-    import signal
-
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

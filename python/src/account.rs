@@ -19,13 +19,14 @@ pub(crate) fn oom(py: Python<'_>, oom: &memoom::Oom) -> PyResult<Py<PyAny>> {
 
 /// An outcome, with the accounts in it.
 pub(crate) fn outcome(py: Python<'_>, outcome: &memoom::Outcome) -> PyResult<Py<PyAny>> {
-    let made = value(py, "Outcome", outcome.to_json(), None)?;
+    let made = value(py, "Outcome", outcome.to_json(), Some(outcome.to_text()))?;
     with(py, &made, "ooms", ooms(py, &outcome.ooms)?)
 }
 
 /// A timeline, with the accounts beside it.
 pub(crate) fn timeline(py: Python<'_>, timeline: &memoom::Timeline) -> PyResult<Py<PyAny>> {
-    let made = value(py, "Timeline", timeline.to_json(), None)?;
+    let made = value(py, "Timeline", timeline.to_json(), Some(timeline.to_text(false)))?;
+    let made = with(py, &made, "full_text", timeline.to_text(true).into_py_any(py)?)?;
     with(py, &made, "ooms", ooms(py, &timeline.ooms)?)
 }
 

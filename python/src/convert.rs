@@ -6,7 +6,6 @@ use memoom::{Limit, Limits, Wait};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString};
 use pyo3::IntoPyObjectExt;
-use serde::Serialize;
 
 use crate::error::{invalid, raise};
 
@@ -116,11 +115,6 @@ pub(crate) fn waiting<T: Send>(
 /// Runs a short call of the core that does system calls, without the GIL.
 pub(crate) fn working<T: Send>(py: Python<'_>, call: impl FnOnce() -> memoom::Result<T> + Send) -> PyResult<T> {
     py.detach(call).map_err(|error| raise(py, &error))
-}
-
-/// One of the core's documents as JSON text.
-pub(crate) fn json<T: Serialize>(py: Python<'_>, document: &T) -> PyResult<String> {
-    serde_json::to_string(document).map_err(|error| invalid(py, "write document", &error.to_string()))
 }
 
 /// The value class of the package made from a document and, where the core has one, its human text.

@@ -6,16 +6,21 @@ use memoom::{LabOptions, Limits};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::convert::{duration, json, limit_to_python, limits, value, working, Most, Size};
+use crate::convert::{duration, limit_to_python, limits, value, working, Most, Size};
 use crate::error::{invalid, raise};
 use crate::observe::Watch;
 use crate::pressure::{command_of, Hog, Worker};
 
-/// Looks at this machine and gives the document of `memoom.Host`.
+/// Looks at this machine.
 #[pyfunction]
-fn probe(py: Python<'_>) -> PyResult<String> {
-    let host = working(py, memoom::Host::probe)?;
-    json(py, &host)
+fn probe(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let found = working(py, memoom::Host::probe)?;
+    host(py, &found)
+}
+
+/// A host, with its human text.
+fn host(py: Python<'_>, host: &memoom::Host) -> PyResult<Py<PyAny>> {
+    value(py, "Host", host.to_json(), Some(host.to_text()))
 }
 
 /// Raises why no lab can be made here; returns where one can.
@@ -28,7 +33,7 @@ fn require_lab(py: Python<'_>) -> PyResult<()> {
 #[pyfunction]
 fn gc(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
     let found = working(py, memoom::gc)?;
-    found.iter().map(|one| value(py, "Leftover", json(py, one)?, None)).collect()
+    found.iter().map(|one| value(py, "Leftover", one.to_json(), None)).collect()
 }
 
 /// A size as the kernel reads it, in bytes.
@@ -85,7 +90,7 @@ impl Lab {
     /// The host on which it stands, as it was when the lab was made.
     #[getter]
     fn host(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        value(py, "Host", json(py, self.core.host())?, None)
+        host(py, self.core.host())
     }
 
     /// Makes a group at the lab's top, or below `parent`.
@@ -223,7 +228,7 @@ impl Group {
     #[getter]
     fn counters(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let counters = working(py, || self.core.counters())?;
-        value(py, "Counters", json(py, &counters)?, None)
+        value(py, "Counters", counters.to_json(), None)
     }
 
     /// The hard limit in bytes; None for no limit.
@@ -279,7 +284,7 @@ impl Group {
     /// Whom the kernel would kill if the limit were met now.
     fn predict(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let prediction = working(py, || self.core.predict())?;
-        value(py, "Prediction", json(py, &prediction)?, None)
+        value(py, "Prediction", prediction.to_json(), Some(prediction.to_text()))
     }
 
     /// Makes a group below this one.

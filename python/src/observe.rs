@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::convert::{json, timeout, value, waiting};
+use crate::convert::{timeout, value, waiting};
 use crate::memcg::Group;
 
 /// Every OOM report in a log.
@@ -20,7 +20,7 @@ fn parse_reports(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyA
 
 /// A report, with its human text.
 pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyAny>> {
-    value(py, "Report", json(py, report)?, Some(report.to_text()))
+    value(py, "Report", report.to_json(), Some(report.to_text()))
 }
 
 /// The document `memoom.reports/1` of a log.
@@ -121,7 +121,7 @@ impl Watch {
     #[pyo3(signature = (timeout=None))]
     fn next(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Py<PyAny>>> {
         let event = self.with(py, "read watch", timeout, |watch, wait| watch.next(wait))?;
-        event.map(|event| value(py, "Event", json(py, &*event)?, None)).transpose()
+        event.map(|event| value(py, "Event", event.to_json(), Some(event.to_text()))).transpose()
     }
 
     /// The account of the next OOM; None when there is none by the deadline.

@@ -9,7 +9,7 @@ use memoom::Command;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::convert::{json, limits, timeout, value, waiting, working, Most, Size};
+use crate::convert::{limits, timeout, value, waiting, working, Most, Size};
 use crate::error::invalid;
 use crate::memcg::Group;
 
@@ -166,7 +166,7 @@ impl Hog {
     #[getter]
     fn blocked(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let blocked = py.detach(|| self.core.blocked());
-        blocked.map(|blocked| value(py, "Blocked", json(py, &blocked)?, None)).transpose()
+        blocked.map(|blocked| value(py, "Blocked", blocked.to_json(), None)).transpose()
     }
 
     fn __repr__(&self) -> String {

@@ -157,6 +157,11 @@ static void getters(void)
     ok(memoom_event_group(NULL) == NULL, "memoom_event_group of NULL");
     ok(memoom_event_pid(NULL) == 0, "memoom_event_pid of NULL");
     ok(memoom_event_to_json(NULL) == NULL, "memoom_event_to_json of NULL");
+    ok(memoom_event_to_text(NULL) == NULL, "memoom_event_to_text of NULL");
+    ok(memoom_host_to_text(NULL) == NULL, "memoom_host_to_text of NULL");
+    ok(memoom_prediction_to_text(NULL) == NULL, "memoom_prediction_to_text of NULL");
+    ok(memoom_outcome_to_text(NULL) == NULL, "memoom_outcome_to_text of NULL");
+    ok(memoom_timeline_to_text(NULL, 0) == NULL, "memoom_timeline_to_text of NULL");
     ok(memoom_report_list_count(NULL) == 0, "memoom_report_list_count of NULL");
     ok(memoom_report_list_at(NULL, 0) == NULL, "memoom_report_list_at of NULL");
     ok(memoom_report_list_to_json(NULL) == NULL, "memoom_report_list_to_json of NULL");

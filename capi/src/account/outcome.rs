@@ -61,6 +61,7 @@ pub struct memoom_outcome {
     evidence: Rows<memoom_evidence>,
     missing: Rows<memoom_missing>,
     json: OnceLock<CString>,
+    text: OnceLock<CString>,
 }
 
 impl memoom_outcome {
@@ -77,6 +78,7 @@ impl memoom_outcome {
             }),
             missing: missing(outcome.missing.iter().map(|one| (one.source.as_str(), one.reason.as_str()))),
             json: OnceLock::new(),
+            text: OnceLock::new(),
             outcome,
         })
     }
@@ -321,6 +323,19 @@ pub extern "C" fn memoom_outcome_started_ns(outcome: Option<&memoom_outcome>) ->
 #[no_mangle]
 pub extern "C" fn memoom_outcome_ended_ns(outcome: Option<&memoom_outcome>) -> u64 {
     ffi::get(outcome, 0, |outcome| outcome.outcome.ended_ns)
+}
+
+/// The outcome as a person reads it: a sentence, what each source says, what is missing, and the accounts of its OOMs.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the text, lines that end in newlines; NULL for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_to_text(outcome: Option<&memoom_outcome>) -> *const c_char {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.text.get_or_init(|| text(outcome.outcome.to_text())).as_ptr())
 }
 
 /// The outcome as one JSON document ("memoom.outcome/1").

@@ -4,6 +4,9 @@
 use std::ffi::{c_char, CString};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::OnceLock;
+
+use memoom::Timeline;
 
 use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, need, text};
@@ -15,7 +18,10 @@ use crate::observe::event::memoom_event;
 /// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
 pub struct memoom_timeline {
     events: Vec<memoom_event>,
-    json: CString,
+    timeline: Timeline,
+    json: OnceLock<CString>,
+    /// Short and full.
+    texts: [OnceLock<CString>; 2],
 }
 
 /// Everything that happened in a lab so far; also of a lab that was closed.
@@ -39,7 +45,12 @@ pub extern "C" fn memoom_lab_timeline(
         let (lab, ret_timeline) = (need(lab, "lab")?, need(ret_timeline, "ret_timeline")?);
         let timeline = lab.lab.timeline();
         let events = timeline.events.iter().cloned().map(memoom_event::new).collect();
-        ret_timeline.write(Box::new(memoom_timeline { events, json: text(timeline.to_json()) }));
+        ret_timeline.write(Box::new(memoom_timeline {
+            events,
+            timeline,
+            json: OnceLock::new(),
+            texts: [OnceLock::new(), OnceLock::new()],
+        }));
         Ok(())
     })
 }
@@ -70,6 +81,24 @@ pub extern "C" fn memoom_timeline_event_at(timeline: Option<&memoom_timeline>, i
     ffi::get(timeline, ptr::null(), |timeline| timeline.events.get(index).map_or(ptr::null(), ptr::from_ref))
 }
 
+/// The timeline as a person reads it, one line for each event: milliseconds since the first one, the usage of its group,
+/// who said it, and what happened.
+///
+/// \param timeline  a timeline, or NULL
+/// \param full      0 leaves out samples of the usage, lines of the kernel log, announcements of steps, and ticks
+///
+/// Returns: the text, lines that end in newlines; NULL for NULL.
+/// Ownership: borrowed from the timeline.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_to_text(timeline: Option<&memoom_timeline>, full: u32) -> *const c_char {
+    ffi::get(timeline, ptr::null(), |timeline| {
+        let full = full != 0;
+        timeline.texts[usize::from(full)].get_or_init(|| text(timeline.timeline.to_text(full))).as_ptr()
+    })
+}
+
 /// The timeline as one JSON document ("memoom.timeline/1").
 ///
 /// \param timeline  a timeline, or NULL
@@ -80,7 +109,7 @@ pub extern "C" fn memoom_timeline_event_at(timeline: Option<&memoom_timeline>, i
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_timeline_to_json(timeline: Option<&memoom_timeline>) -> *const c_char {
-    ffi::get(timeline, ptr::null(), |timeline| timeline.json.as_ptr())
+    ffi::get(timeline, ptr::null(), |timeline| timeline.json.get_or_init(|| text(timeline.timeline.to_json())).as_ptr())
 }
 
 /// Frees a timeline.

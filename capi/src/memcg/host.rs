@@ -70,6 +70,7 @@ pub struct memoom_host {
     own_group: Option<CString>,
     release: CString,
     json: CString,
+    text: CString,
 }
 
 /// Looks at this machine. Nothing is changed by looking.
@@ -106,7 +107,8 @@ pub extern "C" fn memoom_host_probe(
             parent: host.parent.as_ref().map(|path| text(path.as_os_str().as_bytes())),
             own_group: host.own_group.as_ref().map(text),
             release: text(&host.release),
-            json: text(serde_json::to_string(&host).unwrap_or_default()),
+            json: text(host.to_json()),
+            text: text(host.to_text()),
             host,
         }));
         Ok(())
@@ -257,7 +259,20 @@ pub extern "C" fn memoom_host_ability_at(host: Option<&memoom_host>, index: usiz
     ffi::get(host, ptr::null(), |host| host.abilities.at(index))
 }
 
-/// The host as one JSON document.
+/// The host as a person reads it: what is where, each ability with what helps where it is missing.
+///
+/// \param host  a host, or NULL
+///
+/// Returns: the text; NULL for NULL.
+/// Ownership: borrowed from the host.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_host_to_text(host: Option<&memoom_host>) -> *const c_char {
+    ffi::get(host, ptr::null(), |host| host.text.as_ptr())
+}
+
+/// The host as one JSON document ("memoom.host/1").
 ///
 /// \param host  a host, or NULL
 ///

@@ -19,6 +19,7 @@ pub struct memoom_prediction {
     prediction: Prediction,
     candidates: Rows<memoom_candidate>,
     json: CString,
+    text: CString,
 }
 
 /// Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
@@ -45,7 +46,8 @@ pub extern "C" fn memoom_group_predict(
         let prediction = group.group.predict()?;
         ret_prediction.write(Box::new(memoom_prediction {
             candidates: candidates(&prediction.candidates),
-            json: text(serde_json::to_string(&prediction).unwrap_or_default()),
+            json: text(prediction.to_json()),
+            text: text(prediction.to_text()),
             prediction,
         }));
         Ok(())
@@ -105,7 +107,20 @@ pub extern "C" fn memoom_prediction_candidate_at(
     ffi::get(prediction, ptr::null(), |prediction| prediction.candidates.at(index))
 }
 
-/// The prediction as one JSON document.
+/// The prediction as a person reads it: who, by what margin, and every candidate.
+///
+/// \param prediction  a prediction, or NULL
+///
+/// Returns: the text; NULL for NULL.
+/// Ownership: borrowed from the prediction.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_prediction_to_text(prediction: Option<&memoom_prediction>) -> *const c_char {
+    ffi::get(prediction, ptr::null(), |prediction| prediction.text.as_ptr())
+}
+
+/// The prediction as one JSON document ("memoom.prediction/1").
 ///
 /// \param prediction  a prediction, or NULL
 ///

@@ -3,7 +3,7 @@
 
 use std::ffi::{c_char, CString};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use memoom::Event;
 
@@ -13,26 +13,23 @@ use crate::ffi::{self, pointer, text};
 ///
 /// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
 pub struct memoom_event {
-    time_ns: u64,
-    pid: i32,
+    event: Arc<Event>,
     group: Option<CString>,
     source: CString,
     kind: CString,
-    json: CString,
+    json: OnceLock<CString>,
+    text: OnceLock<CString>,
 }
 
 impl memoom_event {
     pub(crate) fn new(event: Arc<Event>) -> memoom_event {
-        // The names of sources and kinds are those of the document, so that there is one list of them.
-        let document = serde_json::to_value(&*event).unwrap_or_default();
-        let name = |key: &str| text(document.get(key).and_then(|name| name.as_str()).unwrap_or("unknown"));
         memoom_event {
-            time_ns: event.time_ns,
-            pid: event.pid.unwrap_or(0),
             group: event.group.as_ref().map(text),
-            source: name("source"),
-            kind: name("kind"),
-            json: text(document.to_string()),
+            source: text(event.source.name()),
+            kind: text(event.kind.name()),
+            json: OnceLock::new(),
+            text: OnceLock::new(),
+            event,
         }
     }
 }
@@ -46,7 +43,7 @@ impl memoom_event {
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_event_time_ns(event: Option<&memoom_event>) -> u64 {
-    ffi::get(event, 0, |event| event.time_ns)
+    ffi::get(event, 0, |event| event.event.time_ns)
 }
 
 /// Who said it: "memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs".
@@ -98,10 +95,23 @@ pub extern "C" fn memoom_event_group(event: Option<&memoom_event>) -> *const c_c
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_event_pid(event: Option<&memoom_event>) -> i32 {
-    ffi::get(event, 0, |event| event.pid)
+    ffi::get(event, 0, |event| event.event.pid.unwrap_or(0))
 }
 
-/// The event as one JSON document, with the particulars of its kind.
+/// The event as a person reads it: what happened, in a few words, without time and source.
+///
+/// \param event  an event, or NULL
+///
+/// Returns: the text; NULL for NULL.
+/// Ownership: borrowed from the event.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_event_to_text(event: Option<&memoom_event>) -> *const c_char {
+    ffi::get(event, ptr::null(), |event| event.text.get_or_init(|| text(event.event.to_text())).as_ptr())
+}
+
+/// The event as one JSON document ("memoom.event/1"), with the particulars of its kind.
 ///
 /// \param event  an event, or NULL
 ///
@@ -111,7 +121,7 @@ pub extern "C" fn memoom_event_pid(event: Option<&memoom_event>) -> i32 {
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_event_to_json(event: Option<&memoom_event>) -> *const c_char {
-    ffi::get(event, ptr::null(), |event| event.json.as_ptr())
+    ffi::get(event, ptr::null(), |event| event.json.get_or_init(|| text(event.event.to_json())).as_ptr())
 }
 
 /// Frees an event.

@@ -312,7 +312,7 @@ pub extern "C" fn memoom_report_lines(report: Option<&memoom_report>) -> *const 
     ffi::get(report, ptr::null(), |report| report.lines.as_ptr())
 }
 
-/// The report as a person reads it: a few lines.
+/// The report as a person reads it, with all that it holds but the kernel's own lines (memoom_report_lines).
 ///
 /// \param report  a report, or NULL
 ///
@@ -335,7 +335,5 @@ pub extern "C" fn memoom_report_to_text(report: Option<&memoom_report>) -> *cons
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_to_json(report: Option<&memoom_report>) -> *const c_char {
-    ffi::get(report, ptr::null(), |report| {
-        report.json.get_or_init(|| text(serde_json::to_string(&report.report).unwrap_or_default())).as_ptr()
-    })
+    ffi::get(report, ptr::null(), |report| report.json.get_or_init(|| text(report.report.to_json())).as_ptr())
 }

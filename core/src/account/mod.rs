@@ -4,8 +4,11 @@ pub(crate) mod collect;
 pub(crate) mod oom;
 pub(crate) mod oom_text;
 pub(crate) mod outcome;
+mod outcome_text;
+mod prediction_text;
 pub(crate) mod scope;
 pub(crate) mod timeline;
+mod timeline_text;
 pub(crate) mod victim;
 
 pub use oom::{Blocked, Cause, Oom, Predicted, Process, Span, Victim};

@@ -58,6 +58,17 @@ pub enum Cause {
     SharedMm,
 }
 
+impl Cause {
+    /// The name as it stands in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Selected => "selected",
+            Cause::Group => "group",
+            Cause::SharedMm => "shared-mm",
+        }
+    }
+}
+
 /// A process that the OOM killed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Victim {
@@ -92,6 +103,13 @@ pub struct Blocked {
     pub wchan: Option<String>,
     /// Its kernel stack, innermost first, from /proc/PID/stack.
     pub stack: Vec<Frame>,
+}
+
+impl Blocked {
+    /// The waiting process as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
 }
 
 /// The account of one OOM.

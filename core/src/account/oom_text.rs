@@ -98,15 +98,7 @@ impl Oom {
             }
         }
         for candidate in &self.candidates {
-            let why = candidate.reason.as_deref().map_or(String::new(), |reason| format!("  not eligible: {reason}"));
-            let _ = writeln!(
-                text,
-                "    candidate {:<16} pid {:<8} score {:>8}  oom_score_adj {}{why}",
-                escape(&candidate.comm),
-                candidate.pid,
-                candidate.score,
-                candidate.oom_score_adj
-            );
+            let _ = writeln!(text, "    {}", candidate.line());
         }
         for victim in &self.victims {
             let cause = match victim.cause {

@@ -45,6 +45,7 @@ pub struct Candidate {
 
 /// What the kernel would choose among the candidates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "schema", rename = "memoom.prediction/1")]
 #[non_exhaustive]
 pub struct Prediction {
     /// All processes, in the order the kernel scans them.
@@ -64,6 +65,14 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// The form of this document.
+    pub const SCHEMA: &'static str = "memoom.prediction/1";
+
+    /// The prediction as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
+
     /// The predicted victim.
     pub fn victim(&self) -> Option<&Candidate> {
         self.predicted.and_then(|pid| self.candidates.iter().find(|candidate| candidate.pid == pid))

@@ -42,6 +42,13 @@ pub struct Counters {
     pub other: BTreeMap<String, u64>,
 }
 
+impl Counters {
+    /// The counters as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
+}
+
 /// The pairs of a "flat keyed" kernel file: a key, a space and a number on each line; other lines are passed over.
 pub(crate) fn keyed(text: &str) -> impl Iterator<Item = (&str, u64)> {
     text.lines().filter_map(|line| {

@@ -73,8 +73,10 @@ impl Group {
             .remedy("give a directory with memory.limit_in_bytes (v1) or memory.max (v2) in it"));
         };
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let cgroup =
-            Host::probe().ok().and_then(|host| host.cgroup_of(&real)).unwrap_or_else(|| real.display().to_string());
+        let cgroup = Host::probe()
+            .ok()
+            .and_then(|host| host.cgroup_of(&real))
+            .unwrap_or_else(|| crate::text::escape(real.as_os_str().as_bytes()));
         Ok(Group::build(version, dir, cgroup, None, None, None))
     }
 

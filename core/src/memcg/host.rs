@@ -23,6 +23,16 @@ pub enum Version {
     V2,
 }
 
+impl Version {
+    /// The name as it stands in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Version::V1 => "v1",
+            Version::V2 => "v2",
+        }
+    }
+}
+
 /// How the machine has its cgroup hierarchies mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -59,6 +69,7 @@ pub struct Host {
     /// Where the memory controller stands; `None` where it is nowhere.
     pub version: Option<Version>,
     /// The mount point of that hierarchy.
+    #[serde(serialize_with = "crate::text::maybe_path")]
     pub mount: Option<PathBuf>,
     /// What part of the hierarchy that mount shows (field 4 of mountinfo); `/` is all of it.
     #[serde(skip)]
@@ -66,6 +77,7 @@ pub struct Host {
     /// The memory group of this process, as the kernel writes it in /proc/self/cgroup.
     pub own_group: Option<String>,
     /// The directory below which labs are made unless told otherwise.
+    #[serde(serialize_with = "crate::text::maybe_path")]
     pub parent: Option<PathBuf>,
     /// The kernel release, from /proc/sys/kernel/osrelease.
     pub release: String,
@@ -157,7 +169,7 @@ impl Host {
 
     fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount, own: Option<&Path>) {
         let point = below(root, &mount.point);
-        let name = if version == Version::V1 { "v1" } else { "v2" };
+        let name = version.name();
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
 
         // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that

@@ -24,11 +24,19 @@ const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Leftover {
     /// The directory of the lab, or the name of the tracefs instance.
+    #[serde(serialize_with = "crate::text::path")]
     pub path: PathBuf,
     /// Whether it was removed.
     pub removed: bool,
     /// Why, or why not.
     pub reason: String,
+}
+
+impl Leftover {
+    /// What was done, as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
 }
 
 /// Removes the labs (groups and tracefs instances) whose owners have died; those of living owners are not touched.

@@ -26,8 +26,24 @@ pub enum Source {
     Procfs,
 }
 
+impl Source {
+    /// The name as it stands in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Memoom => "memoom",
+            Source::Worker => "worker",
+            Source::Supervisor => "supervisor",
+            Source::Counters => "counters",
+            Source::KernelLog => "kernel-log",
+            Source::Tracefs => "tracefs",
+            Source::Procfs => "procfs",
+        }
+    }
+}
+
 /// One thing that happened in a group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "schema", rename = "memoom.event/1")]
 pub struct Event {
     /// When, in nanoseconds of CLOCK_MONOTONIC; the kernel's own stamp where the source has one.
     pub time_ns: u64,
@@ -40,6 +56,16 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+impl Event {
+    /// The form of this document.
+    pub const SCHEMA: &'static str = "memoom.event/1";
+
+    /// The event as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
 }
 
 /// What happened.

@@ -3,6 +3,7 @@
 pub(crate) mod alarm;
 pub(crate) mod callpath;
 pub(crate) mod event;
+mod event_text;
 pub(crate) mod hub;
 pub(crate) mod kmsg;
 pub mod report;

@@ -53,8 +53,7 @@ pub fn reports_to_json(reports: &[Report]) -> String {
         schema: &'static str,
         reports: &'a [Report],
     }
-    // Nothing in a report can fail to serialise: its maps have strings as keys.
-    serde_json::to_string(&Document { schema: "memoom.reports/1", reports }).unwrap_or_default()
+    crate::text::json(&Document { schema: "memoom.reports/1", reports })
 }
 
 /// One OOM as the kernel reported it.
@@ -150,6 +149,16 @@ pub struct Report {
     pub missing: Vec<Missing>,
     /// The kernel's lines, joined by newlines, control characters escaped as in `/dev/kmsg`.
     pub text: String,
+}
+
+impl Report {
+    /// The form of this document.
+    pub const SCHEMA: &'static str = "memoom.report/1";
+
+    /// The report as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
 }
 
 /// Whose memory was out.

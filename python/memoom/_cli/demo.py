@@ -70,7 +70,10 @@ def main(arguments: list[str]) -> int:
 def _told(found: Experiment, full: bool) -> list[str]:
     from .show import account
 
-    lines = [f"━━ {found.name}: {_WHAT[found.name]}", "", "Timeline", *_timeline(found, full), ""]
+    timeline = found.timeline
+    told = "nothing happened" if timeline is None else timeline.full_text if full else str(timeline)
+    events = [f"  {line}" for line in told.splitlines()]
+    lines = [f"━━ {found.name}: {_WHAT[found.name]}", "", "Timeline", *events, ""]
     for oom in found.ooms:
         lines += [*account(oom, full), ""]
     lines.append("Checks")
@@ -78,30 +81,4 @@ def _told(found: Experiment, full: bool) -> list[str]:
     lines += [f"  {'✓' if check.passed else '✗'} {check.name:<{width}}  {check.seen}" for check in found.checks]
     held = sum(check.passed for check in found.checks)
     lines += ["", f"{found.name}: {held} of {len(found.checks)} checks held", ""]
-    return lines
-
-
-def _timeline(found: Experiment, full: bool) -> list[str]:
-    """Time since the first event, usage of the group, and what happened."""
-    from .show import describe, size
-
-    if found.timeline is None or not found.timeline.events:
-        return ["  nothing happened"]
-    names = {event.pid: event.name for event in found.timeline if event.kind == "started"}
-    start = found.timeline.events[0].time_ns
-    usage: int | None = None
-    lines = []
-    for event in found.timeline:
-        if event.kind == "usage":
-            usage = event.usage_bytes
-        elif event.kind == "notified" and event.counters is not None:
-            usage = event.counters.usage_bytes
-        what = event.text if full and event.kind == "log" else describe(event)
-        # The lines between matter; the alternation of words and ticks does not.
-        if what is None or (not full and event.kind in ("stepping", "ticked")):
-            continue
-        name = names.get(event.pid)
-        if name is not None and event.kind not in ("started", "predicted", "victim"):
-            what = what.replace(f"pid {event.pid}", name, 1)
-        lines.append(f"  {(event.time_ns - start) / 1e6:10.3f} ms  {size(usage):>7}  {event.source:<10}  {what}")
     return lines

@@ -1,8 +1,8 @@
-"""Accounts and events the way a person reads them in a terminal."""
+"""Accounts the way a person reads them in a terminal."""
 
 from __future__ import annotations
 
-from .._values import Event, Oom
+from .._values import Oom
 
 # The lines of a kernel report that say who, whose limit and how much; registers, code and statistics are left out.
 _ESSENTIAL = (
@@ -50,52 +50,3 @@ def _essential(line: str) -> bool:
     # A row of the task table begins with the pid in brackets.
     row = line.startswith("[") and line[1:].lstrip()[:1].isdigit()
     return row or any(part in line for part in _ESSENTIAL)
-
-
-def describe(event: Event) -> str | None:
-    """What happened, in a few words; None for what a person does not want to see in a list."""
-    who = "" if event.pid is None else f"pid {event.pid}"
-    match event.kind:
-        case "started":
-            return f"{event.name} ({who}) is ready"
-        case "stepping":
-            return f"{who} is told to take {size(event.step_bytes)}"
-        case "stepped":
-            return f"{who} has taken it, and holds {size(event.total_bytes)}"
-        case "shrunk":
-            return f"{who} has given {size(event.step_bytes)} back, and holds {size(event.total_bytes)}"
-        case "step_failed":
-            return f"{who} could not take it (errno {event.errno})"
-        case "ticked":
-            return f"{who} ticks: {event.count}"
-        case "exited":
-            end = event.returncode or 0
-            return f"{who} has ended: " + (f"signal {-end}" if end < 0 else f"status {end}")
-        case "predicted":
-            return f"predicted: {event.comm} ({who}), score {event.score} pages, is killed if the limit is met now"
-        case "victim":
-            victim, invoker = event.comm or "a process", f"{event.invoker_comm} (pid {event.invoker_pid})"
-            return f"the kernel marks {victim} ({who}) as victim, in the charge of {invoker}"
-        case "blocked":
-            return f"{who} waits in {event.wchan or 'the kernel'}, state {event.state}"
-        case "limit":
-            return f"the limit is set to {'max' if event.limit_bytes is None else size(event.limit_bytes)}"
-        case "switch":
-            return f"{event.name} is turned {'on' if event.on else 'off'}"
-        case "removed":
-            return "the group was removed"
-        case "lost":
-            return f"{event.count} records were lost"
-        case "notified":
-            counters = event.counters
-            if counters is None:
-                return "the kernel notifies"
-            seen = [
-                f"{name} {getattr(counters, name)}"
-                for name in ("under_oom", "oom", "oom_kill")
-                if getattr(counters, name) is not None
-            ]
-            return f"the kernel notifies: {', '.join(seen)}"
-        case "usage" | "log":
-            return None
-    return event.kind

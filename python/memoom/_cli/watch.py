@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import Parser, complain
+
+if TYPE_CHECKING:
+    from .. import Event
 
 
 def main(arguments: list[str]) -> int:
@@ -40,9 +45,5 @@ def _tell_ooms(watch: object, json: bool, within: float = 0) -> None:
         within = 0
 
 
-def _line(event: object) -> str:
-    from .. import Event
-    from .show import describe
-
-    assert isinstance(event, Event)
-    return f"{event.time_ns / 1e9:14.6f}  {describe(event) or event.kind}"
+def _line(event: Event) -> str:
+    return f"{event.time_ns / 1e9:14.6f}  {event}"

@@ -1,0 +1,170 @@
+//! An event the way a person reads it, and the names of its kinds.
+
+use super::event::{Event, EventKind};
+use crate::memcg::limits::human_size;
+use crate::memcg::Counters;
+
+impl EventKind {
+    /// The name as it stands in documents.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::Started { .. } => "started",
+            EventKind::Stepping { .. } => "stepping",
+            EventKind::Stepped { .. } => "stepped",
+            EventKind::Shrunk { .. } => "shrunk",
+            EventKind::StepFailed { .. } => "step_failed",
+            EventKind::Ticked { .. } => "ticked",
+            EventKind::Exited { .. } => "exited",
+            EventKind::Notified { .. } => "notified",
+            EventKind::Predicted { .. } => "predicted",
+            EventKind::Victim { .. } => "victim",
+            EventKind::Log { .. } => "log",
+            EventKind::Blocked { .. } => "blocked",
+            EventKind::Usage { .. } => "usage",
+            EventKind::Limit { .. } => "limit",
+            EventKind::Switch { .. } => "switch",
+            EventKind::Setting { .. } => "setting",
+            EventKind::Alarm { .. } => "alarm",
+            EventKind::Removed => "removed",
+            EventKind::Lost { .. } => "lost",
+        }
+    }
+}
+
+impl Event {
+    /// What happened, in a few words for a person, without time and source: `pid 7 has taken it, and holds 40M`.
+    pub fn to_text(&self) -> String {
+        let who = self.pid.map_or_else(|| "a process".to_string(), |pid| format!("pid {pid}"));
+        match &self.kind {
+            EventKind::Started { name } => format!("{name} ({who}) is ready"),
+            EventKind::Stepping { step_bytes } => format!("{who} is told to take {}", human_size(*step_bytes)),
+            EventKind::Stepped { total_bytes, .. } => {
+                format!("{who} has taken it, and holds {}", human_size(*total_bytes))
+            }
+            EventKind::Shrunk { step_bytes, total_bytes } => {
+                format!("{who} has given {} back, and holds {}", human_size(*step_bytes), human_size(*total_bytes))
+            }
+            EventKind::StepFailed { errno } => {
+                format!("{who} could not take it: {}", std::io::Error::from_raw_os_error(*errno))
+            }
+            EventKind::Ticked { count } => format!("{who} ticks: {count}"),
+            EventKind::Exited { returncode } if *returncode < 0 => format!("{who} has ended: signal {}", -returncode),
+            EventKind::Exited { returncode } => format!("{who} has ended: status {returncode}"),
+            EventKind::Notified { counters } => notified(counters),
+            EventKind::Predicted { comm, score } => {
+                format!("predicted: if the limit is met now, {comm} ({who}) is killed, with a score of {score} pages")
+            }
+            EventKind::Victim { comm, invoker_pid, invoker_comm, .. } => {
+                let victim = comm.as_deref().unwrap_or("a process");
+                let charge = format!("{invoker_comm} (pid {invoker_pid})");
+                format!("the kernel marks {victim} ({who}) as victim, in the charge of {charge}")
+            }
+            EventKind::Log { text, .. } => format!("the kernel prints: {text}"),
+            EventKind::Blocked { state, wchan, .. } => {
+                format!("{who} waits in {}, state {state}", wchan.as_deref().unwrap_or("the kernel"))
+            }
+            EventKind::Usage { usage_bytes } => format!("{} are in use", human_size(*usage_bytes)),
+            EventKind::Limit { limit_bytes } => {
+                format!("the limit is set to {}", limit_bytes.map_or_else(|| "max".to_string(), human_size))
+            }
+            EventKind::Switch { name, on } => format!("{name} is turned {}", if *on { "on" } else { "off" }),
+            EventKind::Setting { file, value } => format!("{file} is set to {value}"),
+            EventKind::Alarm { alarm, usage_bytes } => {
+                format!("the alarm at {alarm} goes off, with {} in use", human_size(*usage_bytes))
+            }
+            EventKind::Removed => "the group was removed".to_string(),
+            EventKind::Lost { count } => format!("{count} records were lost"),
+        }
+    }
+}
+
+fn notified(counters: &Counters) -> String {
+    let seen: Vec<String> = [
+        ("under_oom", counters.under_oom.map(u64::from)),
+        ("oom", counters.oom),
+        ("oom_kill", counters.oom_kill),
+        ("oom_group_kill", counters.oom_group_kill),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("{name} {}", value?)))
+    .collect();
+    if seen.is_empty() {
+        "the kernel notifies".to_string()
+    } else {
+        format!("the kernel notifies: {}", seen.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Source;
+
+    fn event(kind: EventKind) -> Event {
+        Event { time_ns: 1, source: Source::Memoom, group: Some("/g".to_string()), pid: Some(7), kind }
+    }
+
+    /// One of each kind; the compiler knows when one is missing in [`EventKind::name`].
+    fn each() -> Vec<Event> {
+        let text = || "x".to_string();
+        [
+            EventKind::Started { name: text() },
+            EventKind::Stepping { step_bytes: 1 << 20 },
+            EventKind::Stepped { step_bytes: 1 << 20, total_bytes: 3 << 20 },
+            EventKind::Shrunk { step_bytes: 1 << 20, total_bytes: 0 },
+            EventKind::StepFailed { errno: 12 },
+            EventKind::Ticked { count: 9 },
+            EventKind::Exited { returncode: -9 },
+            EventKind::Notified { counters: Box::default() },
+            EventKind::Predicted { comm: text(), score: 5 },
+            EventKind::Victim { comm: None, invoker_pid: 3, invoker_comm: text(), call_path: Vec::new() },
+            EventKind::Log { sequence: 4, text: text() },
+            EventKind::Blocked { state: 'D', wchan: None, stack: Vec::new() },
+            EventKind::Usage { usage_bytes: 4096 },
+            EventKind::Limit { limit_bytes: None },
+            EventKind::Switch { name: text(), on: true },
+            EventKind::Setting { file: text(), value: text() },
+            EventKind::Alarm { alarm: text(), usage_bytes: 7 },
+            EventKind::Removed,
+            EventKind::Lost { count: 2 },
+        ]
+        .into_iter()
+        .map(event)
+        .collect()
+    }
+
+    #[test]
+    fn names_are_those_of_the_document() {
+        for event in each() {
+            let document: serde_json::Value = serde_json::from_str(&event.to_json()).expect("a document");
+            assert_eq!(document["schema"], Event::SCHEMA);
+            assert_eq!(document["kind"], event.kind.name());
+            assert_eq!(document["source"], event.source.name());
+            assert!(!event.to_text().is_empty());
+        }
+        for source in [
+            Source::Memoom,
+            Source::Worker,
+            Source::Supervisor,
+            Source::Counters,
+            Source::KernelLog,
+            Source::Tracefs,
+            Source::Procfs,
+        ] {
+            assert_eq!(serde_json::to_value(source).expect("a name"), source.name());
+        }
+    }
+
+    #[test]
+    fn words_for_a_person() {
+        let text = |kind| event(kind).to_text();
+        assert_eq!(
+            text(EventKind::Stepped { step_bytes: 1, total_bytes: 40 << 20 }),
+            "pid 7 has taken it, and holds 40M"
+        );
+        assert_eq!(text(EventKind::Exited { returncode: -9 }), "pid 7 has ended: signal 9");
+        assert_eq!(text(EventKind::Limit { limit_bytes: None }), "the limit is set to max");
+        let counters = Box::new(Counters { oom: Some(2), under_oom: Some(true), ..Counters::default() });
+        assert_eq!(text(EventKind::Notified { counters }), "the kernel notifies: under_oom 1, oom 2");
+    }
+}
