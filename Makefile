@@ -5,15 +5,16 @@ CARGO  ?= cargo
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+LIBRARIES ?= target/release
 DESTDIR ?=
 
 VENV    := .venv
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' Cargo.toml)
-SONAME  := libmemoom.so.0
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop build test test-rust test-c test-python test-kernels bench lint header install uninstall stage clean
+.PHONY: help demo develop build test test-rust test-c test-python test-kernels bench lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,8 @@ test-rust: .packages ## run the Rust tests and the Rust example
 
 test-c: .packages stage ## build the C examples and tests against an installed tree and run them, also under sanitizers and valgrind
 	tests/c/run.sh $(abspath $(STAGE)/lib) $(abspath $(STAGE)/include) target/c-tests
+	tests/abi/abi.sh check
+	tests/packaging/run.sh $(abspath $(STAGE)) target/packaging-tests
 
 test-python: develop ## run the Python tests
 	$(VENV)/bin/python -m pytest -q python/tests
@@ -58,20 +61,22 @@ lint: develop ## check formatting, clippy and the Python checkers
 header: ## write include/memoom.h anew from the C face
 	MEMOOM_UPDATE=1 $(CARGO) test -q -p memoom-capi --test header
 
-install: build ## install the C library, its header and its pkg-config file (PREFIX=, LIBDIR=, DESTDIR=)
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -m 755 target/release/libmemoom_capi.so $(DESTDIR)$(LIBDIR)/libmemoom.so.$(VERSION)
-	ln -sf libmemoom.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmemoom.so
-	install -m 644 target/release/libmemoom_capi.a $(DESTDIR)$(LIBDIR)/libmemoom.a
-	install -m 644 include/memoom.h $(DESTDIR)$(INCLUDEDIR)/memoom.h
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
-	    capi/memoom.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/memoom.pc
-	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/memoom.pc
+# Where it goes, and from where; packaging/install.sh has the one list of files.
+INSTALL = VERSION=$(VERSION) PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) INCLUDEDIR=$(INCLUDEDIR) MANDIR=$(MANDIR) \
+    DESTDIR=$(DESTDIR) PYTHON=$(PYTHON) LIBRARIES=$(LIBRARIES) packaging/install.sh
 
-uninstall: ## remove what install has installed (the same PREFIX=, LIBDIR=, DESTDIR=)
-	rm -f $(DESTDIR)$(LIBDIR)/libmemoom.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmemoom.so \
-	    $(DESTDIR)$(LIBDIR)/libmemoom.a $(DESTDIR)$(INCLUDEDIR)/memoom.h $(DESTDIR)$(LIBDIR)/pkgconfig/memoom.pc
+install: build ## install the C library with header, pkg-config file, CMake package and manual pages (PREFIX=, LIBDIR=, DESTDIR=)
+	@$(INSTALL) install
+
+uninstall: ## remove exactly what install has installed (the same PREFIX=, LIBDIR=, DESTDIR=)
+	@$(INSTALL) uninstall
+
+abi: ## accept the C interface as it is now: writes the baseline of tests/abi anew
+	tests/abi/abi.sh accept
+
+deb: build ## build the Debian packages into target/deb
+	@.ci/packages.sh gcc debhelper
+	LIBRARIES=$(LIBRARIES) packaging/deb.sh target/deb
 
 # An installed tree for the tests: what they compile against is what a user gets.
 stage:
@@ -82,7 +87,7 @@ clean: ## remove what was built
 
 # Debian's packages: a compiler for demo, and for the tests a second one, sanitizers, valgrind, pkg-config.
 .packages: .ci/packages.sh
-	@.ci/packages.sh gcc g++ clang valgrind pkg-config
+	@.ci/packages.sh gcc g++ clang valgrind pkg-config cmake abigail mandoc debhelper
 	@touch $@
 
 $(VENV)/bin/python: .ci/packages.sh

@@ -12,6 +12,16 @@ for tool in "$@"; do
     valgrind) command -v valgrind >/dev/null || missing="$missing valgrind" ;;
     pkg-config) command -v pkg-config >/dev/null || missing="$missing pkg-config" ;;
     python-venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3 python3-venv" ;;
+    cmake) command -v cmake >/dev/null || missing="$missing cmake make" ;;
+    meson) command -v meson >/dev/null || missing="$missing meson" ;;
+    autotools) command -v automake >/dev/null && command -v autoconf >/dev/null || missing="$missing autoconf automake" ;;
+    abigail) command -v abidiff >/dev/null || missing="$missing abigail-tools" ;;
+    mandoc) command -v mandoc >/dev/null || missing="$missing mandoc" ;;
+    debhelper) command -v dh >/dev/null || missing="$missing debhelper dpkg-dev" ;;
+    cmocka) [ -e /usr/include/cmocka.h ] || missing="$missing libcmocka-dev" ;;
+    check) [ -e /usr/include/check.h ] || missing="$missing check" ;;
+    criterion) [ -e /usr/include/criterion/criterion.h ] || missing="$missing libcriterion-dev" ;;
+    gtest) [ -e /usr/include/gtest/gtest.h ] || missing="$missing libgtest-dev" ;;
     *) echo "packages.sh: unknown tool $tool" >&2; exit 2 ;;
     esac
 done
