@@ -901,7 +901,7 @@ typedef struct memoom_hog_options {
      */
     const char *name;
     /**
-     * The kind of memory, such as "anon"; NULL for "anon".
+     * The kind of memory, one of MEMOOM_KIND_...; NULL for MEMOOM_KIND_ANON.
      */
     const char *kind;
     /**
@@ -916,6 +916,16 @@ typedef struct memoom_hog_options {
      * 0.
      */
     uint32_t reserved;
+    /**
+     * How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
+     * difference to the kind is refused.
+     */
+    const char *pattern;
+    /**
+     * For MEMOOM_KIND_FILE the directory in which its file stands, without a name; NULL for the first of the directory
+     * for temporary files, /var/tmp, the working directory and $HOME that is on a real file system.
+     */
+    const char *directory;
 } memoom_hog_options;
 
 /**
@@ -949,6 +959,19 @@ typedef struct memoom_grow {
      * The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
      */
     uint32_t blocked_state;
+    /**
+     * Bytes that the step took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step;
+     * 0 for one that killed or blocked the hog. Page tables and the like come on top of them.
+     */
+    uint64_t taken_bytes;
+    /**
+     * Why a short step was short, as errno has it; else 0.
+     */
+    int32_t error_number;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } memoom_grow;
 
 /**
@@ -1140,6 +1163,11 @@ typedef struct memoom_grow {
  * The hog waits in the OOM of its group, as the OOM killer is off (v1).
  */
 #define MEMOOM_GROW_BLOCKED 3
+
+/**
+ * The kernel gave less than was asked for and refused the rest in a system call: taken_bytes and error_number say so.
+ */
+#define MEMOOM_GROW_SHORT 4
 
 #ifdef __cplusplus
 extern "C" {
@@ -3325,7 +3353,8 @@ memoom_status memoom_run_function(memoom_function function,
  * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options, an opened group, or a limit below what a process
- * needs to start; MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
+ * needs to start; MEMOOM_ERR_UNSUPPORTED where this machine lacks what the kind needs, with the remedy;
+ * MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
  * MEMOOM_ERR_WORKER_GONE where it was killed before it was ready; MEMOOM_ERR_BUSY for a group that has groups below it
  * (v2); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
@@ -3371,7 +3400,7 @@ memoom_status memoom_ticker_spawn(const struct memoom_group *group,
  *
  * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
  * no hog, 0 bytes, or where neither the group nor a group above it has a limit; MEMOOM_ERR_BUSY while an earlier step
- * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY where the step failed in a system call;
+ * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
  * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  * Thread safety: any thread.
  * Since 0.1.
@@ -3619,8 +3648,41 @@ void memoom_worker_free(struct memoom_worker *worker);
     { sizeof(memoom_group_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_SWITCH_UNCHANGED, \
       MEMOOM_SWITCH_UNCHANGED }
 
+/** A kind of memory for memoom_hog_options. Anonymous private memory, page by page. The default. */
+#define MEMOOM_KIND_ANON "anon"
+/** A kind of memory for memoom_hog_options. Anonymous private memory in transparent huge pages. */
+#define MEMOOM_KIND_ANON_THP "anon-thp"
+/** A kind of memory for memoom_hog_options. The page cache of a file on a real file system. */
+#define MEMOOM_KIND_FILE "file"
+/** A kind of memory for memoom_hog_options. Anonymous shared memory. */
+#define MEMOOM_KIND_SHMEM "shmem"
+/** A kind of memory for memoom_hog_options. A file of a tmpfs, never mapped: charged, and in no process's resident size. */
+#define MEMOOM_KIND_TMPFS "tmpfs"
+/** A kind of memory for memoom_hog_options. A mapped memfd. */
+#define MEMOOM_KIND_MEMFD "memfd"
+/** A kind of memory for memoom_hog_options. Anonymous private memory by mlock(2). */
+#define MEMOOM_KIND_MLOCK "mlock"
+/** A kind of memory for memoom_hog_options. Anonymous private memory by mmap(2) with MAP_POPULATE. */
+#define MEMOOM_KIND_POPULATE "populate"
+/** A kind of memory for memoom_hog_options. Huge pages of the machine's reserve. */
+#define MEMOOM_KIND_HUGETLB "hugetlb"
+/** A kind of memory for memoom_hog_options. What meets a limit soonest. */
+#define MEMOOM_KIND_ANY_FASTEST "any-fastest"
+/** A pattern for memoom_hog_options. One byte of each page is written, in order. The default. */
+#define MEMOOM_PATTERN_WRITE "write"
+/** A pattern for memoom_hog_options. One byte of each page is read. */
+#define MEMOOM_PATTERN_READ "read"
+/** A pattern for memoom_hog_options. As write, in no order. */
+#define MEMOOM_PATTERN_RANDOM "random"
+/** A pattern for memoom_hog_options. As write, and all that is held is touched again and again. */
+#define MEMOOM_PATTERN_HOT "hot"
+/** A pattern for memoom_hog_options. Zeroes are written. */
+#define MEMOOM_PATTERN_ZEROES "zeroes"
+/** A pattern for memoom_hog_options. Every byte is written, with content that no compressor makes smaller. */
+#define MEMOOM_PATTERN_INCOMPRESSIBLE "incompressible"
+
 /** The start of a memoom_hog_options: "hog", anonymous memory, 10 MiB a step. */
-#define MEMOOM_HOG_OPTIONS_INIT { sizeof(memoom_hog_options), NULL, NULL, 10485760, 0, 0 }
+#define MEMOOM_HOG_OPTIONS_INIT { sizeof(memoom_hog_options), NULL, NULL, 10485760, 0, 0, NULL, NULL }
 
 /** The start of a memoom_command_options: everything is the caller's. */
 #define MEMOOM_COMMAND_OPTIONS_INIT \
@@ -3635,7 +3697,7 @@ void memoom_worker_free(struct memoom_worker *worker);
       MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
 
 /** The start of a memoom_grow. */
-#define MEMOOM_GROW_INIT { sizeof(memoom_grow), 0, 0, 0, 0 }
+#define MEMOOM_GROW_INIT { sizeof(memoom_grow), 0, 0, 0, 0, 0, 0, 0 }
 
 /** The start of a memoom_counters. */
 #define MEMOOM_COUNTERS_INIT { sizeof(memoom_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }

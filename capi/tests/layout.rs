@@ -99,8 +99,23 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     );
     layout!(text, memoom_command_options { struct_size, env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj });
     layout!(text, memoom_function_options { struct_size, name, oom_score_adj, reserved });
-    layout!(text, memoom_hog_options { struct_size, name, kind, step_bytes, oom_score_adj, reserved });
-    layout!(text, memoom_grow { struct_size, step_bytes, total_bytes, status, blocked_state });
+    layout!(
+        text,
+        memoom_hog_options { struct_size, name, kind, step_bytes, oom_score_adj, reserved, pattern, directory }
+    );
+    layout!(
+        text,
+        memoom_grow {
+            struct_size,
+            step_bytes,
+            total_bytes,
+            status,
+            blocked_state,
+            taken_bytes,
+            error_number,
+            reserved
+        }
+    );
     layout!(
         text,
         memoom_run_options {

@@ -3,7 +3,7 @@
 
 mod scenarios;
 
-use scenarios::{bad_input, experiments, happenings};
+use scenarios::{bad_input, experiments, happenings, kinds};
 
 macro_rules! through {
     ($face:ident, $type:ty) => {
@@ -46,6 +46,14 @@ macro_rules! through {
             #[test]
             fn limits_counters_and_prediction() {
                 happenings::numbers::<Face>();
+            }
+            #[test]
+            fn every_kind_of_memory() {
+                kinds::all::<Face>();
+            }
+            #[test]
+            fn kinds_that_cannot_be() {
+                kinds::that_cannot_be::<Face>();
             }
             #[test]
             fn names_that_cannot_be() {

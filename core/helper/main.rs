@@ -7,6 +7,7 @@
 
 mod child;
 mod cleanup;
+mod hog;
 #[path = "../src/pressure/mailbox.rs"]
 mod mailbox;
 mod mem;

@@ -5,11 +5,12 @@
 //! group, none of it is charged there.
 
 use crate::child;
+use crate::hog::Arena;
 use crate::state::SOCKET;
 use crate::sys::{self, Poll};
 use crate::text;
 use crate::wire::{role, stage, Message, Request, Start, MOST, MOST_COMM};
-use crate::worker::{self, Arena, Talk};
+use crate::worker::{self, Talk};
 use crate::Auxiliary;
 use core::ffi::CStr;
 

@@ -8,18 +8,31 @@ compile_error!(
     "memoom's helper knows the system calls of x86_64 only; add those of this architecture to core/helper/sys.rs"
 );
 
+mod file;
+mod memory;
+mod message;
+mod process;
+
+pub use file::*;
+pub use memory::*;
+pub use message::*;
+pub use process::*;
+
 /// An errno.
 pub type Errno = i32;
 
 pub const ENOENT: Errno = 2;
 pub const EINTR: Errno = 4;
+pub const EIO: Errno = 5;
 pub const ENOEXEC: Errno = 8;
 pub const EAGAIN: Errno = 11;
 pub const ENOMEM: Errno = 12;
 pub const EACCES: Errno = 13;
 pub const EBUSY: Errno = 16;
+pub const EEXIST: Errno = 17;
 pub const EXDEV: Errno = 18;
 pub const ENOTDIR: Errno = 20;
+pub const EISDIR: Errno = 21;
 pub const EINVAL: Errno = 22;
 pub const ELOOP: Errno = 40;
 pub const EPROTO: Errno = 71;
@@ -69,6 +82,7 @@ mod nr {
     pub const RT_SIGPROCMASK: usize = 14;
     pub const PREAD64: usize = 17;
     pub const MREMAP: usize = 25;
+    pub const MINCORE: usize = 27;
     pub const MADVISE: usize = 28;
     pub const GETPID: usize = 39;
     pub const SENDMSG: usize = 46;
@@ -78,10 +92,12 @@ mod nr {
     pub const WAIT4: usize = 61;
     pub const KILL: usize = 62;
     pub const FCNTL: usize = 72;
+    pub const FTRUNCATE: usize = 77;
     pub const CHDIR: usize = 80;
     pub const FCHDIR: usize = 81;
     pub const SETPGID: usize = 109;
     pub const GETPPID: usize = 110;
+    pub const MLOCK: usize = 149;
     pub const PRCTL: usize = 157;
     pub const SCHED_SETSCHEDULER: usize = 144;
     pub const SCHED_SETAFFINITY: usize = 203;
@@ -93,7 +109,11 @@ mod nr {
     pub const UNLINKAT: usize = 263;
     pub const PPOLL: usize = 271;
     pub const SIGNALFD4: usize = 289;
+    pub const FALLOCATE: usize = 285;
     pub const DUP3: usize = 292;
+    pub const PREADV: usize = 295;
+    pub const PWRITEV: usize = 296;
+    pub const MEMFD_CREATE: usize = 319;
     pub const EXECVEAT: usize = 322;
     pub const PIDFD_SEND_SIGNAL: usize = 424;
     pub const PIDFD_OPEN: usize = 434;
@@ -313,245 +333,4 @@ pub fn signalfd(mask: u64) -> Result<i32, Errno> {
     let flags = O_CLOEXEC | 0o4000; // SFD_CLOEXEC | SFD_NONBLOCK
                                     // SAFETY: the kernel reads eight bytes.
     unsafe { raw(nr::SIGNALFD4, usize::MAX, &mask as *const u64 as usize, 8, flags, 0, 0) }.map(|fd| fd as i32)
-}
-
-/// A child that has ended.
-pub struct Ended {
-    pub pid: i32,
-    pub status: i32,
-    /// struct rusage: user and system time as seconds and microseconds, then the greatest size in KiB.
-    pub usage: [u64; 18],
-}
-
-/// Reaps one child: the given one, waiting for it, or with -1 any that has ended.
-pub fn reap(pid: i32) -> Result<Option<Ended>, Errno> {
-    const WNOHANG: usize = 1;
-    const WALL: usize = 0x4000_0000;
-    let mut ended = Ended { pid: 0, status: 0, usage: [0; 18] };
-    let options = if pid < 0 { WNOHANG | WALL } else { WALL };
-    let status = &mut ended.status as *mut i32 as usize;
-    // SAFETY: the kernel writes one int and one struct rusage of 144 bytes.
-    let got = unsafe { raw(nr::WAIT4, pid as usize, status, options, ended.usage.as_mut_ptr() as usize, 0, 0) }?;
-    ended.pid = got as i32;
-    Ok((got != 0).then_some(ended))
-}
-
-#[repr(C)]
-struct Vector {
-    base: usize,
-    len: usize,
-}
-
-#[repr(C)]
-struct Header {
-    name: usize,
-    name_len: usize,
-    vector: *mut Vector,
-    vectors: usize,
-    control: *mut u64,
-    control_len: usize,
-    flags: i32,
-}
-
-/// Sends one datagram without waiting, with a file descriptor if `fd` is not negative.
-pub fn send(socket: i32, bytes: &[u8], fd: i32) -> Result<(), Errno> {
-    let mut vector = Vector { base: bytes.as_ptr() as usize, len: bytes.len() };
-    // One struct cmsghdr: length 16 + 4, SOL_SOCKET and SCM_RIGHTS (both 1), the descriptor, padding.
-    let mut control = [20u64, 1 | 1 << 32, fd as u32 as u64];
-    let control_len = if fd >= 0 { 24 } else { 0 };
-    let header = Header {
-        name: 0,
-        name_len: 0,
-        vector: &mut vector,
-        vectors: 1,
-        control: control.as_mut_ptr(),
-        control_len,
-        flags: 0,
-    };
-    // SAFETY: the kernel reads the header and what it points to, all of which lives until the call returns.
-    unsafe {
-        raw(nr::SENDMSG, socket as usize, &header as *const Header as usize, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0, 0)
-    }
-    .map(drop)
-}
-
-/// What [`receive`] got.
-pub struct Received {
-    /// Zero is the end of file.
-    pub len: usize,
-    pub fds: [i32; 8],
-    pub fd_count: usize,
-}
-
-/// Receives one datagram without waiting, with its file descriptors (close-on-exec).
-pub fn receive(socket: i32, to: &mut [u8]) -> Result<Received, Errno> {
-    let mut vector = Vector { base: to.as_mut_ptr() as usize, len: to.len() };
-    let mut control = [0u64; 2 + 4]; // a cmsghdr and eight descriptors
-    let mut header = Header {
-        name: 0,
-        name_len: 0,
-        vector: &mut vector,
-        vectors: 1,
-        control: control.as_mut_ptr(),
-        control_len: core::mem::size_of_val(&control),
-        flags: 0,
-    };
-    let flags = MSG_CMSG_CLOEXEC | MSG_DONTWAIT;
-    // SAFETY: the kernel writes at most the lengths given in the header; all of it lives until the call returns.
-    let len = unsafe { raw(nr::RECVMSG, socket as usize, &mut header as *mut Header as usize, flags, 0, 0, 0) }?;
-    let mut received = Received { len, fds: [-1; 8], fd_count: 0 };
-    if header.control_len >= 20 && control[1] == (1 | 1 << 32) {
-        received.fd_count = ((control[0] as usize).saturating_sub(16) / 4).min(8);
-        for index in 0..received.fd_count {
-            received.fds[index] = (control[2 + index / 2] >> (32 * (index % 2))) as u32 as i32;
-        }
-    }
-    if header.flags & MSG_CTRUNC != 0 {
-        for fd in received.fds {
-            close(fd);
-        }
-        return Err(EPROTO);
-    }
-    Ok(received)
-}
-
-/// Fresh zeroed memory of at least `bytes`, at `hint` if that is free.
-pub fn map(hint: usize, bytes: usize) -> Result<usize, Errno> {
-    // SAFETY: a new private anonymous mapping (read, write) that replaces nothing.
-    unsafe { raw(nr::MMAP, hint, bytes, 3, 0x22, usize::MAX, 0) }
-}
-
-/// Maps the first bytes of a file for reading and writing, shared and with its pages present, at `hint` if that is
-/// free.
-pub fn map_file(hint: usize, bytes: usize, fd: i32) -> Result<usize, Errno> {
-    const SHARED_POPULATE: usize = 0x8001;
-    // SAFETY: a new mapping (read, write) that replaces nothing.
-    unsafe { raw(nr::MMAP, hint, bytes, 3, SHARED_POPULATE, fd as usize, 0) }
-}
-
-/// Gives a mapping back.
-///
-/// # Safety
-/// Nothing may refer to it any more.
-pub unsafe fn unmap(address: usize, bytes: usize) {
-    // SAFETY: the caller's promise.
-    let _ = unsafe { raw(nr::MUNMAP, address, bytes, 0, 0, 0, 0) };
-}
-
-/// Changes a mapping's length, in place where there is room; says where it stands then.
-///
-/// # Safety
-/// Nothing may refer to what is cut off, and the caller must use the new address.
-pub unsafe fn remap(address: usize, bytes: usize, wanted: usize) -> Result<usize, Errno> {
-    // SAFETY: the caller's promise; MREMAP_MAYMOVE is 1.
-    unsafe { raw(nr::MREMAP, address, bytes, wanted, 1, 0, 0) }
-}
-
-pub const MADV_DONTNEED: usize = 4;
-pub const MADV_NOHUGEPAGE: usize = 15;
-
-/// Advises the kernel about a range.
-///
-/// # Safety
-/// With `MADV_DONTNEED` the content is gone: nothing may rely on it.
-pub unsafe fn advise(address: usize, bytes: usize, advice: usize) -> Result<(), Errno> {
-    // SAFETY: the caller's promise.
-    unsafe { raw(nr::MADVISE, address, bytes, advice, 0, 0, 0) }.map(drop)
-}
-
-/// Executes a program; comes back only with an error.
-///
-/// # Safety
-/// `path` is NUL-terminated, `argv` and `envp` are NULL-terminated arrays of such strings.
-pub unsafe fn execve(path: *const u8, argv: *const *const u8, envp: *const *const u8) -> Errno {
-    // SAFETY: the caller's promise.
-    match unsafe { raw(nr::EXECVE, path as usize, argv as usize, envp as usize, 0, 0, 0) } {
-        Ok(_) => 0,
-        Err(errno) => errno,
-    }
-}
-
-/// Executes an open file; comes back only with an error.
-///
-/// # Safety
-/// As [`execve`].
-pub unsafe fn execveat(fd: i32, argv: *const *const u8, envp: *const *const u8) -> Errno {
-    let path = c"".as_ptr() as usize;
-    // SAFETY: the caller's promise.
-    match unsafe { raw(nr::EXECVEAT, fd as usize, path, argv as usize, envp as usize, AT_EMPTY_PATH, 0) } {
-        Ok(_) => 0,
-        Err(errno) => errno,
-    }
-}
-
-/// struct clone_args up to `cgroup` (CLONE_ARGS_SIZE_VER2).
-#[repr(C)]
-#[derive(Default)]
-struct CloneArgs {
-    flags: u64,
-    pidfd: u64,
-    child_tid: u64,
-    parent_tid: u64,
-    exit_signal: u64,
-    stack: u64,
-    stack_size: u64,
-    tls: u64,
-    set_tid: u64,
-    set_tid_size: u64,
-    cgroup: u64,
-}
-
-/// A child that shares this memory and runs `body(argument)` on its own stack until it executes or exits; the
-/// parent sleeps until then. With `cgroup` it is born in that group (v2). Gives the pid and a pidfd.
-///
-/// # Safety
-/// `body` must not return, must not unwind, and must leave the shared memory as the parent expects it; `stack` is
-/// memory for it alone.
-pub unsafe fn vfork<T>(
-    body: extern "C" fn(*mut T) -> !,
-    argument: *mut T,
-    stack: &mut [u8],
-    cgroup: Option<i32>,
-) -> Result<(i32, i32), Errno> {
-    let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
-    let mut pidfd: i32 = -1;
-    let bottom = stack.as_mut_ptr() as usize;
-    let top = (bottom + stack.len()) & !15;
-    let args = CloneArgs {
-        flags: (flags | CLONE_INTO_CGROUP) as u64,
-        pidfd: &mut pidfd as *mut i32 as u64,
-        exit_signal: SIGCHLD as u64,
-        stack: bottom as u64,
-        stack_size: (top - bottom) as u64,
-        cgroup: cgroup.unwrap_or(0) as u64,
-        ..CloneArgs::default()
-    };
-    let (number, a, b, c) = match cgroup {
-        Some(_) => (nr::CLONE3, &args as *const CloneArgs as usize, core::mem::size_of::<CloneArgs>(), 0),
-        None => (nr::CLONE, flags | SIGCHLD as usize, top, &mut pidfd as *mut i32 as usize),
-    };
-    let result: isize;
-    // SAFETY: the child gets its own stack and never comes back from the call; the parent sees an ordinary system
-    // call that changes memory. Registers other than rax, rcx and r11 survive in both.
-    unsafe {
-        core::arch::asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            "xor ebp, ebp",
-            "mov rdi, r13",
-            "call r12",
-            "ud2",
-            "2:",
-            inlateout("rax") number as isize => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") 0usize, in("r8") 0usize,
-            in("r12") body, in("r13") argument,
-            lateout("rcx") _, lateout("r11") _,
-        );
-    }
-    if result < 0 {
-        return Err(-result as Errno);
-    }
-    // SAFETY: the kernel wrote it behind the compiler's back.
-    Ok((result as i32, unsafe { core::ptr::read_volatile(&pidfd) }))
 }

@@ -3,10 +3,11 @@
 //! A worker of a v1 group whose OOM killer is off is blocked by any page fault that needs a page. So everything it
 //! will touch is touched before READY, and a step faults nowhere but in the memory that it takes.
 
+use crate::hog::{Arena, Store, Taken};
 use crate::mailbox::Mailbox;
 use crate::turn::Turn;
 use crate::sys::{self, Errno};
-use crate::wire::{hog, Command, Message, MOST};
+use crate::wire::{Command, Message, MOST};
 use crate::Auxiliary;
 use core::ffi::CStr;
 
@@ -18,8 +19,8 @@ const PAGE: i32 = 2;
 /// Where the mailbox is mapped: the program ends far below, and both share the tables of their two mebibytes.
 const MAILBOX: usize = 0x50_0000;
 
-/// Far from the program, the stack and the kernel's own choices, so a hog's memory can grow in place up to terabytes.
-const ARENA: usize = 0x1000_0000_0000;
+/// How long a hog that keeps its memory hot rests between two rounds.
+const HOT_PAUSE_NS: u64 = 10_000_000;
 
 /// Touches the program's pages and the stack below the present frame.
 #[inline(never)]
@@ -84,6 +85,13 @@ impl Talk {
         }
     }
 
+    /// Whether the host rings within that time; the bell is left as it is.
+    fn rings_within(&self, ns: u64) -> bool {
+        let mut files = [sys::Poll { fd: COMMAND_BELL, events: sys::POLLIN, revents: 0 }];
+        let _ = sys::poll(&mut files, Some(ns));
+        files[0].revents != 0
+    }
+
     /// Waits for the host's bell and clears it; the program ends when the host has closed its end.
     fn wait(&self) {
         match sys::read(COMMAND_BELL, &mut [0; 8]) {
@@ -96,116 +104,53 @@ impl Talk {
     }
 }
 
-/// The memory of a hog: one mapping that grows at its end, so that a step needs no new kernel object and the
-/// number of steps has no bound.
-pub struct Arena {
-    base: usize,
-    /// Bytes mapped; the first page is the arena's own, so that there is a mapping to grow from the start.
-    mapped: usize,
-    /// Bytes taken, beginning after the first page.
-    taken: usize,
-    page: usize,
-}
-
-impl Arena {
-    pub fn new(page: usize) -> Result<Arena, Errno> {
-        // Not touched: its page tables may come with the first step's faults, which may block anyway.
-        let base = sys::map(ARENA, page)?;
-        // SAFETY: fresh memory without content. A kernel without huge pages refuses, which is as good.
-        let _ = unsafe { sys::advise(base, page, sys::MADV_NOHUGEPAGE) };
-        Ok(Arena { base, mapped: page, taken: 0, page })
-    }
-
-    fn grow(&mut self, bytes: u64) -> Result<usize, Errno> {
-        let bytes = usize::try_from(bytes).map_err(|_| sys::ENOMEM)?;
-        let bytes = bytes.checked_next_multiple_of(self.page).ok_or(sys::ENOMEM)?;
-        let wanted = self.taken.checked_add(bytes).and_then(|sum| sum.checked_add(self.page)).ok_or(sys::ENOMEM)?;
-        if wanted > self.mapped {
-            // Whatever the kernel calls it (EINVAL, EFAULT when it is beyond all addresses), there is no room.
-            // SAFETY: nothing but this struct refers to the mapping.
-            self.base = unsafe { sys::remap(self.base, self.mapped, wanted) }.map_err(|_| sys::ENOMEM)?;
-            self.mapped = wanted;
-        }
-        let mut at = self.base + self.page + self.taken;
-        let end = at + bytes;
-        while at < end {
-            // SAFETY: inside the mapping.
-            unsafe { (at as *mut u8).write_volatile(1) };
-            at += self.page;
-        }
-        self.taken += bytes;
-        Ok(bytes)
-    }
-
-    fn shrink(&mut self, bytes: u64) -> Result<usize, Errno> {
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.taken) & !(self.page - 1);
-        if bytes == 0 {
-            return Ok(0);
-        }
-        let keep = self.page + self.taken - bytes;
-        // The pages first: that needs no memory. Cutting the mapping may need some in the kernel, and where it is
-        // refused the range simply stays for the next step.
-        // SAFETY: the content of these pages is of no use to anyone.
-        unsafe { sys::advise(self.base + keep, bytes, sys::MADV_DONTNEED) }?;
-        self.taken -= bytes;
-        // SAFETY: nothing refers to what is cut off.
-        if let Ok(base) = unsafe { sys::remap(self.base, self.mapped, keep) } {
-            self.base = base;
-            self.mapped = keep;
-        }
-        Ok(bytes)
-    }
-}
-
 /// The hog's whole life.
-pub fn hog(name: &CStr, kind: u32, home: Option<usize>, auxiliary: Auxiliary) -> ! {
+pub fn hog(name: &CStr, work: u32, home: Option<usize>, auxiliary: Auxiliary) -> ! {
     sys::set_name(name);
     let talk = Talk::open();
-    live_as_hog(talk, Arena::new(auxiliary.page), kind, home, auxiliary)
+    live_as_hog(talk, Arena::new(auxiliary.page), work, home, auxiliary)
 }
 
 /// From where it is in its group and has its name.
 pub fn live_as_hog(
     mut talk: Talk,
     arena: Result<Arena, Errno>,
-    kind: u32,
+    work: u32,
     home: Option<usize>,
     auxiliary: Auxiliary,
 ) -> ! {
-    let page = auxiliary.page;
-    let mut arena = match arena {
-        Ok(arena) if kind == hog::ANON => arena,
-        other => {
-            let errno = other.err().unwrap_or(sys::ENOTSUP);
+    let mut store = match arena.and_then(|arena| Store::open(work, arena)) {
+        Ok(store) => store,
+        Err(errno) => {
             talk.tell(Message::Failed { errno, total_bytes: 0 });
             sys::exit(1)
         }
     };
     prefault(auxiliary);
-    talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: page as u64 });
+    talk.tell(Message::Ready { pid: sys::getpid(), page_bytes: auxiliary.page as u64 });
     let mut turn = Turn::new(home);
     loop {
+        while store.keep_hot() && !talk.rings_within(HOT_PAUSE_NS) {}
         let command = talk.next();
         let start_ns = sys::now_ns();
-        let result = match command {
+        let message = match command {
             Some(Command::Grow { bytes }) => {
                 turn.begin();
-                let grown = arena.grow(bytes);
+                let taken = store.grow(bytes);
                 turn.end();
-                grown
+                let (end_ns, total_bytes) = (sys::now_ns(), store.total() as u64);
+                taken.map(|Taken { bytes, errno }| {
+                    Message::Grew { total_bytes, bytes: bytes as u64, errno, start_ns, end_ns }
+                })
             }
-            Some(Command::Shrink { bytes }) => arena.shrink(bytes),
+            Some(Command::Shrink { bytes }) => {
+                let given = store.shrink(bytes);
+                let (end_ns, total_bytes) = (sys::now_ns(), store.total() as u64);
+                given.map(|bytes| Message::Shrunk { total_bytes, bytes: bytes as u64, start_ns, end_ns })
+            }
             None => Err(sys::EPROTO),
         };
-        let end_ns = sys::now_ns();
-        let total_bytes = arena.taken as u64;
-        talk.tell(match (command, result) {
-            (Some(Command::Shrink { .. }), Ok(bytes)) => {
-                Message::Shrunk { total_bytes, bytes: bytes as u64, start_ns, end_ns }
-            }
-            (_, Ok(bytes)) => Message::Grew { total_bytes, bytes: bytes as u64, start_ns, end_ns },
-            (_, Err(errno)) => Message::Failed { errno, total_bytes },
-        });
+        talk.tell(message.unwrap_or_else(|errno| Message::Failed { errno, total_bytes: store.total() as u64 }));
     }
 }
 

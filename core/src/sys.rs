@@ -4,6 +4,7 @@
 pub(crate) mod fork;
 pub(crate) mod mailbox;
 pub(crate) mod mount;
+pub(crate) mod pagecache;
 pub(crate) mod spawn;
 
 use std::io;

@@ -9,7 +9,19 @@ from typing import IO, Any, Literal, Self, TypeAlias, final
 from typing_extensions import disjoint_base
 
 from ._aio import AsyncWatch
-from ._values import Blocked, Counters, Event, Grow, Host, Leftover, Oom, Outcome, Prediction, Report, Timeline
+from ._values import (
+    Blocked,
+    Counters,
+    Event,
+    Grow,
+    Host,
+    Leftover,
+    Oom,
+    Outcome,
+    Prediction,
+    Report,
+    Timeline,
+)
 
 __all__ = [
     "Group",
@@ -35,6 +47,10 @@ _Size: TypeAlias = int | str
 _Path: TypeAlias = str | os.PathLike[str]
 _Argument: TypeAlias = str | bytes | os.PathLike[str]
 _Stdio: TypeAlias = int | IO[Any] | None
+_Kind: TypeAlias = Literal[
+    "anon", "anon-thp", "file", "shmem", "tmpfs", "memfd", "mlock", "populate", "hugetlb", "any-fastest"
+]
+_Pattern: TypeAlias = Literal["write", "read", "random", "hot", "zeroes", "incompressible"]
 
 def probe() -> Host: ...
 def require_lab() -> None: ...
@@ -145,7 +161,16 @@ class Group:
         oom_killer: bool | None = None,
         high: _Size | None = None,
     ) -> Group: ...
-    def hog(self, name: str = "hog", *, kind: str = "anon", step: _Size = "10M", oom_score_adj: int = 0) -> Hog: ...
+    def hog(
+        self,
+        name: str = "hog",
+        *,
+        kind: _Kind = "anon",
+        pattern: _Pattern = "write",
+        directory: _Path | None = None,
+        step: _Size = "10M",
+        oom_score_adj: int = 0,
+    ) -> Hog: ...
     def ticker(self, name: str = "ticker", every: float = 1.0) -> Worker: ...
     def command(
         self,
@@ -196,6 +221,10 @@ class Hog(Worker):
     def total_bytes(self) -> int: ...
     @property
     def step_bytes(self) -> int: ...
+    @property
+    def kind(self) -> _Kind: ...
+    @property
+    def pattern(self) -> _Pattern: ...
     @property
     def blocked(self) -> Blocked | None: ...
     def grow(self, size: _Size | None = None, timeout: float | None = None) -> Grow: ...

@@ -198,9 +198,11 @@ class Blocked(Document):
 class Grow(Document):
     """The answer to a step of a hog."""
 
-    status: Literal["grew", "killed", "blocked"]
+    status: Literal["grew", "short", "killed", "blocked"]
     step_bytes: int
+    taken_bytes: int
     total_bytes: int
+    errno: int | None
     blocked: Blocked | None
 
     _nested = {"blocked": Blocked._part}

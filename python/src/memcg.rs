@@ -305,12 +305,24 @@ impl Group {
     }
 
     /// Starts a hog: a worker that takes memory in acknowledged steps.
-    #[pyo3(signature = (name="hog", *, kind="anon", step=Size(10 << 20), oom_score_adj=0),
-           text_signature = "($self, name='hog', *, kind='anon', step='10M', oom_score_adj=0)")]
-    fn hog(slf: Bound<'_, Group>, name: &str, kind: &str, step: Size, oom_score_adj: i16) -> PyResult<Py<Hog>> {
+    #[pyo3(signature = (name="hog", *, kind="anon", pattern="write", directory=None, step=Size(10 << 20), oom_score_adj=0),
+           text_signature = "($self, name='hog', *, kind='anon', pattern='write', directory=None, step='10M', oom_score_adj=0)")]
+    #[allow(clippy::too_many_arguments)] // keywords of one Python call
+    fn hog(
+        slf: Bound<'_, Group>,
+        name: &str,
+        kind: &str,
+        pattern: &str,
+        directory: Option<PathBuf>,
+        step: Size,
+        oom_score_adj: i16,
+    ) -> PyResult<Py<Hog>> {
         let py = slf.py();
         let kind = kind.parse().map_err(|error| raise(py, &error))?;
-        let options = memoom::HogOptions { name: name.to_string(), kind, step_bytes: step.0, oom_score_adj };
+        let pattern = pattern.parse().map_err(|error| raise(py, &error))?;
+        let step_bytes = step.0;
+        let options =
+            memoom::HogOptions { name: name.to_string(), kind, pattern, directory, step_bytes, oom_score_adj };
         let core = &slf.get().core;
         Hog::make(py, working(py, || core.hog(&options))?)
     }

@@ -156,6 +156,18 @@ impl Hog {
         self.core.total_bytes()
     }
 
+    /// The kind of memory that it takes.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.core.kind().name()
+    }
+
+    /// How it touches what it takes.
+    #[getter]
+    fn pattern(&self) -> &'static str {
+        self.core.pattern().name()
+    }
+
     /// Bytes of a step that does not say how many.
     #[getter]
     fn step_bytes(&self) -> u64 {
@@ -179,6 +191,8 @@ fn grow_value(py: Python<'_>, grow: &memoom::Grow) -> PyResult<Py<PyAny>> {
     let document = serde_json::json!({
         "status": grow.status.name(),
         "step_bytes": grow.step_bytes,
+        "taken_bytes": grow.taken_bytes,
+        "errno": grow.errno,
         "total_bytes": grow.total_bytes,
         "blocked": grow.blocked,
     });

@@ -1,8 +1,10 @@
 //! A hog: a worker that takes memory in acknowledged steps; and the ticker that takes none.
 #![allow(unsafe_code)] // exported names, and strings of the caller's
 
-use std::ffi::c_char;
+use std::ffi::{c_char, OsStr};
 use std::mem::{size_of, MaybeUninit};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ pub struct memoom_hog_options {
     pub struct_size: usize,
     /// Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "hog".
     pub name: *const c_char,
-    /// The kind of memory, such as "anon"; NULL for "anon".
+    /// The kind of memory, one of MEMOOM_KIND_...; NULL for MEMOOM_KIND_ANON.
     pub kind: *const c_char,
     /// Bytes of a step that does not say how many.
     pub step_bytes: u64,
@@ -30,6 +32,12 @@ pub struct memoom_hog_options {
     pub oom_score_adj: i32,
     /// 0.
     pub reserved: u32,
+    /// How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
+    /// difference to the kind is refused.
+    pub pattern: *const c_char,
+    /// For MEMOOM_KIND_FILE the directory in which its file stands, without a name; NULL for the first of the directory
+    /// for temporary files, /var/tmp, the working directory and $HOME that is on a real file system.
+    pub directory: *const c_char,
 }
 
 impl Default for memoom_hog_options {
@@ -41,6 +49,8 @@ impl Default for memoom_hog_options {
             step_bytes: 10 << 20,
             oom_score_adj: 0,
             reserved: 0,
+            pattern: ptr::null(),
+            directory: ptr::null(),
         }
     }
 }
@@ -53,12 +63,15 @@ unsafe impl ffi::Struct for memoom_hog_options {
 /// # Safety
 /// The strings are NULL or end in NUL.
 unsafe fn hog_options(given: &memoom_hog_options) -> Done<HogOptions> {
-    let memoom_hog_options { struct_size: _, name, kind, step_bytes, oom_score_adj, reserved } = *given;
+    let memoom_hog_options { struct_size: _, name, kind, step_bytes, oom_score_adj, reserved, pattern, directory } =
+        *given;
     if reserved != 0 {
         return Err(Failure::input("options.reserved is not 0"));
     }
     // SAFETY: our caller's promise.
-    let (name, kind) = unsafe { (ffi::maybe_bytes(name), ffi::maybe_bytes(kind)) };
+    let (name, kind, pattern, directory) = unsafe {
+        (ffi::maybe_bytes(name), ffi::maybe_bytes(kind), ffi::maybe_bytes(pattern), ffi::maybe_bytes(directory))
+    };
     let defaults = HogOptions::default();
     Ok(HogOptions {
         name: name.map_or(Ok(defaults.name), |name| ffi::utf8(name, "options.name").map(str::to_string))?,
@@ -66,6 +79,11 @@ unsafe fn hog_options(given: &memoom_hog_options) -> Done<HogOptions> {
             Some(kind) => ffi::utf8(kind, "options.kind")?.parse()?,
             None => defaults.kind,
         },
+        pattern: match pattern {
+            Some(pattern) => ffi::utf8(pattern, "options.pattern")?.parse()?,
+            None => defaults.pattern,
+        },
+        directory: directory.map(|path| PathBuf::from(OsStr::from_bytes(path))),
         step_bytes,
         oom_score_adj: score(oom_score_adj)?,
     })
@@ -86,6 +104,8 @@ pub const MEMOOM_GROW_GREW: memoom_grow_status = 1;
 pub const MEMOOM_GROW_KILLED: memoom_grow_status = 2;
 /// The hog waits in the OOM of its group, as the OOM killer is off (v1).
 pub const MEMOOM_GROW_BLOCKED: memoom_grow_status = 3;
+/// The kernel gave less than was asked for and refused the rest in a system call: taken_bytes and error_number say so.
+pub const MEMOOM_GROW_SHORT: memoom_grow_status = 4;
 
 /// The answer to a step. As an argument, begin with MEMOOM_GROW_INIT.
 ///
@@ -102,6 +122,13 @@ pub struct memoom_grow {
     pub status: memoom_grow_status,
     /// The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
     pub blocked_state: u32,
+    /// Bytes that the step took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step;
+    /// 0 for one that killed or blocked the hog. Page tables and the like come on top of them.
+    pub taken_bytes: u64,
+    /// Why a short step was short, as errno has it; else 0.
+    pub error_number: i32,
+    /// 0.
+    pub reserved: u32,
 }
 
 impl Default for memoom_grow {
@@ -112,6 +139,9 @@ impl Default for memoom_grow {
             total_bytes: 0,
             status: 0,
             blocked_state: 0,
+            taken_bytes: 0,
+            error_number: 0,
+            reserved: 0,
         }
     }
 }
@@ -130,9 +160,12 @@ impl memoom_grow {
                 GrowStatus::Grew => MEMOOM_GROW_GREW,
                 GrowStatus::Killed => MEMOOM_GROW_KILLED,
                 GrowStatus::Blocked => MEMOOM_GROW_BLOCKED,
+                GrowStatus::Short => MEMOOM_GROW_SHORT,
                 _ => MEMOOM_GROW_OTHER,
             },
             blocked_state: grow.blocked.as_ref().map_or(0, |blocked| u32::from(blocked.state)),
+            taken_bytes: grow.taken_bytes,
+            error_number: grow.errno.unwrap_or(0),
             ..memoom_grow::default()
         }
     }
@@ -146,7 +179,8 @@ impl memoom_grow {
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
 /// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options, an opened group, or a limit below what a process
-/// needs to start; MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
+/// needs to start; MEMOOM_ERR_UNSUPPORTED where this machine lacks what the kind needs, with the remedy;
+/// MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
 /// MEMOOM_ERR_WORKER_GONE where it was killed before it was ready; MEMOOM_ERR_BUSY for a group that has groups below it
 /// (v2); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
 /// Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
@@ -212,7 +246,7 @@ pub unsafe extern "C" fn memoom_ticker_spawn(
 ///
 /// Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
 /// no hog, 0 bytes, or where neither the group nor a group above it has a limit; MEMOOM_ERR_BUSY while an earlier step
-/// goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY where the step failed in a system call;
+/// goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
 /// MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
 /// Thread safety: any thread.
 /// Since 0.1.
@@ -300,4 +334,20 @@ pub extern "C" fn memoom_hog_shrink(
 #[no_mangle]
 pub extern "C" fn memoom_hog_total_bytes(worker: Option<&memoom_worker>) -> u64 {
     ffi::get(worker, 0, |worker| worker.as_hog().map_or(0, |hog| hog.total_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kind_and_pattern_has_its_constant() {
+        let header = include_str!("../../cbindgen.toml");
+        let kinds = memoom::Kind::ALL.map(|kind| ("KIND", kind.name()));
+        let patterns = memoom::Pattern::ALL.map(|pattern| ("PATTERN", pattern.name()));
+        for (what, name) in kinds.into_iter().chain(patterns) {
+            let line = format!("#define MEMOOM_{what}_{} \"{name}\"", name.to_uppercase().replace('-', "_"));
+            assert!(header.contains(&line), "{line}");
+        }
+        assert_eq!(header.matches("#define MEMOOM_KIND_").count(), memoom::Kind::ALL.len());
+        assert_eq!(header.matches("#define MEMOOM_PATTERN_").count(), memoom::Pattern::ALL.len());
+    }
 }

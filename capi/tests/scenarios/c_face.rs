@@ -120,10 +120,13 @@ fn step(grow: &memoom_grow) -> Step {
             MEMOOM_GROW_GREW => "grew",
             MEMOOM_GROW_KILLED => "killed",
             MEMOOM_GROW_BLOCKED => "blocked",
+            MEMOOM_GROW_SHORT => "short",
             _ => "other",
         }
         .to_string(),
         step_bytes: grow.step_bytes,
+        taken_bytes: grow.taken_bytes,
+        errno: grow.error_number,
         total_bytes: grow.total_bytes,
         blocked_state: (grow.blocked_state != 0).then(|| char::from_u32(grow.blocked_state).unwrap()),
     }
@@ -273,6 +276,18 @@ impl Face for C {
             kind: kind.as_ptr(),
             step_bytes,
             oom_score_adj,
+            ..memoom_hog_options::default()
+        };
+        // SAFETY: options of their size, with strings that we hold.
+        made(memoom_worker_free, |worker, error| unsafe { memoom_hog_spawn(group.get(), &options, worker, error) })
+    }
+    fn hog_of(group: &Self::Group, kind: &str, pattern: &str, directory: Option<&Path>) -> Got<Self::Worker> {
+        let (kind, pattern) = (c(kind), c(pattern));
+        let directory = directory.map(|path| c(path.as_os_str().as_bytes()));
+        let options = memoom_hog_options {
+            kind: kind.as_ptr(),
+            pattern: pattern.as_ptr(),
+            directory: directory.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
             ..memoom_hog_options::default()
         };
         // SAFETY: options of their size, with strings that we hold.

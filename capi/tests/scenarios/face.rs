@@ -28,11 +28,13 @@ impl Settings {
     }
 }
 
-/// The answer to a step: "grew", "killed" or "blocked".
+/// The answer to a step: "grew", "short", "killed" or "blocked".
 #[derive(Debug, PartialEq)]
 pub struct Step {
     pub status: String,
     pub step_bytes: u64,
+    pub taken_bytes: u64,
+    pub errno: i32,
     pub total_bytes: u64,
     pub blocked_state: Option<char>,
 }
@@ -162,6 +164,7 @@ pub trait Face {
 
     fn hog(group: &Self::Group, name: &str) -> Got<Self::Worker>;
     fn hog_with(group: &Self::Group, name: &str, kind: &str, step: u64, oom_score_adj: i32) -> Got<Self::Worker>;
+    fn hog_of(group: &Self::Group, kind: &str, pattern: &str, directory: Option<&Path>) -> Got<Self::Worker>;
     fn ticker(group: &Self::Group, name: &str, every: Duration) -> Got<Self::Worker>;
     fn command(group: &Self::Group, argv: &[&str], env: Option<&[&str]>, output: Output) -> Got<Self::Worker>;
     fn pid(worker: &Self::Worker) -> i32;

@@ -6,6 +6,7 @@ pub mod c_face;
 pub mod experiments;
 pub mod face;
 pub mod happenings;
+pub mod kinds;
 pub mod rust_face;
 
 use std::time::Duration;

@@ -54,6 +54,8 @@ fn step(grow: &Grow) -> Step {
     Step {
         status: grow.status.name().to_string(),
         step_bytes: grow.step_bytes,
+        taken_bytes: grow.taken_bytes,
+        errno: grow.errno.unwrap_or(0),
         total_bytes: grow.total_bytes,
         blocked_state: grow.blocked.as_ref().map(|blocked| blocked.state),
     }
@@ -237,6 +239,15 @@ impl Face for Rust {
             kind: kind.parse()?,
             step_bytes,
             oom_score_adj,
+            ..HogOptions::default()
+        })?))
+    }
+    fn hog_of(group: &Group, kind: &str, pattern: &str, directory: Option<&Path>) -> Got<Either> {
+        Ok(Either::Hog(group.hog(&HogOptions {
+            kind: kind.parse()?,
+            pattern: pattern.parse()?,
+            directory: directory.map(Path::to_path_buf),
+            ..HogOptions::default()
         })?))
     }
     fn ticker(group: &Group, name: &str, every: Duration) -> Got<Either> {

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::observe::report::Report;
 use crate::observe::task::{Proc, TaskState};
+use crate::pressure::kind::Weight;
 use crate::sys;
 
 /// Who would be taken, and at whose limit.
@@ -30,8 +31,17 @@ impl Group {
     }
 }
 
-/// Looks at the scope before a step: `growing` is the process that will take so many bytes.
-pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope> {
+/// A process that is about to take a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Growing {
+    pub(crate) pid: i32,
+    pub(crate) bytes: u64,
+    /// Whether the step counts into its score.
+    pub(crate) weight: Weight,
+}
+
+/// Looks at the scope before a step.
+pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
     let (at, limit) = nearest_limit(group)?;
     let page = sys::page_size();
     let mut inputs = Vec::new();
@@ -41,7 +51,9 @@ pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope>
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let uncertainty_pages = uncertainty(cpus);
     let (prediction, expected) = match growing {
-        Some((growing_pid, bytes)) if limit != Limit::Max => {
+        Some(Growing { pid: growing_pid, bytes, weight: weight @ (Weight::Resident | Weight::Charged) })
+            if limit != Limit::Max =>
+        {
             let growth = GrowthInput {
                 growing_pid,
                 step_pages: bytes.div_ceil(page),
@@ -52,13 +64,22 @@ pub(crate) fn scope(group: &Group, growing: Option<(i32, u64)>) -> Result<Scope>
                 uncertainty_pages,
             };
             match predict_growth(inputs.clone(), &growth) {
+                // What is in nobody's resident size changes nobody's score: the choice is among them as they are.
+                Growth::Oom { .. } if weight == Weight::Charged => {
+                    (predict(inputs, total_pages, uncertainty_pages), true)
+                }
                 Growth::Oom { prediction, .. } => (prediction, true),
                 Growth::Fits { .. } | Growth::NotThere => (predict(inputs, total_pages, uncertainty_pages), false),
             }
         }
         _ => (predict(inputs, total_pages, uncertainty_pages), false),
     };
-    Ok(Scope { limit_group: at.cgroup().to_string(), prediction, expected, growing: growing.map(|(pid, _)| pid) })
+    Ok(Scope {
+        limit_group: at.cgroup().to_string(),
+        prediction,
+        expected,
+        growing: growing.map(|growing| growing.pid),
+    })
 }
 
 /// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.

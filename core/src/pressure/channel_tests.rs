@@ -84,7 +84,8 @@ fn a_step_that_just_fits_is_acknowledged_with_the_killer_on() {
 
 #[test]
 fn a_worker_starts_within_128_kib() {
-    for role in [Role::Hog { kind: wire::hog::ANON }, Role::Ticker { every: Duration::from_millis(1) }] {
+    for role in [Role::Hog { work: wire::hog::ANON, directory: None }, Role::Ticker { every: Duration::from_millis(1) }]
+    {
         let Some(group) = Group::v1() else { return };
         let supervisor = supervisor();
         group.guard(&supervisor);

@@ -2,50 +2,21 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::ground::{explain, Ground};
+use super::kind::{Kind, Pattern};
 use super::supervisor::Role;
-use super::wire;
-use super::worker::Worker;
+use super::worker::{Answer, Worker};
 use crate::account::oom::Blocked;
-use crate::account::scope::{nearest_limit, scope};
+use crate::account::scope::{nearest_limit, scope, Growing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::block::waiting;
 use crate::memcg::{Group, Limit, Version};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::hub::Look;
 use crate::observe::Wait;
-
-/// The kind of memory that a hog takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Anonymous private memory in pages of the base size; one byte of each page is written.
-    #[default]
-    Anon,
-}
-
-impl Kind {
-    /// The kind as users write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Anon => "anon",
-        }
-    }
-}
-
-impl std::str::FromStr for Kind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Kind> {
-        match text {
-            "anon" => Ok(Kind::Anon),
-            _ => Err(Error::new(ErrorKind::InvalidInput, "read kind", "the kind of memory is unknown")
-                .value(text)
-                .remedy("use anon")),
-        }
-    }
-}
 
 /// What a new hog may be told.
 #[derive(Debug, Clone)]
@@ -54,6 +25,11 @@ pub struct HogOptions {
     pub name: String,
     /// The kind of memory.
     pub kind: Kind,
+    /// How it is touched; see [`Kind::patterns`].
+    pub pattern: Pattern,
+    /// For [`Kind::File`] the directory in which its file stands, without a name; otherwise the first of the directory
+    /// for temporary files, /var/tmp, the working directory and $HOME that is on a real file system.
+    pub directory: Option<PathBuf>,
     /// Bytes of a step that does not say how many.
     pub step_bytes: u64,
     /// Its `oom_score_adj`, -1000 to 1000. Below the caller's own start value it needs CAP_SYS_RESOURCE.
@@ -62,7 +38,14 @@ pub struct HogOptions {
 
 impl Default for HogOptions {
     fn default() -> HogOptions {
-        HogOptions { name: "hog".to_string(), kind: Kind::Anon, step_bytes: 10 << 20, oom_score_adj: 0 }
+        HogOptions {
+            name: "hog".to_string(),
+            kind: Kind::Anon,
+            pattern: Pattern::Write,
+            directory: None,
+            step_bytes: 10 << 20,
+            oom_score_adj: 0,
+        }
     }
 }
 
@@ -79,6 +62,8 @@ impl HogOptions {
 pub enum GrowStatus {
     /// Every page of the step was taken.
     Grew,
+    /// The kernel gave less than was asked for and refused the rest in a system call: `taken_bytes` and `errno` say so.
+    Short,
     /// The hog was killed in the step.
     Killed,
     /// The hog waits in the OOM of its group, as the OOM killer is off (v1): proved by `under_oom` and its state.
@@ -90,6 +75,7 @@ impl GrowStatus {
     pub fn name(self) -> &'static str {
         match self {
             GrowStatus::Grew => "grew",
+            GrowStatus::Short => "short",
             GrowStatus::Killed => "killed",
             GrowStatus::Blocked => "blocked",
         }
@@ -104,8 +90,13 @@ pub struct Grow {
     pub status: GrowStatus,
     /// Bytes of the step that were asked for.
     pub step_bytes: u64,
+    /// Bytes that it took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step; 0 for
+    /// one that killed or blocked the hog. Page tables and the like come on top of them.
+    pub taken_bytes: u64,
     /// Bytes that the hog holds by its own word: a killed or blocked step counts nothing.
     pub total_bytes: u64,
+    /// Why a short step was short, by errno.
+    pub errno: Option<i32>,
     /// What shows that it is blocked.
     pub blocked: Option<Blocked>,
 }
@@ -114,6 +105,9 @@ pub struct Grow {
 #[derive(Clone)]
 pub struct Hog {
     worker: Worker,
+    kind: Kind,
+    pattern: Pattern,
+    work: u32,
     step_bytes: u64,
 }
 
@@ -121,8 +115,10 @@ impl Group {
     /// Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
     ///
     /// # Errors
-    /// `InvalidInput` for the name, the score or a limit below what a process needs to start; `PermissionDenied` for an
-    /// `oom_score_adj` that this process may not set; `WorkerGone` where it was killed before it was ready; `Closed`.
+    /// `InvalidInput` for the name, the score, a pattern that the kind does not know, or a limit below what a process
+    /// needs to start; `Unsupported` where this machine lacks what the kind needs, with the remedy; `PermissionDenied`
+    /// for an `oom_score_adj` that this process may not set; `WorkerGone` where it was killed before it was ready;
+    /// `Closed`.
     pub fn hog(&self, options: &HogOptions) -> Result<Hog> {
         check_comm("start hog", &options.name)?;
         check_score("start hog", options.oom_score_adj)?;
@@ -130,11 +126,11 @@ impl Group {
             return Err(Error::new(ErrorKind::InvalidInput, "start hog", "the step is 0 bytes")
                 .remedy("give a step of at least 1 byte"));
         }
-        let kind = match options.kind {
-            Kind::Anon => wire::hog::ANON,
-        };
-        let worker = self.start("start hog", options.name.as_bytes(), options.oom_score_adj, Role::Hog { kind })?;
-        Ok(Hog { worker, step_bytes: options.step_bytes })
+        let ground = Ground::prepare(options.kind, options.pattern, options.directory.as_deref())?;
+        let role = Role::Hog { work: ground.work, directory: ground.directory() };
+        let worker = self.start("start hog", options.name.as_bytes(), options.oom_score_adj, role)?;
+        let HogOptions { kind, pattern, step_bytes, .. } = *options;
+        Ok(Hog { worker, kind, pattern, work: ground.work, step_bytes })
     }
 
     /// Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
@@ -176,8 +172,8 @@ impl Hog {
     ///
     /// # Errors
     /// `InvalidInput` where nothing above the hog has a limit (it could take the host's memory) or the size is 0; `Busy`
-    /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory` where the step failed in a
-    /// system call; `TimedOut`: the step goes on, see [`Hog::finish`].
+    /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory`, or what fits the errno,
+    /// where a system call gave nothing of the step; `TimedOut`: the step goes on, see [`Hog::finish`].
     pub fn grow<'a>(&self, size: Option<u64>, wait: impl Into<Wait<'a>>) -> Result<Grow> {
         let process = &self.worker.0;
         let lab = process.group.lab("grow")?.clone();
@@ -197,7 +193,7 @@ impl Hog {
         self.check_idle("grow")?;
         lab.supervisor.prepare();
         // Who would be taken is looked at before the step; a failure of that look must not stop the step.
-        let looked = scope(&process.group, Some((process.pid, bytes)));
+        let looked = scope(&process.group, Some(self.growing(bytes)));
         {
             let mut state = lab.hub.refresh();
             match looked {
@@ -222,6 +218,7 @@ impl Hog {
             let mut progress = process.progress();
             progress.answer = None;
             progress.pending_bytes = Some(bytes);
+            progress.asked_bytes = bytes;
             progress.blocked_told = false;
         }
         // A hog that dies at this moment never answers; its exit is the answer.
@@ -242,17 +239,25 @@ impl Hog {
         let found = lab.hub.wait_until(&mut wait, |state| {
             let mut progress = process.progress();
             let total_bytes = progress.total_bytes;
-            let answer = |status, step_bytes| Grow { status, step_bytes, total_bytes, blocked: None };
+            let answer = |status, step_bytes| Grow {
+                status,
+                step_bytes,
+                taken_bytes: 0,
+                total_bytes,
+                errno: None,
+                blocked: None,
+            };
             if let Some(result) = progress.answer.take() {
+                let step_bytes = progress.asked_bytes;
                 return match result {
-                    Ok(bytes) => {
+                    Ok(Answer { bytes: taken_bytes, errno }) => {
                         drop(progress);
                         state.sample_usage(&process.group);
-                        Ok(Look::Done(answer(GrowStatus::Grew, bytes)))
+                        let status = if errno == 0 { GrowStatus::Grew } else { GrowStatus::Short };
+                        let errno = (errno != 0).then_some(errno);
+                        Ok(Look::Done(Grow { taken_bytes, errno, ..answer(status, step_bytes) }))
                     }
-                    Err(errno) => Err(Error::os("grow", std::io::Error::from_raw_os_error(errno))
-                        .value(format!("pid {}", process.pid))
-                        .reason("the step failed in a system call; the hog holds what it held before")),
+                    Err(errno) => Err(self.refused(errno)),
                 };
             }
             let Some(step_bytes) = progress.pending_bytes else {
@@ -270,8 +275,7 @@ impl Hog {
             // Nothing tells when a task has come to rest in the OOM, so its state is looked at while the step lasts.
             match self.blocked_now() {
                 Some(blocked) => {
-                    let grow =
-                        Grow { status: GrowStatus::Blocked, step_bytes, total_bytes, blocked: Some(blocked.clone()) };
+                    let grow = Grow { blocked: Some(blocked.clone()), ..answer(GrowStatus::Blocked, step_bytes) };
                     let mut progress = process.progress();
                     let told = std::mem::replace(&mut progress.blocked_told, true);
                     drop(progress);
@@ -311,7 +315,7 @@ impl Hog {
         let given = lab.hub.wait_until(&mut wait.into(), |_| {
             let mut progress = process.progress();
             match progress.answer.take() {
-                Some(Ok(bytes)) => Ok(Look::Done(bytes)),
+                Some(Ok(answer)) => Ok(Look::Done(answer.bytes)),
                 Some(Err(errno)) => {
                     Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid))
                 }
@@ -334,9 +338,36 @@ impl Hog {
         self.step_bytes
     }
 
+    /// The kind of memory that it takes.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How it touches what it takes.
+    pub fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
     /// It as a worker, for what hogs and tickers and commands have in common.
     pub fn worker(&self) -> &Worker {
         &self.worker
+    }
+
+    /// How a step of so many bytes would weigh.
+    pub(crate) fn growing(&self, bytes: u64) -> Growing {
+        Growing { pid: self.worker.pid(), bytes, weight: self.kind.weight(self.work) }
+    }
+
+    /// The error of a step that took nothing.
+    fn refused(&self, errno: i32) -> Error {
+        let (reason, remedy) = explain(self.kind, errno);
+        let error = Error::os("grow", std::io::Error::from_raw_os_error(errno))
+            .value(format!("{} hog, pid {}", self.kind, self.worker.pid()))
+            .reason(format!("{reason}; the hog holds what it held before"));
+        match remedy {
+            Some(remedy) => error.remedy(remedy),
+            None => error,
+        }
     }
 
     fn check_idle(&self, operation: &'static str) -> Result<()> {

@@ -27,7 +27,7 @@ fn spare(supervisor: &Supervisor) -> i32 {
 
 fn start(supervisor: &Supervisor, group: &Group, name: &[u8], oom_score_adj: i16) -> Result<Started> {
     let entry = group.entry();
-    let role = Role::Hog { kind: hog::ANON };
+    let role = Role::Hog { work: hog::ANON, directory: None };
     supervisor.spawn(&Start { name, join: group.join(&entry), oom_score_adj, role })
 }
 
@@ -118,7 +118,7 @@ fn what_a_spare_cannot_become_is_named_and_leaves_nothing() {
         assert!(Instant::now() < deadline);
         std::thread::yield_now();
     }
-    let role = Role::Hog { kind: hog::ANON };
+    let role = Role::Hog { work: hog::ANON, directory: None };
     let gone = Start { name: b"x", join: Join::Tasks(entry.as_fd()), oom_score_adj: 0, role };
     let error = supervisor.spawn(&gone).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");

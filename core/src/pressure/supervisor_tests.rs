@@ -122,7 +122,7 @@ pub(super) fn supervisor() -> Supervisor {
 
 pub(super) fn hog(supervisor: &Supervisor, group: &Group) -> Result<Started> {
     let entry = group.entry();
-    let role = Role::Hog { kind: hog::ANON };
+    let role = Role::Hog { work: hog::ANON, directory: None };
     supervisor.spawn(&Start { name: b"memoom_test_hog", join: group.join(&entry), oom_score_adj: 0, role })
 }
 
@@ -204,7 +204,7 @@ fn a_hog_takes_and_gives_back_in_acknowledged_steps() {
     assert_eq!(fs::read_to_string(format!("/proc/{}/comm", hog.pid)).unwrap(), "memoom_test_hog\n");
     assert!(group.read("cgroup.procs").contains(&hog.pid.to_string()));
     for expected in [10 * MIB, 20 * MIB] {
-        let Message::Grew { total_bytes, bytes, start_ns, end_ns } = step(&hog, 10 * MIB) else { panic!() };
+        let Message::Grew { total_bytes, bytes, errno: 0, start_ns, end_ns } = step(&hog, 10 * MIB) else { panic!() };
         assert_eq!((total_bytes, bytes), (expected, 10 * MIB));
         assert!(start_ns < end_ns);
     }
@@ -235,7 +235,8 @@ fn an_unknown_kind_of_hog_is_refused() {
     let Some(group) = Group::any() else { return };
     let supervisor = supervisor();
     let entry = group.entry();
-    let start = Start { name: b"x", join: group.join(&entry), oom_score_adj: 0, role: Role::Hog { kind: 99 } };
+    let start =
+        Start { name: b"x", join: group.join(&entry), oom_score_adj: 0, role: Role::Hog { work: 99, directory: None } };
     assert_eq!(supervisor.spawn(&start).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
@@ -321,7 +322,7 @@ fn a_group_that_is_gone_is_named() {
     let supervisor = supervisor();
     let entry = group.entry();
     fs::remove_dir(group.path()).unwrap();
-    let role = Role::Hog { kind: hog::ANON };
+    let role = Role::Hog { work: hog::ANON, directory: None };
     let start = Start { name: b"x", join: group.join(&entry), oom_score_adj: 0, role };
     let error = supervisor.spawn(&start).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
@@ -333,7 +334,7 @@ fn a_score_is_set_or_refused() {
     let Some(group) = Group::any() else { return };
     let supervisor = supervisor();
     let entry = group.entry();
-    let role = Role::Hog { kind: hog::ANON };
+    let role = Role::Hog { work: hog::ANON, directory: None };
     let start = |oom_score_adj| Start { name: b"x", join: group.join(&entry), oom_score_adj, role };
     let read = |pid: i32| fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
     let worker = supervisor.spawn(&start(321)).unwrap();
@@ -671,7 +672,7 @@ fn measure_starts() {
     let supervisor = supervisor();
     group.guard(&supervisor);
     let entry = group.entry();
-    let role = Role::Hog { kind: hog::ANON };
+    let role = Role::Hog { work: hog::ANON, directory: None };
     let start = Start { name: b"hog", join: group.join(&entry), oom_score_adj: 0, role };
     for (label, count, pause) in [("back to back", 1000, 0), ("after 50 ms", 100, 50)] {
         let mut took: Vec<f64> = (0..count)

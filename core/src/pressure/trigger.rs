@@ -289,7 +289,7 @@ impl Change<'_> {
                 // It will have grown to the room that is left.
                 Some(hog) => {
                     let room = limit.saturating_sub(at.usage_bytes()?) + GROW_BYTES;
-                    crate::account::scope::scope(at, Some((hog.pid(), room)))?.prediction
+                    crate::account::scope::scope(at, Some(hog.growing(room)))?.prediction
                 }
                 None => at.predict()?,
             };

@@ -48,10 +48,56 @@ pub(crate) mod role {
     pub(crate) const SPARE: u32 = 4;
 }
 
-/// The memory a hog takes.
+/// What a hog takes and how, in one number: the kind, and one of [`pattern`] above it.
 pub(crate) mod hog {
-    /// Anonymous private memory in pages of the base size, one byte of each written.
+    /// Anonymous private memory in pages of the base size.
     pub(crate) const ANON: u32 = 0;
+    /// Anonymous private memory in transparent huge pages.
+    pub(crate) const ANON_THP: u32 = 1;
+    /// Page cache of a file without a name in the working directory.
+    pub(crate) const FILE: u32 = 2;
+    /// Anonymous shared memory.
+    pub(crate) const SHMEM: u32 = 3;
+    /// A file of a tmpfs, which is the working directory; written, not mapped.
+    pub(crate) const TMPFS: u32 = 4;
+    /// A memfd, mapped.
+    pub(crate) const MEMFD: u32 = 5;
+    /// Anonymous private memory by mlock(2).
+    pub(crate) const MLOCK: u32 = 6;
+    /// Anonymous private memory by mmap(2) with MAP_POPULATE.
+    pub(crate) const POPULATE: u32 = 7;
+    /// Reserved huge pages.
+    pub(crate) const HUGETLB: u32 = 8;
+    /// As TMPFS, by fallocate(2).
+    pub(crate) const TMPFS_HUGE: u32 = 14;
+
+    pub(crate) const fn work(kind: u32, pattern: u32) -> u32 {
+        kind | pattern << 8
+    }
+
+    pub(crate) const fn kind(work: u32) -> u32 {
+        work & 0xff
+    }
+
+    pub(crate) const fn pattern(work: u32) -> u32 {
+        work >> 8 & 0xff
+    }
+}
+
+/// How a hog touches what it takes.
+pub(crate) mod pattern {
+    /// One byte of each page is written, in order.
+    pub(crate) const WRITE: u32 = 0;
+    /// One byte of each page is read.
+    pub(crate) const READ: u32 = 1;
+    /// As WRITE, in no order.
+    pub(crate) const RANDOM: u32 = 2;
+    /// As WRITE, and while it waits all is touched again and again.
+    pub(crate) const HOT: u32 = 3;
+    /// Zeroes are written.
+    pub(crate) const ZEROES: u32 = 4;
+    /// Every byte is written, so that no compressor makes less of it.
+    pub(crate) const INCOMPRESSIBLE: u32 = 5;
 }
 
 /// Where something failed; goes with an errno.
@@ -233,7 +279,7 @@ pub(crate) struct Start<'a> {
     pub(crate) id: u64,
     /// One of [`role`].
     pub(crate) role: u32,
-    /// For a hog one of [`hog`].
+    /// For a hog its work, as [`hog`] has it.
     pub(crate) kind: u32,
     /// For a ticker the time between two ticks.
     pub(crate) period_ns: u64,
@@ -427,8 +473,8 @@ impl Command {
 pub(crate) enum Message {
     /// In the group, pre-faulted, waiting.
     Ready { pid: i32, page_bytes: u64 },
-    /// A step is done.
-    Grew { total_bytes: u64, bytes: u64, start_ns: u64, end_ns: u64 },
+    /// A step is done, or some of it and the errno says why no more.
+    Grew { total_bytes: u64, bytes: u64, errno: i32, start_ns: u64, end_ns: u64 },
     /// Memory was given back.
     Shrunk { total_bytes: u64, bytes: u64, start_ns: u64, end_ns: u64 },
     /// The step could not be taken; the hog holds what it held before.
@@ -448,9 +494,9 @@ impl Message {
                 to.i32(pid).u64(page_bytes);
                 to
             }
-            Message::Grew { total_bytes, bytes, start_ns, end_ns } => {
+            Message::Grew { total_bytes, bytes, errno, start_ns, end_ns } => {
                 let mut to = Writer::new(GREW);
-                to.u64(total_bytes).u64(bytes).u64(start_ns).u64(end_ns);
+                to.u64(total_bytes).u64(bytes).i32(errno).u64(start_ns).u64(end_ns);
                 to
             }
             Message::Shrunk { total_bytes, bytes, start_ns, end_ns } => {
@@ -484,6 +530,7 @@ impl Message {
             GREW => Message::Grew {
                 total_bytes: from.u64()?,
                 bytes: from.u64()?,
+                errno: from.i32()?,
                 start_ns: from.u64()?,
                 end_ns: from.u64()?,
             },
@@ -579,7 +626,7 @@ mod tests {
         }
         let messages = [
             Message::Ready { pid: 1, page_bytes: 4096 },
-            Message::Grew { total_bytes: 1, bytes: 2, start_ns: 3, end_ns: 4 },
+            Message::Grew { total_bytes: 1, bytes: 2, errno: 5, start_ns: 3, end_ns: 4 },
             Message::Shrunk { total_bytes: 1, bytes: 2, start_ns: 3, end_ns: 4 },
             Message::Failed { errno: 12, total_bytes: 4 },
             Message::Tick { n: 1, time_ns: 2 },

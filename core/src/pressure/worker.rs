@@ -54,8 +54,10 @@ pub(crate) struct Progress {
     pub(crate) total_bytes: u64,
     /// A step that was asked for and not answered.
     pub(crate) pending_bytes: Option<u64>,
+    /// Bytes of the last step, as they were asked for.
+    pub(crate) asked_bytes: u64,
     /// The answer to the last step.
-    pub(crate) answer: Option<Result<u64, i32>>,
+    pub(crate) answer: Option<Result<Answer, i32>>,
     pub(crate) ticks: u64,
     pub(crate) exit: Option<Exit>,
     pub(crate) killed_by_us: bool,
@@ -65,6 +67,15 @@ pub(crate) struct Progress {
     pub(crate) judged: bool,
     /// An account of its being blocked was given for this step.
     pub(crate) blocked_told: bool,
+}
+
+/// What a hog has done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer {
+    /// Bytes taken or given back.
+    pub(crate) bytes: u64,
+    /// Why it took less than was asked for, or 0.
+    pub(crate) errno: i32,
 }
 
 /// How a process ended.
@@ -101,15 +112,18 @@ impl Process {
         let mut progress = self.progress();
         match message {
             Message::Ready { .. } | Message::Refused { .. } => {}
-            Message::Grew { total_bytes, bytes, end_ns, .. } => {
+            Message::Grew { total_bytes, bytes, errno, end_ns, .. } => {
                 progress.total_bytes = total_bytes;
-                progress.answer = Some(Ok(bytes));
+                progress.answer = Some(Ok(Answer { bytes, errno }));
                 progress.pending_bytes = None;
                 note(end_ns, EventKind::Stepped { step_bytes: bytes, total_bytes });
+                if errno != 0 {
+                    note(end_ns, EventKind::StepFailed { errno });
+                }
             }
             Message::Shrunk { total_bytes, bytes, end_ns, .. } => {
                 progress.total_bytes = total_bytes;
-                progress.answer = Some(Ok(bytes));
+                progress.answer = Some(Ok(Answer { bytes, errno: 0 }));
                 progress.pending_bytes = None;
                 note(end_ns, EventKind::Shrunk { step_bytes: bytes, total_bytes });
             }

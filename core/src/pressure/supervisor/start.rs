@@ -37,8 +37,10 @@ pub(crate) enum Join<'a> {
 pub(crate) enum Role<'a> {
     /// Takes memory in acknowledged steps.
     Hog {
-        /// One of [`wire::hog`].
-        kind: u32,
+        /// Its work, as [`wire::hog`] has it.
+        work: u32,
+        /// The directory of its file, where its kind has one.
+        directory: Option<BorrowedFd<'a>>,
     },
     /// Says that it is alive.
     Ticker {
@@ -132,14 +134,16 @@ impl Supervisor {
             name: &start.name[..start.name.len().min(wire::MOST_COMM)],
         };
         match start.role {
-            Role::Hog { kind } => (request.role, request.kind) = (role::HOG, kind),
+            Role::Hog { work, .. } => (request.role, request.kind) = (role::HOG, work),
             Role::Ticker { every } => {
                 request.role = role::TICKER;
                 request.period_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
             }
             Role::Command { .. } => {}
         }
-        if let (Join::Tasks(tasks), role::HOG | role::TICKER) = (start.join, request.role) {
+        // A spare cannot be sent a directory.
+        let plain = !matches!(start.role, Role::Hog { directory: Some(_), .. });
+        if let (Join::Tasks(tasks), role::HOG | role::TICKER, true) = (start.join, request.role, plain) {
             if let Some(started) = self.start_spare(&request, tasks)? {
                 started.await_ready(start.name)?;
                 return Ok(started);
@@ -162,6 +166,7 @@ impl Supervisor {
         };
         let (cwd, stdio) = match (start.role, &channel) {
             (Role::Command { cwd, stdio, .. }, _) => (cwd.or(here.as_ref().map(AsFd::as_fd)), stdio),
+            (Role::Hog { directory, .. }, Some((channel, page))) => (directory, channel.files(page).map(Some)),
             (_, Some((channel, page))) => (None, channel.files(page).map(Some)),
             (_, None) => (None, [None; 3]),
         };

@@ -1,0 +1,82 @@
+//! What a hog takes and gives back: one store for each kind of memory.
+
+mod arena;
+mod file;
+mod touch;
+
+pub use arena::Arena;
+
+use crate::sys::Errno;
+use crate::wire::hog;
+use arena::Way;
+use file::File;
+use touch::Touch;
+
+/// What a step took.
+pub struct Taken {
+    pub bytes: usize,
+    /// Why it is less than was asked for, or 0.
+    pub errno: Errno,
+}
+
+/// The memory of a hog.
+pub enum Store {
+    Mapped(Arena),
+    File(File),
+}
+
+impl Store {
+    /// An empty store of that [`hog`] work; `arena` is for the kinds that are mapped.
+    pub fn open(work: u32, arena: Arena) -> Result<Store, Errno> {
+        let touch = Touch::new(hog::pattern(work));
+        let page = arena.page;
+        let way = match hog::kind(work) {
+            hog::ANON => Way::Touch,
+            hog::ANON_THP => Way::Huge,
+            hog::SHMEM => Way::Shared,
+            hog::MEMFD => Way::Memfd,
+            hog::MLOCK => Way::Lock,
+            hog::POPULATE => Way::Populate,
+            hog::HUGETLB => Way::HugeTlb,
+            hog::FILE => return File::open(page, touch, file::Way::Cached).map(Store::File),
+            hog::TMPFS => return File::open(page, touch, file::Way::Written).map(Store::File),
+            hog::TMPFS_HUGE => return File::open(page, touch, file::Way::Allocated).map(Store::File),
+            _ => return Err(crate::sys::ENOTSUP),
+        };
+        arena.become_way(way, touch).map(Store::Mapped)
+    }
+
+    /// Takes so much more; an error where nothing of it could be taken.
+    pub fn grow(&mut self, bytes: u64) -> Result<Taken, Errno> {
+        let bytes = usize::try_from(bytes).map_err(|_| crate::sys::ENOMEM)?;
+        match self {
+            Store::Mapped(arena) => arena.grow(bytes),
+            Store::File(file) => file.grow(bytes),
+        }
+    }
+
+    /// Gives back so much of the newest, rounded down to what can be given back.
+    pub fn shrink(&mut self, bytes: u64) -> Result<usize, Errno> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        match self {
+            Store::Mapped(arena) => arena.shrink(bytes),
+            Store::File(file) => file.shrink(bytes),
+        }
+    }
+
+    /// What it holds.
+    pub fn total(&self) -> usize {
+        match self {
+            Store::Mapped(arena) => arena.taken,
+            Store::File(file) => file.taken,
+        }
+    }
+
+    /// Touches all of it again, if that is its pattern; false if not.
+    pub fn keep_hot(&self) -> bool {
+        match self {
+            Store::Mapped(arena) => arena.keep_hot(),
+            Store::File(file) => file.keep_hot(),
+        }
+    }
+}
