@@ -6,8 +6,8 @@ Sizes are in bytes (``_bytes``), times in nanoseconds of CLOCK_MONOTONIC (``_ns`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, Self, TypeVar
 
 from . import _native
 from ._document import Document
@@ -38,6 +38,18 @@ __all__ = [
     "Timeline",
     "Victim",
 ]
+
+
+_Heard = TypeVar("_Heard", bound="Outcome | Oom")
+
+# Who hears of each outcome and account that comes into this process: the pytest plugin, during a test.
+_listeners: list[Callable[[Outcome | Oom], object]] = []
+
+
+def _told(value: _Heard) -> _Heard:
+    for hear in _listeners:
+        hear(value)
+    return value
 
 
 class Ability(Document):
@@ -294,6 +306,10 @@ class Oom(Document):
     }
     _shown = ("limit_group", "limit_bytes", "predicted", "victims", "blocked")
 
+    @classmethod
+    def _of(cls, document: str, text: str | None = None) -> Self:
+        return _told(super()._of(document, text))
+
     @property
     def victim(self) -> Victim | None:
         """The process that the kernel chose, or the first that died."""
@@ -339,6 +355,10 @@ class Outcome(Document):
 
     _nested = {"ooms": Oom._part, "evidence": Evidence._part, "missing": Missing._part}
     _shown = ("verdict", "returncode", "pid", "name")
+
+    @classmethod
+    def _of(cls, document: str, text: str | None = None) -> Self:
+        return _told(super()._of(document, text))
 
     @property
     def oom(self) -> Oom | None:

@@ -12,6 +12,8 @@ import pytest
 
 import memoom
 
+pytest_plugins = ["pytester"]
+
 REQUIRED = os.environ.get("MEMOOM_REQUIRE") == "1"
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Longer than anything takes; a test that waits so long has failed.

@@ -1,0 +1,77 @@
+"""The marker ``@pytest.mark.memoom(limit=...)``: what it may say, and what it means for a test."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+_OWN = ("needs", "expect")
+_EXPECT = ("passed", "oom-killed")
+
+
+class Marker:
+    """The settings of one test; those of its function go before those of its class and module."""
+
+    def __init__(self, settings: dict[str, Any], needs: tuple[str, ...], expect: str) -> None:
+        self.settings = settings
+        self.needs = needs
+        self.expect = expect
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Marker | None:
+        marks = list(item.iter_markers("memoom"))
+        if not marks:
+            return None
+        settings: dict[str, Any] = {}
+        needs: list[str] = []
+        for mark in reversed(marks):
+            given = dict(mark.kwargs)
+            if mark.args:
+                if len(mark.args) > 1 or "limit" in given:
+                    raise pytest.UsageError(f"{item.nodeid}: the marker memoom takes one limit, and else keywords")
+                given["limit"] = mark.args[0]
+            wanted = given.pop("needs", ())
+            needs += [wanted] if isinstance(wanted, str) else list(wanted)
+            settings.update(given)
+        expect = settings.pop("expect", "passed")
+        unknown = settings.keys() - _known()
+        if unknown:
+            raise pytest.UsageError(
+                f"{item.nodeid}: the marker memoom has no {', '.join(sorted(unknown))}; "
+                f"it has {', '.join(sorted(_known()))}, {', '.join(_OWN)}"
+            )
+        if expect not in _EXPECT:
+            raise pytest.UsageError(f"{item.nodeid}: expect={expect!r}; it is one of {', '.join(_EXPECT)}")
+        return cls(settings, tuple(needs), expect)
+
+    def moves(self, item: pytest.Item) -> bool:
+        """Whether the test is to run in a process of its own."""
+        from .inside import INSIDE
+
+        stays = "memcg" in getattr(item, "fixturenames", ())
+        return not stays and bool(self.settings) and INSIDE not in item.config.stash
+
+    def why_not(self) -> str | None:
+        from ..testing import why_not
+
+        return why_not(self.needs)
+
+
+def _known() -> set[str]:
+    from .._call import call
+    from .._run import run
+
+    shared = inspect.signature(call).parameters.keys() & inspect.signature(run).parameters.keys()
+    return set(shared) - {"stdout", "stderr", "cwd", "env"}
+
+
+def skip_or_fail(config: pytest.Config, reason: str | None) -> None:
+    """Skips with the host's reason; fails where everything must run."""
+    if reason is None:
+        return
+    if config.getoption("memoom_require"):
+        pytest.fail(f"cannot run here, and it must (--memoom-require): {reason}", pytrace=False)
+    # The place that cannot run is the test, not this line.
+    raise pytest.skip.Exception(reason, _use_item_location=True)
