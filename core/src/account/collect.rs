@@ -216,7 +216,8 @@ impl Collector {
         }
         let known = self.open.iter_mut().rev().find(|episode| {
             episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
-                || as_member && episode.invoker.as_ref().is_some_and(|invoker| invoker.pid == trace.invoker_pid)
+                || episode.invoker.as_ref().is_some_and(|invoker| invoker.pid == trace.invoker_pid)
+                    && (as_member || episode.lacks_its_chosen())
         });
         let number = self.next;
         self.next += 1;

@@ -31,6 +31,17 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Looks whom the kernel would take, before something is done to this very group that may make it choose: the limit
+    /// is lowered below the usage, or the killer is turned on while somebody waits. The account has it.
+    pub(crate) fn foresee(&self, limit: Limit) {
+        let Some(lab) = &self.0.lab else { return };
+        // A failure of this look must not stop what was asked for.
+        let scope = standing_still(self, limit).ok();
+        lab.hub.refresh().collector.before(self, scope);
+    }
+}
+
 /// A process that is about to take a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Growing {
@@ -49,7 +60,9 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(&at, limit)?);
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let uncertainty_pages = uncertainty(cpus);
+    // Page cache may go from under any of them before the kernel chooses.
+    let reclaimable_pages = reclaimable_bytes(&at)? / page;
+    let uncertainty_pages = uncertainty(cpus).saturating_add(reclaimable_pages);
     let (prediction, expected) = match growing {
         Some(Growing { pid: growing_pid, bytes, weight: weight @ (Weight::Resident | Weight::Charged) })
             if limit != Limit::Max =>
@@ -59,7 +72,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
                 step_pages: bytes.div_ceil(page),
                 limit_pages,
                 usage_pages: at.usage_bytes()? / page,
-                reclaimable_pages: reclaimable_bytes(&at)? / page,
+                reclaimable_pages,
                 total_pages,
                 uncertainty_pages,
             };
@@ -80,6 +93,19 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
         expected,
         growing: growing.map(|growing| growing.pid),
     })
+}
+
+/// Looks at the scope before something is done to a group itself that may make the kernel choose while everybody stands
+/// still: its limit is lowered to `limit`, or its killer is turned on again.
+pub(crate) fn standing_still(group: &Group, limit: Limit) -> Result<Scope> {
+    let page = sys::page_size();
+    let mut inputs = Vec::new();
+    read_tree(group, &mut inputs)?;
+    let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
+    let total_pages = limit_pages.saturating_add(swap_pages(group, limit)?);
+    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let prediction = predict(inputs, total_pages, uncertainty(cpus).saturating_add(reclaimable_bytes(group)? / page));
+    Ok(Scope { limit_group: group.cgroup().to_string(), prediction, expected: true, growing: None })
 }
 
 /// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.

@@ -253,6 +253,11 @@ impl Group {
         let lab = self.lab("set limit")?;
         let dir = self.alive("set limit")?;
         let budget = lab.check_budget_change(self, limit)?;
+        if self.version() == Version::V2
+            && limit.bytes().is_some_and(|limit| self.usage_bytes().is_ok_and(|now| now > limit))
+        {
+            self.foresee(limit);
+        }
         match self.0.version {
             Version::V1 => {
                 let swap = *self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
@@ -313,6 +318,9 @@ impl Group {
     pub fn set_oom_killer(&self, on: bool) -> Result<()> {
         let lab = self.lab("set oom_killer")?;
         let dir = self.alive("set oom_killer")?;
+        if on && self.counters()?.under_oom == Some(true) {
+            self.foresee(self.limit()?);
+        }
         match self.0.version {
             Version::V1 => v1::set_oom_killer(dir, on)?,
             Version::V2 => return Err(v2::lacks("set oom_killer", v1::OOM_CONTROL, dir)),

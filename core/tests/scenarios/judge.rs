@@ -116,6 +116,7 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
         }
         tally.full_reports += u32::from(oom.report.as_ref().is_some_and(|report| report.invoker.is_some()));
     }
+    let killed: Vec<&Arc<Oom>> = killed.into_iter().filter(|oom| !oom.victims.is_empty()).collect();
     for oom in &killed {
         let (Some(predicted), Some(right)) = (&oom.predicted, oom.predicted_right()) else { continue };
         if predicted.determined {
@@ -158,7 +159,10 @@ fn judge_account(plan: &Plan, played: &Played, oom: &Oom) {
         assert!(!victim.comm.is_empty() || named("victim"), "{}", text());
         assert!(!victim.sources.is_empty());
     }
-    if oom.blocked.is_empty() {
+    let nobody = oom.report.as_ref().is_some_and(|report| report.no_killable);
+    if nobody {
+        assert!(oom.victims.is_empty(), "{}", text());
+    } else if oom.blocked.is_empty() {
         assert_eq!(oom.victims.iter().filter(|one| one.cause == Cause::Selected).count(), 1, "{}", text());
         assert!(oom.report.as_ref().is_some_and(|report| report.invoker.is_some()) || named("report"), "{}", text());
         assert!(oom.predicted.is_some() || named("prediction"), "{}", text());
@@ -173,7 +177,7 @@ fn judge_account(plan: &Plan, played: &Played, oom: &Oom) {
     }
     assert!(!oom.call_path.is_empty() || named("call-path"), "{}", text());
     // Everybody had ended long before: nothing was waited for in vain.
-    assert!(!named("exit"), "{}", text());
+    assert!(!named("exit"), "{}\n{:?}", text(), oom.timings_ns);
     if !oom.call_path.is_empty() {
         let last = if oom.blocked.is_empty() { memoom::observe::Step::Kill } else { memoom::observe::Step::Wait };
         assert!(oom.call_path.iter().any(|frame| frame.step() == Some(last)), "{}", text());

@@ -9,6 +9,7 @@ use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
 use crate::account::victim::Candidate;
 use crate::memcg::{Counters, Group, Version};
+use crate::observe::callpath::Frame;
 use crate::observe::hub::State;
 use crate::observe::report::Report;
 use crate::observe::Missing;
@@ -74,7 +75,11 @@ impl Collector {
         if overdue {
             missing.push(Missing::new("exit", "a victim, or its group, had not ended within 10 seconds"));
         }
-        if episode.call_path.is_empty() {
+        let call_path = match (&episode.report, episode.call_path) {
+            (Some(report), path) if path.is_empty() => reported_path(report),
+            (_, path) => path,
+        };
+        if call_path.is_empty() {
             missing.push(Missing::new("call-path", "neither the tracepoint nor a report gave one"));
         }
         let mut timings_ns = BTreeMap::new();
@@ -107,7 +112,7 @@ impl Collector {
             counters: Span { before: counters_before, after },
             victim_counters,
             report: episode.report,
-            call_path: episode.call_path,
+            call_path,
             blocked: Vec::new(),
             timings_ns,
             missing,
@@ -174,6 +179,19 @@ impl Collector {
         };
         group.chain().find(rose).or_else(|| group.chain().find(full)).map(|at| at.cgroup().to_string())
     }
+}
+
+/// The call path that the report shows: of the one who asked, on its way to print the report.
+fn reported_path(report: &Report) -> Vec<Frame> {
+    let frames = report.call_trace.iter().filter(|frame| !frame.uncertain);
+    frames
+        .map(|frame| Frame {
+            function: frame.function.clone(),
+            offset: Some(frame.offset),
+            size: Some(frame.size),
+            module: frame.module.clone(),
+        })
+        .collect()
 }
 
 /// The prediction of the step that led here, or else the kernel's own table scored by the kernel's formula.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
-use crate::account::oom::{Process, Victim};
+use crate::account::oom::{Cause, Process, Victim};
 use crate::memcg::group::covers;
 use crate::memcg::Group;
 use crate::observe::callpath::Frame;
@@ -57,6 +57,11 @@ impl Episode {
             counted_in: None,
             sealed: false,
         }
+    }
+
+    /// Whether only members of a group are known of it: the one that was chosen was not placed yet when they were.
+    pub(super) fn lacks_its_chosen(&self) -> bool {
+        !self.kills.is_empty() && self.kills.iter().all(|kill| kill.victim.cause == Cause::Group)
     }
 
     /// When it happened, as far as it is known; what is not known comes last, in the order of reading.

@@ -3,7 +3,6 @@
 use super::claims::{Sign, Unclaimed};
 use super::{Collector, Episode, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
-use crate::observe::callpath::Frame;
 use crate::observe::kmsg::Record;
 use crate::observe::report::{parse_records, Report};
 
@@ -101,7 +100,6 @@ impl Collector {
                 self.open.len() - 1
             }
         };
-        let has_trace = self.has_trace;
         let episode = &mut self.open[at];
         for kill in &report.kills {
             let selected =
@@ -127,19 +125,6 @@ impl Collector {
             let reported =
                 reported.map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
             episode.invoker = reported.or(episode.invoker.take());
-        }
-        if episode.call_path.is_empty() && !has_trace {
-            episode.call_path = report
-                .call_trace
-                .iter()
-                .filter(|frame| !frame.uncertain)
-                .map(|frame| Frame {
-                    function: frame.function.clone(),
-                    offset: Some(frame.offset),
-                    size: Some(frame.size),
-                    module: frame.module.clone(),
-                })
-                .collect();
         }
         episode.first_sequence = report.first_sequence;
         episode.report = Some(report);
