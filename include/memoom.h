@@ -166,6 +166,15 @@ typedef struct memoom_oom memoom_oom;
 typedef struct memoom_outcome memoom_outcome;
 
 /**
+ * The mark of the most that a group has used.
+ *
+ * On v2 (memory.peak) a reset counts for this object alone; on v1 (memory.max_usage_in_bytes) for everybody.
+ *
+ * Thread safety: calls may come from any thread, except memoom_peak_free.
+ */
+typedef struct memoom_peak memoom_peak;
+
+/**
  * Whom the kernel would kill if the limit were hit now.
  *
  * Thread safety: it never changes, so any number of threads may read it.
@@ -568,6 +577,50 @@ typedef int32_t memoom_status;
  * A switch of a group.
  */
 typedef uint32_t memoom_switch;
+
+/**
+ * How long tasks of a group have waited for memory (PSI). Begin with MEMOOM_PRESSURE_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_pressure {
+    /**
+     * As an argument, sizeof(memoom_pressure).
+     */
+    size_t struct_size;
+    /**
+     * While at least one task waited: share of the last 10 seconds, in percent.
+     */
+    double some_avg10;
+    /**
+     * Share of the last minute, in percent.
+     */
+    double some_avg60;
+    /**
+     * Share of the last 5 minutes, in percent.
+     */
+    double some_avg300;
+    /**
+     * All the time so far, in microseconds.
+     */
+    uint64_t some_total_usec;
+    /**
+     * While all tasks that wanted to run waited: share of the last 10 seconds, in percent.
+     */
+    double full_avg10;
+    /**
+     * Share of the last minute, in percent.
+     */
+    double full_avg60;
+    /**
+     * Share of the last 5 minutes, in percent.
+     */
+    double full_avg300;
+    /**
+     * All the time so far, in microseconds.
+     */
+    uint64_t full_total_usec;
+} memoom_pressure;
 
 /**
  * The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
@@ -975,6 +1028,11 @@ typedef struct memoom_grow {
 } memoom_grow;
 
 /**
+ * How an OOM is brought about.
+ */
+typedef uint32_t memoom_way;
+
+/**
  * For a reason that this version of the C face has no number for.
  */
 #define MEMOOM_CAUSE_OTHER 0
@@ -1168,6 +1226,41 @@ typedef struct memoom_grow {
  * The kernel gave less than was asked for and refused the rest in a system call: taken_bytes and error_number say so.
  */
 #define MEMOOM_GROW_SHORT 4
+
+/**
+ * The surest way here: MEMOOM_WAY_SQUEEZE where the group has processes, MEMOOM_WAY_INSIDE where it has none.
+ */
+#define MEMOOM_WAY_SUREST 0
+
+/**
+ * A hog in the group grows until the limit is met. The limit stays.
+ */
+#define MEMOOM_WAY_INSIDE 1
+
+/**
+ * Page cache is given back, the limit is lowered to the usage, and a small worker in the group takes a little more.
+ */
+#define MEMOOM_WAY_SQUEEZE 2
+
+/**
+ * memory.max is written below the usage, and the kernel kills in that write (v2), perhaps more than one.
+ */
+#define MEMOOM_WAY_WRITE 3
+
+/**
+ * As MEMOOM_WAY_WRITE, with O_NONBLOCK: the kernel sets the limit alone, and the next charge meets it (v2, newest kernels).
+ */
+#define MEMOOM_WAY_NONBLOCK 4
+
+/**
+ * As MEMOOM_WAY_SQUEEZE, with the limit of the group above.
+ */
+#define MEMOOM_WAY_ANCESTOR 5
+
+/**
+ * A hog in another group grows until the limit of the group above both is met.
+ */
+#define MEMOOM_WAY_NEIGHBOUR 6
 
 #ifdef __cplusplus
 extern "C" {
@@ -1959,6 +2052,342 @@ void memoom_error_free(struct memoom_error *error);
 const char *memoom_status_name(memoom_status status);
 
 /**
+ * The protected amount memory.min (v2): below it nothing of the group is reclaimed.
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_min(const struct memoom_group *group,
+                               uint64_t *ret_bytes,
+                               struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.min (v2).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_min(const struct memoom_group *group,
+                                   uint64_t bytes,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * The protected amount memory.low (v2): below it the group is reclaimed only when nothing else is left.
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_low(const struct memoom_group *group,
+                               uint64_t *ret_bytes,
+                               struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.low (v2).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_low(const struct memoom_group *group,
+                                   uint64_t bytes,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * Compressed swap that the group may use: memory.zswap.max (v2, from 5.19 or so).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_zswap(const struct memoom_group *group,
+                                 uint64_t *ret_bytes,
+                                 struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.zswap.max (v2).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_zswap(const struct memoom_group *group,
+                                     uint64_t bytes,
+                                     struct memoom_error **reterr_error);
+
+/**
+ * Swap that the group may use beyond its memory: memory.swap.max (v2), or memory.memsw.limit_in_bytes less the limit
+ * (v1).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED where this kernel does not account
+ * swap to groups;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_swap(const struct memoom_group *group,
+                                uint64_t *ret_bytes,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Sets the swap that the group may use beyond its memory; on v1 it is kept in step when the limit changes.
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * where this kernel does not account swap to groups; MEMOOM_ERR_BUSY where the group uses more (v1);
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_set_swap(const struct memoom_group *group,
+                                    uint64_t bytes,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Swap that the group uses now: memory.swap.current (v2), memory+swap less memory (v1).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go; MEMOOM_UNKNOWN where this kernel does not account them
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_swap_usage(const struct memoom_group *group,
+                                      uint64_t *ret_bytes,
+                                      struct memoom_error **reterr_error);
+
+/**
+ * One number of memory.stat, by the kernel's own key, such as "anon" or "file" (v2), "rss" or "cache" (v1).
+ *
+ * The kernel brings the file up to date every 2 seconds or so: right after a change it may still show what was before.
+ *
+ * \param group         the group
+ * \param key           the key
+ * \param ret_value     where the number goes; MEMOOM_UNKNOWN where the kernel has no such key
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_stat(const struct memoom_group *group,
+                                const char *key,
+                                uint64_t *ret_value,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Has the kernel reclaim so many bytes of the group: memory.reclaim (v2, from 5.19 or so).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         how many
+ * \param ret_all       where MEMOOM_ON goes if the kernel found as much, or MEMOOM_OFF (its EAGAIN)
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file
+ * (v1 has memoom_group_force_empty);
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_reclaim(const struct memoom_group *group,
+                                   uint64_t bytes,
+                                   memoom_switch *ret_all,
+                                   struct memoom_error **reterr_error);
+
+/**
+ * Has the kernel take back all that it can of the group: memory.force_empty (v1).
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v2, which has memoom_group_reclaim;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_force_empty(const struct memoom_group *group,
+                                       struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.failcnt and, where swap is accounted, memory.memsw.failcnt back to 0 (v1).
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v2, whose memory.events cannot be reset;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_reset_failcnt(const struct memoom_group *group,
+                                         struct memoom_error **reterr_error);
+
+/**
+ * Stops every process of the group and of the groups below it where it stands: cgroup.freeze (v2, from 5.2), and waits
+ * until all stand still. SIGKILL still ends them.
+ *
+ * \param group         the group, made by memoom
+ * \param timeout_ns    how long to wait, or MEMOOM_FOREVER
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_TIMED_OUT where some do not
+ * stop by the deadline: all are let go again;
+ * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_freeze(const struct memoom_group *group,
+                                  uint64_t timeout_ns,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Lets the processes of a frozen group go on (v2). A group that is not frozen is left alone.
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_thaw(const struct memoom_group *group,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Whether every process of the group stands still: frozen of cgroup.events (v2).
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks it;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_frozen(const struct memoom_group *group,
+                                  memoom_switch *ret_on,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * How long tasks of the group have waited for memory: memory.pressure (v2).
+ *
+ * \param group         the group
+ * \param ret_pressure  where it goes: a struct that began with MEMOOM_PRESSURE_INIT
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_UNSUPPORTED on v1, and
+ * where the kernel has no PSI or it is off; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_pressure(const struct memoom_group *group,
+                                    struct memoom_pressure *ret_pressure,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Asks the kernel for a notification: each time it comes, the watches of the group have an event of the kind "alarm". It
+ * stays set until the group or the lab ends.
+ *
+ * On v1: "threshold SIZE" (the usage crosses it) or "level low|medium|critical[,hierarchy|,local]"
+ * (memory.pressure_level). On v2: "some STALL_USEC WINDOW_USEC" or "full STALL_USEC WINDOW_USEC" (memory.pressure), with a
+ * window of 500,000 to 10,000,000 microseconds.
+ *
+ * \param group         the group, made by memoom
+ * \param alarm         the alarm
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown alarm or numbers that the kernel
+ * refuses; MEMOOM_ERR_UNSUPPORTED for an alarm of the other hierarchy, or where PSI is off;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_add_alarm(const struct memoom_group *group,
+                                     const char *alarm,
+                                     struct memoom_error **reterr_error);
+
+/**
  * Makes a group in a lab. What was made is removed again if any setting fails.
  *
  * \param lab           the lab
@@ -2661,6 +3090,68 @@ const struct memoom_leftover *memoom_leftover_list_at(const struct memoom_leftov
 void memoom_leftover_list_free(struct memoom_leftover_list *list);
 
 /**
+ * Opens the mark of the most that was charged.
+ *
+ * \param group         the group, made by memoom
+ * \param ret_peak      where the mark goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_UNSUPPORTED where this kernel keeps
+ * none (v2 before about 5.19); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the mark with memoom_peak_free; it lives on without the object of its group.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_peak_open(const struct memoom_group *group,
+                               struct memoom_peak **ret_peak,
+                               struct memoom_error **reterr_error);
+
+/**
+ * The most that was charged since the last reset, or ever.
+ *
+ * \param peak          the mark
+ * \param ret_bytes     where the bytes go
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_peak_bytes(const struct memoom_peak *peak,
+                                uint64_t *ret_bytes,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Begins anew: from now on the most since this moment.
+ *
+ * \param peak          the mark
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED where this kernel's file cannot be reset (v2
+ * before about 6.12); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_peak_reset(const struct memoom_peak *peak,
+                                struct memoom_error **reterr_error);
+
+/**
+ * Closes and frees a mark.
+ *
+ * \param peak  a mark, or NULL, which does nothing
+ *
+ * Ownership: takes the mark.
+ * Thread safety: no other thread may use it any more.
+ * Since 0.1.
+ */
+void memoom_peak_free(struct memoom_peak *peak);
+
+/**
  * Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
  * hit now.
  *
@@ -2805,7 +3296,7 @@ const char *memoom_event_source(const struct memoom_event *event);
 
 /**
  * What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
- * "victim", "log", "blocked", "usage", "limit", "switch", "removed", "lost". Later versions may know more.
+ * "victim", "log", "blocked", "usage", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions may know more.
  *
  * \param event  an event, or NULL
  *
@@ -3495,6 +3986,155 @@ memoom_status memoom_run(const char *const *argv,
                          struct memoom_error **reterr_error);
 
 /**
+ * From now on a process that meets the limit waits instead of being killed, until one of the memoom_group_resume_*.
+ *
+ * On v1 this is the kernel's own switch, as memoom_group_set_oom_killer sets it. On v2 it is done by memoom with
+ * memory.high, memory.events and cgroup.freeze, and differs: everybody in the group stands still while it is blocked, in
+ * state S; the usage rests a little above the limit; it needs somebody who waits in a call of this lab, and meanwhile the
+ * kernel slows the group down and, a quarter of the limit (at least 16 MiB) above it, kills; a system call that takes
+ * memory is stopped, not failed.
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or one without a limit (v2);
+ * MEMOOM_ERR_OUT_OF_MEMORY where the host has not the room above the limit (v2);
+ * MEMOOM_ERR_UNSUPPORTED where this kernel lacks cgroup.freeze (v2);
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_block(const struct memoom_group *group,
+                                 struct memoom_error **reterr_error);
+
+/**
+ * Whether a process that meets the limit would wait: oom_kill_disable (v1), or memoom_group_block (v2).
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_blocking(const struct memoom_group *group,
+                                    memoom_switch *ret_on,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Waits until a process of the group waits in an OOM.
+ *
+ * \param group         the group, made by memoom
+ * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_count     where the number of processes that wait goes; 0 where none did by the deadline
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where none waits; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_wait_blocked(const struct memoom_group *group,
+                                        uint64_t timeout_ns,
+                                        size_t *ret_count,
+                                        struct memoom_error **reterr_error);
+
+/**
+ * Ends a block by room: the limit is raised, and the group still blocks at the new one.
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, more than the limit is, or MEMOOM_UNLIMITED (v1)
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or a limit that is not above the old one;
+ * MEMOOM_ERR_OUT_OF_MEMORY; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_resume_raise(const struct memoom_group *group,
+                                        uint64_t bytes,
+                                        struct memoom_error **reterr_error);
+
+/**
+ * Ends a block by the kernel's choice of a victim: the killer is turned on again. The victim may be another than who
+ * waits. On v2 it returns when the usage is below the limit again.
+ *
+ * \param group         the group, made by memoom
+ * \param timeout_ns    how long to wait (v2), or MEMOOM_FOREVER
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where nobody was blocked; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_TIMED_OUT where the usage is still above the limit (v2), which is then not put back; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_resume_killer(const struct memoom_group *group,
+                                         uint64_t timeout_ns,
+                                         struct memoom_error **reterr_error);
+
+/**
+ * Ends a block by the death of a worker: it gets SIGKILL and gives its memory back, and the group still blocks.
+ *
+ * \param group         the group, made by memoom
+ * \param worker        a worker of it, or of a group below
+ * \param timeout_ns    how long to wait for its end, or MEMOOM_FOREVER
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or a worker of another one;
+ * MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_resume_kill(const struct memoom_group *group,
+                                       const struct memoom_worker *worker,
+                                       uint64_t timeout_ns,
+                                       struct memoom_error **reterr_error);
+
+/**
+ * Makes an OOM happen in the group now, and gives its account.
+ *
+ * With a target the kernel is made to choose that worker: its oom_score_adj is raised if need be, and if the kernel would
+ * still choose another one nothing is done. What was changed (limits, oom_score_adj) is put back, and memoom's own
+ * workers are gone when it returns.
+ *
+ * \param group         the group, made by memoom
+ * \param target        the worker that is to die; NULL for whom the kernel chooses
+ * \param way           one of MEMOOM_WAY_*
+ * \param timeout_ns    how long to wait for the OOM, or MEMOOM_FOREVER
+ * \param ret_oom       where the account goes
+ * \param ret_way       where the way that brought it about goes, or NULL
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown way, where the killer is off, for a way
+ * that needs a group above, a limit or processes that are not there, or for a target outside or that the kernel would
+ * not choose; MEMOOM_ERR_UNSUPPORTED for a way of v2 on v1; MEMOOM_ERR_WORKER_GONE where the target has ended;
+ * MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the account with memoom_oom_free.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_oom_now(const struct memoom_group *group,
+                                   const struct memoom_worker *target,
+                                   memoom_way way,
+                                   uint64_t timeout_ns,
+                                   struct memoom_oom **ret_oom,
+                                   memoom_way *ret_way,
+                                   struct memoom_error **reterr_error);
+
+/**
  * The pid of a worker, in the pid namespace of this process. It stays the same after the worker has ended.
  *
  * \param worker  a worker, or NULL
@@ -3702,6 +4342,9 @@ void memoom_worker_free(struct memoom_worker *worker);
 /** The start of a memoom_counters. */
 #define MEMOOM_COUNTERS_INIT { sizeof(memoom_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
+/** The start of a memoom_pressure. */
+#define MEMOOM_PRESSURE_INIT { sizeof(memoom_pressure), 0, 0, 0, 0, 0, 0, 0, 0 }
+
 /** For __attribute__((cleanup(memoom_error_freep))): frees what the variable holds. */
 static inline void memoom_error_freep(memoom_error **object) { memoom_error_free(*object); }
 
@@ -3716,6 +4359,9 @@ static inline void memoom_leftover_list_freep(memoom_leftover_list **object) { m
 
 /** For __attribute__((cleanup(memoom_group_freep))): frees what the variable holds. */
 static inline void memoom_group_freep(memoom_group **object) { memoom_group_free(*object); }
+
+/** For __attribute__((cleanup(memoom_peak_freep))): frees what the variable holds. */
+static inline void memoom_peak_freep(memoom_peak **object) { memoom_peak_free(*object); }
 
 /** For __attribute__((cleanup(memoom_prediction_freep))): frees what the variable holds. */
 static inline void memoom_prediction_freep(memoom_prediction **object) { memoom_prediction_free(*object); }

@@ -22,9 +22,9 @@ pub use account::{oom::*, oom_lists::*, oom_rows::*, outcome::*, timeline::*};
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
 pub use list::*;
-pub use memcg::{group::*, group_limits::*, host::*, lab::*, predict::*, size::*};
+pub use memcg::{control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*};
 pub use observe::{event::*, report::*, report_list::*, watch::*};
-pub use pressure::{command::*, function::*, hog::*, run::*, worker::*};
+pub use pressure::{command::*, function::*, hog::*, run::*, trigger::*, worker::*};
 
 /// The major version of the library that this header belongs to.
 pub const MEMOOM_VERSION_MAJOR: u32 = 0;

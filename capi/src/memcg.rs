@@ -1,8 +1,10 @@
 //! The groups: the host that has them, the lab that keeps them, the limits and counters of each.
 
+pub(crate) mod control;
 pub(crate) mod group;
 pub(crate) mod group_limits;
 pub(crate) mod host;
 pub(crate) mod lab;
+pub(crate) mod peak;
 pub(crate) mod predict;
 pub(crate) mod size;

@@ -4,4 +4,5 @@ pub(crate) mod command;
 pub(crate) mod function;
 pub(crate) mod hog;
 pub(crate) mod run;
+pub(crate) mod trigger;
 pub(crate) mod worker;

@@ -74,6 +74,20 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             oom_kill_disable
         }
     );
+    layout!(
+        text,
+        memoom_pressure {
+            struct_size,
+            some_avg10,
+            some_avg60,
+            some_avg300,
+            some_total_usec,
+            full_avg10,
+            full_avg60,
+            full_avg300,
+            full_total_usec
+        }
+    );
     layout!(text, memoom_frame { struct_size, function, module, step, explanation, offset, size });
     layout!(text, memoom_blocked { struct_size, comm, wchan, pid, state });
     layout!(text, memoom_missing { struct_size, source, reason });

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         WorkerGoneError,
     )
     from ._lab import Lab
-    from ._native import Group, Hog, Watch, Worker, __version__, gc, parse_reports, parse_size
+    from ._native import Group, Hog, Peak, Watch, Worker, __version__, gc, parse_reports, parse_size
     from ._run import run
     from ._values import (
         Ability,
@@ -56,10 +56,13 @@ if TYPE_CHECKING:
         Outcome,
         Predicted,
         Prediction,
+        Pressure,
         Process,
         Report,
         Span,
+        Stall,
         Timeline,
+        Triggered,
         Victim,
     )
 
@@ -95,13 +98,17 @@ __all__ = [
     "Outcome",
     "OutcomeError",
     "PermissionDeniedError",
+    "Peak",
     "Predicted",
     "Prediction",
+    "Pressure",
     "Process",
     "Report",
     "Span",
+    "Stall",
     "TimedOutError",
     "Timeline",
+    "Triggered",
     "UnsupportedError",
     "Victim",
     "Watch",
@@ -138,6 +145,7 @@ _WHERE = {
     "Lab": "_lab",
     "Group": "_native",
     "Hog": "_native",
+    "Peak": "_native",
     "Watch": "_native",
     "Worker": "_native",
     "__version__": "_native",
@@ -160,10 +168,13 @@ _WHERE = {
     "Outcome": "_values",
     "Predicted": "_values",
     "Prediction": "_values",
+    "Pressure": "_values",
     "Process": "_values",
     "Report": "_values",
     "Span": "_values",
+    "Stall": "_values",
     "Timeline": "_values",
+    "Triggered": "_values",
     "Victim": "_values",
 }
 

@@ -7,7 +7,7 @@ Sizes are in bytes (``_bytes``), times in nanoseconds of CLOCK_MONOTONIC (``_ns`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from . import _native
 from ._document import Document
@@ -30,12 +30,15 @@ __all__ = [
     "Outcome",
     "Predicted",
     "Prediction",
+    "Pressure",
     "Process",
     "Report",
     "ReportInvoker",
     "ReportPart",
     "Span",
+    "Stall",
     "Timeline",
+    "Triggered",
     "Victim",
 ]
 
@@ -123,6 +126,24 @@ class Counters(Document):
     oom_kill_disable: bool | None
     local: Mapping[str, int] | None
     other: Mapping[str, int] | None
+
+
+class Stall(Document):
+    """How long tasks have waited for memory: shares in percent, and all the time so far."""
+
+    avg10: float
+    avg60: float
+    avg300: float
+    total_usec: int
+
+
+class Pressure(Document):
+    """Waits for memory (PSI): of at least one task, and of all that wanted to run."""
+
+    some: Stall
+    full: Stall
+
+    _nested = {"some": Stall._part, "full": Stall._part}
 
 
 class Process(Document):
@@ -252,6 +273,9 @@ class Event(Document):
     wchan: str | None
     stack: tuple[Frame, ...] | None
     on: bool | None
+    file: str | None
+    value: str | None
+    alarm: str | None
 
     _nested = {"counters": Counters._part, "call_path": Frame._part, "stack": Frame._part}
 
@@ -325,6 +349,13 @@ class Oom(Document):
     def killed(self, pid: int) -> bool:
         """Whether a process of that pid was killed."""
         return any(victim.pid == pid for victim in self.victims)
+
+
+class Triggered(NamedTuple):
+    """The answer of `oom_now`: the way that brought the OOM about, and its account."""
+
+    way: Literal["inside", "squeeze", "write", "nonblock", "ancestor", "neighbour"]
+    oom: Oom
 
 
 class Evidence(Document):

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use memoom::{LabOptions, Limits};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use pyo3::IntoPyObjectExt;
 
-use crate::convert::{duration, limit_to_python, limits, value, working, Most, Size};
+use crate::convert::{duration, limit_to_python, limits, value, waiting, working, Most, Size};
 use crate::error::{invalid, raise};
 use crate::observe::Watch;
 use crate::pressure::{command_of, Hog, Worker};
@@ -275,6 +276,173 @@ impl Group {
         working(py, || self.core.set_oom_group(on))
     }
 
+    /// The protected amount memory.min in bytes (v2); None for all.
+    #[getter]
+    fn min(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.min()).map(limit_to_python)
+    }
+
+    /// Sets the protected amount memory.min (v2).
+    fn set_min(&self, py: Python<'_>, min: Most) -> PyResult<()> {
+        working(py, || self.core.set_min(min.0))
+    }
+
+    /// The protected amount memory.low in bytes (v2); None for all.
+    #[getter]
+    fn low(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.low()).map(limit_to_python)
+    }
+
+    /// Sets the protected amount memory.low (v2).
+    fn set_low(&self, py: Python<'_>, low: Most) -> PyResult<()> {
+        working(py, || self.core.set_low(low.0))
+    }
+
+    /// Swap that the group may use beyond its memory, in bytes; None for no limit.
+    #[getter]
+    fn swap(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.swap()).map(limit_to_python)
+    }
+
+    /// Sets the swap that the group may use beyond its memory.
+    fn set_swap(&self, py: Python<'_>, swap: Most) -> PyResult<()> {
+        working(py, || self.core.set_swap(swap.0))
+    }
+
+    /// Compressed swap that the group may use, in bytes (v2); None for no limit.
+    #[getter]
+    fn zswap(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.zswap()).map(limit_to_python)
+    }
+
+    /// Sets the compressed swap that the group may use (v2).
+    fn set_zswap(&self, py: Python<'_>, zswap: Most) -> PyResult<()> {
+        working(py, || self.core.set_zswap(zswap.0))
+    }
+
+    /// Swap that the group uses now; None where this kernel does not account it.
+    #[getter]
+    fn swap_usage_bytes(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        working(py, || self.core.swap_usage_bytes())
+    }
+
+    /// memory.stat at this moment; right after a change it may still show what was before.
+    #[getter]
+    fn stat(&self, py: Python<'_>) -> PyResult<std::collections::BTreeMap<String, u64>> {
+        working(py, || self.core.stat())
+    }
+
+    /// Has the kernel reclaim so many bytes; whether it found as much (v2).
+    fn reclaim(&self, py: Python<'_>, size: Size) -> PyResult<bool> {
+        working(py, || self.core.reclaim(size.0))
+    }
+
+    /// Has the kernel take back all that it can (v1).
+    fn force_empty(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.force_empty())
+    }
+
+    /// Sets the fail counters back to 0 (v1).
+    fn reset_failcnt(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.reset_failcnt())
+    }
+
+    /// Opens the mark of the most that was charged, which can begin anew.
+    fn open_peak(&self, py: Python<'_>) -> PyResult<Peak> {
+        working(py, || self.core.open_peak()).map(|core| Peak { core })
+    }
+
+    /// How long tasks of the group have waited for memory (v2).
+    #[getter]
+    fn pressure(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let pressure = working(py, || self.core.pressure())?;
+        value(py, "Pressure", pressure.to_json(), None)
+    }
+
+    /// Asks the kernel for a notification, as "alarm" events of the watches.
+    fn add_alarm(&self, py: Python<'_>, alarm: &str) -> PyResult<()> {
+        let alarm: memoom::Alarm = alarm.parse().map_err(|error| raise(py, &error))?;
+        working(py, || self.core.add_alarm(&alarm))
+    }
+
+    /// Stops every process of the group where it stands (v2).
+    #[pyo3(signature = (timeout=None))]
+    fn freeze(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        waiting(py, "freeze", timeout, |wait| self.core.freeze(wait))
+    }
+
+    /// Lets the processes of a frozen group go on (v2).
+    fn thaw(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.thaw())
+    }
+
+    /// Whether every process of the group stands still (v2).
+    #[getter]
+    fn frozen(&self, py: Python<'_>) -> PyResult<bool> {
+        working(py, || self.core.frozen())
+    }
+
+    /// From now on a process that meets the limit waits instead of being killed, until `resume`.
+    fn block(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.block())
+    }
+
+    /// Whether a process that meets the limit would wait.
+    #[getter]
+    fn blocking(&self, py: Python<'_>) -> PyResult<bool> {
+        working(py, || self.core.blocking())
+    }
+
+    /// The processes that wait in an OOM at this moment.
+    #[getter]
+    fn blocked(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        blocked_values(py, &working(py, || self.core.blocked())?)
+    }
+
+    /// Waits until a process of the group waits in an OOM, and says who; None where none does by the deadline.
+    #[pyo3(signature = (timeout=None))]
+    fn wait_blocked(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Vec<Py<PyAny>>>> {
+        let blocked = waiting(py, "wait for block", timeout, |wait| self.core.wait_blocked(wait))?;
+        blocked.map(|blocked| blocked_values(py, &blocked)).transpose()
+    }
+
+    /// Ends a block: by a higher `limit`, by the death of the worker `kill`, or else by the kernel's choice of a victim.
+    #[pyo3(signature = (*, limit=None, kill=None, timeout=None))]
+    fn resume(
+        &self,
+        py: Python<'_>,
+        limit: Option<Most>,
+        kill: Option<PyRef<'_, Worker>>,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
+        let worker = kill.map(|worker| worker.core.clone());
+        let how = match (limit, &worker) {
+            (Some(_), Some(_)) => {
+                return Err(invalid(py, "resume", "limit and kill exclude each other; remedy: give one of them"))
+            }
+            (Some(limit), None) => memoom::Resume::Raise(limit.0),
+            (None, Some(worker)) => memoom::Resume::Kill(worker),
+            (None, None) => memoom::Resume::Killer,
+        };
+        waiting(py, "resume", timeout, |wait| self.core.resume(how, wait))
+    }
+
+    /// Makes an OOM happen in the group now, and gives its account and the way that brought it about.
+    #[pyo3(signature = (target=None, *, way=None, timeout=None))]
+    fn oom_now(
+        &self,
+        py: Python<'_>,
+        target: Option<PyRef<'_, Worker>>,
+        way: Option<&str>,
+        timeout: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
+        let way: Option<memoom::Way> = way.map(str::parse).transpose().map_err(|error| raise(py, &error))?;
+        let target = target.map(|worker| worker.core.clone());
+        let triggered = waiting(py, "oom now", timeout, |wait| self.core.oom_now(target.as_ref(), way, wait))?;
+        let oom = crate::account::oom(py, &triggered.oom)?;
+        py.import("memoom._values")?.getattr("Triggered")?.call1((triggered.way.name(), oom))?.into_py_any(py)
+    }
+
     /// The pids of the group, in the order in which the kernel scans them.
     #[getter]
     fn processes(&self, py: Python<'_>) -> PyResult<Vec<i32>> {
@@ -385,6 +553,40 @@ impl Group {
     }
 }
 
+/// The mark of the most that a group has used.
+#[pyclass(frozen, module = "memoom")]
+pub(crate) struct Peak {
+    core: memoom::Peak,
+}
+
+#[pymethods]
+impl Peak {
+    /// The group.
+    #[getter]
+    fn group(&self) -> Group {
+        Group::of(self.core.group().clone())
+    }
+
+    /// The most that was charged since the last reset, or ever, in bytes.
+    #[getter]
+    fn bytes(&self, py: Python<'_>) -> PyResult<u64> {
+        working(py, || self.core.bytes())
+    }
+
+    /// Begins anew: for this object alone (v2), for everybody (v1).
+    fn reset(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.reset())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<memoom.Peak of {}>", self.core.group().cgroup())
+    }
+}
+
+fn blocked_values(py: Python<'_>, blocked: &[memoom::Blocked]) -> PyResult<Vec<Py<PyAny>>> {
+    blocked.iter().map(|one| value(py, "Blocked", one.to_json(), None)).collect()
+}
+
 fn version(version: memoom::Version) -> &'static str {
     match version {
         memoom::Version::V1 => "v1",
@@ -398,5 +600,6 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gc, module)?)?;
     module.add_function(wrap_pyfunction!(parse_size, module)?)?;
     module.add_class::<Lab>()?;
+    module.add_class::<Peak>()?;
     module.add_class::<Group>()
 }

@@ -16,7 +16,7 @@ use crate::memcg::Group;
 /// One process in a group.
 #[pyclass(frozen, subclass, module = "memoom")]
 pub(crate) struct Worker {
-    core: memoom::Worker,
+    pub(crate) core: memoom::Worker,
     /// Our ends of the pipes of a command: standard input, output and error.
     pipes: [Option<Py<PyAny>>; 3],
 }

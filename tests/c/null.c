@@ -18,6 +18,7 @@ static struct {
     memoom_report_list *reports;
     memoom_timeline *timeline;
     memoom_prediction *prediction;
+    memoom_peak *peak;
     uint64_t number;
     size_t count;
     int32_t pid;
@@ -25,8 +26,9 @@ static struct {
     char state;
     memoom_counters counters;
     memoom_grow grow;
-} out = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0,
-         MEMOOM_COUNTERS_INIT, MEMOOM_GROW_INIT};
+    memoom_pressure pressure;
+} out = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0,
+         MEMOOM_COUNTERS_INIT, MEMOOM_GROW_INIT, MEMOOM_PRESSURE_INIT};
 
 static const char *const argv[] = {"/bin/true", NULL};
 
@@ -64,6 +66,7 @@ static void frees(void)
     memoom_report_list_free(NULL);
     memoom_watch_free(NULL);
     memoom_worker_free(NULL);
+    memoom_peak_free(NULL);
     ok(1, "every _free takes NULL");
 }
 
@@ -213,6 +216,34 @@ static void calls(void)
     REFUSES("memoom_group_set_oom_killer", "group", memoom_group_set_oom_killer(NULL, MEMOOM_ON, &error));
     REFUSES("memoom_group_oom_group", "group", memoom_group_oom_group(NULL, &out.on, &error));
     REFUSES("memoom_group_set_oom_group", "group", memoom_group_set_oom_group(NULL, MEMOOM_ON, &error));
+    REFUSES("memoom_group_min", "group", memoom_group_min(NULL, &out.number, &error));
+    REFUSES("memoom_group_set_min", "group", memoom_group_set_min(NULL, MEMOOM_UNLIMITED, &error));
+    REFUSES("memoom_group_low", "group", memoom_group_low(NULL, &out.number, &error));
+    REFUSES("memoom_group_set_low", "group", memoom_group_set_low(NULL, MEMOOM_UNLIMITED, &error));
+    REFUSES("memoom_group_swap", "group", memoom_group_swap(NULL, &out.number, &error));
+    REFUSES("memoom_group_set_swap", "group", memoom_group_set_swap(NULL, MEMOOM_UNLIMITED, &error));
+    REFUSES("memoom_group_zswap", "group", memoom_group_zswap(NULL, &out.number, &error));
+    REFUSES("memoom_group_set_zswap", "group", memoom_group_set_zswap(NULL, MEMOOM_UNLIMITED, &error));
+    REFUSES("memoom_group_swap_usage", "group", memoom_group_swap_usage(NULL, &out.number, &error));
+    REFUSES("memoom_group_stat", "group", memoom_group_stat(NULL, "anon", &out.number, &error));
+    REFUSES("memoom_group_reclaim", "group", memoom_group_reclaim(NULL, 1, &out.on, &error));
+    REFUSES("memoom_group_force_empty", "group", memoom_group_force_empty(NULL, &error));
+    REFUSES("memoom_group_reset_failcnt", "group", memoom_group_reset_failcnt(NULL, &error));
+    REFUSES("memoom_group_freeze", "group", memoom_group_freeze(NULL, 0, &error));
+    REFUSES("memoom_group_thaw", "group", memoom_group_thaw(NULL, &error));
+    REFUSES("memoom_group_frozen", "group", memoom_group_frozen(NULL, &out.on, &error));
+    REFUSES("memoom_group_pressure", "group", memoom_group_pressure(NULL, &out.pressure, &error));
+    REFUSES("memoom_group_add_alarm", "group", memoom_group_add_alarm(NULL, "level low", &error));
+    REFUSES("memoom_group_block", "group", memoom_group_block(NULL, &error));
+    REFUSES("memoom_group_blocking", "group", memoom_group_blocking(NULL, &out.on, &error));
+    REFUSES("memoom_group_wait_blocked", "group", memoom_group_wait_blocked(NULL, 0, &out.count, &error));
+    REFUSES("memoom_group_resume_raise", "group", memoom_group_resume_raise(NULL, 1, &error));
+    REFUSES("memoom_group_resume_killer", "group", memoom_group_resume_killer(NULL, 0, &error));
+    REFUSES("memoom_group_resume_kill", "group", memoom_group_resume_kill(NULL, NULL, 0, &error));
+    REFUSES("memoom_group_oom_now", "group", memoom_group_oom_now(NULL, NULL, 0, 0, &out.oom, NULL, &error));
+    REFUSES("memoom_peak_open", "group", memoom_peak_open(NULL, &out.peak, &error));
+    REFUSES("memoom_peak_bytes", "peak", memoom_peak_bytes(NULL, &out.number, &error));
+    REFUSES("memoom_peak_reset", "peak", memoom_peak_reset(NULL, &error));
     REFUSES("memoom_group_usage", "group", memoom_group_usage(NULL, &out.number, &error));
     REFUSES("memoom_group_peak", "group", memoom_group_peak(NULL, &out.number, &error));
     REFUSES("memoom_group_counters", "group", memoom_group_counters(NULL, &out.counters, &error));
@@ -269,6 +300,19 @@ static void live_calls(void)
     REFUSES("memoom_group_high", "ret_bytes", memoom_group_high(group, NULL, &error));
     REFUSES("memoom_group_oom_killer", "ret_on", memoom_group_oom_killer(group, NULL, &error));
     REFUSES("memoom_group_oom_group", "ret_on", memoom_group_oom_group(group, NULL, &error));
+    REFUSES("memoom_group_min", "ret_bytes", memoom_group_min(group, NULL, &error));
+    REFUSES("memoom_group_swap_usage", "ret_bytes", memoom_group_swap_usage(group, NULL, &error));
+    REFUSES("memoom_group_stat", "key", memoom_group_stat(group, NULL, &out.number, &error));
+    REFUSES("memoom_group_stat", "ret_value", memoom_group_stat(group, "anon", NULL, &error));
+    REFUSES("memoom_group_reclaim", "ret_all", memoom_group_reclaim(group, 1, NULL, &error));
+    REFUSES("memoom_group_frozen", "ret_on", memoom_group_frozen(group, NULL, &error));
+    REFUSES("memoom_group_pressure", "ret_pressure", memoom_group_pressure(group, NULL, &error));
+    REFUSES("memoom_group_add_alarm", "alarm", memoom_group_add_alarm(group, NULL, &error));
+    REFUSES("memoom_group_blocking", "ret_on", memoom_group_blocking(group, NULL, &error));
+    REFUSES("memoom_group_wait_blocked", "ret_count", memoom_group_wait_blocked(group, 0, NULL, &error));
+    REFUSES("memoom_group_resume_kill", "worker", memoom_group_resume_kill(group, NULL, 0, &error));
+    REFUSES("memoom_group_oom_now", "ret_oom", memoom_group_oom_now(group, NULL, 0, 0, NULL, NULL, &error));
+    REFUSES("memoom_peak_open", "ret_peak", memoom_peak_open(group, NULL, &error));
     REFUSES("memoom_group_usage", "ret_bytes", memoom_group_usage(group, NULL, &error));
     REFUSES("memoom_group_peak", "ret_bytes", memoom_group_peak(group, NULL, &error));
     REFUSES("memoom_group_counters", "ret_counters", memoom_group_counters(group, NULL, &error));

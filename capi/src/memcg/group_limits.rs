@@ -10,7 +10,7 @@ use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need, Done};
 
 /// A number of bytes, or MEMOOM_UNLIMITED; here "leave alone" has no meaning.
-fn new_limit(name: &'static str, bytes: u64) -> Done<Limit> {
+pub(crate) fn new_limit(name: &'static str, bytes: u64) -> Done<Limit> {
     limit(bytes)
         .ok_or_else(|| Failure::input(format!("{name} is MEMOOM_UNCHANGED; remedy: give bytes or MEMOOM_UNLIMITED")))
 }
@@ -21,11 +21,11 @@ fn new_switch(name: &'static str, value: memoom_switch) -> Done<bool> {
     })
 }
 
-fn bytes_of(limit: Limit) -> u64 {
+pub(crate) fn bytes_of(limit: Limit) -> u64 {
     limit.bytes().unwrap_or(ffi::MEMOOM_UNLIMITED)
 }
 
-fn switch_of(on: bool) -> memoom_switch {
+pub(crate) fn switch_of(on: bool) -> memoom_switch {
     if on {
         MEMOOM_ON
     } else {

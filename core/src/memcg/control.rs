@@ -48,6 +48,13 @@ pub struct Stall {
     pub total_usec: u64,
 }
 
+impl Pressure {
+    /// The numbers as one JSON object on one line.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
+}
+
 impl Group {
     /// The protected amount `memory.min` (v2): below it nothing of the group is reclaimed.
     ///
