@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop build test test-rust test-c test-python test-kernels bench lint header abi install uninstall deb stage clean
+.PHONY: help demo develop build test test-rust test-c test-python test-acceptance test-kernels bench lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ develop: $(VENV)/.built ## make .venv with the package, the command memoom and t
 build: ## build the Rust and C libraries
 	$(CARGO) build --release
 
-test: lint test-rust test-c test-python ## run everything that can run on this machine
+test: lint test-rust test-c test-python test-acceptance ## run everything that can run on this machine
 
 test-rust: .packages ## run the Rust tests and the Rust example
 	$(CARGO) test
@@ -40,6 +40,9 @@ test-c: .packages stage ## build the C examples and tests against an installed t
 
 test-python: develop ## run the Python tests
 	$(VENV)/bin/python -m pytest -q python/tests
+
+test-acceptance: develop .packages stage ## run what the field's own tests check of memory cgroups, through C and Python
+	$(VENV)/bin/python tests/acceptance/run.py
 
 test-kernels: develop .packages ## run the live suites and the experiments inside real kernels, in virtual machines
 	$(MAKE) --no-print-directory stage
@@ -54,8 +57,8 @@ lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --all-targets -- -D warnings
 	PYO3_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) clippy -q -p memoom-python -- -D warnings
-	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples/python
-	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml python/memoom python/tests examples/python
+	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples/python tests/acceptance
+	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml python/memoom python/tests examples/python tests/acceptance
 	cd python && ../$(VENV)/bin/mypy --no-error-summary && ../$(VENV)/bin/python -m mypy.stubtest memoom
 
 header: ## write include/memoom.h anew from the C face

@@ -42,6 +42,12 @@ def compile_c() -> None:
         print(f"target/guest/c/{program.name}")
 
 
+def compile_acceptance() -> None:
+    """The programs of the acceptance cases, the same way."""
+    build = "import run; run.build()"
+    subprocess.run([sys.executable, "-c", build], cwd=CHECKOUT / "tests" / "acceptance", check=True)
+
+
 def main() -> int:
     shutil.rmtree(GUEST, ignore_errors=True)
     GUEST.mkdir(parents=True)
@@ -50,6 +56,7 @@ def main() -> int:
         shutil.copy2(path, GUEST / name)
         print(f"target/guest/{name}")
     compile_c()
+    compile_acceptance()
     return 0
 
 

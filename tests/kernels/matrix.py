@@ -55,5 +55,6 @@ SUITES = (
     Suite("rust", "sh tests/kernels/suite-rust.sh", deadline=900),
     Suite("c", "sh tests/kernels/suite-c.sh", deadline=600),
     Suite("python", "sh tests/kernels/suite-python.sh", deadline=1500),
+    Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500),
     Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
 )

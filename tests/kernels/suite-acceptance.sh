@@ -1,0 +1,6 @@
+#!/bin/sh
+# The acceptance cases through C and Python, built outside; the results go where the host reads them.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+export PYTHONDONTWRITEBYTECODE=1 MEMOOM_SLOW=1
+exec .venv/bin/python tests/acceptance/run.py --no-build --results "$MEMOOM_RESULTS" "$@"
