@@ -37,6 +37,7 @@ test-c: .packages stage ## build the C examples and tests against an installed t
 	tests/c/run.sh $(abspath $(STAGE)/lib) $(abspath $(STAGE)/include) target/c-tests
 	tests/abi/abi.sh check
 	tests/packaging/run.sh $(abspath $(STAGE)) target/packaging-tests
+	tests/frameworks/run.sh $(abspath $(STAGE)) target/framework-tests
 
 test-python: develop ## run the Python tests
 	$(VENV)/bin/python -m pytest -q python/tests
@@ -90,7 +91,8 @@ clean: ## remove what was built
 
 # Debian's packages: a compiler for demo, and for the tests a second one, sanitizers, valgrind, pkg-config.
 .packages: .ci/packages.sh
-	@.ci/packages.sh gcc g++ clang valgrind pkg-config cmake abigail mandoc debhelper
+	@.ci/packages.sh gcc g++ clang valgrind pkg-config cmake abigail mandoc debhelper \
+	    meson autotools cmocka check criterion gtest
 	@touch $@
 
 $(VENV)/bin/python: .ci/packages.sh

@@ -21,7 +21,7 @@ for tool in "$@"; do
     cmocka) [ -e /usr/include/cmocka.h ] || missing="$missing libcmocka-dev" ;;
     check) [ -e /usr/include/check.h ] || missing="$missing check" ;;
     criterion) [ -e /usr/include/criterion/criterion.h ] || missing="$missing libcriterion-dev" ;;
-    gtest) [ -e /usr/include/gtest/gtest.h ] || missing="$missing libgtest-dev" ;;
+    gtest) [ -e /usr/include/gmock/gmock.h ] || missing="$missing libgtest-dev libgmock-dev" ;;
     *) echo "packages.sh: unknown tool $tool" >&2; exit 2 ;;
     esac
 done

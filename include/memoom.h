@@ -4280,6 +4280,10 @@ void memoom_worker_free(struct memoom_worker *worker);
 
 #endif  /* MEMOOM_H */
 
+/* The guard of the header ends above this. */
+#ifndef MEMOOM_H_INLINE
+#define MEMOOM_H_INLINE
+
 /** The start of a memoom_lab_options: the usual place, every source of evidence. */
 #define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0 }
 
@@ -4386,3 +4390,5 @@ static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcom
 
 /** For __attribute__((cleanup(memoom_timeline_freep))): frees what the variable holds. */
 static inline void memoom_timeline_freep(memoom_timeline **object) { memoom_timeline_free(*object); }
+
+#endif

@@ -50,6 +50,7 @@ fn compiles(compiler: &str, language: &str, standard: &str, program: &str) {
 
 /// Every _INIT macro begins its struct, in C and in C++.
 const USES: &str = "#include <memoom.h>
+#include <memoom.h>
 int main(void) {
     memoom_lab_options lab = MEMOOM_LAB_OPTIONS_INIT;
     memoom_group_options group = MEMOOM_GROUP_OPTIONS_INIT;
@@ -67,12 +68,14 @@ int main(void) {
 #[test]
 fn the_header_stands_alone_in_every_standard() {
     for (compilers, language, standards) in
-        [(["gcc", "clang"], "c", ["c99", "c11", "c17"]), (["g++", "clang++"], "c++", ["c++11", "c++17", "c++20"])]
+        [(["gcc", "clang"], "c", ["c99", "c11", "c17", "c2x"]), (["g++", "clang++"], "c++", ["c++11", "c++14", "c++17", "c++20"])]
     {
         for compiler in compilers.into_iter().filter(|compiler| installed(compiler)) {
             for standard in standards {
                 compiles(compiler, language, standard, "#include <memoom.h>\n");
                 compiles(compiler, language, standard, USES);
+                // The part of the adapters that needs no framework.
+                compiles(compiler, language, standard, "#include <memoom/expect.h>\n#include <memoom/kselftest.h>\n");
             }
         }
     }

@@ -95,7 +95,7 @@ def items(header: str) -> list[Item]:
     found = []
     for comment, code in blocks(header):
         flat = " ".join(code.split())
-        if flat.startswith("static") or flat == "#define MEMOOM_H":
+        if flat.startswith("static") or flat in ("#define MEMOOM_H", "#define MEMOOM_H_INLINE"):
             continue
         if flat.startswith("#define"):
             kind, name = "macro", flat.split()[1]
