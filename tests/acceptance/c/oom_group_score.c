@@ -1,0 +1,25 @@
+/* max 50M with oom.group: a hog and a ticker die, a process at -1000 survives. */
+#include "acceptance.h"
+
+int main(void)
+{
+    static const char *const argv[] = {"/bin/sleep", "600", NULL};
+    memoom_command_options options = MEMOOM_COMMAND_OPTIONS_INIT;
+    memoom_worker *spared = NULL, *ticks, *eats;
+    memoom_group *group;
+
+    begin();
+    group = group_in(NULL, "oom_group_score", 50 * MIB);
+    MUST(memoom_group_set_oom_group(group, MEMOOM_ON, ERR));
+    options.oom_score_adj = -1000;
+    MUST(memoom_command_spawn(group, argv, &options, &spared, ERR));
+    ticks = ticker(group, "ticks");
+    eats = hog(group, "eats", MEMOOM_KIND_ANON);
+    ok(grow(eats, 100 * MIB) == MEMOOM_GROW_KILLED, "100M");
+    ok(verdict(eats) == MEMOOM_VERDICT_OOM_KILLED && verdict(ticks) == MEMOOM_VERDICT_OOM_KILLED, "two die");
+    ok(!memoom_worker_ended(spared) && processes(group) == 1, "the one at -1000 lives");
+    /* The counter counts events: the first victim twice. */
+    ok(counters(group).oom_kill == 3, "oom_kill is 3 for 2 dead");
+    memoom_worker_free(spared);
+    return end();
+}

@@ -1,0 +1,18 @@
+"""max 50M with oom.group: a hog and a ticker die, a process at -1000 survives."""
+
+from conftest import PATIENCE, grow
+
+import memoom
+
+
+def test_oom_group_score(lab: memoom.Lab) -> None:
+    group = lab.group(limit="50M", oom_group=True)
+    spared = group.command(["/bin/sleep", "600"], oom_score_adj=-1000)
+    ticks, eats = group.ticker("ticks"), group.hog("eats")
+    assert grow(eats, "100M") == "killed"
+    assert eats.wait(PATIENCE).oom_killed
+    assert ticks.wait(PATIENCE).oom_killed
+    assert not spared.ended
+    assert group.processes == [spared.pid]
+    # The counter counts events: the first victim twice.
+    assert group.counters.oom_kill == 3
