@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ._lab import Lab
     from ._native import Group, Hog, Peak, Watch, Worker, __version__, gc, parse_reports, parse_size
     from ._run import run
+    from ._sweep import SweepResults, TrialResult, read_results, sweep
     from ._values import (
         Ability,
         Blocked,
@@ -106,8 +107,10 @@ __all__ = [
     "Report",
     "Span",
     "Stall",
+    "SweepResults",
     "TimedOutError",
     "Timeline",
+    "TrialResult",
     "Triggered",
     "UnsupportedError",
     "Victim",
@@ -119,7 +122,9 @@ __all__ = [
     "gc",
     "parse_reports",
     "parse_size",
+    "read_results",
     "run",
+    "sweep",
 ]
 
 _WHERE = {
@@ -153,6 +158,10 @@ _WHERE = {
     "parse_reports": "_native",
     "parse_size": "_native",
     "run": "_run",
+    "SweepResults": "_sweep",
+    "TrialResult": "_sweep",
+    "read_results": "_sweep",
+    "sweep": "_sweep",
     "Ability": "_values",
     "Blocked": "_values",
     "Candidate": "_values",

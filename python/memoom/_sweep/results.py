@@ -1,0 +1,177 @@
+"""The results of a sweep as values, as rows, and as tables of other libraries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from .._document import Document
+from .._errors import InvalidInputError
+from .._values import Oom, Outcome
+from .store import parse, read_lines
+
+
+class TrialError(Document):
+    """Why a trial has no other result, or what its function raised."""
+
+    type: str
+    kind: str | None
+    message: str
+
+
+class TrialResult(Document):
+    """What came of one trial.
+
+    `status` is the verdict on its command or function ("exited", "oom-killed", "killed", "timeout"), "returned" or
+    "raised" of a function, "grew" or "blocked" of hogs, or "error": it could not be run.
+    """
+
+    schema: str
+    key: str
+    trial: Mapping[str, Any]
+    attempt: int
+    status: str
+    outcome: Outcome | None
+    value: Any
+    output: str | None
+    error: TrialError | None
+    host: Mapping[str, Any]
+    started_at: str
+    seconds: float | None
+
+    _nested = {"outcome": Outcome._part, "error": TrialError._part}
+    _shown = ("key", "status", "trial")
+
+    @property
+    def ooms(self) -> tuple[Oom, ...]:
+        """The accounts of its OOMs."""
+        if self.outcome is not None:
+            return self.outcome.ooms
+        return tuple(Oom._part(one) for one in self._data.get("ooms", ()))
+
+    @property
+    def oom_killed(self) -> bool:
+        """Whether its command, its function or one of its hogs was killed in an OOM."""
+        return self.status == "oom-killed"
+
+    def row(self) -> dict[str, Any]:
+        """It as one flat row: the settings and parameters of the trial, then what came of it."""
+        row: dict[str, Any] = {"key": self.key}
+        data = self._data
+        for name, value in data["trial"].items():
+            if name == "parameters":
+                row.update(value)
+            elif name != "key":
+                row[name] = value if isinstance(value, str | int | float | bool | None) else str(value)
+        oom = next(iter(self.ooms), None)
+        victim = None if oom is None else oom.victim
+        value = data.get("value")
+        return {
+            **row,
+            "status": self.status,
+            "oom_killed": self.oom_killed,
+            "returncode": None if self.outcome is None else self.outcome.returncode,
+            "max_rss_bytes": None if self.outcome is None else self.outcome.max_rss_bytes,
+            "ooms": len(self.ooms),
+            "victim": None if victim is None else victim.comm,
+            "limit_bytes": None if oom is None else oom.limit_bytes,
+            "predicted_right": None if oom is None else oom.predicted_right,
+            "value": value if isinstance(value, str | int | float | bool | None) else str(value),
+            "error": None if self.error is None else self.error.message,
+            "node": data["host"]["node"],
+            "release": data["host"]["release"],
+            "started_at": self.started_at,
+            "seconds": self.seconds,
+        }
+
+
+class SweepResults(Sequence[TrialResult]):
+    """The results of a sweep, in the order of its trials."""
+
+    def __init__(self, results: Iterable[TrialResult]) -> None:
+        self._results = tuple(results)
+
+    @overload
+    def __getitem__(self, at: int) -> TrialResult: ...
+    @overload
+    def __getitem__(self, at: slice) -> SweepResults: ...
+    def __getitem__(self, at: int | slice) -> TrialResult | SweepResults:
+        return SweepResults(self._results[at]) if isinstance(at, slice) else self._results[at]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self._results)
+
+    def __eq__(self, other: object) -> bool:
+        return self._results == other._results if isinstance(other, SweepResults) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._results)
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for result in self:
+            counts[result.status] = counts.get(result.status, 0) + 1
+        return f"SweepResults({len(self)}: {', '.join(f'{count} {status}' for status, count in counts.items())})"
+
+    @property
+    def errors(self) -> tuple[TrialResult, ...]:
+        """The trials that could not be run."""
+        return tuple(result for result in self if result.status == "error")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat row for each, all with the same columns."""
+        rows = [result.row() for result in self]
+        columns = dict.fromkeys(name for row in rows for name in row)
+        return [{name: row.get(name) for name in columns} for row in rows]
+
+    def to_pandas(self) -> Any:
+        """A pandas table (``pip install memoom[pandas]``)."""
+        import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+        return pandas.DataFrame(self.rows())
+
+    def to_polars(self) -> Any:
+        """A polars table (``pip install memoom[polars]``)."""
+        import polars  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+        return polars.DataFrame(self.rows(), infer_schema_length=None, strict=False)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Writes a parquet file (``pip install memoom[polars]`` or ``pyarrow``)."""
+        try:
+            self.to_polars().write_parquet(os.fspath(path))
+        except ImportError:
+            import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            import pyarrow.parquet  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(self.rows()), os.fspath(path))
+
+
+def read_results(*paths: str | os.PathLike[str]) -> SweepResults:
+    """The results in files, of the shards of a sweep for instance. A last line that was torn by a death is left out.
+
+    One key in two files is an `InvalidInputError`: the files are of sweeps that overlap.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in map(Path, paths):
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        try:
+            parse(content[whole:])
+        except ValueError:
+            content = content[:whole]
+        for key, record in read_lines(content, path).items():
+            if key in found:
+                raise InvalidInputError(
+                    f"read results: {path}: the trial {key} has a result in another file already; "
+                    "remedy: give the shards of one sweep",
+                    operation="read results",
+                    path=str(path),
+                )
+            found[key] = record
+    return SweepResults(TrialResult._part(record) for record in found.values())

@@ -1,0 +1,173 @@
+"""One trial: it is run where the executor puts it, and its result is plain data."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from .._call import call
+from .._errors import MemoomError
+from .._invoke import invoke
+from .._lab import Lab
+from .._native import parse_size
+from .._run import run
+from .._values import Host, Outcome
+from .budget import reserve
+
+SCHEMA = "memoom.result/1"
+# What is kept of what a command has written.
+_TAIL = 2000
+_MOST_STEPS = 100_000
+_GROUP = ("limit", "swap", "high", "oom_group")
+
+
+def execute(
+    key: str, trial: Mapping[str, Any], function: Callable[..., Any] | None, budget: int | None, attempt: int
+) -> str:
+    """Runs one trial and gives the line of its result. That it fails is a result too."""
+    host = Host.probe()
+    record = _record(key, trial, attempt, {"release": host.release, "version": host.version})
+    started = time.monotonic()
+    try:
+        limit = trial.get("limit")
+        with reserve(parse_size(limit), budget) if limit not in (None, "max") else nullcontext():
+            # The time in which it waited for others is not its own.
+            started = time.monotonic()
+            record.update(_returned(function(dict(trial))) if function is not None else _run(trial))
+    except Exception as error:
+        record["error"] = _error(error)
+    record["seconds"] = round(time.monotonic() - started, 6)
+    return _line(record)
+
+
+def lost(key: str, trial: Mapping[str, Any], error: Exception, attempts: int) -> str:
+    """The result of a trial that no worker has brought back."""
+    record = _record(key, trial, attempts, {"release": None, "version": None})
+    message = f"its worker was lost {attempts} times: {error}"
+    return _line({**record, "error": {**_error(error), "message": message}})
+
+
+def _record(key: str, trial: Mapping[str, Any], attempt: int, host: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "key": key,
+        "trial": dict(trial),
+        "attempt": attempt,
+        "status": "error",
+        "outcome": None,
+        "ooms": [],
+        "value": None,
+        "output": None,
+        "error": None,
+        "host": {"node": os.uname().nodename, **host},
+        "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "seconds": None,
+    }
+
+
+def _error(error: Exception) -> dict[str, Any]:
+    kind = error.kind if isinstance(error, MemoomError) else None
+    return {"type": type(error).__name__, "kind": kind, "message": str(error)}
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+
+
+def _run(trial: Mapping[str, Any]) -> dict[str, Any]:
+    if "argv" in trial:
+        return _command(trial)
+    return _function(trial) if "function" in trial else _hogs(trial)
+
+
+def _settings(trial: Mapping[str, Any], *more: str) -> dict[str, Any]:
+    return {name: trial[name] for name in (*_GROUP, *more) if name in trial}
+
+
+def _command(trial: Mapping[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryFile() as output:
+        outcome = run(
+            trial["argv"],
+            **_settings(trial, "timeout", "oom_score_adj", "cwd"),
+            env=_environment(trial),
+            stdin=-3,  # subprocess.DEVNULL
+            stdout=output,
+            stderr=output,
+        )
+        return {"status": outcome.verdict, "outcome": outcome.to_dict(), "output": _tail(output)}
+
+
+def _function(trial: Mapping[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryFile() as output:
+        done = call(
+            invoke,
+            trial["function"],
+            trial.get("args", []),
+            trial.get("kwargs", {}),
+            **_settings(trial, "timeout", "oom_score_adj", "cwd"),
+            env=_environment(trial),
+            stdout=output,
+            stderr=output,
+        )
+        found = {"status": done.status, "outcome": done.outcome.to_dict(), "output": _tail(output)}
+    if done.exception is not None:
+        found["error"] = _error(done.exception)
+    return {**_returned(done.value), **found}
+
+
+def _hogs(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """Hogs that take a step each in turn until one of them is killed or blocked, or all have taken their steps."""
+    timeout = trial.get("timeout")
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with Lab() as lab:
+        group = lab.group("trial", **_settings(trial, "oom_killer"))
+        watch = group.watch()
+        hogs = [group.hog(**hog) for hog in trial["hogs"]]
+        status = _grow(hogs, trial.get("steps", _MOST_STEPS), deadline)
+        if status in ("oom-killed", "blocked"):
+            watch.wait_oom(10.0)
+        value = [{"name": hog.name, "pid": hog.pid, "total_bytes": hog.total_bytes, "ended": hog.ended} for hog in hogs]
+        return {"status": status, "value": value, "ooms": [oom.to_dict() for oom in lab.timeline().ooms]}
+
+
+def _grow(hogs: list[Any], steps: int, deadline: float | None) -> str:
+    for _ in range(steps):
+        for hog in hogs:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return "timeout"
+            # Its neighbour's step may have killed it.
+            status = "killed" if hog.ended else hog.grow(timeout=left).status
+            if status != "grew":
+                return "oom-killed" if status == "killed" else "blocked"
+    return "grew"
+
+
+def _environment(trial: Mapping[str, Any]) -> dict[str, str] | None:
+    """What the trial says is added to the environment."""
+    own = trial.get("env")
+    return None if own is None else {**os.environ, **{name: str(value) for name, value in own.items()}}
+
+
+def _tail(file: Any) -> str:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - _TAIL))
+    text: str = file.read().decode(errors="replace")
+    return text
+
+
+def _returned(value: object) -> dict[str, Any]:
+    """What a function returned, as JSON has it; what JSON has not, by its repr."""
+    if isinstance(value, Outcome):
+        return {"status": value.verdict, "outcome": value.to_dict()}
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        value = repr(value)
+    return {"status": "returned", "value": value}
