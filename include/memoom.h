@@ -966,9 +966,10 @@ typedef struct memoom_hog_options {
      */
     int32_t oom_score_adj;
     /**
-     * 0.
+     * 1: take a step even where it makes a v2 kernel try without end, as every process in reach of the limit has
+     * oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
      */
-    uint32_t reserved;
+    uint32_t force;
     /**
      * How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
      * difference to the kind is refused.
@@ -1026,6 +1027,107 @@ typedef struct memoom_grow {
      */
     uint32_t reserved;
 } memoom_grow;
+
+/**
+ * How fast a hog takes its steps, and when it stops by itself. Begin with MEMOOM_PACE_INIT: step after step, until one
+ * is not whole (killed, blocked or short), which ends every pace.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_pace {
+    /**
+     * sizeof(memoom_pace).
+     */
+    size_t struct_size;
+    /**
+     * Bytes in a second; MEMOOM_UNCHANGED for step after step.
+     */
+    uint64_t rate_bytes;
+    /**
+     * Stop when the hog holds so many bytes; MEMOOM_UNCHANGED for no such end.
+     */
+    uint64_t total_bytes;
+    /**
+     * Stop when so many bytes are left below the limit that has the least room; MEMOOM_UNCHANGED for no such end. The
+     * usage then stands at most 64 pages, which the kernel charges ahead, and one page of the hog's kind below that
+     * mark, and never above it.
+     */
+    uint64_t below_bytes;
+    /**
+     * Stop when an event of this kind (such as "notified", "victim" or "exited") happens in the hog's group or below
+     * it; NULL for no such end.
+     */
+    const char *until;
+} memoom_pace;
+
+/**
+ * Why a hog stopped.
+ */
+typedef uint32_t memoom_stop;
+
+/**
+ * How a pace ended. As an argument, begin with MEMOOM_PACED_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_paced {
+    /**
+     * sizeof(memoom_paced).
+     */
+    size_t struct_size;
+    /**
+     * Steps that were taken.
+     */
+    uint64_t steps;
+    /**
+     * Bytes that the hog holds.
+     */
+    uint64_t total_bytes;
+    /**
+     * Why it stopped.
+     */
+    memoom_stop stop;
+    /**
+     * How the last step ended; 0 where there was none.
+     */
+    memoom_grow_status status;
+    /**
+     * Why a short last step was short, as errno has it; else 0.
+     */
+    int32_t error_number;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_paced;
+
+/**
+ * What a new ticker may be told. Begin with MEMOOM_TICKER_OPTIONS_INIT: "ticker", once a second.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_ticker_options {
+    /**
+     * sizeof(memoom_ticker_options).
+     */
+    size_t struct_size;
+    /**
+     * Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "ticker".
+     */
+    const char *name;
+    /**
+     * The period in nanoseconds.
+     */
+    uint64_t every_ns;
+    /**
+     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
+     */
+    int32_t oom_score_adj;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} memoom_ticker_options;
 
 /**
  * How an OOM is brought about.
@@ -1226,6 +1328,31 @@ typedef uint32_t memoom_way;
  * The kernel gave less than was asked for and refused the rest in a system call: taken_bytes and error_number say so.
  */
 #define MEMOOM_GROW_SHORT 4
+
+/**
+ * For a reason that this version of the C face has no number for.
+ */
+#define MEMOOM_STOP_OTHER 0
+
+/**
+ * It holds the bytes that were wanted.
+ */
+#define MEMOOM_STOP_TOTAL 1
+
+/**
+ * It is as near to the limit as was wanted.
+ */
+#define MEMOOM_STOP_BELOW 2
+
+/**
+ * The event has happened.
+ */
+#define MEMOOM_STOP_EVENT 3
+
+/**
+ * The last step was not whole: its status says it.
+ */
+#define MEMOOM_STOP_STEP 4
 
 /**
  * The surest way here: MEMOOM_WAY_SQUEEZE where the group has processes, MEMOOM_WAY_INSIDE where it has none.
@@ -3859,27 +3986,6 @@ memoom_status memoom_hog_spawn(const struct memoom_group *group,
                                struct memoom_error **reterr_error);
 
 /**
- * Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
- *
- * \param group         the group, made by memoom
- * \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
- * \param every_ns      the period in nanoseconds
- * \param ret_worker    where the worker goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_ticker_spawn(const struct memoom_group *group,
-                                  const char *name,
-                                  uint64_t every_ns,
-                                  struct memoom_worker **ret_worker,
-                                  struct memoom_error **reterr_error);
-
-/**
  * Has a hog take one step and says how it ended. The answer is never guessed from time: blocked is proved by the
  * group's under_oom, the state D and the place of the wait.
  *
@@ -3890,7 +3996,8 @@ memoom_status memoom_ticker_spawn(const struct memoom_group *group,
  * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
- * no hog, 0 bytes, or where neither the group nor a group above it has a limit; MEMOOM_ERR_BUSY while an earlier step
+ * no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
+ * (v2) and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
  * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
  * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  * Thread safety: any thread.
@@ -3954,6 +4061,28 @@ memoom_status memoom_hog_shrink(const struct memoom_worker *worker,
 uint64_t memoom_hog_total_bytes(const struct memoom_worker *worker);
 
 /**
+ * Has a hog take steps at a pace until one of its ends is reached.
+ *
+ * \param worker        the hog
+ * \param pace          how fast, and until when; NULL for MEMOOM_PACE_INIT
+ * \param timeout_ns    how long it may take, or MEMOOM_FOREVER
+ * \param ret_paced     where the answer goes: a struct that began with MEMOOM_PACED_INIT
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also for a rate of 0, an event that does not exist, or a hog of
+ * the kind file without an end; MEMOOM_ERR_TIMED_OUT where no end was reached in time: the hog stands still then,
+ * unless a step goes on.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_hog_pace(const struct memoom_worker *worker,
+                              const struct memoom_pace *pace,
+                              uint64_t timeout_ns,
+                              struct memoom_paced *ret_paced,
+                              struct memoom_error **reterr_error);
+
+/**
  * Runs a command under limits in a lab of its own, waits for its end and gives the verdict with its evidence. Whatever
  * the command leaves behind is killed then.
  *
@@ -3984,6 +4113,46 @@ memoom_status memoom_run(const char *const *argv,
                          const struct memoom_run_options *options,
                          struct memoom_outcome **ret_outcome,
                          struct memoom_error **reterr_error);
+
+/**
+ * Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
+ *
+ * \param group         the group, made by memoom
+ * \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
+ * \param every_ns      the period in nanoseconds
+ * \param ret_worker    where the worker goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_ticker_spawn(const struct memoom_group *group,
+                                  const char *name,
+                                  uint64_t every_ns,
+                                  struct memoom_worker **ret_worker,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Starts a ticker as told.
+ *
+ * \param group         the group, made by memoom
+ * \param options       what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_ticker_spawn_with(const struct memoom_group *group,
+                                       const struct memoom_ticker_options *options,
+                                       struct memoom_worker **ret_worker,
+                                       struct memoom_error **reterr_error);
 
 /**
  * From now on a process that meets the limit waits instead of being killed, until one of the memoom_group_resume_*.
@@ -4310,6 +4479,16 @@ void memoom_worker_free(struct memoom_worker *worker);
 #define MEMOOM_KIND_POPULATE "populate"
 /** A kind of memory for memoom_hog_options. Huge pages of the machine's reserve. */
 #define MEMOOM_KIND_HUGETLB "hugetlb"
+/** A kind of memory for memoom_hog_options. A stack that grows downwards. */
+#define MEMOOM_KIND_STACK "stack"
+/** A kind of memory for memoom_hog_options. Small processes, 64 KiB each. */
+#define MEMOOM_KIND_FORK "fork"
+/** A kind of memory for memoom_hog_options. Bytes in pipes. */
+#define MEMOOM_KIND_PIPE "pipe"
+/** A kind of memory for memoom_hog_options. Bytes in TCP connections. */
+#define MEMOOM_KIND_SOCKET "socket"
+/** A kind of memory for memoom_hog_options. Inodes and dentries. */
+#define MEMOOM_KIND_SLAB "slab"
 /** A kind of memory for memoom_hog_options. What meets a limit soonest. */
 #define MEMOOM_KIND_ANY_FASTEST "any-fastest"
 /** A pattern for memoom_hog_options. One byte of each page is written, in order. The default. */
@@ -4339,6 +4518,15 @@ void memoom_worker_free(struct memoom_worker *worker);
 #define MEMOOM_RUN_OPTIONS_INIT \
     { sizeof(memoom_run_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_FOREVER, NULL, NULL, \
       MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
+
+/** The start of a memoom_ticker_options: "ticker", once a second. */
+#define MEMOOM_TICKER_OPTIONS_INIT { sizeof(memoom_ticker_options), NULL, 1000000000, 0, 0 }
+
+/** The start of a memoom_pace: step after step, until one is not whole. */
+#define MEMOOM_PACE_INIT { sizeof(memoom_pace), MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, NULL }
+
+/** The start of a memoom_paced. */
+#define MEMOOM_PACED_INIT { sizeof(memoom_paced), 0, 0, 0, 0, 0, 0 }
 
 /** The start of a memoom_grow. */
 #define MEMOOM_GROW_INIT { sizeof(memoom_grow), 0, 0, 0, 0, 0, 0, 0 }

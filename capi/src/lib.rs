@@ -24,7 +24,7 @@ pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNK
 pub use list::*;
 pub use memcg::{control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*};
 pub use observe::{event::*, report::*, report_list::*, watch::*};
-pub use pressure::{command::*, function::*, hog::*, run::*, trigger::*, worker::*};
+pub use pressure::{command::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
 
 /// The major version of the library that this header belongs to.
 pub const MEMOOM_VERSION_MAJOR: u32 = 0;

@@ -3,6 +3,8 @@
 pub(crate) mod command;
 pub(crate) mod function;
 pub(crate) mod hog;
+pub(crate) mod pace;
 pub(crate) mod run;
+pub(crate) mod ticker;
 pub(crate) mod trigger;
 pub(crate) mod worker;

@@ -52,6 +52,14 @@ macro_rules! through {
                 kinds::all::<Face>();
             }
             #[test]
+            fn paces_of_a_hog() {
+                kinds::paces::<Face>();
+            }
+            #[test]
+            fn scores_of_workers() {
+                kinds::scores::<Face>();
+            }
+            #[test]
             fn kinds_that_cannot_be() {
                 kinds::that_cannot_be::<Face>();
             }

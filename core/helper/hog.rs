@@ -1,7 +1,12 @@
 //! What a hog takes and gives back: one store for each kind of memory.
 
 mod arena;
+mod crowd;
 mod file;
+mod names;
+mod queue;
+mod stack;
+mod table;
 mod touch;
 
 pub use arena::Arena;
@@ -9,7 +14,11 @@ pub use arena::Arena;
 use crate::sys::Errno;
 use crate::wire::hog;
 use arena::Way;
+use crowd::Crowd;
 use file::File;
+use names::Names;
+use queue::Queues;
+use stack::Stack;
 use touch::Touch;
 
 /// What a step took.
@@ -23,6 +32,10 @@ pub struct Taken {
 pub enum Store {
     Mapped(Arena),
     File(File),
+    Stack(Stack),
+    Queues(Queues),
+    Names(Names),
+    Crowd(Crowd),
 }
 
 impl Store {
@@ -39,6 +52,11 @@ impl Store {
             hog::POPULATE => Way::Populate,
             hog::HUGETLB => Way::HugeTlb,
             hog::FILE => return File::open(page, touch, file::Way::Cached).map(Store::File),
+            hog::STACK => return Stack::open(page, touch).map(Store::Stack),
+            hog::FORK => return Crowd::open(page, touch).map(Store::Crowd),
+            hog::PIPE => return Queues::pipes(page).map(Store::Queues),
+            hog::SOCKET => return Queues::sockets(page).map(Store::Queues),
+            hog::SLAB => return Names::open(hog::each(work)).map(Store::Names),
             hog::TMPFS => return File::open(page, touch, file::Way::Written).map(Store::File),
             hog::TMPFS_HUGE => return File::open(page, touch, file::Way::Allocated).map(Store::File),
             _ => return Err(crate::sys::ENOTSUP),
@@ -52,6 +70,10 @@ impl Store {
         match self {
             Store::Mapped(arena) => arena.grow(bytes),
             Store::File(file) => file.grow(bytes),
+            Store::Stack(stack) => stack.grow(bytes),
+            Store::Queues(queues) => queues.grow(bytes),
+            Store::Names(names) => names.grow(bytes),
+            Store::Crowd(crowd) => crowd.grow(bytes),
         }
     }
 
@@ -61,6 +83,10 @@ impl Store {
         match self {
             Store::Mapped(arena) => arena.shrink(bytes),
             Store::File(file) => file.shrink(bytes),
+            Store::Stack(stack) => stack.shrink(bytes),
+            Store::Queues(queues) => queues.shrink(bytes),
+            Store::Names(names) => names.shrink(bytes),
+            Store::Crowd(crowd) => crowd.shrink(bytes),
         }
     }
 
@@ -69,6 +95,10 @@ impl Store {
         match self {
             Store::Mapped(arena) => arena.taken,
             Store::File(file) => file.taken,
+            Store::Stack(stack) => stack.taken,
+            Store::Queues(queues) => queues.taken,
+            Store::Names(names) => names.taken(),
+            Store::Crowd(crowd) => crowd.taken,
         }
     }
 
@@ -77,6 +107,8 @@ impl Store {
         match self {
             Store::Mapped(arena) => arena.keep_hot(),
             Store::File(file) => file.keep_hot(),
+            Store::Stack(stack) => stack.keep_hot(),
+            _ => false,
         }
     }
 }

@@ -11,11 +11,15 @@ compile_error!(
 mod file;
 mod memory;
 mod message;
+mod net;
+mod pipe;
 mod process;
 
 pub use file::*;
 pub use memory::*;
 pub use message::*;
+pub use net::*;
+pub use pipe::*;
 pub use process::*;
 
 /// An errno.
@@ -25,6 +29,7 @@ pub const ENOENT: Errno = 2;
 pub const EINTR: Errno = 4;
 pub const EIO: Errno = 5;
 pub const ENOEXEC: Errno = 8;
+pub const ECHILD: Errno = 10;
 pub const EAGAIN: Errno = 11;
 pub const ENOMEM: Errno = 12;
 pub const EACCES: Errno = 13;
@@ -32,11 +37,13 @@ pub const EBUSY: Errno = 16;
 pub const EEXIST: Errno = 17;
 pub const EXDEV: Errno = 18;
 pub const ENOTDIR: Errno = 20;
+pub const EMFILE: Errno = 24;
 pub const EISDIR: Errno = 21;
 pub const EINVAL: Errno = 22;
 pub const ELOOP: Errno = 40;
 pub const EPROTO: Errno = 71;
 pub const ENOTSUP: Errno = 95;
+pub const ENOBUFS: Errno = 105;
 
 pub const O_RDONLY: usize = 0;
 pub const O_WRONLY: usize = 1;
@@ -73,6 +80,8 @@ const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
 
 mod nr {
     pub const READ: usize = 0;
+    pub const READV: usize = 19;
+    pub const WRITEV: usize = 20;
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
     pub const FSTAT: usize = 5;
@@ -84,9 +93,16 @@ mod nr {
     pub const MREMAP: usize = 25;
     pub const MINCORE: usize = 27;
     pub const MADVISE: usize = 28;
+    pub const SOCKET: usize = 41;
+    pub const CONNECT: usize = 42;
+    pub const BIND: usize = 49;
+    pub const LISTEN: usize = 50;
+    pub const GETSOCKNAME: usize = 51;
+    pub const SETSOCKOPT: usize = 54;
     pub const GETPID: usize = 39;
     pub const SENDMSG: usize = 46;
     pub const RECVMSG: usize = 47;
+    pub const RECVFROM: usize = 45;
     pub const CLONE: usize = 56;
     pub const EXECVE: usize = 59;
     pub const WAIT4: usize = 61;
@@ -106,11 +122,16 @@ mod nr {
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
+    pub const MKNODAT: usize = 259;
     pub const UNLINKAT: usize = 263;
     pub const PPOLL: usize = 271;
     pub const SIGNALFD4: usize = 289;
+    pub const EVENTFD2: usize = 290;
+    pub const ACCEPT4: usize = 288;
     pub const FALLOCATE: usize = 285;
     pub const DUP3: usize = 292;
+    pub const PIPE2: usize = 293;
+    pub const PRLIMIT64: usize = 302;
     pub const PREADV: usize = 295;
     pub const PWRITEV: usize = 296;
     pub const MEMFD_CREATE: usize = 319;

@@ -39,6 +39,7 @@ pub use observe::{
     explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,
 };
 pub use pressure::{
-    Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pattern, Resume, Run, Stdio, Triggered, Way, Worker,
+    Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run, Stdio, Stop,
+    TickerOptions, Triggered, Way, Worker,
 };
 pub use text::{escape, unescape};

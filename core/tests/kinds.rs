@@ -218,3 +218,106 @@ fn with_the_killer_off_a_fault_blocks_and_a_system_call_is_short() {
     }
     lab.close().unwrap();
 }
+
+/// What shows a kind of kernel memory, in bytes; `None` where this kernel does not show it apart.
+fn shown_bytes(group: &Group, kind: Kind) -> Option<u64> {
+    let number = |file: &str| fs::read_to_string(group.path().join(file)).ok()?.trim().parse().ok();
+    let line = |key: &str| {
+        let text = fs::read_to_string(group.path().join("memory.stat")).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())
+    };
+    match (group.version(), kind) {
+        (Version::V1, Kind::Stack | Kind::Fork) => line("rss"),
+        (Version::V1, Kind::Socket) => number("memory.kmem.tcp.usage_in_bytes"),
+        (Version::V1, _) => number("memory.kmem.usage_in_bytes"),
+        (Version::V2, Kind::Stack | Kind::Fork) => line("anon"),
+        (Version::V2, Kind::Socket) => line("sock"),
+        (Version::V2, Kind::Slab) => line("slab"),
+        (Version::V2, _) => line("kernel"),
+    }
+}
+
+#[test]
+fn what_the_kernel_keeps_for_a_hog_is_charged_and_given_back() {
+    let Some(lab) = lab() else { return };
+    // How much more than its own bytes the kernel takes for it, at most, in percent.
+    for (kind, more) in [(Kind::Stack, 10), (Kind::Fork, 150), (Kind::Pipe, 10), (Kind::Socket, 60), (Kind::Slab, 60)] {
+        let group = lab.group(Some(kind.name()), &Limits::bytes(96 * MIB)).unwrap();
+        if kind == Kind::Socket && lab.version() == Version::V1 {
+            // v1 counts the memory of sockets only where it has had a limit.
+            fs::write(group.path().join("memory.kmem.tcp.limit_in_bytes"), "96M").unwrap();
+        }
+        let Some(hog) = hog(&group, kind, Pattern::Write) else { continue };
+        let fits = |taken: u64, bytes: u64| {
+            let slack = MIB + MIB / 2;
+            (taken.saturating_sub(taken / 10 + slack)..=taken + taken * more / 100 + slack).contains(&bytes)
+        };
+        let empty = shown_bytes(&group, kind);
+        let usage = group.usage_bytes().unwrap();
+        let becomes = |taken: u64| {
+            let deadline = Instant::now() + LONG;
+            loop {
+                // v1 counts the memory of sockets apart, outside of the limit.
+                let apart = kind == Kind::Socket && group.version() == Version::V1;
+                let now = group.usage_bytes().unwrap().saturating_sub(usage);
+                let shown = shown_bytes(&group, kind).map(|bytes| bytes.saturating_sub(empty.unwrap_or(0)));
+                if (apart || fits(taken, now)) && shown.is_none_or(|bytes| fits(taken, bytes)) {
+                    return;
+                }
+                assert!(Instant::now() < deadline, "{kind}: {now} charged and {shown:?} shown for {taken} bytes");
+                // Freed objects go after a grace period, and statistics are flushed now and then.
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        for _ in 0..4 {
+            let grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+            assert_eq!((grow.status, grow.errno), (GrowStatus::Grew, None), "{kind}");
+            assert!((2 * MIB..2 * MIB + (64 << 10)).contains(&grow.taken_bytes), "{kind}: {grow:?}");
+        }
+        becomes(hog.total_bytes());
+        let held = hog.total_bytes();
+        let given = hog.shrink(5 * MIB, LONG).unwrap();
+        assert!((5 * MIB - (64 << 10)..=5 * MIB).contains(&given), "{kind}: {given}");
+        assert_eq!(hog.total_bytes(), held - given, "{kind}");
+        becomes(hog.total_bytes());
+        hog.grow(Some(MIB), LONG).unwrap();
+        assert_eq!(hog.shrink(u64::MAX, LONG).unwrap() / MIB, 4, "{kind}");
+        assert_eq!(hog.total_bytes(), 0, "{kind}");
+        hog.grow(Some(MIB), LONG).unwrap();
+        hog.kill().unwrap();
+        hog.wait(LONG).unwrap();
+        // Nothing of it is left: its children, if any, end with it.
+        assert!(common::gone_by(Instant::now() + LONG, || !group.processes().unwrap().is_empty()), "{kind}");
+    }
+    lab.close().unwrap();
+}
+
+#[test]
+fn what_the_kernel_keeps_for_a_hog_ends_at_the_limit_in_its_own_way() {
+    let Some(lab) = lab() else { return };
+    for kind in [Kind::Stack, Kind::Fork, Kind::Pipe, Kind::Socket, Kind::Slab] {
+        if kind == Kind::Socket && lab.version() == Version::V1 {
+            continue; // its memory has a limit of its own there
+        }
+        let group = lab.group(Some(kind.name()), &Limits::bytes(16 * MIB)).unwrap();
+        let Some(hog) = hog(&group, kind, Pattern::Write) else { continue };
+        let grow = (0..40).map(|_| hog.grow(Some(MIB), LONG).unwrap()).find(|grow| grow.status != GrowStatus::Grew);
+        let grow = grow.unwrap_or_else(|| panic!("{kind}: no end at 16 MiB"));
+        match (kind, grow.status) {
+            // The victim is one of the processes, or the hog, whose own size is no smaller.
+            (Kind::Fork, GrowStatus::Short) => assert_eq!(grow.errno, Some(libc::ECHILD)),
+            // The network is refused memory before anybody is killed; what is no packet may meet the limit first.
+            (Kind::Socket, GrowStatus::Short) => assert_eq!(grow.errno, Some(libc::ENOBUFS)),
+            (_, status) => {
+                assert_eq!(status, GrowStatus::Killed, "{kind}: {grow:?}");
+                assert!(hog.wait(LONG).unwrap().oom_killed, "{kind}");
+            }
+        }
+        if grow.status == GrowStatus::Killed || kind == Kind::Fork {
+            assert!(group.counters().unwrap().oom_kill.is_none_or(|kills| kills > 0), "{kind}");
+        }
+        hog.kill().unwrap();
+        hog.wait(LONG).unwrap();
+    }
+    lab.close().unwrap();
+}

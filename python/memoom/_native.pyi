@@ -18,6 +18,7 @@ from ._values import (
     Leftover,
     Oom,
     Outcome,
+    Paced,
     Prediction,
     Pressure,
     Report,
@@ -51,7 +52,21 @@ _Path: TypeAlias = str | os.PathLike[str]
 _Argument: TypeAlias = str | bytes | os.PathLike[str]
 _Stdio: TypeAlias = int | IO[Any] | None
 _Kind: TypeAlias = Literal[
-    "anon", "anon-thp", "file", "shmem", "tmpfs", "memfd", "mlock", "populate", "hugetlb", "any-fastest"
+    "anon",
+    "anon-thp",
+    "file",
+    "shmem",
+    "tmpfs",
+    "memfd",
+    "mlock",
+    "populate",
+    "hugetlb",
+    "stack",
+    "fork",
+    "pipe",
+    "socket",
+    "slab",
+    "any-fastest",
 ]
 _Pattern: TypeAlias = Literal["write", "read", "random", "hot", "zeroes", "incompressible"]
 
@@ -220,8 +235,9 @@ class Group:
         directory: _Path | None = None,
         step: _Size = "10M",
         oom_score_adj: int = 0,
+        force: bool = False,
     ) -> Hog: ...
-    def ticker(self, name: str = "ticker", every: float = 1.0) -> Worker: ...
+    def ticker(self, name: str = "ticker", every: float = 1.0, *, oom_score_adj: int = 0) -> Worker: ...
     def command(
         self,
         argv: Iterable[_Argument],
@@ -279,6 +295,15 @@ class Hog(Worker):
     def blocked(self) -> Blocked | None: ...
     def grow(self, size: _Size | None = None, timeout: float | None = None) -> Grow: ...
     def finish(self, timeout: float | None = None) -> Grow: ...
+    def pace(
+        self,
+        *,
+        rate: _Size | None = None,
+        total: _Size | None = None,
+        below: _Size | None = None,
+        until: str | None = None,
+        timeout: float | None = None,
+    ) -> Paced: ...
     def shrink(self, size: _Size, timeout: float | None = None) -> int: ...
 
 @final

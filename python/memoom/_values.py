@@ -28,6 +28,7 @@ __all__ = [
     "Missing",
     "Oom",
     "Outcome",
+    "Paced",
     "Predicted",
     "Prediction",
     "Pressure",
@@ -239,6 +240,17 @@ class Grow(Document):
     blocked: Blocked | None
 
     _nested = {"blocked": Blocked._part}
+
+
+class Paced(Document):
+    """How a pace of a hog ended, and why it stopped."""
+
+    stop: Literal["total", "below", "event", "step"]
+    steps: int
+    total_bytes: int
+    last: Grow | None
+
+    _nested = {"last": Grow._part}
 
 
 class Event(Document):

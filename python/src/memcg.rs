@@ -473,8 +473,8 @@ impl Group {
     }
 
     /// Starts a hog: a worker that takes memory in acknowledged steps.
-    #[pyo3(signature = (name="hog", *, kind="anon", pattern="write", directory=None, step=Size(10 << 20), oom_score_adj=0),
-           text_signature = "($self, name='hog', *, kind='anon', pattern='write', directory=None, step='10M', oom_score_adj=0)")]
+    #[pyo3(signature = (name="hog", *, kind="anon", pattern="write", directory=None, step=Size(10 << 20), oom_score_adj=0, force=false),
+           text_signature = "($self, name='hog', *, kind='anon', pattern='write', directory=None, step='10M', oom_score_adj=0, force=False)")]
     #[allow(clippy::too_many_arguments)] // keywords of one Python call
     fn hog(
         slf: Bound<'_, Group>,
@@ -484,22 +484,24 @@ impl Group {
         directory: Option<PathBuf>,
         step: Size,
         oom_score_adj: i16,
+        force: bool,
     ) -> PyResult<Py<Hog>> {
         let py = slf.py();
         let kind = kind.parse().map_err(|error| raise(py, &error))?;
         let pattern = pattern.parse().map_err(|error| raise(py, &error))?;
         let step_bytes = step.0;
         let options =
-            memoom::HogOptions { name: name.to_string(), kind, pattern, directory, step_bytes, oom_score_adj };
+            memoom::HogOptions { name: name.to_string(), kind, pattern, directory, step_bytes, oom_score_adj, force };
         let core = &slf.get().core;
         Hog::make(py, working(py, || core.hog(&options))?)
     }
 
     /// Starts a ticker: a worker that takes no memory and reports that it is alive.
-    #[pyo3(signature = (name="ticker", every=1.0))]
-    fn ticker(&self, py: Python<'_>, name: &str, every: f64) -> PyResult<Py<Worker>> {
+    #[pyo3(signature = (name="ticker", every=1.0, *, oom_score_adj=0))]
+    fn ticker(&self, py: Python<'_>, name: &str, every: f64, oom_score_adj: i16) -> PyResult<Py<Worker>> {
         let every = duration(py, "start ticker", every)?;
-        Worker::make(py, working(py, || self.core.ticker(name, every))?)
+        let options = memoom::TickerOptions { name: name.to_string(), every, oom_score_adj };
+        Worker::make(py, working(py, || self.core.ticker_with(&options))?)
     }
 
     /// Starts a command in the group.

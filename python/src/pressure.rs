@@ -144,6 +144,30 @@ impl Hog {
         grow_value(py, &grow)
     }
 
+    /// Takes steps at a pace until one of its ends is reached.
+    #[pyo3(signature = (*, rate=None, total=None, below=None, until=None, timeout=None))]
+    fn pace(
+        &self,
+        py: Python<'_>,
+        rate: Option<Size>,
+        total: Option<Size>,
+        below: Option<Size>,
+        until: Option<String>,
+        timeout: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
+        let bytes = |size: Option<Size>| size.map(|size| size.0);
+        let pace =
+            memoom::Pace { rate_bytes: bytes(rate), total_bytes: bytes(total), below_bytes: bytes(below), until };
+        let paced = waiting(py, "pace", timeout, |wait| self.core.pace(&pace, wait))?;
+        let document = serde_json::json!({
+            "stop": paced.stop.name(),
+            "steps": paced.steps,
+            "total_bytes": paced.total_bytes,
+            "last": paced.last.as_ref().map(grow_document),
+        });
+        value(py, "Paced", document.to_string(), None)
+    }
+
     /// Gives back the newest `size` bytes, in whole pages, and says how many it was.
     #[pyo3(signature = (size, timeout=None))]
     fn shrink(&self, py: Python<'_>, size: Size, timeout: Option<f64>) -> PyResult<u64> {
@@ -188,15 +212,18 @@ impl Hog {
 
 /// The answer to a step, as the value class has it.
 fn grow_value(py: Python<'_>, grow: &memoom::Grow) -> PyResult<Py<PyAny>> {
-    let document = serde_json::json!({
+    value(py, "Grow", grow_document(grow).to_string(), None)
+}
+
+fn grow_document(grow: &memoom::Grow) -> serde_json::Value {
+    serde_json::json!({
         "status": grow.status.name(),
         "step_bytes": grow.step_bytes,
         "taken_bytes": grow.taken_bytes,
         "errno": grow.errno,
         "total_bytes": grow.total_bytes,
         "blocked": grow.blocked,
-    });
-    value(py, "Grow", document.to_string(), None)
+    })
 }
 
 /// The three standard descriptors of a command, from what Python was given (`memoom._stdio` reads it).

@@ -70,6 +70,18 @@ def test_hog(cli: Cli) -> None:
     assert cli("hog", "--limit", "16M", input="\n").stdout.count("grew") == 1
 
 
+def test_hog_at_a_pace(cli: Cli) -> None:
+    done = cli("hog", "--limit", "32M", "--kind", "shmem", "--rate", "1G", "--total", "8M", input="")
+    assert done.returncode == 0, done.stderr
+    assert "shmem" in done.stdout and "holds what was wanted" in done.stdout and "holds 8M" in done.stdout
+    done = cli("hog", "--limit", "32M", "--kind", "populate", "--below", "4M", input="")
+    assert "near enough to the limit" in done.stdout, done.stderr
+    done = cli("hog", "--limit", "16M", "--until", "victim", input="")
+    assert "OOM in" in done.stdout, done.stderr
+    done = cli("hog", "--kind", "gold", input="")
+    assert done.returncode == 1 and "any-fastest" in done.stderr
+
+
 def test_a_reader_that_has_gone() -> None:
     argv = [sys.executable, "-m", "memoom", "doctor"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

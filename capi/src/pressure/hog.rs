@@ -1,4 +1,4 @@
-//! A hog: a worker that takes memory in acknowledged steps; and the ticker that takes none.
+//! A hog: a worker that takes memory in acknowledged steps.
 #![allow(unsafe_code)] // exported names, and strings of the caller's
 
 use std::ffi::{c_char, OsStr};
@@ -6,7 +6,6 @@ use std::mem::{size_of, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
-use std::time::Duration;
 
 use memoom::{Grow, GrowStatus, HogOptions};
 
@@ -30,8 +29,9 @@ pub struct memoom_hog_options {
     pub step_bytes: u64,
     /// Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
     pub oom_score_adj: i32,
-    /// 0.
-    pub reserved: u32,
+    /// 1: take a step even where it makes a v2 kernel try without end, as every process in reach of the limit has
+    /// oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
+    pub force: u32,
     /// How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
     /// difference to the kind is refused.
     pub pattern: *const c_char,
@@ -48,7 +48,7 @@ impl Default for memoom_hog_options {
             kind: ptr::null(),
             step_bytes: 10 << 20,
             oom_score_adj: 0,
-            reserved: 0,
+            force: 0,
             pattern: ptr::null(),
             directory: ptr::null(),
         }
@@ -63,10 +63,10 @@ unsafe impl ffi::Struct for memoom_hog_options {
 /// # Safety
 /// The strings are NULL or end in NUL.
 unsafe fn hog_options(given: &memoom_hog_options) -> Done<HogOptions> {
-    let memoom_hog_options { struct_size: _, name, kind, step_bytes, oom_score_adj, reserved, pattern, directory } =
+    let memoom_hog_options { struct_size: _, name, kind, step_bytes, oom_score_adj, force, pattern, directory } =
         *given;
-    if reserved != 0 {
-        return Err(Failure::input("options.reserved is not 0"));
+    if force > 1 {
+        return Err(Failure::input(format!("options.force is neither 0 nor 1 (value {force})")));
     }
     // SAFETY: our caller's promise.
     let (name, kind, pattern, directory) = unsafe {
@@ -86,6 +86,7 @@ unsafe fn hog_options(given: &memoom_hog_options) -> Done<HogOptions> {
         directory: directory.map(|path| PathBuf::from(OsStr::from_bytes(path))),
         step_bytes,
         oom_score_adj: score(oom_score_adj)?,
+        force: force == 1,
     })
 }
 
@@ -152,7 +153,7 @@ unsafe impl ffi::Struct for memoom_grow {
 }
 
 impl memoom_grow {
-    fn new(grow: &Grow) -> memoom_grow {
+    pub(crate) fn new(grow: &Grow) -> memoom_grow {
         memoom_grow {
             step_bytes: grow.step_bytes,
             total_bytes: grow.total_bytes,
@@ -205,36 +206,6 @@ pub unsafe extern "C" fn memoom_hog_spawn(
     })
 }
 
-/// Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
-///
-/// \param group         the group, made by memoom
-/// \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
-/// \param every_ns      the period in nanoseconds
-/// \param ret_worker    where the worker goes
-/// \param reterr_error  where the error goes on failure, or NULL
-///
-/// Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
-/// Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn memoom_ticker_spawn(
-    group: Option<&memoom_group>,
-    name: *const c_char,
-    every_ns: u64,
-    ret_worker: Option<&mut MaybeUninit<Box<memoom_worker>>>,
-    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
-) -> memoom_status {
-    ffi::call("memoom_ticker_spawn", reterr_error, || {
-        let (group, ret_worker) = (need(group, "group")?, need(ret_worker, "ret_worker")?);
-        // SAFETY: the caller promises a string.
-        let name = ffi::utf8(unsafe { ffi::bytes(name, "name") }?, "name")?;
-        ret_worker.write(memoom_worker::other(group.group.ticker(name, Duration::from_nanos(every_ns))?));
-        Ok(())
-    })
-}
-
 /// Has a hog take one step and says how it ended. The answer is never guessed from time: blocked is proved by the
 /// group's under_oom, the state D and the place of the wait.
 ///
@@ -245,7 +216,8 @@ pub unsafe extern "C" fn memoom_ticker_spawn(
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
 /// Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
-/// no hog, 0 bytes, or where neither the group nor a group above it has a limit; MEMOOM_ERR_BUSY while an earlier step
+/// no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
+/// (v2) and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
 /// goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
 /// MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
 /// Thread safety: any thread.

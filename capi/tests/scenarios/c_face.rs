@@ -11,7 +11,9 @@ use std::time::Duration;
 use memoom_capi::*;
 
 use super::c_account::{account, candidate, counters, ended, known, rows, text};
-use super::face::{Account, Counters, Ended, Face, Failure, Got, Happened, Output, Predicted, Settings, Step};
+use super::face::{
+    Account, Arrived, At, Counters, Ended, Face, Failure, Got, Happened, Output, Predicted, Settings, Step,
+};
 
 pub struct C;
 
@@ -300,6 +302,14 @@ impl Face for C {
             memoom_ticker_spawn(group.get(), name.as_ptr(), ns(every), worker, error)
         })
     }
+    fn ticker_scored(group: &Self::Group, name: &str, oom_score_adj: i32) -> Got<Self::Worker> {
+        let name = c(name);
+        let options = memoom_ticker_options { name: name.as_ptr(), oom_score_adj, ..memoom_ticker_options::default() };
+        // SAFETY: options of their size, with a string that we hold.
+        made(memoom_worker_free, |worker, error| unsafe {
+            memoom_ticker_spawn_with(group.get(), &options, worker, error)
+        })
+    }
     fn command(group: &Self::Group, argv: &[&str], env: Option<&[&str]>, output: Output) -> Got<Self::Worker> {
         let (_argv, argv) = list(argv);
         let env = env.map(list);
@@ -347,6 +357,33 @@ impl Face for C {
     fn finish(worker: &Self::Worker, timeout: Duration) -> Got<Step> {
         // SAFETY: a struct of its size.
         Ok(step(&filled(|out, error| unsafe { memoom_hog_finish(worker.get(), ns(timeout), out, error) })?))
+    }
+    fn pace(worker: &Self::Worker, at: &At<'_>, timeout: Duration) -> Got<Arrived> {
+        let until = at.until.map(c);
+        let pace = memoom_pace {
+            rate_bytes: at.rate.unwrap_or(MEMOOM_UNCHANGED),
+            total_bytes: at.total.unwrap_or(MEMOOM_UNCHANGED),
+            below_bytes: at.below.unwrap_or(MEMOOM_UNCHANGED),
+            until: until.as_ref().map_or(ptr::null(), |until| until.as_ptr()),
+            ..memoom_pace::default()
+        };
+        // SAFETY: a pace of its size, with a string that we hold, and a struct of its size.
+        let paced: memoom_paced =
+            filled(|out, error| unsafe { memoom_hog_pace(worker.get(), &pace, ns(timeout), out, error) })?;
+        let last = memoom_grow { status: paced.status, ..memoom_grow::default() };
+        Ok(Arrived {
+            stop: match paced.stop {
+                MEMOOM_STOP_TOTAL => "total",
+                MEMOOM_STOP_BELOW => "below",
+                MEMOOM_STOP_EVENT => "event",
+                MEMOOM_STOP_STEP => "step",
+                _ => "other",
+            }
+            .to_string(),
+            steps: paced.steps,
+            total_bytes: paced.total_bytes,
+            status: (paced.status != 0).then(|| step(&last).status),
+        })
     }
     fn shrink(worker: &Self::Worker, size: u64, timeout: Duration) -> Got<u64> {
         call(|bytes, error| memoom_hog_shrink(worker.get(), size, ns(timeout), bytes, error))

@@ -126,6 +126,24 @@ pub enum Output {
     Null,
 }
 
+/// How fast a hog grows, and until when.
+#[derive(Default)]
+pub struct At<'a> {
+    pub rate: Option<u64>,
+    pub total: Option<u64>,
+    pub below: Option<u64>,
+    pub until: Option<&'a str>,
+}
+
+/// How that ended: "total", "below", "event" or "step".
+#[derive(Debug)]
+pub struct Arrived {
+    pub stop: String,
+    pub steps: u64,
+    pub total_bytes: u64,
+    pub status: Option<String>,
+}
+
 pub trait Face {
     type Lab;
     type Group;
@@ -166,6 +184,7 @@ pub trait Face {
     fn hog_with(group: &Self::Group, name: &str, kind: &str, step: u64, oom_score_adj: i32) -> Got<Self::Worker>;
     fn hog_of(group: &Self::Group, kind: &str, pattern: &str, directory: Option<&Path>) -> Got<Self::Worker>;
     fn ticker(group: &Self::Group, name: &str, every: Duration) -> Got<Self::Worker>;
+    fn ticker_scored(group: &Self::Group, name: &str, oom_score_adj: i32) -> Got<Self::Worker>;
     fn command(group: &Self::Group, argv: &[&str], env: Option<&[&str]>, output: Output) -> Got<Self::Worker>;
     fn pid(worker: &Self::Worker) -> i32;
     fn worker_name(worker: &Self::Worker) -> String;
@@ -177,6 +196,7 @@ pub trait Face {
     fn wait(worker: &Self::Worker, timeout: Duration) -> Got<Ended>;
     fn grow(worker: &Self::Worker, size: Option<u64>, timeout: Duration) -> Got<Step>;
     fn finish(worker: &Self::Worker, timeout: Duration) -> Got<Step>;
+    fn pace(worker: &Self::Worker, at: &At<'_>, timeout: Duration) -> Got<Arrived>;
     fn shrink(worker: &Self::Worker, size: u64, timeout: Duration) -> Got<u64>;
 
     fn watch(group: &Self::Group) -> Got<Self::Watch>;

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use memoom::{
-    Cause, Command, Group, Grow, Hog, HogOptions, Host, Lab, LabOptions, Limit, Limits, Oom, Outcome, Run, Stdio,
-    Version, Watch, Worker,
+    Cause, Command, Group, Grow, Hog, HogOptions, Host, Lab, LabOptions, Limit, Limits, Oom, Outcome, Pace, Run, Stdio,
+    TickerOptions, Version, Watch, Worker,
 };
 
-use super::face::{Account, Blocked, Counters, Ended, Face, Failure, Got, Happened, Output, Predicted, Settings, Step};
+use super::face::{
+    Account, Arrived, At, Blocked, Counters, Ended, Face, Failure, Got, Happened, Output, Predicted, Settings, Step,
+};
 
 pub struct Rust;
 
@@ -253,6 +255,11 @@ impl Face for Rust {
     fn ticker(group: &Group, name: &str, every: Duration) -> Got<Either> {
         Ok(Either::Other(group.ticker(name, every)?))
     }
+    fn ticker_scored(group: &Group, name: &str, oom_score_adj: i32) -> Got<Either> {
+        let oom_score_adj = i16::try_from(oom_score_adj).unwrap();
+        let options = TickerOptions { name: name.to_string(), oom_score_adj, ..TickerOptions::default() };
+        Ok(Either::Other(group.ticker_with(&options)?))
+    }
     fn command(group: &Group, argv: &[&str], env: Option<&[&str]>, output: Output) -> Got<Either> {
         let pair = |entry: &&str| {
             entry.split_once('=').map(|(key, value)| (OsString::from(key), OsString::from(value))).unwrap()
@@ -293,6 +300,17 @@ impl Face for Rust {
     }
     fn finish(worker: &Either, timeout: Duration) -> Got<Step> {
         Ok(step(&worker.hog().finish(timeout)?))
+    }
+    fn pace(worker: &Either, at: &At<'_>, timeout: Duration) -> Got<Arrived> {
+        let At { rate, total, below, until } = *at;
+        let pace = Pace { rate_bytes: rate, total_bytes: total, below_bytes: below, until: until.map(str::to_string) };
+        let paced = worker.hog().pace(&pace, timeout)?;
+        Ok(Arrived {
+            stop: paced.stop.name().to_string(),
+            steps: paced.steps,
+            total_bytes: paced.total_bytes,
+            status: paced.last.map(|last| last.status.name().to_string()),
+        })
     }
     fn shrink(worker: &Either, size: u64, timeout: Duration) -> Got<u64> {
         Ok(worker.hog().shrink(size, timeout)?)

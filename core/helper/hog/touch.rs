@@ -73,7 +73,7 @@ impl Touch {
 
     /// # Safety
     /// As [`Touch::all`], for one page.
-    unsafe fn one(&mut self, at: usize, page: usize) {
+    pub unsafe fn one(&mut self, at: usize, page: usize) {
         // SAFETY: the caller's promise; volatile, or nothing would be done to memory that nobody reads.
         unsafe {
             match self.pattern {

@@ -31,6 +31,11 @@ impl<'a> Wait<'a> {
         Wait { deadline: self.deadline, go_on: Some(go_on) }
     }
 
+    /// Whether there is a deadline.
+    pub(crate) fn ends(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     pub(crate) fn expired(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }

@@ -56,9 +56,15 @@ impl Ground {
             Kind::Mlock => plain(hog::MLOCK),
             Kind::Populate => plain(hog::POPULATE),
             Kind::Hugetlb => reserved_pages().map(|()| (hog::HUGETLB, None)),
+            Kind::Stack => plain(hog::STACK),
+            Kind::Fork => plain(hog::FORK),
+            Kind::Pipe => plain(hog::PIPE),
+            Kind::Socket => loopback().map(|()| (hog::SOCKET, None)),
+            Kind::Slab => tmpfs(&[]).map(|mount| (hog::SLAB, Some(mount))),
             Kind::AnyFastest => Ok(fastest()),
         }?;
-        Ok(Ground { work: hog::work(number, pattern.number()), directory })
+        let each = if kind == Kind::Slab { file_bytes() } else { 0 };
+        Ok(Ground { work: hog::work_of(number, pattern.number(), each), directory })
     }
 }
 
@@ -72,6 +78,18 @@ pub(crate) fn explain(kind: Kind, errno: i32) -> (&'static str, Option<&'static 
         (Kind::Hugetlb, libc::ENOMEM) => {
             ("the machine's reserve of huge pages has not so many left", Some("reserve more: vm.nr_hugepages"))
         }
+        (Kind::Stack, libc::ENOMEM) => {
+            ("the stack may not become so long", Some("raise the hard limit RLIMIT_STACK (ulimit -Hs), or take less"))
+        }
+        (Kind::Fork, libc::EAGAIN) => (
+            "no more processes may be made (pids.max, RLIMIT_NPROC), or the hog has as many as it can hold",
+            Some("raise that limit, or start another hog"),
+        ),
+        (Kind::Fork, libc::ECHILD) => ("the kernel killed one of the hog's processes", None),
+        (Kind::Pipe | Kind::Socket, libc::EMFILE) => {
+            ("no more files may be open", Some("raise the hard limit RLIMIT_NOFILE (ulimit -Hn), or start another hog"))
+        }
+        (Kind::Socket, libc::ENOBUFS) => ("the kernel gives the sockets no more memory", None),
         (Kind::File, libc::ENOSPC | libc::EDQUOT) => {
             ("the file system is full", Some("give another directory, or make room there"))
         }
@@ -137,6 +155,29 @@ fn tmpfs(options: &[(&'static std::ffi::CStr, &'static std::ffi::CStr)]) -> Resu
         Error::os(OPERATION, error)
             .reason("no tmpfs could be mounted (fsopen, fsconfig, fsmount)")
             .remedy("it needs CAP_SYS_ADMIN and Linux 5.2; use the kind memfd or shmem, which need neither")
+    })
+}
+
+/// What the kernel takes for an empty file of a tmpfs: an inode and a dentry, with what it puts beside each.
+fn file_bytes() -> u16 {
+    let size = |cache: &str, usual: u16| {
+        let text = fs::read_to_string(format!("/sys/kernel/slab/{cache}/slab_size")).ok();
+        text.and_then(|text| text.trim().parse().ok()).unwrap_or(usual)
+    };
+    size("shmem_inode_cache", 752).saturating_add(size("dentry", 192)).max(1)
+}
+
+/// Whether this network namespace has a loopback that works.
+fn loopback() -> Result<()> {
+    let tried = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| {
+        let place = listener.local_addr()?;
+        std::net::TcpStream::connect_timeout(&place, std::time::Duration::from_secs(5))
+    });
+    tried.map(drop).map_err(|error| {
+        Error::os(OPERATION, error)
+            .reason("no TCP connection to 127.0.0.1 could be made")
+            .with_kind(ErrorKind::Unsupported)
+            .remedy("bring the loopback of this network namespace up (ip link set lo up)")
     })
 }
 

@@ -32,6 +32,20 @@ pub enum Kind {
     Populate,
     /// Huge pages of the machine's reserve, in steps of whole ones (2 MiB). Most kernels do not charge them to the group.
     Hugetlb,
+    /// A stack: memory that the kernel makes longer downwards as its lowest page is touched, up to the hard RLIMIT_STACK.
+    Stack,
+    /// Small processes, children of the hog, each with 64 KiB of its own; what the kernel takes for a process comes on
+    /// top. Where the kernel kills one of them, the step is short with ECHILD. They end with the hog.
+    Fork,
+    /// Bytes in pipes, in pages of the kernel. They are in nobody's resident size.
+    Pipe,
+    /// Bytes in TCP connections over the loopback; what the kernel takes for the packets comes on top. It refuses more
+    /// (ENOBUFS) before it declares an OOM for them. v1 counts them apart, in `memory.kmem.tcp.usage_in_bytes`, and only
+    /// where `memory.kmem.tcp.limit_in_bytes` was set before.
+    Socket,
+    /// Slab: inodes and dentries of empty files in a tmpfs that nobody else sees. The bytes are the kernel's word for the
+    /// size of the two objects; they are in nobody's resident size.
+    Slab,
     /// What meets a limit soonest: a tmpfs of huge pages, filled by fallocate(2) and touched by nobody; without the
     /// right to mount, transparent huge pages.
     AnyFastest,
@@ -39,7 +53,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Anon,
         Kind::AnonThp,
         Kind::File,
@@ -49,6 +63,11 @@ impl Kind {
         Kind::Mlock,
         Kind::Populate,
         Kind::Hugetlb,
+        Kind::Stack,
+        Kind::Fork,
+        Kind::Pipe,
+        Kind::Socket,
+        Kind::Slab,
         Kind::AnyFastest,
     ];
 
@@ -64,6 +83,11 @@ impl Kind {
             Kind::Mlock => "mlock",
             Kind::Populate => "populate",
             Kind::Hugetlb => "hugetlb",
+            Kind::Stack => "stack",
+            Kind::Fork => "fork",
+            Kind::Pipe => "pipe",
+            Kind::Socket => "socket",
+            Kind::Slab => "slab",
             Kind::AnyFastest => "any-fastest",
         }
     }
@@ -78,17 +102,39 @@ impl Kind {
             Kind::Tmpfs => &[Write, Hot, Zeroes, Incompressible],
             // The kernel brings their pages in, and they are zeroes.
             Kind::Mlock | Kind::Populate => &[Write, Hot, Zeroes, Incompressible],
-            Kind::Hugetlb => &[Write],
-            Kind::AnyFastest => &[Write],
+            Kind::Stack => &[Write, Hot, Zeroes, Incompressible],
+            Kind::Fork => &[Write, Zeroes, Incompressible],
+            Kind::Hugetlb | Kind::Pipe | Kind::Socket | Kind::Slab | Kind::AnyFastest => &[Write],
+        }
+    }
+
+    /// The least that it takes at once.
+    pub(crate) fn unit(self) -> u64 {
+        match self {
+            Kind::AnonThp | Kind::Hugetlb => 2 << 20,
+            Kind::Fork => 64 << 10,
+            _ => crate::sys::page_size(),
+        }
+    }
+
+    /// How many sixteenths of a room can be asked for at once without going beyond it, as the kernel takes something for
+    /// itself.
+    pub(crate) fn share(self) -> u64 {
+        match self {
+            Kind::Fork => 4,
+            Kind::Socket | Kind::Slab => 8,
+            _ => 15,
         }
     }
 
     /// How a step of it weighs on the group.
     pub(crate) fn weight(self, work: u32) -> Weight {
         match self {
-            Kind::Anon | Kind::AnonThp | Kind::Shmem | Kind::Memfd | Kind::Mlock | Kind::Populate => Weight::Resident,
-            Kind::File | Kind::Hugetlb => Weight::None,
-            Kind::Tmpfs => Weight::Charged,
+            Kind::Anon | Kind::AnonThp | Kind::Shmem | Kind::Memfd | Kind::Mlock | Kind::Populate | Kind::Stack => {
+                Weight::Resident
+            }
+            Kind::File | Kind::Hugetlb | Kind::Socket => Weight::None,
+            Kind::Tmpfs | Kind::Fork | Kind::Pipe | Kind::Slab => Weight::Charged,
             Kind::AnyFastest if hog::kind(work) == hog::ANON_THP => Weight::Resident,
             Kind::AnyFastest => Weight::Charged,
         }

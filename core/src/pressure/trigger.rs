@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hog::{GrowStatus, Hog, HogOptions};
+use super::hog::{Hog, HogOptions};
+use super::step::GrowStatus;
 use super::worker::Worker;
 use crate::account::oom::Oom;
 use crate::account::scope::nearest_limit;

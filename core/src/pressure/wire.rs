@@ -48,7 +48,7 @@ pub(crate) mod role {
     pub(crate) const SPARE: u32 = 4;
 }
 
-/// What a hog takes and how, in one number: the kind, and one of [`pattern`] above it.
+/// What a hog takes and how, in one number: the kind, one of [`pattern`] above it, and above that what one object takes.
 pub(crate) mod hog {
     /// Anonymous private memory in pages of the base size.
     pub(crate) const ANON: u32 = 0;
@@ -68,11 +68,30 @@ pub(crate) mod hog {
     pub(crate) const POPULATE: u32 = 7;
     /// Reserved huge pages.
     pub(crate) const HUGETLB: u32 = 8;
+    /// Memory that grows downwards as a stack does.
+    pub(crate) const STACK: u32 = 9;
+    /// Small processes.
+    pub(crate) const FORK: u32 = 10;
+    /// Bytes in pipes.
+    pub(crate) const PIPE: u32 = 11;
+    /// Bytes in TCP connections.
+    pub(crate) const SOCKET: u32 = 12;
+    /// Empty files of a tmpfs, which is the working directory; goes with the bytes that each takes.
+    pub(crate) const SLAB: u32 = 13;
     /// As TMPFS, by fallocate(2).
     pub(crate) const TMPFS_HUGE: u32 = 14;
 
     pub(crate) const fn work(kind: u32, pattern: u32) -> u32 {
         kind | pattern << 8
+    }
+
+    /// The same with the bytes that one object takes.
+    pub(crate) const fn work_of(kind: u32, pattern: u32, each: u16) -> u32 {
+        work(kind, pattern) | (each as u32) << 16
+    }
+
+    pub(crate) const fn each(work: u32) -> usize {
+        (work >> 16) as usize
     }
 
     pub(crate) const fn kind(work: u32) -> u32 {

@@ -1,0 +1,356 @@
+//! A step of a hog: asked for, answered, or shown to be blocked.
+
+use std::time::Instant;
+
+use super::ground::explain;
+use super::kind::Kind;
+use super::worker::Answer;
+use super::Hog;
+use crate::account::oom::Blocked;
+use crate::account::scope::{nearest_limit, scope, Growing, Scope};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::block::waiting;
+use crate::memcg::{Limit, Version};
+use crate::observe::event::{EventKind, Source};
+use crate::observe::hub::Look;
+use crate::observe::task::Proc;
+use crate::observe::Wait;
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GrowStatus {
+    /// Every page of the step was taken.
+    Grew,
+    /// The kernel gave less than was asked for and refused the rest in a system call: `taken_bytes` and `errno` say so.
+    Short,
+    /// The hog was killed in the step.
+    Killed,
+    /// The hog waits in the OOM of its group, as the OOM killer is off (v1): proved by `under_oom` and its state.
+    Blocked,
+}
+
+impl GrowStatus {
+    /// The status as it stands in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            GrowStatus::Grew => "grew",
+            GrowStatus::Short => "short",
+            GrowStatus::Killed => "killed",
+            GrowStatus::Blocked => "blocked",
+        }
+    }
+}
+
+/// The answer to a step.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Grow {
+    /// How it ended.
+    pub status: GrowStatus,
+    /// Bytes of the step that were asked for.
+    pub step_bytes: u64,
+    /// Bytes that it took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step; 0 for
+    /// one that killed or blocked the hog. Page tables and the like come on top of them.
+    pub taken_bytes: u64,
+    /// Bytes that the hog holds by its own word: a killed or blocked step counts nothing.
+    pub total_bytes: u64,
+    /// Why a short step was short, by errno.
+    pub errno: Option<i32>,
+    /// What shows that it is blocked.
+    pub blocked: Option<Blocked>,
+}
+
+impl Hog {
+    /// Takes one step of `size` bytes (without it, of the hog's own step) and says how it ended. The answer is never
+    /// guessed from time: *blocked* is proved by `under_oom` of the group, the state D and the place of the wait.
+    ///
+    /// Before the step memoom looks whom the kernel would kill if the limit were met; the account of the OOM has it.
+    ///
+    /// # Errors
+    /// `InvalidInput` where nothing above the hog has a limit (it could take the host's memory), the size is 0, or on v2
+    /// nobody may be killed at that limit and the hog is not forced ([`HogOptions::force`](super::HogOptions)); `Busy`
+    /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory`, or what fits the errno,
+    /// where a system call gave nothing of the step; `TimedOut`: the step goes on, see [`Hog::finish`].
+    pub fn grow<'a>(&self, size: Option<u64>, wait: impl Into<Wait<'a>>) -> Result<Grow> {
+        let process = &self.worker().0;
+        let lab = process.group.lab("grow")?.clone();
+        let bytes = size.unwrap_or(self.step_bytes());
+        if bytes == 0 {
+            return Err(Error::new(ErrorKind::InvalidInput, "grow", "the step is 0 bytes"));
+        }
+        if nearest_limit(&process.group)?.1 == Limit::Max {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "grow",
+                "neither the hog's group nor a group above it in the lab has a limit",
+            )
+            .path(process.group.path())
+            .remedy("set a limit first: without one the hog would take the host's own memory"));
+        }
+        self.check_idle("grow")?;
+        lab.supervisor.prepare();
+        // Who would be taken is looked at before the step; a failure of that look must not stop the step.
+        let looked = scope(&process.group, Some(self.growing(bytes)));
+        let mut wait = wait.into();
+        let spins = looked.as_ref().is_ok_and(|scope| self.would_spin(scope));
+        if spins {
+            self.check_forced(&wait)?;
+        }
+        {
+            let mut state = lab.hub.refresh();
+            match looked {
+                Ok(scope) => {
+                    let now = crate::sys::monotonic_ns();
+                    if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
+                        let kind =
+                            EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
+                        state.push(now, Source::Procfs, Some(&victim.group), Some(victim.pid), kind);
+                    }
+                    state.collector.before(&process.group, Some(scope));
+                }
+                Err(_) => state.collector.before(&process.group, None),
+            }
+            state.push(
+                crate::sys::monotonic_ns(),
+                Source::Memoom,
+                Some(process.group.cgroup()),
+                Some(process.pid),
+                EventKind::Stepping { step_bytes: bytes },
+            );
+            let mut progress = process.progress();
+            progress.answer = None;
+            progress.pending_bytes = Some(bytes);
+            progress.asked_bytes = bytes;
+            progress.blocked_told = false;
+        }
+        // A hog that dies at this moment never answers; its exit is the answer.
+        if let Some(channel) = &process.channel {
+            channel.grow(bytes).inspect_err(|_| process.progress().pending_bytes = None)?;
+        }
+        match self.finish(wait.reborrow()) {
+            Err(error) if error.kind() == ErrorKind::TimedOut && spins => {
+                self.worker().kill()?;
+                Err(error.remedy("it spun in the kernel, which could kill nobody, and was killed by memoom"))
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether the step would make the kernel try for ever: on v2 a charge is tried again until somebody can be killed.
+    fn would_spin(&self, scope: &Scope) -> bool {
+        let candidates = &scope.prediction.candidates;
+        let spared = |one: &crate::account::Candidate| !one.eligible && one.oom_score_adj == -1000;
+        self.worker().group().version() == Version::V2
+            && scope.expected
+            && scope.prediction.waits_for.is_none()
+            && candidates.iter().all(|one| !one.eligible)
+            && candidates.iter().any(spared)
+    }
+
+    /// A step that would spin is taken where it is forced, and then not for ever.
+    fn check_forced(&self, wait: &Wait<'_>) -> Result<()> {
+        let refuse = |reason: &'static str, remedy: &'static str| {
+            Err(Error::new(ErrorKind::InvalidInput, "grow", reason).path(self.worker().group().path()).remedy(remedy))
+        };
+        if !self.force {
+            return refuse(
+                "every process that the limit could take has oom_score_adj -1000: the kernel would try without end, kill nobody and flood its log",
+                "leave one process that may be killed, or start the hog with force and give each step a deadline",
+            );
+        }
+        if !wait.ends() {
+            return refuse(
+                "a forced step, which the kernel would try without end, has no deadline",
+                "give a timeout; at its end the hog is killed",
+            );
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer to a step that was blocked, or that was still going on at its deadline.
+    ///
+    /// # Errors
+    /// `InvalidInput` where no step is going on; `TimedOut`, `Interrupted`, `OutOfMemory` as [`Hog::grow`].
+    pub fn finish<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Grow> {
+        let process = &self.worker().0;
+        let lab = process.group.lab("grow")?.clone();
+        let mut wait = wait.into();
+        let found = lab.hub.wait_until(&mut wait, |state| {
+            let mut progress = process.progress();
+            let total_bytes = progress.total_bytes;
+            let answer = |status, step_bytes| Grow {
+                status,
+                step_bytes,
+                taken_bytes: 0,
+                total_bytes,
+                errno: None,
+                blocked: None,
+            };
+            if let Some(result) = progress.answer.take() {
+                let step_bytes = progress.asked_bytes;
+                return match result {
+                    Ok(Answer { bytes: taken_bytes, errno }) => {
+                        drop(progress);
+                        state.sample_usage(&process.group);
+                        let status = if errno == 0 { GrowStatus::Grew } else { GrowStatus::Short };
+                        let errno = (errno != 0).then_some(errno);
+                        Ok(Look::Done(Grow { taken_bytes, errno, ..answer(status, step_bytes) }))
+                    }
+                    Err(errno) => Err(self.refused(errno)),
+                };
+            }
+            let Some(step_bytes) = progress.pending_bytes else {
+                return Err(Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on")
+                    .remedy("ask for one with grow"));
+            };
+            if progress.exit.is_some() || progress.abandoned {
+                progress.pending_bytes = None;
+                return Ok(Look::Done(answer(GrowStatus::Killed, step_bytes)));
+            }
+            drop(progress);
+            if process.group.version() == Version::V2 && !process.group.is_blocked() {
+                return Ok(Look::Wait);
+            }
+            // Nothing tells when a task has come to rest in the OOM, so its state is looked at while the step lasts.
+            match self.blocked_now() {
+                Some(blocked) => {
+                    let grow = Grow { blocked: Some(blocked.clone()), ..answer(GrowStatus::Blocked, step_bytes) };
+                    let mut progress = process.progress();
+                    let told = std::mem::replace(&mut progress.blocked_told, true);
+                    drop(progress);
+                    if !told {
+                        state.tell_blocked(&process.group, blocked);
+                    }
+                    Ok(Look::Done(grow))
+                }
+                None => Ok(Look::Again),
+            }
+        })?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "grow", "the step was still going on at the deadline")
+                .value(format!("pid {}", process.pid))
+                .remedy(
+                    "wait for it with finish, or kill the hog; a group above memory.high is slowed down without end",
+                )
+        })
+    }
+
+    /// Gives back the newest `size` bytes (rounded down to whole pages) and says how many it was.
+    ///
+    /// # Errors
+    /// `Busy` while a step is blocked; `WorkerGone`; `TimedOut`.
+    pub fn shrink<'a>(&self, size: u64, wait: impl Into<Wait<'a>>) -> Result<u64> {
+        let process = &self.worker().0;
+        let lab = process.group.lab("shrink")?.clone();
+        self.check_idle("shrink")?;
+        {
+            let mut progress = process.progress();
+            progress.answer = None;
+            progress.pending_bytes = Some(size);
+        }
+        if let Some(channel) = &process.channel {
+            channel.shrink(size).inspect_err(|_| process.progress().pending_bytes = None)?;
+        }
+        let given = lab.hub.wait_until(&mut wait.into(), |_| {
+            let mut progress = process.progress();
+            match progress.answer.take() {
+                Some(Ok(answer)) => Ok(Look::Done(answer.bytes)),
+                Some(Err(errno)) => {
+                    Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid))
+                }
+                None if progress.exit.is_some() || progress.abandoned => Err(gone("shrink", process.pid)),
+                None => Ok(Look::Wait),
+            }
+        })?;
+        given.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "shrink", "the hog had not answered by the deadline").value(process.pid)
+        })
+    }
+
+    /// How a step of so many bytes would weigh.
+    pub(crate) fn growing(&self, bytes: u64) -> Growing {
+        Growing { pid: self.worker().pid(), bytes, weight: self.kind().weight(self.work) }
+    }
+
+    /// The error of a step that took nothing.
+    fn refused(&self, errno: i32) -> Error {
+        let (reason, remedy) = explain(self.kind(), errno);
+        let error = Error::os("grow", std::io::Error::from_raw_os_error(errno))
+            .value(format!("{} hog, pid {}", self.kind(), self.worker().pid()))
+            .reason(format!("{reason}; the hog holds what it held before"));
+        match remedy {
+            Some(remedy) => error.remedy(remedy),
+            None => error,
+        }
+    }
+
+    pub(super) fn check_idle(&self, operation: &'static str) -> Result<()> {
+        if self.worker().ended() {
+            return Err(gone(operation, self.worker().pid()));
+        }
+        if self.worker().0.progress().pending_bytes.is_some() {
+            return Err(Error::new(ErrorKind::Busy, operation, "an earlier step of this hog is still going on")
+                .value(format!("pid {}", self.worker().pid()))
+                .remedy("wait for it with finish"));
+        }
+        Ok(())
+    }
+
+    /// The proof that the hog is blocked: its group is under OOM and the task rests in the wait for it (v1), or the group
+    /// is told to block, has met its limit and stands still (v2).
+    fn blocked_now(&self) -> Option<Blocked> {
+        let process = &self.worker().0;
+        let frozen = match process.group.version() {
+            Version::V1 if process.group.counters().ok()?.under_oom != Some(true) => return None,
+            Version::V1 => false,
+            Version::V2 if !process.group.is_blocked() => return None,
+            Version::V2 => true,
+        };
+        let blocked = waiting(process.pid, frozen).or_else(|| self.blocked_child())?;
+        Some(Blocked { comm: process.name.clone(), ..blocked })
+    }
+
+    /// A hog of processes waits for its newest one, which may be the one that is blocked.
+    fn blocked_child(&self) -> Option<Blocked> {
+        if self.kind() != Kind::Fork {
+            return None;
+        }
+        let own = self.worker().pid();
+        let is_child = |pid: i32| Proc::system().stat(pid).is_ok_and(|stat| stat.is_some_and(|stat| stat.ppid == own));
+        let pids = self.worker().0.group.processes().ok()?;
+        pids.into_iter().find_map(|pid| waiting(pid, false).filter(|_| is_child(pid)))
+    }
+
+    /// Whether the hog waits in the OOM at this moment, with the proof.
+    pub fn blocked(&self) -> Option<Blocked> {
+        self.worker().0.group.refresh();
+        self.blocked_now()
+    }
+
+    /// Waits until the hog is blocked, for a step that somebody else has asked for.
+    ///
+    /// # Errors
+    /// `TimedOut`; `WorkerGone` where it ended meanwhile.
+    pub fn wait_blocked(&self, deadline: Instant) -> Result<Blocked> {
+        let lab = self.worker().0.group.lab("wait for block")?.clone();
+        let found = lab.hub.wait_until(&mut Wait::until(deadline), |_| {
+            let progress = self.worker().0.progress();
+            if progress.exit.is_some() || progress.abandoned {
+                return Err(gone("wait for block", self.worker().pid()));
+            }
+            drop(progress);
+            Ok(self.blocked_now().map_or(Look::Again, Look::Done))
+        })?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::TimedOut, "wait for block", "the hog was not blocked by the deadline")
+                .value(self.worker().pid())
+        })
+    }
+}
+
+pub(super) fn gone(operation: &'static str, pid: i32) -> Error {
+    Error::new(ErrorKind::WorkerGone, operation, "the worker has ended")
+        .value(format!("pid {pid}"))
+        .remedy("wait() says how it ended")
+}
