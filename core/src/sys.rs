@@ -21,6 +21,18 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// Whether two processes have one and the same memory (kcmp(2), KCMP_VM); an error where the kernel has no such call or
+/// the processes may not be looked at.
+pub(crate) fn same_memory(one: i32, other: i32) -> io::Result<bool> {
+    const KCMP_VM: libc::c_int = 1;
+    // SAFETY: integers only; the last two are not used for memory.
+    let result = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_VM, 0, 0) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result == 0)
+}
+
 /// Sends a signal to the process of a pidfd (pidfd_send_signal, from 5.1).
 pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     // SAFETY: integers and a null siginfo, which the call allows; the descriptor is borrowed for the call.

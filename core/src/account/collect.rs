@@ -7,15 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::claims::{Debt, Tally, Unclaimed};
 use self::episode::Episode;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
+use super::victim::Candidate;
 use crate::memcg::{Counters, Group};
 use crate::observe::hub::State;
 use crate::observe::kmsg::Record;
+use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
 use crate::observe::Missing;
 use crate::sys;
@@ -27,6 +29,8 @@ mod logs;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
+/// A kill line that is printed shows after so long at the latest.
+const LINE_WITHIN: Duration = Duration::from_millis(200);
 /// Records kept for a report that is still being printed.
 const MOST_RECORDS: usize = 8192;
 /// Victims of unknown groups kept until the log says whose they are.
@@ -47,14 +51,24 @@ pub(crate) struct Collector {
     debt: Option<Debt>,
     /// The counters have moved, or somebody was killed: debts are looked for.
     look_for_debts: bool,
+    /// When the counters of a group last moved, or a process was killed.
+    noticed: Option<Instant>,
     /// Accounted kills of which nobody knows in which of our groups they were.
     unplaced: u64,
     /// Where the processes of the last scopes stood; `None` for "in one of ours". A victim may be gone before /proc is
     /// asked.
     members: BTreeMap<i32, Option<String>>,
+    /// Threads that were told of, and whose processes they are: where the first thread has ended the kernel names another.
+    threads: BTreeMap<i32, i32>,
+    /// Who shares the memory of a process, by the last scope.
+    sharing: Vec<(i32, Candidate)>,
     records: Vec<Record>,
     /// The reports among the records that are dealt with, by their first record.
     told: BTreeSet<u64>,
+    /// Whose limit the last OOM hit.
+    last_struck: Option<String>,
+    /// The last victims that have an account.
+    accounted: VecDeque<i32>,
     open: Vec<Episode>,
     lost: Vec<Missing>,
     next: u64,
@@ -92,12 +106,13 @@ impl Collector {
 
     /// Whether something is not complete yet.
     pub(crate) fn is_open(&self) -> bool {
-        !self.open.is_empty() || self.debt.is_some()
+        !self.open.is_empty() || self.debt.is_some() || self.expecting()
     }
 
     /// The counters of a group have moved, or a process was killed.
     pub(crate) fn look_for_debts(&mut self) {
         self.look_for_debts = true;
+        self.noticed = Some(Instant::now());
     }
 
     /// Whether the tracepoint is read.
@@ -116,6 +131,7 @@ impl Collector {
         if let Some(scope) = &scope {
             let members = scope.prediction.candidates.iter();
             self.remember(members.map(|candidate| (candidate.pid, Some(candidate.group.clone()))));
+            self.note_sharing(scope);
         }
         // A kill that has no account yet belongs to what was before it: then nothing is looked at again.
         let unaccounted = |at: &Group| at.counters().is_ok_and(|now| self.unaccounted(at, &now) > 0);
@@ -147,6 +163,17 @@ impl Collector {
         }
     }
 
+    fn note_sharing(&mut self, scope: &Scope) {
+        self.sharing.clear();
+        for (one, other) in &scope.sharing {
+            for (of, with) in [(one, other), (other, one)] {
+                if let Some(with) = scope.prediction.candidates.iter().find(|candidate| candidate.pid == *with) {
+                    self.sharing.push((*of, with.clone()));
+                }
+            }
+        }
+    }
+
     /// The step of a process is over: what was predicted for it says nothing of later OOMs.
     pub(crate) fn stepped(&mut self, pid: i32, end_ns: u64) {
         for before in self.before.values_mut() {
@@ -168,8 +195,22 @@ impl Collector {
         self.lost.push(Missing::new(source, format!("{count} records were overwritten before they could be read")));
     }
 
+    /// The process of a thread, as far as that was ever known.
+    fn process_of(&self, thread: i32) -> i32 {
+        self.threads.get(&thread).copied().unwrap_or(thread)
+    }
+
+    /// A thread of a process was told of.
+    pub(crate) fn note_thread(&mut self, thread: i32, process: i32) {
+        if self.threads.len() > MOST_MEMBERS {
+            self.threads.clear();
+        }
+        self.threads.insert(thread, process);
+    }
+
     /// The tracepoint has marked a victim, which stands in the group of `whose`.
-    pub(crate) fn traced(&mut self, trace: TraceVictim, whose: Whose) {
+    pub(crate) fn traced(&mut self, mut trace: TraceVictim, whose: Whose) {
+        trace.pid = self.process_of(trace.pid);
         let of = |episode: &Episode| {
             episode.kills.iter().find(|kill| kill.victim.pid == trace.pid).map(|kill| kill.victim.group.clone())
         };
@@ -216,8 +257,7 @@ impl Collector {
         }
         let known = self.open.iter_mut().rev().find(|episode| {
             episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
-                || episode.invoker.as_ref().is_some_and(|invoker| invoker.pid == trace.invoker_pid)
-                    && (as_member || episode.lacks_its_chosen())
+                || episode.invoker_thread == Some(trace.invoker_pid) && (as_member || episode.lacks_its_chosen())
         });
         let number = self.next;
         self.next += 1;
@@ -230,8 +270,12 @@ impl Collector {
             }
         };
         if episode.invoker.is_none() {
-            episode.invoker = Some(Process { pid: trace.invoker_pid, comm: trace.invoker_comm });
+            let process = Proc::system().process_of(trace.invoker_pid);
+            let pid =
+                process.unwrap_or_else(|| self.threads.get(&trace.invoker_pid).copied().unwrap_or(trace.invoker_pid));
+            episode.invoker = Some(Process { pid, comm: trace.invoker_comm });
         }
+        episode.invoker_thread.get_or_insert(trace.invoker_pid);
         if episode.call_path.is_empty() || !as_member && !episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
         {
             episode.call_path = trace.call_path;
@@ -240,7 +284,14 @@ impl Collector {
         if was_ending {
             episode.ending.push(victim.pid);
         }
+        let pid = victim.pid;
         episode.add(victim, number);
+        // The kernel kills everybody who shares the memory, and tells of none of them.
+        let sharers = self.sharing.iter().filter(|(of, _)| *of == pid && !was_ending);
+        for (number, (_, sharer)) in (self.next..).zip(sharers) {
+            self.next = number + 1;
+            episode.add(Victim::sharing(sharer), number);
+        }
     }
 
     /// The pidfds of victims that are nobody's workers, to be watched; each once.
@@ -274,9 +325,19 @@ impl Collector {
         self.open = open;
     }
 
-    /// Whether one more reading completes something.
-    pub(crate) fn has_sealed(&self) -> bool {
-        self.open.iter().any(|episode| episode.sealed)
+    /// How many OOMs one more reading completes, if it is their turn.
+    pub(crate) fn sealed(&self) -> usize {
+        self.open.iter().filter(|episode| episode.sealed).count()
+    }
+
+    /// Whether a kill line should be there and is not: the log shows nothing behind a record that another CPU is still
+    /// writing.
+    fn awaits_a_line(&mut self, at: usize) -> bool {
+        let episode = &mut self.open[at];
+        if !self.has_log || episode.is_printed() {
+            return false;
+        }
+        episode.unprinted_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
     }
 
     /// Takes what is complete: sealed, and the sources read since. Also gives back the pidfds that were watched for it.
@@ -295,6 +356,11 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
+            if complete && !overdue && self.awaits_a_line(at) {
+                waiting.push(root);
+                at += 1;
+                continue;
+            }
             if !complete && !overdue {
                 waiting.push(root);
                 at += 1;

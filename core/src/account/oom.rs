@@ -85,8 +85,23 @@ pub struct Victim {
     pub anon_rss_bytes: Option<u64>,
     /// Its `oom_score_adj`.
     pub oom_score_adj: Option<i16>,
-    /// Who said so: `tracefs`, `kernel-log`, `counters`.
+    /// Who said so: `tracefs`, `kernel-log`, `counters`, `procfs` (it shared the memory of the chosen one).
     pub sources: Vec<&'static str>,
+}
+
+impl Victim {
+    /// A process that died because it had one and the same memory as the chosen one, known from /proc.
+    pub(crate) fn sharing(candidate: &Candidate) -> Victim {
+        Victim {
+            pid: candidate.pid,
+            comm: candidate.comm.clone(),
+            cause: Cause::SharedMm,
+            group: Some(candidate.group.clone()),
+            anon_rss_bytes: None,
+            oom_score_adj: Some(candidate.oom_score_adj),
+            sources: vec!["procfs"],
+        }
+    }
 }
 
 /// A process that waits in an OOM.

@@ -4,7 +4,7 @@ use super::victim::{predict, predict_growth, uncertainty, Condition, Growth, Gro
 use crate::error::Result;
 use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::observe::report::Report;
-use crate::observe::task::{Proc, TaskState};
+use crate::observe::task::{Proc, Stat, TaskState};
 use crate::pressure::kind::Weight;
 use crate::sys;
 
@@ -16,6 +16,8 @@ pub(crate) struct Scope {
     pub(crate) expected: bool,
     /// Who takes the step.
     pub(crate) growing: Option<i32>,
+    /// Pairs of processes with one and the same memory: who kills one kills both.
+    pub(crate) sharing: Vec<(i32, i32)>,
 }
 
 impl Group {
@@ -57,6 +59,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
     let page = sys::page_size();
     let mut inputs = Vec::new();
     read_tree(&at, &mut inputs)?;
+    let sharing = sharing(&mut inputs);
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(&at, limit)?);
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
@@ -92,6 +95,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
         prediction,
         expected,
         growing: growing.map(|growing| growing.pid),
+        sharing,
     })
 }
 
@@ -101,11 +105,12 @@ pub(crate) fn standing_still(group: &Group, limit: Limit) -> Result<Scope> {
     let page = sys::page_size();
     let mut inputs = Vec::new();
     read_tree(group, &mut inputs)?;
+    let sharing = sharing(&mut inputs);
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(group, limit)?);
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let prediction = predict(inputs, total_pages, uncertainty(cpus).saturating_add(reclaimable_bytes(group)? / page));
-    Ok(Scope { limit_group: group.cgroup().to_string(), prediction, expected: true, growing: None })
+    Ok(Scope { limit_group: group.cgroup().to_string(), prediction, expected: true, growing: None, sharing })
 }
 
 /// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.
@@ -177,11 +182,23 @@ fn read_dir(dir: &crate::memcg::files::Dir, cgroup: &str, inputs: &mut Vec<Input
 
 /// One process; `None` if it has gone meanwhile.
 fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
-    let (Some(stat), Some(status), Some(oom_score_adj)) =
+    let (Some(mut stat), Some(mut status), Some(oom_score_adj)) =
         (proc.stat(pid)?, proc.status(pid)?, proc.oom_score_adj(pid)?)
     else {
         return Ok(None);
     };
+    // A first thread that has ended shows as a zombie while others go on with the memory: the kernel asks those.
+    if status.vm_rss_bytes.is_none() {
+        let mut others = proc.threads(pid).into_iter().filter(|thread| *thread != pid);
+        if let Some((of_thread, its_status)) = others.find_map(|thread| {
+            let status = proc.status(thread).ok()??;
+            status.vm_rss_bytes?;
+            Some((proc.stat(thread).ok()??, status))
+        }) {
+            stat = Stat { comm: stat.comm, ..of_thread };
+            status = its_status;
+        }
+    }
     let page = sys::page_size();
     let condition = match (stat.state, status.vm_rss_bytes) {
         (TaskState::Zombie | TaskState::Dead, _) | (_, None) => Condition::NoMemory,
@@ -198,6 +215,32 @@ fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
         oom_score_adj,
         condition,
     }))
+}
+
+/// The processes that share their memory with another of the scope, in pairs. A child that does so because it stands
+/// between vfork and exec is marked: the kernel does not choose it.
+fn sharing(inputs: &mut [Input]) -> Vec<(i32, i32)> {
+    let proc = Proc::system();
+    let mut pairs = Vec::new();
+    for at in 1..inputs.len() {
+        let (before, rest) = inputs.split_at_mut(at);
+        let one = &mut rest[0];
+        let alike = |other: &&Input| {
+            let size = |input: &Input| (input.rss_pages, input.swap_pages, input.pgtable_pages);
+            size(other) == size(one) && one.rss_pages > 0 && other.condition != Condition::NoMemory
+        };
+        let Some(other) =
+            before.iter().filter(alike).find(|other| sys::same_memory(other.pid, one.pid).unwrap_or(false))
+        else {
+            continue;
+        };
+        pairs.push((other.pid, one.pid));
+        let parent = proc.stat(one.pid).ok().flatten().map(|stat| stat.ppid);
+        if parent.is_some_and(|parent| proc.waits_in_vfork(parent, one.pid)) {
+            one.condition = Condition::Vfork;
+        }
+    }
+    pairs
 }
 
 /// The swap that the group may use beyond its limit: it counts into what `oom_score_adj` is a share of.

@@ -479,11 +479,14 @@ impl Hub {
             state.read_trace();
             state.read_log();
             self.watch_victims(state);
+            let had = state.ooms.len();
             for (pidfd, _) in state.settle() {
                 let _ = self.epoll.delete(&pidfd);
             }
+            let sealed = state.collector.sealed();
             state.seal();
-            if !state.collector.has_sealed() {
+            // What waits for its turn, or for a line of the log, is looked at again by whoever waits.
+            if state.ooms.len() == had && state.collector.sealed() <= sealed {
                 break;
             }
         }
@@ -529,10 +532,8 @@ impl Hub {
                             let _ = self.epoll.delete(channel);
                         }
                         let exit = Exit::new(status, rusage, time_ns);
-                        if exit.returncode == -libc::SIGKILL {
-                            killed = true;
-                            state.collector.look_for_debts();
-                        }
+                        killed |= exit.returncode == -libc::SIGKILL;
+                        state.collector.look_for_debts();
                         let kind = EventKind::Exited { returncode: exit.returncode };
                         process.progress().exit = Some(exit);
                         state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
@@ -659,6 +660,12 @@ impl State {
                 TraceItem::Victim(mut victim) => {
                     if victim.invoker_comm == b"<...>" {
                         victim.invoker_comm = self.name_of(victim.invoker_pid);
+                    }
+                    if let Some(process) = super::task::Proc::system().process_of(victim.pid) {
+                        if process != victim.pid {
+                            self.collector.note_thread(victim.pid, process);
+                            victim.pid = process;
+                        }
                     }
                     let whose = self.whose(victim.pid, victim.time_ns);
                     if let Whose::Ours(cgroup) = &whose {

@@ -225,6 +225,31 @@ impl Proc {
         Ok(self.read(pid, "cgroup")?.map(|text| parse_cgroup(&text)))
     }
 
+    /// The threads of a process, the first one among them; none when it has gone.
+    pub(crate) fn threads(&self, pid: i32) -> Vec<i32> {
+        let entries = std::fs::read_dir(self.root.join(pid.to_string()).join("task"));
+        let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.filter_map(|name| name.to_str()?.parse().ok()).collect()
+    }
+
+    /// Whether a thread of `parent` waits until its `child` executes a program or ends (vfork(2)). That the two share
+    /// their memory has been seen before.
+    pub(crate) fn waits_in_vfork(&self, parent: i32, child: i32) -> bool {
+        self.threads(parent).into_iter().any(|thread| {
+            let waits = self.stat(thread).ok().flatten().is_some_and(|stat| stat.state == TaskState::DiskSleep);
+            // Kernels without CONFIG_PROC_CHILDREN do not say which thread's child it is.
+            let made = self.read(parent, &format!("task/{thread}/children")).ok().flatten();
+            let made = made.as_deref().map(String::from_utf8_lossy);
+            let child = child.to_string();
+            waits && made.is_none_or(|made| made.split_ascii_whitespace().any(|pid| pid == child))
+        })
+    }
+
+    /// The process of a thread: its own pid for the first one.
+    pub(crate) fn process_of(&self, thread: i32) -> Option<i32> {
+        self.status(thread).ok()??.tgid
+    }
+
     /// State, wait channel and stack together, of one wait as far as that can be seen: all are read again when the
     /// task fell asleep or woke up in between.
     pub(crate) fn waiting(&self, pid: i32) -> Result<Option<Waiting>> {

@@ -106,7 +106,8 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
     let (blocked, killed): (Vec<&Arc<Oom>>, Vec<&Arc<Oom>>) = ooms.iter().partition(|oom| !oom.blocked.is_empty());
     assert_eq!(blocked.len(), usize::from(played.blocked), "{}", told());
     let as_group = killed.iter().filter(|oom| oom.victims.iter().any(|victim| victim.cause == Cause::Group)).count();
-    if as_group == 0 {
+    // With the flag the chosen one is counted twice, also where it was alone.
+    if as_group == 0 && !plan.nodes.iter().any(|node| node.oom_group) {
         assert_eq!(played.kills, victims.len() as u64, "oom_kill and the victims\n{}", told());
     }
     for oom in &ooms {

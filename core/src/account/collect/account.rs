@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::episode::Episode;
 use super::logs::inside;
-use super::{Before, Collector};
+use super::{Before, Collector, MOST_UNCLAIMED};
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
 use crate::account::victim::Candidate;
@@ -25,6 +25,9 @@ impl Collector {
 
     pub(super) fn account(&mut self, episode: Episode, state: &State, overdue: bool) -> Oom {
         self.told.extend(episode.first_sequence);
+        self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
+        let excess = self.accounted.len().saturating_sub(MOST_UNCLAIMED);
+        self.accounted.drain(..excess);
         let mut missing = state.missing.clone();
         missing.append(&mut self.lost);
         missing.extend(episode.missing.iter().cloned());
@@ -99,6 +102,11 @@ impl Collector {
             .and_then(&find)
             .map(|group| Span { before: self.counters_before(group), after: group.counters().unwrap_or_default() });
         let marked_ns = episode.marked_ns;
+        if limit_group.is_none() {
+            missing
+                .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
+        }
+        self.last_struck.clone_from(&limit_group);
         let oom = Oom {
             schema: Oom::SCHEMA,
             hierarchy: state.groups.values().next().map_or(Version::V2, |observed| observed.group.version()),
@@ -177,7 +185,13 @@ impl Collector {
             let limit = at.limit().ok().and_then(|limit| limit.bytes());
             limit.is_some_and(|limit| at.peak_bytes().ok().flatten().is_some_and(|peak| peak >= limit))
         };
-        group.chain().find(rose).or_else(|| group.chain().find(full)).map(|at| at.cgroup().to_string())
+        // Or there is one limit only.
+        let mut limited = group.chain().filter(|at| at.limit().is_ok_and(|limit| limit.bytes().is_some()));
+        let only = limited.next().filter(|_| limited.next().is_none());
+        let found = group.chain().find(rose).or_else(|| group.chain().find(full)).or(only);
+        // Of several kills at once the first has had its readings: it was the same limit.
+        let last = || self.last_struck.as_deref().filter(|last| crate::memcg::group::covers(last, group.cgroup()));
+        found.map(Group::cgroup).or_else(last).map(str::to_string)
     }
 }
 

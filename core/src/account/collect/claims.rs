@@ -22,6 +22,8 @@ const STEADY: Duration = Duration::from_millis(20);
 /// After so long a kill that is counted and that nobody can place gets an account without a victim.
 const GIVE_UP: Duration = Duration::from_millis(200);
 
+/// So long after a notification the counters are read again and again, where nothing else would tell.
+const NOTICED_FOR: Duration = Duration::from_millis(500);
 /// How much later than the reading of a counter a kill may be marked that the reading has seen.
 const MARKED_WITHIN_NS: u64 = 5_000_000;
 /// Readings of a counter, and kills, that are remembered for each group.
@@ -150,7 +152,12 @@ impl Collector {
     /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
     /// the counter is taken as it is.
     pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, state: &State) {
-        let as_group = oom.victims.iter().any(|victim| victim.cause == Cause::Group);
+        // The flag counts also where the chosen one was alone: it is counted twice all the same.
+        let flagged = |cgroup: &str| {
+            let mut groups = state.groups.values().map(|observed| &observed.group);
+            groups.any(|at| at.covers(cgroup) && at.oom_group().unwrap_or(false))
+        };
+        let as_group = oom.victims.iter().filter_map(|victim| victim.group.as_deref()).any(flagged);
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             match victim.group.as_ref().and_then(|group| self.tallies.get_mut(group)) {
                 Some(tally) => {
@@ -228,7 +235,7 @@ impl Collector {
             // The kernel counts a kill before it marks the victim: nothing owed means that these were somebody else's.
             self.unclaimed.clear();
             self.debt = None;
-            self.look_for_debts = false;
+            self.look_for_debts = self.expecting();
             if self.unplaced > 0 && self.open.is_empty() {
                 self.pay(&owing);
             }
@@ -247,6 +254,12 @@ impl Collector {
         } else if last || since.elapsed() >= GIVE_UP {
             self.without_victim(&owing, total);
         }
+    }
+
+    /// Whether a counter may rise without a word: v1 notifies before it kills, and nothing else tells of the kill where
+    /// neither tracepoint nor log is read.
+    pub(super) fn expecting(&self) -> bool {
+        !self.has_trace && !self.has_log && self.noticed.is_some_and(|noticed| noticed.elapsed() < NOTICED_FOR)
     }
 
     /// Claims the victims that only one group can have counted, by when it did. Whether there were any.
@@ -283,7 +296,7 @@ impl Collector {
         self.look_again = true;
         match one.sign {
             Sign::Traced(trace) => self.add_trace(*trace, group),
-            Sign::Logged(report) => self.add_report(*report, group, &|_| None),
+            Sign::Logged(report) => self.add_report(*report.clone(), *report, group, &|_| None),
         }
     }
 

@@ -18,6 +18,8 @@ use crate::sys;
 pub(super) struct Episode {
     pub(super) opened: Instant,
     pub(super) invoker: Option<Process>,
+    /// The thread of the invoker, as the tracepoint names it.
+    pub(super) invoker_thread: Option<i32>,
     pub(super) call_path: Vec<Frame>,
     pub(super) kills: Vec<Kill>,
     pub(super) report: Option<Report>,
@@ -30,6 +32,8 @@ pub(super) struct Episode {
     pub(super) counted_in: Option<String>,
     /// What could not be had for this OOM alone.
     pub(super) missing: Vec<Missing>,
+    /// Since when it is complete but for a kill line that should be there.
+    pub(super) unprinted_since: Option<Instant>,
     /// Everybody had ended when the sources were last read.
     pub(super) sealed: bool,
 }
@@ -47,6 +51,7 @@ impl Episode {
         Episode {
             opened: Instant::now(),
             invoker: None,
+            invoker_thread: None,
             call_path: Vec::new(),
             kills: Vec::new(),
             report: None,
@@ -55,6 +60,7 @@ impl Episode {
             ending: Vec::new(),
             missing: Vec::new(),
             counted_in: None,
+            unprinted_since: None,
             sealed: false,
         }
     }
@@ -80,10 +86,23 @@ impl Episode {
 
     /// Whether the report tells of this OOM: the same report read further, or one of the same victims.
     pub(super) fn is_of(&self, report: &Report) -> bool {
-        if self.first_sequence.is_some() {
-            return self.first_sequence == report.first_sequence;
+        let same_victims =
+            || report.kills.iter().any(|killed| self.kills.iter().any(|kill| kill.victim.pid == killed.pid));
+        match self.first_sequence {
+            // A kill line can stand alone, apart from the report that it belongs to.
+            Some(_) if report.invoker.is_none() && same_victims() => true,
+            Some(first) => Some(first) == report.first_sequence,
+            None => same_victims(),
         }
-        report.kills.iter().any(|killed| self.kills.iter().any(|kill| kill.victim.pid == killed.pid))
+    }
+
+    /// Whether every victim has its kill line: the kernel prints one for each that it kills itself, always.
+    pub(super) fn is_printed(&self) -> bool {
+        self.kills.iter().all(|kill| {
+            kill.victim.cause == Cause::SharedMm
+                || self.ending.contains(&kill.victim.pid)
+                || kill.victim.sources.contains(&"kernel-log")
+        })
     }
 
     pub(super) fn add(&mut self, victim: Victim, number: u64) {

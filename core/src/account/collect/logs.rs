@@ -46,8 +46,21 @@ impl Collector {
             .max();
         let kept = self.records.first().map_or(u64::MAX, |record| record.sequence);
         self.told.retain(|first| *first >= kept);
-        for report in reports {
+        for printed in reports {
+            let mut report = printed.clone();
             if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
+                continue;
+            }
+            // Where the first thread of a process has ended the kernel names another one.
+            for kill in &mut report.kills {
+                let row = report.tasks.iter().find(|task| task.pid == kill.pid);
+                kill.pid = row.and_then(|task| task.tgid).unwrap_or_else(|| self.process_of(kill.pid));
+            }
+            // A kill line that came late, apart from its report: its account is there.
+            let late =
+                |pid: i32| self.accounted.contains(&pid) && !self.open.iter().any(|episode| episode.is_of(&report));
+            if report.invoker.is_none() && !report.kills.is_empty() && report.kills.iter().all(|kill| late(kill.pid)) {
+                self.told.extend(report.first_sequence);
                 continue;
             }
             let group =
@@ -72,7 +85,7 @@ impl Collector {
                     .filter(|record| (first..=last).contains(&record.sequence) && record.sequence >= first_new);
                 claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
             }
-            self.add_report(report, ours, &known);
+            self.add_report(report, printed, ours, &known);
         }
         if !self.is_open() && self.unclaimed.is_empty() {
             // Strangers' reports; one that is still being printed stays.
@@ -81,7 +94,14 @@ impl Collector {
         claimed
     }
 
-    pub(super) fn add_report(&mut self, report: Report, group: Option<String>, known: &impl Fn(i32) -> Option<String>) {
+    /// `printed` is the report as it was; in `report` threads have been replaced by their processes.
+    pub(super) fn add_report(
+        &mut self,
+        report: Report,
+        printed: Report,
+        group: Option<String>,
+        known: &impl Fn(i32) -> Option<String>,
+    ) {
         // Whoever stands in the kernel's table stood within the scope, which is ours.
         self.remember(report.tasks.iter().map(|task| (task.tgid.unwrap_or(task.pid), None)));
         // Victims that had gone before their group could be asked are ours after all.
@@ -126,24 +146,34 @@ impl Collector {
                 reported.map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
             episode.invoker = reported.or(episode.invoker.take());
         }
-        episode.first_sequence = report.first_sequence;
-        episode.report = Some(report);
+        // A line on its own adds nothing to a report that is there.
+        if episode.report.is_none() || episode.first_sequence == report.first_sequence {
+            episode.first_sequence = report.first_sequence;
+            episode.report = Some(printed);
+        } else {
+            self.told.extend(report.first_sequence);
+        }
     }
 }
 
-/// The path of a report as we name groups. The kernel writes paths from the real top of the hierarchy; inside a
-/// cgroup namespace ours begin further down, so one may be the end of the other.
+/// The path of a report as we name groups. The kernel writes paths from the real top of the hierarchy. Inside a cgroup
+/// namespace ours begin further down, so that ours is the end of the kernel's; what stands outside of the namespace
+/// begins with as many `/..` as it is further up.
 pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
     let path = crate::text::escape(path);
     for top in tops {
         if crate::memcg::group::covers(top, &path) {
             return Some(path);
         }
-        if top == "/" {
+        let mut below = top.as_str();
+        while let Some(rest) = below.strip_prefix("/..").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            below = rest;
+        }
+        if below.is_empty() || below == "/" {
             continue;
         }
-        if let Some(at) = path.find(top.as_str()) {
-            let rest = &path[at + top.len()..];
+        if let Some(at) = path.find(below) {
+            let rest = &path[at + below.len()..];
             if rest.is_empty() || rest.starts_with('/') {
                 return Some(format!("{top}{rest}"));
             }
@@ -158,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_path_is_ours_also_from_inside_a_cgroup_namespace() {
-        let tops = ["/memoom-1/a".to_string()];
+        let tops = ["/memoom-1/a".to_string(), "/../../memoom-2/b".to_string(), "/../..".to_string()];
         for (path, ours) in [
             ("/memoom-1/a", Some("/memoom-1/a")),
             ("/memoom-1/a/b", Some("/memoom-1/a/b")),
@@ -166,6 +196,9 @@ mod tests {
             ("/memoom-1", None),
             ("/memoom-1/ab", None),
             ("/other", None),
+            ("/memoom-2/b/c", Some("/../../memoom-2/b/c")),
+            ("/memoom-2", None),
+            ("/docker/memoom-2/b", Some("/../../memoom-2/b")),
         ] {
             assert_eq!(inside(path.as_bytes(), &tops).as_deref(), ours, "{path}");
         }

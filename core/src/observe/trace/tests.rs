@@ -13,7 +13,8 @@ fn name(test: &str) -> String {
 }
 
 /// Waits for a whole victim; says when the first wake came.
-fn wait_victims(instance: &mut TraceInstance) -> (Vec<TraceVictim>, u64) {
+/// Waits for the victim of that pid: other tests may kill at the same time.
+fn wait_victim(instance: &mut TraceInstance, pid: i32) -> (TraceVictim, u64) {
     let deadline = Instant::now() + live::DEADLINE;
     let mut woken = None;
     loop {
@@ -31,11 +32,12 @@ fn wait_victims(instance: &mut TraceInstance) -> (Vec<TraceVictim>, u64) {
             })
             .collect();
         let now = u64::try_from(now.tv_sec() * 1_000_000_000 + now.tv_nsec()).expect("positive");
-        if woken.is_none() && (!victims.is_empty() || !instance.pending.is_empty()) {
+        let mut known = victims.iter().chain(&instance.pending);
+        if woken.is_none() && known.any(|victim| victim.pid == pid) {
             woken = Some(now);
         }
-        if !victims.is_empty() {
-            return (victims, woken.expect("set"));
+        if let Some(victim) = victims.into_iter().find(|victim| victim.pid == pid) {
+            return (victim, woken.expect("set"));
         }
     }
 }
@@ -116,12 +118,8 @@ fn a_kill_wakes_the_poll_and_shows_its_path() {
     assert!(instance.read().expect("readable").is_empty());
     let mut hog = group.spawn("exec tail /dev/zero");
     let pid = i32::try_from(hog.id()).expect("a pid");
-    let (victims, woken_ns) = wait_victims(&mut instance);
+    let (victim, woken_ns) = wait_victim(&mut instance, pid);
     hog.wait().expect("reaped");
-    // Other tests may kill at the same time.
-    let Some(victim) = victims.into_iter().find(|victim| victim.pid == pid) else {
-        panic!("the victim is not among those read");
-    };
     assert_eq!(victim.invoker_pid, pid);
     assert!(victim.comm.as_deref().is_none_or(|comm| comm == b"tail"));
     assert!(victim.time_ns <= woken_ns && woken_ns - victim.time_ns < 1_000_000_000, "{} {woken_ns}", victim.time_ns);
