@@ -67,9 +67,10 @@ int main(void) {
 
 #[test]
 fn the_header_stands_alone_in_every_standard() {
-    for (compilers, language, standards) in
-        [(["gcc", "clang"], "c", ["c99", "c11", "c17", "c2x"]), (["g++", "clang++"], "c++", ["c++11", "c++14", "c++17", "c++20"])]
-    {
+    for (compilers, language, standards) in [
+        (["gcc", "clang"], "c", ["c99", "c11", "c17", "c2x"]),
+        (["g++", "clang++"], "c++", ["c++11", "c++14", "c++17", "c++20"]),
+    ] {
         for compiler in compilers.into_iter().filter(|compiler| installed(compiler)) {
             for standard in standards {
                 compiles(compiler, language, standard, "#include <memoom.h>\n");

@@ -12,7 +12,7 @@ use super::files::Dir;
 use super::group::{over_budget, Group};
 use super::host::{Host, Version};
 use super::limits::{Limit, Limits};
-use super::{leftover, v2};
+use super::{leftover, v1, v2};
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::hub::Hub;
@@ -121,8 +121,9 @@ impl Lab {
         // Registered before it is made: whatever dies from here on, the supervisor removes it.
         supervisor.guard_tree(generation, above.as_fd(), &c_name)?;
         let dir = above.make_dir(OsStr::new(&name))?;
-        if version == Version::V2 {
-            v2::enable_memory(&dir)?;
+        match version {
+            Version::V1 => v1::count_below(&dir)?,
+            Version::V2 => drop(v2::enable_memory(&dir)?),
         }
         let cgroup = host.cgroup_of(dir.path()).unwrap_or_else(|| format!("/{name}"));
         let mut missing = Vec::new();

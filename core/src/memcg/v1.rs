@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) const LIMIT: &str = "memory.limit_in_bytes";
 pub(crate) const USAGE: &str = "memory.usage_in_bytes";
+const USE_HIERARCHY: &str = "memory.use_hierarchy";
 pub(crate) const OOM_CONTROL: &str = "memory.oom_control";
 pub(crate) const MEMSW_LIMIT: &str = "memory.memsw.limit_in_bytes";
 pub(crate) const SWAPPINESS: &str = "memory.swappiness";
@@ -58,6 +59,15 @@ pub(crate) fn set_limit(dir: &Dir, new: Limit, swap: Option<Limit>) -> Result<()
         write_limit(dir, LIMIT, new).inspect_err(|_| drop(write_limit(dir, MEMSW_LIMIT, old_memsw)))?;
     }
     Ok(())
+}
+
+/// Makes the limits of the group count for the groups below it. Kernels before 5.11 leave that off unless it was turned
+/// on further up, and a limit above another one would do nothing; it must be on before there are groups below.
+pub(crate) fn count_below(dir: &Dir) -> Result<()> {
+    match dir.number(USE_HIERARCHY)? {
+        Some(0) => dir.write(USE_HIERARCHY, "1"),
+        _ => Ok(()),
+    }
 }
 
 /// Keeps swap out of the group by its own switch; `false` where the kernel has no such switch.

@@ -183,10 +183,10 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
             }
         }
     }
+    let dead = wait_for_the_dead(&scope, &by_hand);
     if plan.by_hand == ByHand::After && truth::lives(players[plan.hand_target].worker().pid()) {
         by_hand.push(kill_by_hand(&players[plan.hand_target]));
     }
-    let dead = wait_for_the_dead(&scope, &by_hand);
     let kills = truth::kills(groups[0].path(), version);
     Played { groups, watch, players, choice, slack, by_hand, scope, dead, kills, limit, blocked }
 }
