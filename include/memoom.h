@@ -3928,9 +3928,11 @@ memoom_status memoom_function_spawn(const struct memoom_group *group,
  * \code
  * static int32_t fill(void *argument)
  * {
- *     size_t bytes = *(size_t *)argument;
- *     char *memory = malloc(bytes);
- *     return memory ? (memset(memory, 1, bytes), 0) : 1;
+ *     size_t bytes = *(size_t *)argument, at;
+ *     volatile char *memory = malloc(bytes); // volatile: a compiler may leave out what nobody reads
+ *     for (at = 0; memory && at < bytes; at += 4096)
+ *         memory[at] = 1;
+ *     return memory ? 0 : 1;
  * }
  * size_t bytes = 200 << 20;
  * memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;

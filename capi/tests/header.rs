@@ -79,6 +79,15 @@ fn every_function_says_parameters_result_threads_and_version() {
                 wrong.push(format!("{}: {part}", function.name));
             }
         }
+        // Object and inputs, then outputs, then the error. The room of a buffer stands behind it, as in read(2).
+        let rank = |name: &String| match name.as_str() {
+            "reterr_error" => 2,
+            name if name.starts_with("ret_") || name == "capacity" => 1,
+            _ => 0,
+        };
+        if !function.parameters.is_sorted_by_key(rank) {
+            wrong.push(format!("{}: an input after an output", function.name));
+        }
         if function.parameters.iter().any(|name| name == "reterr_error") {
             if function.parameters.last().map(String::as_str) != Some("reterr_error") {
                 wrong.push(format!("{}: reterr_error is not last", function.name));

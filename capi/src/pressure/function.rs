@@ -124,9 +124,11 @@ pub unsafe extern "C" fn memoom_function_spawn(
 /// \code
 /// static int32_t fill(void *argument)
 /// {
-///     size_t bytes = *(size_t *)argument;
-///     char *memory = malloc(bytes);
-///     return memory ? (memset(memory, 1, bytes), 0) : 1;
+///     size_t bytes = *(size_t *)argument, at;
+///     volatile char *memory = malloc(bytes); // volatile: a compiler may leave out what nobody reads
+///     for (at = 0; memory && at < bytes; at += 4096)
+///         memory[at] = 1;
+///     return memory ? 0 : 1;
 /// }
 /// size_t bytes = 200 << 20;
 /// memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
