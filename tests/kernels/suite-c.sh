@@ -6,7 +6,7 @@ export RUST_BACKTRACE=0
 status=0
 echo "== scenarios"
 target/guest/capi-live --test-threads=1 || status=1
-for program in null layout contract control quickstart experiments; do
+for program in null layout contract promises control quickstart experiments; do
     echo "== $program"
     "target/guest/c/$program" || status=1
 done
