@@ -186,3 +186,22 @@ fn alarms_are_events_of_the_watch() {
     }
     lab.close().unwrap();
 }
+
+#[test]
+fn a_group_is_removed_at_once_after_a_kill() {
+    let Some(lab) = lab() else { return };
+    for round in 0..5 {
+        let group = lab.group(Some(&format!("storm{round}")), &Limits::bytes(128 * MIB)).unwrap();
+        let storm = "f() { [ $1 -eq 0 ] && exec sleep 600; f $(($1 - 1)) & f $(($1 - 1)) & wait; }; f 5";
+        let worker = group.command(&memoom::Command::new(["sh", "-c", storm])).unwrap();
+        let deadline = std::time::Instant::now() + LONG;
+        assert!(common::gone_by(deadline, || group.processes().unwrap().len() < 8), "it forks");
+        // Who lives is no reason to wait: it is named.
+        let busy = group.remove().unwrap_err();
+        assert!(busy.kind() == ErrorKind::Busy && busy.to_string().contains("group.kill()"), "{busy}");
+        group.kill().unwrap();
+        group.remove().unwrap();
+        assert_eq!(worker.wait(LONG).unwrap().returncode, -9);
+    }
+    lab.close().unwrap();
+}

@@ -76,9 +76,10 @@ fn has_ended(pidfd: &impl AsFd) -> bool {
     poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
-/// Removes an empty group. EBUSY with nobody inside means that the kernel has not yet let go of a dead process
-/// (always possible from 6.19): that is waited for, by `cgroup.events` where there is one.
-pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, deadline: Instant) -> Result<()> {
+/// Removes an empty group; where everybody was `killed`, those that are still inside are waited for. EBUSY with nobody
+/// inside means that the kernel has not yet let go of a dead process (always possible from 6.19): that is waited for,
+/// by `cgroup.events` where there is one.
+pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, deadline: Instant) -> Result<()> {
     loop {
         let errno = match above.remove_dir(name) {
             Ok(()) => return Ok(()),
@@ -98,7 +99,8 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, deadline: Insta
         }
         let pids = dir.read("cgroup.procs").ok().flatten().unwrap_or_default();
         let alive: Vec<&str> = pids.split_whitespace().filter(|pid| !is_ending(pid)).collect();
-        if !alive.is_empty() {
+        let waits = killed && Instant::now() < deadline;
+        if !alive.is_empty() && !waits {
             return busy(format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
         }
         if Instant::now() >= deadline {

@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: OnceLock<Arc<Hub>>,
     removed: AtomicBool,
+    /// Everybody inside was killed: who is still there is on the way out.
+    killed: AtomicBool,
     /// `tasks`, kept open for the workers that join (v1).
     tasks: OnceLock<OwnedFd>,
     /// Swap beyond the limit, to be kept in step when the limit changes (v1 counts memory+swap).
@@ -109,6 +111,7 @@ impl Group {
             lab,
             own_hub: OnceLock::new(),
             removed: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
             tasks: OnceLock::new(),
             swap: Mutex::new(swap),
             pause: Mutex::default(),
@@ -412,13 +415,15 @@ impl Group {
     /// `InvalidInput` for an opened group; `NotFound`; `PermissionDenied`.
     pub fn kill(&self) -> Result<()> {
         self.lab("kill group")?;
-        kill_tree(self.alive("kill group")?, self.0.version)?;
+        let dir = self.alive("kill group")?;
+        self.0.killed.store(true, Ordering::Release);
+        kill_tree(dir, self.0.version)?;
         // Whoever comes next must not find the group frozen.
         self.let_go()
     }
 
     /// Removes the group: it must have no process and no group below it. The kernel may take a moment to let go of a
-    /// process that has ended; that is waited for.
+    /// process that has ended, and after [`Group::kill`] the processes take one to end; that is waited for.
     ///
     /// # Errors
     /// `Busy` where processes or groups are inside (named); `InvalidInput` for an opened group.
@@ -431,7 +436,8 @@ impl Group {
                 Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path())
             );
         };
-        remove_empty(above, name, dir, Instant::now() + REMOVE_DEADLINE)?;
+        let killed = self.chain().any(|group| group.0.killed.load(Ordering::Acquire));
+        remove_empty(above, name, dir, killed, Instant::now() + REMOVE_DEADLINE)?;
         self.0.removed.store(true, Ordering::Release);
         lab.forget(self);
         Ok(())
@@ -483,6 +489,11 @@ impl Group {
             Version::V1 => v1::kills_below(&self.0.dir),
             Version::V2 => self.kills(),
         }
+    }
+
+    /// A process starts in the group: who is found inside is not on the way out.
+    pub(crate) fn enter(&self) {
+        self.0.killed.store(false, Ordering::Release);
     }
 
     /// Has everything read that the sources have.

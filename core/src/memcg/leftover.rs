@@ -105,7 +105,8 @@ pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline:
             for below in dir.dirs()? {
                 remove_tree(&dir, OsStr::from_bytes(&below), version, deadline)?;
             }
-            remove_empty(above, name, &dir, deadline)
+            // Each round kills anew, so nobody is waited for here.
+            remove_empty(above, name, &dir, false, deadline)
         });
         match removed {
             Ok(()) => return Ok(()),

@@ -186,6 +186,7 @@ impl Group {
                 }
             }
         }
+        self.enter();
         let oom_kill_before = self.kills()?;
         let ooms_before = lab.hub.accounts();
         let started = start(lab).map_err(|error| self.explain_start(error))?;
