@@ -80,6 +80,23 @@ set_up_files() {
     cd "$checkout" || fail "cannot enter $checkout"
 }
 
+# $1: the name of a disk; prints its device.
+disk() {
+    grep -lx "$1" /sys/block/vd*/serial 2>/dev/null | sed -n '1s|^/sys/block/\(.*\)/serial$|/dev/\1|p'
+}
+
+# A real file system, with a page cache that is charged to groups, and swap where the run asks for it.
+set_up_disks() {
+    modprobe virtio_blk 2>/dev/null
+    modprobe ext4 2>/dev/null
+    files=$(disk files) swap=$(disk swap)
+    [ -n "$files" ] || fail "the disk for files is missing"
+    mount -t ext4 "$files" /var/tmp && chmod 1777 /var/tmp || fail "$files cannot be mounted"
+    if [ -n "$swap" ]; then
+        mkswap "$swap" >/dev/null && swapon "$swap" || fail "$swap cannot be swapped to"
+    fi
+}
+
 set_up_sysctls() {
     for setting in ${MEMOOM_SYSCTLS:-}; do
         file=/proc/sys/$(echo "${setting%%=*}" | tr . /)
@@ -108,6 +125,7 @@ run_suite() {
 
 set_up_hierarchy
 set_up_files
+set_up_disks
 set_up_sysctls
 export MEMOOM_HIERARCHY=$hierarchy MEMOOM_RESULTS=$results
 

@@ -22,6 +22,8 @@ CACHED_ROOT = (
     "-fsdev local,id=memoom,path=/,security_model=none,readonly=on,multidevs=remap "
     "-device virtio-9p-pci,fsdev=memoom,mount_tag=memoom.root"
 )
+# A disk of the guest's own, found inside by its serial.
+DISK = "-drive if=none,id={name},file={path},format=raw,cache=unsafe -device virtio-blk-pci,drive={name},serial={name}"
 GUEST_RESULTS = "/run/memoom/results"
 KERNEL_OPTIONS = ("quiet", "loglevel=1", "mitigations=off", "no_timer_check")
 
@@ -38,6 +40,8 @@ class Guest:
     memory: str = "2G"
     cpus: int = 2
     kvm: bool = False
+    swap: str = ""
+    append: tuple[str, ...] = ()
     process: subprocess.Popen | None = field(default=None, init=False)
     started: float = field(default=0.0, init=False)
     scratch: str = field(default="", init=False)
@@ -46,10 +50,21 @@ class Guest:
         argv = [str(self.virtme / "vng"), "-v", "-r", str(self.kernel.image), "--force-9p"]
         argv += ["--cpus", str(self.cpus), "--memory", self.memory, "--user", "root"]
         argv += [f"--rwdir={GUEST_RESULTS}={self.results}", f"--qemu-opts={CACHED_ROOT}", "--cwd", "/"]
-        argv += [f"--append={option}" for option in KERNEL_OPTIONS]
+        argv += [f"--append={option}" for option in (*KERNEL_OPTIONS, *self.append)]
+        argv += [f"--qemu-opts={DISK.format(name=path.stem, path=path)}" for path in Path(self.scratch).glob("*.disk")]
         if not self.kvm:
             argv += ["--disable-kvm", f"--qemu-opts={EMULATED}"]
         return argv
+
+    def make_disks(self) -> None:
+        """A real file system, as the root is none that has a page cache of its own; and swap, if asked for."""
+        path = Path(self.scratch)
+        (path / "files.disk").touch()
+        os.truncate(path / "files.disk", 1 << 30)
+        mkfs = ["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-E", "lazy_itable_init=1", str(path / "files.disk")]
+        subprocess.run(mkfs, env=os.environ | {"PATH": PATH}, check=True, stdout=subprocess.DEVNULL)
+        if self.swap:
+            subprocess.run(["truncate", "-s", self.swap, str(path / "swap.disk")], check=True)
 
     def init_command(self, *extra: str) -> str:
         script = HERE / "guest-init.sh"
@@ -61,6 +76,7 @@ class Guest:
 
     def start(self) -> None:
         self.scratch = tempfile.mkdtemp(prefix="memoom-guest-")
+        self.make_disks()
         with open(self.results / "console.log", "wb") as console:
             self.started = time.time()
             self.process = subprocess.Popen(
@@ -89,6 +105,8 @@ class Guest:
         login.chmod(0o755)
         login_inside = f"{GUEST_RESULTS}/shell"
         with tempfile.TemporaryDirectory(prefix="memoom-guest-") as scratch:
+            self.scratch = scratch
+            self.make_disks()
             argv = [*self.argv(), "--shell", login_inside]
             return subprocess.run(argv, env=self.environment(scratch), check=False).returncode
 

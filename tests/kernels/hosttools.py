@@ -12,6 +12,7 @@ PROGRAMS = {
     "busybox": "busybox-static",
     "depmod": "kmod",
     "file": "file",
+    "mkfs.ext4": "e2fsprogs",
     "dpkg": "dpkg",
     "apt-get": "apt",
 }

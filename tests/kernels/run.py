@@ -75,6 +75,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--sysctl", action="append", default=[], metavar="NAME=VALUE", help="set inside")
     add("--memory", default="2G", metavar="SIZE", help="of a guest (default %(default)s)")
     add("--cpus", type=int, default=2, metavar="N", help="of a guest (default %(default)s)")
+    add("--swap", default="", metavar="SIZE", help="give a guest a swap device")
+    add("--append", action="append", default=[], metavar="OPTION", help="one more option of the kernel's command line")
     add("--kvm", action="store_true", help="use hardware virtualisation where the host has it")
     return parser.parse_args(argv)
 
@@ -173,6 +175,7 @@ class Matrix:
     def guest(self, entry: Entry, kernel: fetch.Kernel) -> Guest:
         results = fresh_results(self.args.results / entry.name)
         settings = {"memory": self.args.memory, "cpus": self.args.cpus, "kvm": self.args.kvm}
+        settings |= {"swap": self.args.swap, "append": tuple(self.args.append)}
         return Guest(kernel, entry.hierarchy, CHECKOUT, results, self.virtme, **settings)
 
     def run(self, entry: Entry, kernel: fetch.Kernel, suites: list[Suite]) -> Outcome:
