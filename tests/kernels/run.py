@@ -113,6 +113,8 @@ def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: lis
         variables["MEMOOM_QUICK"] = "1"
     if args.enable_memory:
         variables["MEMOOM_ENABLE_MEMORY"] = "1"
+    if args.swap:
+        variables["MEMOOM_SWAP"] = args.swap
     if args.sysctl:
         variables["MEMOOM_SYSCTLS"] = " ".join(args.sysctl)
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
