@@ -3804,6 +3804,28 @@ memoom_status memoom_watch_open(const struct memoom_group *group,
                                 struct memoom_error **reterr_error);
 
 /**
+ * Opens a watch of a group and of all groups below it.
+ *
+ * The counters and notifications of the groups below are read too, also of those that are made later, so that an OOM in
+ * one of them is accounted for as if it were watched itself. In a lab this is what memoom_watch_open does.
+ *
+ * \param group         the group; one that was opened by path will do
+ * \param ret_watch     where the watch goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+ * NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO where the directories cannot be
+ * listened to (fs.inotify.max_user_watches); MEMOOM_ERR_PANIC.
+ * Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_watch_open_recursive(const struct memoom_group *group,
+                                          struct memoom_watch **ret_watch,
+                                          struct memoom_error **reterr_error);
+
+/**
  * The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
  * something.
  *

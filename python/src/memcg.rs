@@ -524,9 +524,11 @@ impl Group {
         stdio.settle(py, started)
     }
 
-    /// Opens a watch; open it before the workers start, so that it sees everything.
-    fn watch(&self, py: Python<'_>) -> PyResult<Watch> {
-        working(py, || self.core.watch()).map(Watch::of)
+    /// Opens a watch; open it before the workers start, so that it sees everything. `recursive` reads the counters and
+    /// notifications of the groups below too, also of those that are made later; in a lab that is always so.
+    #[pyo3(signature = (*, recursive=false))]
+    fn watch(&self, py: Python<'_>, recursive: bool) -> PyResult<Watch> {
+        working(py, || if recursive { self.core.watch_recursive() } else { self.core.watch() }).map(Watch::of)
     }
 
     /// Ends every process of the group and below it with SIGKILL.

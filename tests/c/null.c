@@ -257,6 +257,7 @@ static void calls(void)
     REFUSES("memoom_report_parse", "bytes", memoom_report_parse(NULL, 1, &out.reports, &error));
     REFUSES("memoom_report_parse", "ret_list", memoom_report_parse("x", 1, NULL, &error));
     REFUSES("memoom_watch_open", "group", memoom_watch_open(NULL, &out.watch, &error));
+    REFUSES("memoom_watch_open_recursive", "group", memoom_watch_open_recursive(NULL, &out.watch, &error));
     REFUSES("memoom_watch_next", "watch", memoom_watch_next(NULL, 0, &out.event, &error));
     REFUSES("memoom_watch_wait_oom", "watch", memoom_watch_wait_oom(NULL, 0, &out.oom, &error));
     REFUSES("memoom_command_spawn", "group", memoom_command_spawn(NULL, argv, NULL, &out.worker, &error));
@@ -318,6 +319,7 @@ static void live_calls(void)
     REFUSES("memoom_group_counters", "ret_counters", memoom_group_counters(group, NULL, &error));
     REFUSES("memoom_group_predict", "ret_prediction", memoom_group_predict(group, NULL, &error));
     REFUSES("memoom_watch_open", "ret_watch", memoom_watch_open(group, NULL, &error));
+    REFUSES("memoom_watch_open_recursive", "ret_watch", memoom_watch_open_recursive(group, NULL, &error));
     REFUSES("memoom_watch_next", "ret_event", memoom_watch_next(watch, 0, NULL, &error));
     REFUSES("memoom_watch_wait_oom", "ret_oom", memoom_watch_wait_oom(watch, 0, NULL, &error));
     REFUSES("memoom_command_spawn", "argv", memoom_command_spawn(group, NULL, NULL, &out.worker, &error));

@@ -24,6 +24,13 @@ pub struct memoom_watch {
     fd: RawFd,
 }
 
+impl memoom_watch {
+    fn of(watch: Watch) -> Box<memoom_watch> {
+        let fd = watch.as_fd().as_raw_fd();
+        Box::new(memoom_watch { watch: Mutex::new(watch), fd })
+    }
+}
+
 /// Opens a watch. Open it before the workers start, so that it sees everything.
 ///
 /// \param group         the group; one that was opened by path will do
@@ -44,9 +51,36 @@ pub extern "C" fn memoom_watch_open(
 ) -> memoom_status {
     ffi::call("memoom_watch_open", reterr_error, || {
         let (group, ret_watch) = (need(group, "group")?, need(ret_watch, "ret_watch")?);
-        let watch = group.group.watch()?;
-        let fd = watch.as_fd().as_raw_fd();
-        ret_watch.write(Box::new(memoom_watch { watch: Mutex::new(watch), fd }));
+        ret_watch.write(memoom_watch::of(group.group.watch()?));
+        Ok(())
+    })
+}
+
+/// Opens a watch of a group and of all groups below it.
+///
+/// The counters and notifications of the groups below are read too, also of those that are made later, so that an OOM in
+/// one of them is accounted for as if it were watched itself. In a lab this is what memoom_watch_open does.
+///
+/// \param group         the group; one that was opened by path will do
+/// \param ret_watch     where the watch goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+/// NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO where the directories cannot be
+/// listened to (fs.inotify.max_user_watches); MEMOOM_ERR_PANIC.
+/// Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_watch_open_recursive(
+    group: Option<&memoom_group>,
+    ret_watch: Option<&mut MaybeUninit<Box<memoom_watch>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_open_recursive", reterr_error, || {
+        let (group, ret_watch) = (need(group, "group")?, need(ret_watch, "ret_watch")?);
+        ret_watch.write(memoom_watch::of(group.group.watch_recursive()?));
         Ok(())
     })
 }

@@ -152,6 +152,20 @@ impl Collector {
         }
     }
 
+    /// A group was made while we watched: whatever it counts has happened since.
+    pub(crate) fn began(&mut self, group: &Group) {
+        self.tallies.entry(group.cgroup().to_string()).or_insert_with(|| Tally::new(0));
+        let counters = group.counters().ok().filter(|now| own_kills(now) == 0).unwrap_or_default();
+        let before = Before { counters, ..Before::default() };
+        self.before.entry(group.cgroup().to_string()).or_insert(before);
+    }
+
+    /// A group has gone; another one may get its name.
+    pub(crate) fn forget(&mut self, cgroup: &str) {
+        self.tallies.remove(cgroup);
+        self.before.remove(cgroup);
+    }
+
     /// Remembers where processes stand, for the time when they are gone.
     fn remember(&mut self, members: impl Iterator<Item = (i32, Option<String>)>) {
         if self.members.len() > MOST_MEMBERS {

@@ -42,6 +42,12 @@ impl Dir {
         &self.path
     }
 
+    /// A path that leads to it wherever it stands, for calls that want a path.
+    pub(crate) fn proc_path(&self) -> PathBuf {
+        use std::os::fd::AsRawFd;
+        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+    }
+
     /// Opens the directory of that name inside this one.
     pub(crate) fn dir(&self, name: &OsStr) -> Result<Dir> {
         let fd = self

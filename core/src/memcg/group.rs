@@ -1,10 +1,11 @@
 //! One memory cgroup: its limits, switches and counters, and its end.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
@@ -39,7 +40,7 @@ pub(crate) struct Inner {
     /// The lab that made it; an opened group has none.
     pub(crate) lab: Option<Arc<lab::Shared>>,
     /// The observer of an opened group; a lab's groups share the lab's.
-    pub(crate) own_hub: OnceLock<Arc<Hub>>,
+    pub(crate) own_hub: Mutex<Weak<Hub>>,
     removed: AtomicBool,
     /// Everybody inside was killed: who is still there is on the way out.
     killed: AtomicBool,
@@ -82,6 +83,17 @@ impl Group {
         Ok(Group::build(version, dir, cgroup, None, None, None))
     }
 
+    /// A group below this one that somebody else made, to be observed only.
+    pub(crate) fn open_below(&self, name: &OsStr) -> Result<Group> {
+        let dir = self.0.dir.dir(name)?;
+        Ok(Group::build(self.version(), dir, self.path_below(name), Some(self.clone()), None, None))
+    }
+
+    /// The path from the top of the hierarchy that a group of that name below this one has.
+    pub(crate) fn path_below(&self, name: &OsStr) -> String {
+        format!("{}/{}", self.cgroup().trim_end_matches('/'), crate::text::escape(name.as_bytes()))
+    }
+
     /// The top of a hierarchy, which has no limit of its own.
     pub(crate) fn top(host: &Host, path: &Path) -> Result<Group> {
         let Some(version) = host.version else {
@@ -109,7 +121,7 @@ impl Group {
             cgroup,
             parent,
             lab,
-            own_hub: OnceLock::new(),
+            own_hub: Mutex::new(Weak::new()),
             removed: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             tasks: OnceLock::new(),

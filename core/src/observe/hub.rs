@@ -13,11 +13,14 @@ use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
 use super::alarm::Bell;
+use super::backlog::{Backlog, Cursor};
 use super::event::{Event, EventKind, Source};
 use super::kmsg::{Item, KernelLog, Record};
 use super::trace::{TraceInstance, TraceItem, Tracefs};
+use super::tree::Tree;
 use super::wait::Wait;
 use super::Missing;
 use crate::account::collect::{Collector, Whose};
@@ -30,6 +33,8 @@ use crate::pressure::supervisor::{Notice, Supervisor};
 use crate::pressure::worker::{Exit, Process};
 use crate::sys;
 
+mod opened;
+
 /// What an epoll entry stands for; the number of the group, worker or victim is in the low half.
 mod tag {
     pub(super) const SUPERVISOR: u64 = 1 << 32;
@@ -41,6 +46,8 @@ mod tag {
     pub(super) const KICK: u64 = 7 << 32;
     pub(super) const CHILD: u64 = 8 << 32;
     pub(super) const BELL: u64 = 9 << 32;
+    pub(super) const TREE: u64 = 10 << 32;
+    pub(super) const TIMER: u64 = 11 << 32;
     pub(super) const KIND: u64 = !0 << 32;
 }
 
@@ -55,6 +62,8 @@ pub(crate) struct Hub {
     epoll: Epoll,
     /// Wakes whoever polls, for news that no descriptor brings (a notice read by another call).
     kick: EventFd,
+    /// Wakes whoever polls while an account is open: that it is complete makes no other descriptor readable.
+    timer: TimerFd,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -71,11 +80,13 @@ pub(crate) struct State {
     next_group: u64,
     pub(crate) workers: BTreeMap<u64, Arc<Process>>,
     pub(crate) orphans: BTreeMap<i32, u64>,
-    pub(crate) events: Vec<Arc<Event>>,
-    pub(crate) ooms: Vec<Arc<Oom>>,
+    pub(crate) events: Backlog<Event>,
+    pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
     pub(crate) missing: Vec<Missing>,
-    watches: Vec<Weak<EventFd>>,
+    watches: Vec<Weak<Cursor>>,
+    /// The directory of an opened group, and what comes and goes in it.
+    tree: Option<Tree>,
     bells: BTreeMap<u64, Bell>,
     next_bell: u64,
 }
@@ -84,6 +95,8 @@ pub(crate) struct State {
 pub(crate) struct Observed {
     pub(crate) group: Group,
     notify: Option<Notify>,
+    /// How often the kernel has notified (v1): at each OOM, and once at the end.
+    rung: u64,
     pub(crate) removed: bool,
 }
 
@@ -105,6 +118,9 @@ impl Hub {
         let readable = |tag| EpollEvent::new(EpollFlags::EPOLLIN, tag);
         let kick = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
         epoll.add(&kick, readable(tag::KICK)).map_err(failed)?;
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(failed)?;
+        epoll.add(timer.as_fd(), readable(tag::TIMER)).map_err(failed)?;
         if let Some(supervisor) = &supervisor {
             epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
         }
@@ -139,15 +155,16 @@ impl Hub {
             next_group: 0,
             workers: BTreeMap::new(),
             orphans: BTreeMap::new(),
-            events: Vec::new(),
-            ooms: Vec::new(),
+            events: Backlog::default(),
+            ooms: Backlog::default(),
             collector,
             missing,
             watches: Vec::new(),
+            tree: None,
             bells: BTreeMap::new(),
             next_bell: 0,
         };
-        Ok(Hub { epoll, kick, state: Mutex::new(state), turn: Condvar::new() })
+        Ok(Hub { epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -162,8 +179,12 @@ impl Hub {
 
     /// Starts to read a group's notifications, and remembers its counters as the "before" of its first OOM.
     pub(crate) fn observe(&self, group: &Group) -> Result<()> {
-        let dir = &group.0.dir;
         let mut state = self.lock();
+        self.observe_in(&mut state, group)
+    }
+
+    fn observe_in(&self, state: &mut State, group: &Group) -> Result<()> {
+        let dir = &group.0.dir;
         let id = state.next_group;
         state.next_group += 1;
         let failed = |errno: Errno| Error::os("watch group", errno).path(group.path());
@@ -181,7 +202,7 @@ impl Hub {
                     }
                     // Observing must go on without the right to register: the other sources remain.
                     Err(error) if group.0.lab.is_none() => {
-                        state.missing.push(Missing::new("counters", format!("no OOM notification: {error}")));
+                        state.miss("counters", format!("no OOM notification: {error}"));
                         None
                     }
                     Err(error) => return Err(error),
@@ -200,7 +221,7 @@ impl Hub {
             },
         };
         state.collector.before(group, None);
-        state.groups.insert(id, Observed { group: group.clone(), notify, removed: false });
+        state.groups.insert(id, Observed { group: group.clone(), notify, rung: 0, removed: false });
         state.sample_usage(group);
         Ok(())
     }
@@ -217,6 +238,9 @@ impl Hub {
         for id in ids {
             self.drop_group(&mut state, id);
         }
+        if !state.collector.is_open() {
+            state.collector.forget(group.cgroup());
+        }
     }
 
     /// How many accounts there are; what is under way is waited for no longer than one reading.
@@ -225,7 +249,7 @@ impl Hub {
         if state.collector.is_open() && !state.polling {
             self.drain(&mut state);
         }
-        state.ooms.len()
+        state.ooms.end()
     }
 
     /// A worker is ready: its channel is read from now on.
@@ -295,15 +319,10 @@ impl Hub {
         let _ = self.kick.write(1);
     }
 
-    /// A descriptor that is written to whenever there is news, for one watch.
-    pub(crate) fn add_watch(&self, bell: &Arc<EventFd>) {
-        self.lock().watches.push(Arc::downgrade(bell));
-    }
-
     pub(crate) fn timeline(&self) -> Timeline {
         let mut state = self.lock();
         self.drain(&mut state);
-        Timeline::new(state.events.clone(), state.ooms.clone())
+        Timeline::new(state.events.since(0).cloned().collect(), state.ooms.since(0).cloned().collect())
     }
 
     /// Reads what is there, without waiting.
@@ -427,7 +446,7 @@ impl Hub {
     /// Reads every source that has something. The order matters: a worker's last words before its exit, the evidence
     /// of a kill before the account of it.
     fn drain(&self, state: &mut State) {
-        let had = (state.events.len(), state.ooms.len());
+        let had = (state.events.end(), state.ooms.end());
         let mut exits =
             state.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices()) && self.read_exits(state);
         let mut ready = [EpollEvent::empty(); 64];
@@ -447,6 +466,8 @@ impl Hub {
                         evidence = true;
                     }
                     tag::BELL => self.read_bell(state, number),
+                    tag::TREE => self.read_tree(state),
+                    tag::TIMER => drop(self.timer.wait()),
                     tag::VICTIM => evidence = true,
                     tag::LOG | tag::TRACE => evidence = true,
                     tag::SUPERVISOR => evidence |= self.read_exits(state),
@@ -466,7 +487,8 @@ impl Hub {
             }
         }
         state.look_for_blocks();
-        if had != (state.events.len(), state.ooms.len()) {
+        self.tidy(state);
+        if had != (state.events.end(), state.ooms.end()) {
             state.ring();
         }
     }
@@ -479,14 +501,14 @@ impl Hub {
             state.read_trace();
             state.read_log();
             self.watch_victims(state);
-            let had = state.ooms.len();
+            let had = state.ooms.end();
             for (pidfd, _) in state.settle() {
                 let _ = self.epoll.delete(&pidfd);
             }
             let sealed = state.collector.sealed();
             state.seal();
             // What waits for its turn, or for a line of the log, is looked at again by whoever waits.
-            if state.ooms.len() == had && state.collector.sealed() <= sealed {
+            if state.ooms.end() == had && state.collector.sealed() <= sealed {
                 break;
             }
         }
@@ -569,7 +591,7 @@ impl Hub {
     fn read_notification(&self, state: &mut State, id: u64) {
         let Some(observed) = state.groups.get_mut(&id) else { return };
         match &observed.notify {
-            Some(Notify::V1(event)) => drop(event.read()),
+            Some(Notify::V1(event)) => observed.rung += event.read().unwrap_or(0),
             Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
             None => {}
         }
@@ -582,18 +604,21 @@ impl Hub {
                 state.collector.look_for_debts();
             }
             Err(_) => {
+                let told_by_the_tree = state.tree.is_some();
                 if let Some(observed) = state.groups.get_mut(&id) {
                     if observed.removed {
                         return;
                     }
-                    observed.removed = true;
+                    observed.removed = !told_by_the_tree;
                     match observed.notify.take() {
                         Some(Notify::V1(event)) => drop(self.epoll.delete(&event)),
                         Some(Notify::V2(events)) => drop(self.epoll.delete(&events)),
                         None => {}
                     }
                 }
-                state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);
+                if !told_by_the_tree {
+                    state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);
+                }
             }
         }
     }
@@ -643,7 +668,7 @@ impl State {
         pid: Option<i32>,
         kind: EventKind,
     ) {
-        self.events.push(Arc::new(Event { time_ns, source, group: group.map(str::to_string), pid, kind }));
+        self.events.push(Event { time_ns, source, group: group.map(str::to_string), pid, kind });
     }
 
     fn read_trace(&mut self) {
@@ -804,7 +829,7 @@ impl State {
             if let Some(group) = groups.find(|group| Some(group.cgroup()) == oom.limit_group.as_deref()).cloned() {
                 self.sample_usage(&group);
             }
-            self.ooms.push(Arc::new(oom));
+            self.ooms.push(oom);
         }
         done
     }
@@ -832,10 +857,15 @@ impl State {
         }
     }
 
+    /// A watch that is rung whenever there is news.
+    pub(crate) fn add_watch(&mut self, cursor: &Arc<Cursor>) {
+        self.watches.push(Arc::downgrade(cursor));
+    }
+
     fn ring(&mut self) {
         self.watches.retain(|watch| match watch.upgrade() {
-            Some(bell) => {
-                let _ = bell.write(1);
+            Some(cursor) => {
+                let _ = cursor.bell.write(1);
                 true
             }
             None => false,
@@ -856,7 +886,7 @@ impl State {
             EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
         self.push(sys::monotonic_ns(), Source::Procfs, Some(group.cgroup()), Some(blocked.pid), kind);
         let oom = self.collector.blocked(group, blocked, &self.missing);
-        self.ooms.push(Arc::new(oom));
+        self.ooms.push(oom);
         self.ring();
     }
 }

@@ -1,6 +1,7 @@
 //! What happened: kernel log, call path, task state, and the watch that joins them.
 
 pub(crate) mod alarm;
+pub(crate) mod backlog;
 pub(crate) mod callpath;
 pub(crate) mod event;
 mod event_text;
@@ -10,6 +11,7 @@ pub mod report;
 pub(crate) mod task;
 pub(crate) mod trace;
 mod trace_text;
+pub(crate) mod tree;
 pub(crate) mod wait;
 pub(crate) mod watch;
 

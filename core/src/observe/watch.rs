@@ -1,12 +1,13 @@
 //! A watch: the pollable stream of what happens in a group and below it.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::event::{Event, EventKind};
+use super::backlog::Cursor;
+use super::event::{Event, EventKind, Source};
 use super::hub::{Hub, Look, State};
 use super::trace::Tracefs;
 use super::wait::Wait;
@@ -21,10 +22,8 @@ use crate::memcg::Group;
 pub struct Watch {
     hub: Arc<Hub>,
     group: Group,
-    bell: Arc<EventFd>,
+    cursor: Arc<Cursor>,
     fd: Epoll,
-    next_event: usize,
-    next_oom: usize,
 }
 
 impl Group {
@@ -40,35 +39,54 @@ impl Group {
                 Error::new(crate::ErrorKind::NotFound, "watch group", "the group was removed").path(self.path())
             );
         }
-        let hub = self.hub()?;
-        let failed = |errno| Error::os("make watch", errno).path(self.path());
-        let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?);
-        let fd = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
-        fd.add(hub.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
-        fd.add(&*bell, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(failed)?;
-        hub.add_watch(&bell);
-        let state = hub.refresh();
-        let (next_event, next_oom) = (state.events.len(), state.ooms.len());
-        drop(state);
-        Ok(Watch { hub, group: self.clone(), bell, fd, next_event, next_oom })
+        self.watch_with(self.hub()?)
     }
 
-    /// The hub of its lab; an opened group gets one of its own at the first watch.
+    /// The same, with the groups below: their counters and notifications are read too, also of those that are made
+    /// later, so that an OOM in one of them is accounted for as if it were watched itself. In a lab this is what every
+    /// watch does.
+    ///
+    /// # Errors
+    /// As [`Group::watch`]; `Io` where the directories cannot be listened to (`fs.inotify.max_user_watches`).
+    pub fn watch_recursive(&self) -> Result<Watch> {
+        let watch = self.watch()?;
+        if self.0.lab.is_none() {
+            watch.hub.observe_below(self)?;
+        }
+        Ok(watch)
+    }
+
+    fn watch_with(&self, hub: Arc<Hub>) -> Result<Watch> {
+        let failed = |errno| Error::os("make watch", errno).path(self.path());
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        let fd = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        fd.add(hub.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
+        fd.add(&bell, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(failed)?;
+        let mut state = hub.refresh();
+        let cursor = Arc::new(Cursor::new(bell, state.events.end(), state.ooms.end()));
+        state.add_watch(&cursor);
+        drop(state);
+        Ok(Watch { hub, group: self.clone(), cursor, fd })
+    }
+
+    /// The hub of its lab; an opened group has one of its own as long as it is watched.
     fn hub(&self) -> Result<Arc<Hub>> {
         if let Some(lab) = &self.0.lab {
             return Ok(lab.hub.clone());
         }
-        if let Some(hub) = self.0.own_hub.get() {
-            return Ok(hub.clone());
+        let mut own = self.0.own_hub.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = own.upgrade() {
+            return Ok(hub);
         }
         let name = crate::memcg::leftover::new_name();
         let mut missing = Vec::new();
         let tracefs =
             Tracefs::find().map_err(|error| missing.push(super::Missing::new("tracefs", error.to_string()))).ok();
         let hub = Hub::new(None, true, tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())), missing)?;
-        hub.observe(self)?;
-        let hub = self.0.own_hub.get_or_init(|| Arc::new(hub));
-        Ok(hub.clone())
+        hub.observe_opened(self)?;
+        let hub = Arc::new(hub);
+        *own = Arc::downgrade(&hub);
+        Ok(hub)
     }
 }
 
@@ -89,15 +107,21 @@ impl Watch {
     /// # Errors
     /// `Interrupted`; `Io` where waiting failed.
     pub fn next<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Event>>> {
-        let Watch { hub, group, bell, next_event, .. } = self;
+        let Watch { hub, group, cursor, .. } = self;
         hub.wait_until(&mut wait.into(), |state| {
-            while let Some(event) = state.events.get(*next_event) {
-                *next_event += 1;
+            let (next, first) = (cursor.event(), state.events.first());
+            if next < first {
+                cursor.read_events(first);
+                return Ok(Look::Done(Arc::new(unread(first - next))));
+            }
+            for (number, event) in (next..).zip(state.events.since(next)) {
                 if concerns(group, event) {
+                    cursor.read_events(number + 1);
                     return Ok(Look::Done(event.clone()));
                 }
             }
-            let _ = bell.read();
+            cursor.read_events(state.events.end());
+            let _ = cursor.bell.read();
             Ok(Look::Wait)
         })
     }
@@ -109,18 +133,29 @@ impl Watch {
     /// # Errors
     /// `Interrupted`; `Io` where waiting failed.
     pub fn wait_oom<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Oom>>> {
-        let Watch { hub, group, bell, next_oom, .. } = self;
+        let Watch { hub, group, cursor, .. } = self;
         hub.wait_until(&mut wait.into(), |state: &mut State| {
-            while let Some(oom) = state.ooms.get(*next_oom) {
-                *next_oom += 1;
+            let (next, first) = (cursor.oom(), state.ooms.first());
+            if next < first {
+                state.events.push(unread(first - next));
+            }
+            for (number, oom) in (next.max(first)..).zip(state.ooms.since(next)) {
                 if struck(group, oom) {
+                    cursor.read_ooms(number + 1);
                     return Ok(Look::Done(oom.clone()));
                 }
             }
-            let _ = bell.read();
+            cursor.read_ooms(state.ooms.end());
+            let _ = cursor.bell.read();
             Ok(Look::Wait)
         })
     }
+}
+
+/// So much was not read in time and was forgotten.
+fn unread(count: usize) -> Event {
+    let kind = EventKind::Lost { count: count as u64 };
+    Event { time_ns: crate::sys::monotonic_ns(), source: Source::Memoom, group: None, pid: None, kind }
 }
 
 /// What happened in the group or below it; losses concern everybody.

@@ -83,7 +83,7 @@ impl Hog {
         self.check_pace(pace)?;
         let lab = self.worker().0.group.lab("pace")?.clone();
         let mut wait = wait.into();
-        let from = lab.hub.lock().events.len();
+        let from = lab.hub.lock().events.end();
         let begin = Instant::now();
         let start = self.total_bytes();
         let (mut steps, mut last) = (0, None);
@@ -147,8 +147,7 @@ impl Hog {
         let group = self.worker().group();
         state
             .events
-            .iter()
-            .skip(from)
+            .since(from)
             .any(|event| event.kind.name() == until && event.group.as_deref().is_none_or(|cgroup| group.covers(cgroup)))
     }
 

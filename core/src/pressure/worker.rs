@@ -334,8 +334,7 @@ impl Worker {
         let process = &self.0;
         let ooms: Vec<_> = state
             .ooms
-            .iter()
-            .skip(process.ooms_before)
+            .since(process.ooms_before)
             .filter(|oom| {
                 let struck = |cgroup: &Option<String>| {
                     cgroup.as_deref().is_some_and(|cgroup| {

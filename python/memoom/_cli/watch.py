@@ -1,32 +1,52 @@
-"""``memoom watch``: what happens in an existing group, until it is removed."""
+"""``memoom watch``: the OOMs of an existing group, until the group is removed."""
 
 from __future__ import annotations
 
+import select
+import signal
+import sys
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from . import Parser, complain
 
 if TYPE_CHECKING:
-    from .. import Event
+    from .. import Group, Watch
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+# After the end of the group an account may still be open: as long as the core looks for a victim that nobody can place.
+_LAST_WORDS = 0.5
 
 
 def main(arguments: list[str]) -> int:
-    parser = Parser(prog="memoom watch", description="Shows the events of a group until the group is removed.")
+    parser = Parser(
+        prog="memoom watch",
+        description="Tells each OOM of a group that somebody else made (a unit, a container, a pod), until it is "
+        "removed. Nothing of the group is changed, and nothing is done while nothing happens.",
+        epilog="Exit status 0 when the group was removed, 1 when it cannot be watched, 128+n after signal n.",
+    )
     parser.add_argument("path", metavar="CGROUP_PATH", help="the directory of the group")
-    parser.add_argument("--json", action="store_true", help="print one JSON document per line: events and accounts")
+    parser.add_argument(
+        "--recursive", action="store_true", help="watch each group below it too, also those that are made later"
+    )
+    parser.add_argument("--events", action="store_true", help="tell every event too, not only the accounts")
+    parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
+    parser.add_argument(
+        "--json", action="store_true", help="print accounts (and events) as JSON, one document on each line"
+    )
     options = parser.parse_args(arguments)
 
     from .. import Group, MemoomError
 
+    for number in _ENDING:
+        signal.signal(number, _end)
     try:
         group = Group.open(options.path)
-        with group.watch() as watch:
-            if not options.json:
-                print(f"watching {group.cgroup} (limit {group.limit or 'none'})", flush=True)
-            for event in watch:
-                print(event.to_json() if options.json else _line(event), flush=True)
-                _tell_ooms(watch, options.json)
-            _tell_ooms(watch, options.json, within=1.0)
+        with group.watch(recursive=options.recursive) as watch:
+            # With --json standard output holds documents alone.
+            told = f"watching {group.cgroup} (limit {group.limit or 'none'})"
+            print(told, file=sys.stderr if options.json else sys.stdout, flush=True)
+            _Teller(group, watch, options.json, options.events, options.full).run()
     except MemoomError as error:
         complain("memoom watch", error)
         return 1
@@ -35,15 +55,54 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _tell_ooms(watch: object, json: bool, within: float = 0) -> None:
-    from .. import Watch
-    from .show import account
-
-    assert isinstance(watch, Watch)
-    while (oom := watch.wait_oom(within)) is not None:
-        print(oom.to_json() if json else "\n".join(account(oom)), flush=True)
-        within = 0
+def _end(number: int, _frame: FrameType | None) -> None:
+    # The watch is closed on the way out, and with it its tracefs instance goes.
+    sys.exit(128 + number)
 
 
-def _line(event: Event) -> str:
-    return f"{event.time_ns / 1e9:14.6f}  {event}"
+class _Teller:
+    def __init__(self, group: Group, watch: Watch, json: bool, events: bool, full: bool) -> None:
+        self._group, self._watch = group, watch
+        self._json, self._events, self._full = json, events, full
+
+    def run(self) -> None:
+        # Without a timeout, so that nothing runs while nothing happens. The reader's end shows as an error.
+        poller = select.poll()
+        poller.register(self._watch.fileno(), select.POLLIN)
+        poller.register(sys.stdout.fileno(), 0)
+        while True:
+            # Looked at before the reading, so that nothing said before the end is left unread.
+            over = self._gone()
+            self._read()
+            if over:
+                break
+            for fd, ready in poller.poll():
+                if fd == sys.stdout.fileno() and ready & (select.POLLERR | select.POLLHUP):
+                    raise BrokenPipeError
+        self._tell_ooms(_LAST_WORDS)
+        self._read()
+
+    def _gone(self) -> bool:
+        try:
+            self._group.usage_bytes  # noqa: B018 - whether it can be read is what is asked
+        except FileNotFoundError:
+            return True
+        return False
+
+    def _read(self) -> None:
+        # What was lost is named in the accounts too.
+        while self._events and (event := self._watch.next(0)) is not None:
+            self._print(event.to_json() if self._json else f"{event.time_ns / 1e9:14.6f}  {event}")
+        self._tell_ooms(0)
+
+    def _tell_ooms(self, within: float) -> None:
+        from .show import account
+
+        while (oom := self._watch.wait_oom(within)) is not None:
+            self._print(oom.to_json() if self._json else "\n".join(account(oom, self._full)))
+
+    @staticmethod
+    def _print(line: str) -> None:
+        # One write for each line: whoever reads never sees half of one for long.
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -54,10 +54,10 @@ impl Tally {
         Tally { base, accounted: 0, seen: base, seen_ns, steps: VecDeque::new(), marks: VecDeque::new() }
     }
 
-    /// Reads the counter of its group once more.
-    fn read(&mut self, group: &Group) {
+    /// Reads the counter of its group once more; whether it could be read.
+    fn read(&mut self, group: &Group) -> bool {
         let begun_ns = sys::monotonic_ns();
-        let Ok(now) = group.counters() else { return };
+        let Ok(now) = group.counters() else { return false };
         let kills = own_kills(&now);
         if kills > self.seen {
             self.steps.push_back(Step { from_ns: self.seen_ns, to_ns: sys::monotonic_ns(), count: kills - self.seen });
@@ -70,6 +70,7 @@ impl Tally {
         while self.marks.len() > MOST_STEPS {
             self.marks.pop_front();
         }
+        true
     }
 
     /// The steps of which kills are left when the `marks` of kills that are known are taken away.
@@ -159,13 +160,14 @@ impl Collector {
         };
         let as_group = oom.victims.iter().filter_map(|victim| victim.group.as_deref()).any(flagged);
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
-            match victim.group.as_ref().and_then(|group| self.tallies.get_mut(group)) {
-                Some(tally) => {
-                    tally.accounted += 1;
-                    tally.marks.extend(marked_ns);
-                }
-                None => self.unplaced += 1,
-            }
+            let Some(group) = &victim.group else {
+                self.unplaced += 1;
+                continue;
+            };
+            // A group that is not observed yet has counted this kill when it is.
+            let tally = self.tallies.entry(group.clone()).or_insert_with(|| Tally::new(0));
+            tally.accounted += 1;
+            tally.marks.extend(marked_ns);
         }
         for observed in state.groups.values().filter(|_| as_group) {
             let cgroup = observed.group.cgroup();
@@ -197,11 +199,13 @@ impl Collector {
         })
     }
 
-    /// The groups that have counted kills without an account, and how many.
-    fn owing(&mut self, state: &State) -> Vec<Owing> {
-        for group in state.groups.values().map(|observed| &observed.group) {
-            if let Some(tally) = self.tallies.get_mut(group.cgroup()) {
-                tally.read(group);
+    /// The groups that have counted kills without an account, and how many; and whether all counters could be read: those
+    /// of a group that has just been removed, of which we have not heard yet, cannot.
+    fn owing(&mut self, state: &State) -> (Vec<Owing>, bool) {
+        let mut all_read = true;
+        for observed in state.groups.values() {
+            if let Some(tally) = self.tallies.get_mut(observed.group.cgroup()) {
+                all_read &= tally.read(&observed.group) || observed.removed;
             }
         }
         let mut owing = Vec::new();
@@ -216,12 +220,12 @@ impl Collector {
                 owing.push(Owing { cgroup: group.cgroup().to_string(), owed, steps, most_bytes });
             }
         }
-        owing
+        (owing, all_read)
     }
 
     /// Gives unclaimed victims to the groups that owe them. `last` says that nobody will ask again.
-    pub(super) fn claim(&mut self, state: &State, last: bool) {
-        let owing = self.owing(state);
+    pub(crate) fn claim(&mut self, state: &State, last: bool) {
+        let (owing, all_read) = self.owing(state);
         let total = owing.iter().map(|one| one.owed).sum::<u64>().saturating_sub(self.unplaced);
         // Those that descend from our workers are ours whatever the counters say.
         while let Some(at) = self.unclaimed.iter().position(|one| one.ours) {
@@ -230,6 +234,9 @@ impl Collector {
                 self.admit(one, only);
                 return self.claim(state, last);
             }
+        }
+        if total == 0 && !all_read && !last {
+            return;
         }
         if total == 0 {
             // The kernel counts a kill before it marks the victim: nothing owed means that these were somebody else's.
@@ -260,6 +267,20 @@ impl Collector {
     /// neither tracepoint nor log is read.
     pub(super) fn expecting(&self) -> bool {
         !self.has_trace && !self.has_log && self.noticed.is_some_and(|noticed| noticed.elapsed() < NOTICED_FOR)
+    }
+
+    /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: if it rang for at least
+    /// as many as nobody could place, these are its own.
+    pub(crate) fn claim_rung(&mut self, cgroup: &str, rung: u64) {
+        let Some(tally) = self.tallies.get(cgroup) else { return };
+        let known = tally.accounted + self.pending(cgroup).count() as u64;
+        let left = rung.saturating_sub(known);
+        if self.unclaimed.len() as u64 > left {
+            return;
+        }
+        while let Some(one) = self.unclaimed.pop_front() {
+            self.admit(one, Some(cgroup.to_string()));
+        }
     }
 
     /// Claims the victims that only one group can have counted, by when it did. Whether there were any.
