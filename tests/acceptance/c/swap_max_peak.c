@@ -1,0 +1,30 @@
+/* max and swap 30M each: 50M of anon split between memory and swap, 100M are killed. */
+#include "acceptance.h"
+
+static memoom_group *with_swap(const char *name)
+{
+    memoom_group *group = group_in(NULL, name, 30 * MIB);
+
+    MUST(memoom_group_set_swap(group, 30 * MIB, ERR));
+    return group;
+}
+
+int main(void)
+{
+    memoom_group *splits, *dies;
+    memoom_worker *eats;
+    uint64_t swap = 0;
+
+    begin();
+    splits = with_swap("splits");
+    ok(grow(hog(splits, "splits", MEMOOM_KIND_ANON), 50 * MIB) == MEMOOM_GROW_GREW, "50M of anon fit");
+    MUST(memoom_group_swap_usage(splits, &swap, ERR));
+    ok(usage(splits) <= 30 * MIB && swap <= 30 * MIB, "neither is over its limit");
+    near(usage(splits) + swap, 50 * MIB, 5, "together they are 50M");
+    ok(counters(splits).oom_kill == 0, "nobody is killed");
+    dies = with_swap("dies");
+    eats = hog(dies, "eats", MEMOOM_KIND_ANON);
+    ok(grow(eats, 100 * MIB) == MEMOOM_GROW_KILLED && verdict(eats) == MEMOOM_VERDICT_OOM_KILLED, "100M do not");
+    ok(counters(dies).oom_kill == 1 && counters(dies).oom == 1, "one OOM, one kill");
+    return end();
+}
