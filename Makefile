@@ -51,9 +51,10 @@ test-kernels: develop .packages ## run the live suites and the experiments insid
 	$(PYTHON) tests/kernels/build.py
 	$(PYTHON) tests/kernels/run.py
 
-bench: .packages ## run the benchmarks, with their floors measured in the same run
+bench: .packages develop ## run the benchmarks, with their floors measured in the same run
 	$(CARGO) build --release -p memoom --example start
 	benches/run.sh
+	$(VENV)/bin/python benches/import.py
 
 lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from conftest import PATIENCE
+from conftest import PATIENCE, SLOW
 
 import memoom
 
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_the_call_at_once(tmp_path: Path) -> None:
         before = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - before < 5.0
+        assert time.monotonic() - before < (60.0 if SLOW else 5.0)
         assert process.wait(PATIENCE) == 0
 
 

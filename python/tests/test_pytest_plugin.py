@@ -9,14 +9,13 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from conftest import HIERARCHY, NO_LAB, PATIENCE
+from conftest import HIERARCHY, NO_LAB, PATIENCE, SLOW
 
 import memoom
 from memoom._pytest.marker import Marker
 
 RUNS = int(os.environ.get("MEMOOM_PLUGIN_RUNS", "1"))
-# An emulated machine takes its time: longer timeouts, and a fifth of the suite.
-SLOW = os.environ.get("MEMOOM_SLOW") == "1"
+# On an emulated machine: longer timeouts, and a fifth of the suite.
 TIMEOUT = 60 if SLOW else 10
 HOGS, COMMANDS, MOVES = (5, 4, 1) if SLOW else (25, 20, 5)
 OTHER = {"v1": "v2", "v2": "v1"}.get(HIERARCHY or "", "v2")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, Cli
+from conftest import PATIENCE, SLOW, Cli
 from sweep_driver import trials as dask_trials
 
 import memoom
@@ -417,7 +417,9 @@ def test_a_sweep_keeps_to_its_budget() -> None:
     assert results[2].error is not None and results[2].error.kind == "out-of-memory"
 
 
-# Dask.
+# Dask. An emulated machine has nothing to add to it but hours.
+
+needs_time = pytest.mark.skipif(SLOW, reason="MEMOOM_SLOW=1: a cluster takes too long on this machine")
 
 
 def dask_driver(output: Path, count: int) -> subprocess.Popen[str]:
@@ -436,6 +438,7 @@ def wait_for_lines(path: Path, count: int, driver: subprocess.Popen[str]) -> Non
 
 
 @needs_lab
+@needs_time
 def test_a_sweep_on_dask_whose_driver_is_killed_twice(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     output = tmp_path / "results"
@@ -457,6 +460,7 @@ def test_a_sweep_on_dask_whose_driver_is_killed_twice(tmp_path: Path) -> None:
 
 
 @needs_lab
+@needs_time
 def test_a_worker_of_dask_is_killed_in_the_middle(tmp_path: Path, cli: Cli) -> None:
     distributed: Any = pytest.importorskip("distributed")
     output = tmp_path / "results"
