@@ -28,7 +28,7 @@ pub unsafe fn run(argument: *mut u8, home: Option<usize>, auxiliary: Auxiliary) 
     let arena = Arena::new(auxiliary.page);
     let mut content = [0u8; 16];
     let score = text::read_file(sys::AT_FDCWD, c"/proc/self/oom_score_adj", &mut content).ok().and_then(text::number);
-    worker::prefault(auxiliary);
+    prefault_deep(auxiliary);
 
     let mut bytes = [0u8; MOST];
     let (length, tasks) = wait(&mut bytes);
@@ -52,6 +52,18 @@ pub unsafe fn run(argument: *mut u8, home: Option<usize>, auxiliary: Auxiliary) 
         role::TICKER => worker::live_as_ticker(&talk, task.period_ns, auxiliary),
         _ => refuse(&talk, stage::REQUEST, sys::EINVAL),
     }
+}
+
+/// Touches a page of the stack more than a worker touches, which stands further up in it: what that worker touches in
+/// the group is there already.
+#[inline(never)]
+fn prefault_deep(auxiliary: Auxiliary) {
+    let mut room = [0u8; 8192];
+    // SAFETY: elements of the array; volatile, or the array would not be made.
+    unsafe { (&raw mut room[0]).write_volatile(1) };
+    worker::prefault(auxiliary);
+    // SAFETY: as above.
+    unsafe { (&raw mut room[8191]).write_volatile(1) };
 }
 
 /// The task and the group's `tasks`; the program ends when the host will not send one any more.
