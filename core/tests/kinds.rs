@@ -321,3 +321,27 @@ fn what_the_kernel_keeps_for_a_hog_ends_at_the_limit_in_its_own_way() {
     }
     lab.close().unwrap();
 }
+
+#[test]
+fn reserved_huge_pages_come_from_the_machine_s_reserve() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("reserve"), &Limits::bytes(64 * MIB)).unwrap();
+    let Some(hog) = hog(&group, Kind::Hugetlb, Pattern::Write) else { return };
+    let free = || -> u64 {
+        let text = fs::read_to_string("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").unwrap();
+        text.trim().parse().unwrap()
+    };
+    let before = free();
+    let grow = hog.grow(Some(3 * MIB), LONG).unwrap();
+    assert_eq!((grow.status, grow.taken_bytes, free()), (GrowStatus::Grew, 4 * MIB, before - 2));
+    assert_eq!(hog.shrink(3 * MIB, LONG).unwrap(), 2 * MIB);
+    assert_eq!(free(), before - 1);
+    // More than the reserve has is refused, and takes nothing.
+    let error = hog.grow(Some((before + 1) * 2 * MIB), LONG).unwrap_err();
+    assert!(error.to_string().contains("reserve of huge pages has not so many left"), "{error}");
+    assert_eq!((free(), hog.total_bytes()), (before - 1, 2 * MIB));
+    hog.kill().unwrap();
+    hog.wait(LONG).unwrap();
+    assert_eq!(free(), before);
+    lab.close().unwrap();
+}
