@@ -54,12 +54,12 @@ fn stat_becomes(group: &Group, key: &str, wanted: std::ops::RangeInclusive<u64>)
 fn shown(lab: &Lab, kind: Kind) -> &'static [&'static str] {
     match (lab.version(), kind) {
         (Version::V1, Kind::Anon | Kind::Populate) => &["rss"],
-        (Version::V1, Kind::AnonThp) => &["rss", "rss_huge"],
+        (Version::V1, Kind::AnonThp) => &["rss"],
         (Version::V1, Kind::File) => &["cache"],
         (Version::V1, Kind::Mlock) => &["rss", "unevictable"],
         (Version::V1, _) => &["cache", "shmem"],
         (Version::V2, Kind::Anon | Kind::Populate) => &["anon"],
-        (Version::V2, Kind::AnonThp) => &["anon", "anon_thp"],
+        (Version::V2, Kind::AnonThp) => &["anon"],
         (Version::V2, Kind::File) => &["file"],
         (Version::V2, Kind::Mlock) => &["anon", "unevictable"],
         (Version::V2, _) => &["file", "shmem"],
@@ -99,6 +99,12 @@ fn every_kind_takes_and_gives_back_what_it_says() {
         assert!((32 * MIB - slack..32 * MIB + slack).contains(&usage), "{kind}: {usage} for 32 MiB");
         for key in shown(&lab, kind) {
             stat_becomes(&group, key, 32 * MIB - slack..=32 * MIB + slack);
+        }
+        if kind == Kind::AnonThp {
+            // The group's own number of huge pages is kept for each CPU up to 64 of them on 5.10.
+            let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", hog.pid())).unwrap();
+            let huge = rollup.lines().find_map(|line| line.strip_prefix("AnonHugePages:")).unwrap();
+            assert_eq!(huge.trim(), format!("{} kB", 32 << 10));
         }
         assert_eq!(hog.shrink(24 * MIB, LONG).unwrap(), 24 * MIB, "{kind}");
         assert_eq!(hog.total_bytes(), 8 * MIB, "{kind}");
@@ -280,7 +286,8 @@ fn what_the_kernel_keeps_for_a_hog_is_charged_and_given_back() {
         assert!((5 * MIB - (64 << 10)..=5 * MIB).contains(&given), "{kind}: {given}");
         assert_eq!(hog.total_bytes(), held - given, "{kind}");
         becomes(hog.total_bytes());
-        hog.grow(Some(MIB), LONG).unwrap();
+        let grow = hog.grow(Some(MIB), LONG).unwrap();
+        assert_eq!((grow.status, grow.errno), (GrowStatus::Grew, None), "{kind}");
         assert_eq!(hog.shrink(u64::MAX, LONG).unwrap() / MIB, 4, "{kind}");
         assert_eq!(hog.total_bytes(), 0, "{kind}");
         hog.grow(Some(MIB), LONG).unwrap();
@@ -343,5 +350,38 @@ fn reserved_huge_pages_come_from_the_machine_s_reserve() {
     hog.kill().unwrap();
     hog.wait(LONG).unwrap();
     assert_eq!(free(), before);
+    lab.close().unwrap();
+}
+
+#[test]
+fn with_the_killer_off_the_kernel_s_own_memory_is_refused() {
+    let Some(lab) = lab() else { return };
+    if lab.version() != Version::V1 {
+        return;
+    }
+    let limits = Limits { oom_killer: Some(false), ..Limits::bytes(12 * MIB) };
+    for kind in [Kind::Stack, Kind::Fork, Kind::Pipe, Kind::Slab] {
+        let group = lab.group(Some(kind.name()), &limits).unwrap();
+        let Some(hog) = hog(&group, kind, Pattern::Write) else { continue };
+        let grow = (0..8).map(|_| hog.grow(Some(2 * MIB), LONG).unwrap()).find(|grow| grow.status != GrowStatus::Grew);
+        let grow = grow.unwrap();
+        println!("{kind}: {} {:?} after {}", grow.status.name(), grow.errno, grow.total_bytes);
+        match (kind, grow.status) {
+            // A fault of the hog or of one of its children waits; a fork that the kernel has no memory for fails.
+            (Kind::Stack | Kind::Fork, GrowStatus::Blocked) => {
+                assert!(grow.blocked.unwrap().state == 'D');
+                group.set_limit(Limit::Bytes(64 * MIB)).unwrap();
+                assert_eq!(hog.finish(LONG).unwrap().status, GrowStatus::Grew, "{kind}");
+            }
+            (Kind::Fork | Kind::Pipe | Kind::Slab, GrowStatus::Short) => {
+                // A tmpfs says so where it gets no inode.
+                let errno = if kind == Kind::Slab { libc::ENOSPC } else { libc::ENOMEM };
+                assert_eq!(grow.errno, Some(errno), "{kind}");
+                assert!(hog.shrink(MIB, LONG).unwrap() > 0, "{kind}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(group.counters().unwrap().oom_kill, Some(0), "{kind}");
+    }
     lab.close().unwrap();
 }

@@ -89,7 +89,7 @@ def test_paces(lab: memoom.Lab) -> None:
     assert hog.pace(rate=4096, until="ticked", timeout=PATIENCE).stop == "event"
     ticker.kill()
     with pytest.raises(memoom.TimedOutError, match="no end of the pace"):
-        hog.pace(rate=1, timeout=0.05)
+        hog.pace(rate=1, timeout=1)
     with pytest.raises(memoom.InvalidInputError, match="notified"):
         hog.pace(until="rain")
     with pytest.raises(memoom.InvalidInputError, match="would fill the file system"):

@@ -79,7 +79,7 @@ pub fn paces<F: Face>() {
     F::kill(&ticker).unwrap();
     F::wait(&ticker, LONG).unwrap();
     says(
-        F::pace(&hog, &At { rate: Some(1), ..At::default() }, Duration::from_millis(50)),
+        F::pace(&hog, &At { rate: Some(1), ..At::default() }, Duration::from_secs(1)),
         "timed-out",
         &["pace", "remedy"],
     );

@@ -25,15 +25,36 @@ impl Crowd {
 
     pub fn grow(&mut self, bytes: usize) -> Result<Taken, Errno> {
         let bytes = bytes.checked_next_multiple_of(EACH).ok_or(sys::ENOMEM)?;
-        let before = self.taken;
-        let mut errno = 0;
-        while self.taken - before < bytes && errno == 0 {
-            errno = self.add().err().unwrap_or(0);
+        // Who died before is none of this step.
+        self.bury();
+        let (mut made, mut errno) = (0, 0);
+        while made < bytes && errno == 0 {
+            match self.add() {
+                Ok(()) => made += EACH,
+                Err(failed) => errno = failed,
+            }
+            // The kernel's choice may be an older one.
+            if self.bury() {
+                errno = sys::ECHILD;
+            }
         }
-        match self.taken - before {
+        match made {
             0 if errno != 0 => Err(errno),
             bytes => Ok(Taken { bytes, errno }),
         }
+    }
+
+    /// Takes those that have died out of the account; whether there were any.
+    fn bury(&mut self) -> bool {
+        let mut any = false;
+        while let Ok(Some(ended)) = sys::reap(-1) {
+            if let Some(entry) = self.table.remove(|entry| entry.ends[0] == ended.pid) {
+                sys::close(entry.ends[1]);
+                self.taken -= EACH;
+                any = true;
+            }
+        }
+        any
     }
 
     fn add(&mut self) -> Result<(), Errno> {
@@ -78,6 +99,7 @@ impl Crowd {
     }
 
     pub fn shrink(&mut self, bytes: usize) -> Result<usize, Errno> {
+        self.bury();
         let mut given = 0;
         while bytes - given >= EACH {
             let Some(entry) = self.table.last() else { break };

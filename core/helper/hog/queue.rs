@@ -89,9 +89,20 @@ impl Queues {
                 self.taken += written;
                 Ok(written)
             }
+            Err(sys::EAGAIN) if self.opens() => Err(sys::EINTR),
             Err(sys::EAGAIN) => Ok(0),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Whether the newest connection takes more soon: what was sent may still be on its way to the other end. One that
+    /// has taken nothing at all is given more time, as that would end the step.
+    fn opens(&mut self) -> bool {
+        let (Way::Socket(..), Some(entry)) = (&self.way, self.table.last()) else { return false };
+        let patience = if entry.bytes < self.page { 1_000_000_000 } else { 5_000_000 };
+        let mut files = [sys::Poll { fd: entry.ends[0], events: sys::POLLOUT, revents: 0 }];
+        let _ = sys::poll(&mut files, Some(patience));
+        files[0].revents & sys::POLLOUT != 0
     }
 
     /// Makes another queue.

@@ -48,6 +48,23 @@ impl Table {
         (self.count > 0).then(|| unsafe { &mut *self.at.add(self.count - 1) })
     }
 
+    /// Takes out the first that is looked for; the newest moves to its place.
+    pub fn remove(&mut self, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let mut index = 0;
+        while index < self.count {
+            // SAFETY: written before, as all below the count.
+            let entry = unsafe { self.at.add(index).read() };
+            if wanted(&entry) {
+                self.count -= 1;
+                // SAFETY: as above.
+                unsafe { self.at.add(index).write(self.at.add(self.count).read()) };
+                return Some(entry);
+            }
+            index += 1;
+        }
+        None
+    }
+
     /// Forgets the newest.
     pub fn pop(&mut self) {
         self.count = self.count.saturating_sub(1);

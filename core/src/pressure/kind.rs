@@ -35,7 +35,8 @@ pub enum Kind {
     /// A stack: memory that the kernel makes longer downwards as its lowest page is touched, up to the hard RLIMIT_STACK.
     Stack,
     /// Small processes, children of the hog, each with 64 KiB of its own; what the kernel takes for a process comes on
-    /// top. Where the kernel kills one of them, the step is short with ECHILD. They end with the hog.
+    /// top. Where the kernel kills one of them, the step is short with ECHILD, and what the dead held is no longer in
+    /// the hog's total. They end with the hog.
     Fork,
     /// Bytes in pipes, in pages of the kernel. They are in nobody's resident size.
     Pipe,

@@ -6,6 +6,19 @@
 //! the order of the bits of [`fd`].
 #![allow(dead_code)] // each side uses its half
 
+// Named by their paths, as the helper includes this file from elsewhere.
+#[path = "wire/codec.rs"]
+mod codec;
+#[path = "wire/talk.rs"]
+mod talk;
+#[path = "wire/work.rs"]
+mod work;
+
+use codec::Reader;
+pub(crate) use codec::Writer;
+pub(crate) use talk::{Command, Message};
+pub(crate) use work::{hog, pattern};
+
 /// Host and helper come out of one build; the number catches a mix-up of files all the same.
 pub(crate) const VERSION: u32 = 3;
 /// No message is longer.
@@ -46,77 +59,6 @@ pub(crate) mod role {
     /// own, whose only file is the group's `tasks`, and with that it becomes one of the two. So the host need not
     /// wait for an execution. A v2 group can only be entered quickly at birth, so there it is of no use.
     pub(crate) const SPARE: u32 = 4;
-}
-
-/// What a hog takes and how, in one number: the kind, one of [`pattern`] above it, and above that what one object takes.
-pub(crate) mod hog {
-    /// Anonymous private memory in pages of the base size.
-    pub(crate) const ANON: u32 = 0;
-    /// Anonymous private memory in transparent huge pages.
-    pub(crate) const ANON_THP: u32 = 1;
-    /// Page cache of a file without a name in the working directory.
-    pub(crate) const FILE: u32 = 2;
-    /// Anonymous shared memory.
-    pub(crate) const SHMEM: u32 = 3;
-    /// A file of a tmpfs, which is the working directory; written, not mapped.
-    pub(crate) const TMPFS: u32 = 4;
-    /// A memfd, mapped.
-    pub(crate) const MEMFD: u32 = 5;
-    /// Anonymous private memory by mlock(2).
-    pub(crate) const MLOCK: u32 = 6;
-    /// Anonymous private memory by mmap(2) with MAP_POPULATE.
-    pub(crate) const POPULATE: u32 = 7;
-    /// Reserved huge pages.
-    pub(crate) const HUGETLB: u32 = 8;
-    /// Memory that grows downwards as a stack does.
-    pub(crate) const STACK: u32 = 9;
-    /// Small processes.
-    pub(crate) const FORK: u32 = 10;
-    /// Bytes in pipes.
-    pub(crate) const PIPE: u32 = 11;
-    /// Bytes in TCP connections.
-    pub(crate) const SOCKET: u32 = 12;
-    /// Empty files of a tmpfs, which is the working directory; goes with the bytes that each takes.
-    pub(crate) const SLAB: u32 = 13;
-    /// As TMPFS, by fallocate(2).
-    pub(crate) const TMPFS_HUGE: u32 = 14;
-
-    pub(crate) const fn work(kind: u32, pattern: u32) -> u32 {
-        kind | pattern << 8
-    }
-
-    /// The same with the bytes that one object takes.
-    pub(crate) const fn work_of(kind: u32, pattern: u32, each: u16) -> u32 {
-        work(kind, pattern) | (each as u32) << 16
-    }
-
-    pub(crate) const fn each(work: u32) -> usize {
-        (work >> 16) as usize
-    }
-
-    pub(crate) const fn kind(work: u32) -> u32 {
-        work & 0xff
-    }
-
-    pub(crate) const fn pattern(work: u32) -> u32 {
-        work >> 8 & 0xff
-    }
-}
-
-/// How a hog touches what it takes.
-pub(crate) mod pattern {
-    /// One byte of each page is written, in order.
-    pub(crate) const WRITE: u32 = 0;
-    /// One byte of each page is read.
-    pub(crate) const READ: u32 = 1;
-    /// As WRITE, in no order.
-    pub(crate) const RANDOM: u32 = 2;
-    /// As WRITE, and while it waits all is touched again and again.
-    pub(crate) const HOT: u32 = 3;
-    /// Zeroes are written.
-    pub(crate) const ZEROES: u32 = 4;
-    /// Every byte is written, so that no compressor makes less of it.
-    pub(crate) const INCOMPRESSIBLE: u32 = 5;
 }
 
 /// Where something failed; goes with an errno.
@@ -179,100 +121,6 @@ const REPLY: u32 = 33;
 const EXIT: u32 = 34;
 const ORPHAN: u32 = 35;
 const LOST: u32 = 36;
-const GROW: u32 = 64;
-const SHRINK: u32 = 65;
-const READY: u32 = 96;
-const GREW: u32 = 97;
-const SHRUNK: u32 = 98;
-const FAILED: u32 = 99;
-const TICK: u32 = 100;
-const REFUSED: u32 = 101;
-
-/// A message being written.
-pub(crate) struct Writer {
-    bytes: [u8; MOST],
-    len: usize,
-}
-
-impl Writer {
-    fn new(kind: u32) -> Writer {
-        let mut writer = Writer { bytes: [0; MOST], len: 0 };
-        writer.u32(kind);
-        writer
-    }
-
-    // Every message has a fixed greatest length below MOST (a test encodes the longest), so nothing is ever cut.
-    fn put(&mut self, bytes: &[u8]) -> &mut Writer {
-        if let Some(to) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
-            to.copy_from_slice(bytes);
-            self.len += bytes.len();
-        }
-        self
-    }
-
-    fn u32(&mut self, value: u32) -> &mut Writer {
-        self.put(&value.to_le_bytes())
-    }
-
-    fn i32(&mut self, value: i32) -> &mut Writer {
-        self.put(&value.to_le_bytes())
-    }
-
-    fn u64(&mut self, value: u64) -> &mut Writer {
-        self.put(&value.to_le_bytes())
-    }
-
-    fn text(&mut self, text: &[u8]) -> &mut Writer {
-        let text = text.get(..MOST_NAME).unwrap_or(text);
-        self.u32(text.len() as u32);
-        self.put(text)
-    }
-
-    /// The finished message.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&[])
-    }
-}
-
-/// A message being read; every getter is `None` past the end.
-struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        if count > self.rest.len() {
-            return None;
-        }
-        let (head, tail) = self.rest.split_at(count);
-        self.rest = tail;
-        Some(head)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn i32(&mut self) -> Option<i32> {
-        Some(i32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn text(&mut self) -> Option<&'a [u8]> {
-        let len = self.u32()? as usize;
-        if len > MOST_NAME {
-            return None;
-        }
-        self.take(len)
-    }
-
-    fn end(&self) -> Option<()> {
-        self.rest.is_empty().then_some(())
-    }
-}
 
 /// What the host asks of the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -453,122 +301,6 @@ impl<'a> Notice<'a> {
     }
 }
 
-/// What the host asks of a hog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Take so much more (rounded up to whole pages).
-    Grow { bytes: u64 },
-    /// Give back so much of the newest (rounded down to whole pages).
-    Shrink { bytes: u64 },
-}
-
-impl Command {
-    /// The command as a message.
-    pub(crate) fn encode(&self) -> Writer {
-        let (kind, bytes) = match *self {
-            Command::Grow { bytes } => (GROW, bytes),
-            Command::Shrink { bytes } => (SHRINK, bytes),
-        };
-        let mut to = Writer::new(kind);
-        to.u64(bytes);
-        to
-    }
-
-    /// The command, if the message is a whole one.
-    pub(crate) fn decode(message: &[u8]) -> Option<Command> {
-        let mut from = Reader { rest: message };
-        let command = match from.u32()? {
-            GROW => Command::Grow { bytes: from.u64()? },
-            SHRINK => Command::Shrink { bytes: from.u64()? },
-            _ => return None,
-        };
-        from.end()?;
-        Some(command)
-    }
-}
-
-/// What a worker tells the host. Times are of CLOCK_MONOTONIC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Message {
-    /// In the group, pre-faulted, waiting.
-    Ready { pid: i32, page_bytes: u64 },
-    /// A step is done, or some of it and the errno says why no more.
-    Grew { total_bytes: u64, bytes: u64, errno: i32, start_ns: u64, end_ns: u64 },
-    /// Memory was given back.
-    Shrunk { total_bytes: u64, bytes: u64, start_ns: u64, end_ns: u64 },
-    /// The step could not be taken; the hog holds what it held before.
-    Failed { errno: i32, total_bytes: u64 },
-    /// The ticker lives; `n` is the number of the period, so a gap shows dropped ticks.
-    Tick { n: u64, time_ns: u64 },
-    /// A spare could not become what it was told; it ends.
-    Refused { stage: u32, errno: i32 },
-}
-
-impl Message {
-    /// The message's bytes.
-    pub(crate) fn encode(&self) -> Writer {
-        match *self {
-            Message::Ready { pid, page_bytes } => {
-                let mut to = Writer::new(READY);
-                to.i32(pid).u64(page_bytes);
-                to
-            }
-            Message::Grew { total_bytes, bytes, errno, start_ns, end_ns } => {
-                let mut to = Writer::new(GREW);
-                to.u64(total_bytes).u64(bytes).i32(errno).u64(start_ns).u64(end_ns);
-                to
-            }
-            Message::Shrunk { total_bytes, bytes, start_ns, end_ns } => {
-                let mut to = Writer::new(SHRUNK);
-                to.u64(total_bytes).u64(bytes).u64(start_ns).u64(end_ns);
-                to
-            }
-            Message::Failed { errno, total_bytes } => {
-                let mut to = Writer::new(FAILED);
-                to.i32(errno).u64(total_bytes);
-                to
-            }
-            Message::Tick { n, time_ns } => {
-                let mut to = Writer::new(TICK);
-                to.u64(n).u64(time_ns);
-                to
-            }
-            Message::Refused { stage, errno } => {
-                let mut to = Writer::new(REFUSED);
-                to.u32(stage).i32(errno);
-                to
-            }
-        }
-    }
-
-    /// The message, if the bytes are a whole one.
-    pub(crate) fn decode(message: &[u8]) -> Option<Message> {
-        let mut from = Reader { rest: message };
-        let message = match from.u32()? {
-            READY => Message::Ready { pid: from.i32()?, page_bytes: from.u64()? },
-            GREW => Message::Grew {
-                total_bytes: from.u64()?,
-                bytes: from.u64()?,
-                errno: from.i32()?,
-                start_ns: from.u64()?,
-                end_ns: from.u64()?,
-            },
-            SHRUNK => Message::Shrunk {
-                total_bytes: from.u64()?,
-                bytes: from.u64()?,
-                start_ns: from.u64()?,
-                end_ns: from.u64()?,
-            },
-            FAILED => Message::Failed { errno: from.i32()?, total_bytes: from.u64()? },
-            TICK => Message::Tick { n: from.u64()?, time_ns: from.u64()? },
-            REFUSED => Message::Refused { stage: from.u32()?, errno: from.i32()? },
-            _ => return None,
-        };
-        from.end()?;
-        Some(message)
-    }
-}
-
 /// The head of a command's blob: three counts of 64 bits (arguments, environment, paths), then so many
 /// NUL-terminated strings in that order.
 pub(crate) const BLOB_HEAD: usize = 24;
@@ -576,16 +308,6 @@ pub(crate) const BLOB_HEAD: usize = 24;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Every prefix of a message and every message with a byte too many must be refused, the whole one read back.
-    fn only_whole<T: PartialEq + std::fmt::Debug>(bytes: &[u8], expected: T, decode: impl Fn(&[u8]) -> Option<T>) {
-        for cut in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..cut]), None, "cut at {cut}");
-        }
-        assert_eq!(decode(bytes), Some(expected));
-        assert_eq!(decode(&[bytes, b"x"].concat()), None);
-        assert!(bytes.len() <= MOST);
-    }
 
     #[test]
     fn requests_come_back_whole_or_not_at_all() {
@@ -635,24 +357,6 @@ mod tests {
             }
             assert_eq!(Notice::decode(&bytes), Some(notice));
             assert!(bytes.len() <= MOST);
-        }
-    }
-
-    #[test]
-    fn channel_messages_come_back_whole_or_not_at_all() {
-        for command in [Command::Grow { bytes: 1 }, Command::Shrink { bytes: u64::MAX }] {
-            only_whole(command.encode().bytes(), command, Command::decode);
-        }
-        let messages = [
-            Message::Ready { pid: 1, page_bytes: 4096 },
-            Message::Grew { total_bytes: 1, bytes: 2, errno: 5, start_ns: 3, end_ns: 4 },
-            Message::Shrunk { total_bytes: 1, bytes: 2, start_ns: 3, end_ns: 4 },
-            Message::Failed { errno: 12, total_bytes: 4 },
-            Message::Tick { n: 1, time_ns: 2 },
-            Message::Refused { stage: stage::JOIN, errno: 16 },
-        ];
-        for message in messages {
-            only_whole(message.encode().bytes(), message, Message::decode);
         }
     }
 
