@@ -123,7 +123,7 @@ step "the table for cargo-c has the version of the workspace" table
 # ---- manual pages
 step "manual pages: every function in exactly one page, nothing for mandoc to say" python3 packaging/man/pages.py --check
 step "man finds memoom_lab_create(3) in the page of its noun" eval \
-    'mandoc -T utf8 "$stage/share/man/man3/memoom_lab.3" | col -b | grep -q "memoom_lab_create"'
+    'mandoc -T ascii "$stage/share/man/man3/memoom_lab.3" | sed "s|.\x08||g" | grep -q "memoom_lab_create"'
 
 # ---- Debian packages
 debs() {
