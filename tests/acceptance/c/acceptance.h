@@ -98,7 +98,10 @@ static inline memoom_group *group_in(memoom_group *parent, const char *name, uin
     return acceptance_groups[acceptance_group_count++] = group;
 }
 
-/* A hog of that kind that holds nothing yet. */
+/*
+ * A hog of that kind that holds nothing yet. Files are only read: written pages can be dropped when they are on the disk,
+ * and on a slow disk the kernel declares an OOM before that.
+ */
 static inline memoom_worker *hog(memoom_group *group, const char *name, const char *kind)
 {
     memoom_hog_options options = MEMOOM_HOG_OPTIONS_INIT;
@@ -106,6 +109,8 @@ static inline memoom_worker *hog(memoom_group *group, const char *name, const ch
 
     options.name = name;
     options.kind = kind;
+    if (strcmp(kind, MEMOOM_KIND_FILE) == 0)
+        options.pattern = MEMOOM_PATTERN_READ;
     MUST(memoom_hog_spawn(group, &options, &worker, ERR));
     return acceptance_workers[acceptance_worker_count++] = worker;
 }

@@ -22,6 +22,6 @@ def test_current_peak(lab: memoom.Lab, expect: Callable[[str], int]) -> None:
         assert marks[0].bytes < 25 * MIB
         # v2 has a mark for each open file, v1 one for all.
         assert (marks[1].bytes >= 50 * MIB) == (group.hierarchy == "v2")
-    file = group.hog("file", kind="file")
+    file = group.hog("file", kind="file", pattern="read")
     assert grow(file, "50M") == "grew"
     assert near(group.usage_bytes, 50 * MIB, expect("file_percent"))

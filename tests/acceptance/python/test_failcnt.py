@@ -12,7 +12,7 @@ def test_failcnt(lab: memoom.Lab, expect: Callable[[str], int]) -> None:
     # With an equal limit for memory+swap that one fails first, and newer kernels count that nowhere.
     if expect("swap_accounting"):
         group.set_swap("max")
-    reads = group.hog("reads", kind="file")
+    reads = group.hog("reads", kind="file", pattern="read")
     assert grow(reads, "60M") == "grew"
     assert (group.counters.failcnt or 0) > 0
     peak = group.open_peak()

@@ -15,7 +15,7 @@ def test_high(lab: memoom.Lab, expect: Callable[[str], int]) -> None:
     assert (counters.max, counters.oom_kill) == (0, 0)
 
     file = lab.group("file", limit="200M", high="30M")
-    reads = file.hog("file", kind="file")
+    reads = file.hog("file", kind="file", pattern="read")
     assert grow(reads, "50M") == "grew"
     assert near(file.usage_bytes, 30 * MIB, expect("file_percent"))
     assert (file.counters.high or 0) > 0

@@ -20,4 +20,4 @@ def test_limit_in_bytes(lab: memoom.Lab) -> None:
         eats = lab.group(kind, limit="2M").hog("eats", kind=kind)
         assert grow(eats, "8M") == "killed", kind
         assert eats.wait(PATIENCE).oom_killed
-    assert grow(lab.group("file", limit="4M").hog("reads", kind="file"), "8M") == "grew"
+    assert grow(lab.group("file", limit="4M").hog("reads", kind="file", pattern="read"), "8M") == "grew"

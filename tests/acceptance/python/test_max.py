@@ -7,7 +7,7 @@ import memoom
 
 def test_max(lab: memoom.Lab) -> None:
     group = lab.group(limit="30M")
-    reads = group.hog("reads", kind="file")
+    reads = group.hog("reads", kind="file", pattern="read")
     assert grow(reads, "50M") == "grew"
     assert 29 * MIB < group.usage_bytes <= 30 * MIB
     assert group.counters.oom_kill == 0

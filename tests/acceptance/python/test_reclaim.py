@@ -7,7 +7,7 @@ import memoom
 
 def test_reclaim(lab: memoom.Lab) -> None:
     group = lab.group(limit="200M")
-    holds, reads = group.hog("holds"), group.hog("reads", kind="file")
+    holds, reads = group.hog("holds"), group.hog("reads", kind="file", pattern="read")
     assert (grow(holds, "10M"), grow(reads, "50M")) == ("grew", "grew")
     # The kernel may be some pages off, and dirty pages have to be written first: it is asked for what is left.
     for _ in range(50):
