@@ -716,6 +716,11 @@ typedef struct memoom_lab_options {
      * MEMOOM_LAB_ flags; 0 for none.
      */
     uint64_t flags;
+    /**
+     * How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
+     * memoom_group_sample does, in microseconds; 0 for never. Nobody samples while nobody waits.
+     */
+    uint64_t sample_every_usec;
 } memoom_lab_options;
 
 /**
@@ -2666,6 +2671,54 @@ memoom_status memoom_group_kill(const struct memoom_group *group,
                                 struct memoom_error **reterr_error);
 
 /**
+ * How many groups of a lab are there.
+ *
+ * \param lab  a lab, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_lab_group_count(const struct memoom_lab *lab);
+
+/**
+ * One of the groups of a lab that are there, in the order in which they were made.
+ *
+ * \param lab           the lab
+ * \param index         from 0 to memoom_lab_group_count - 1
+ * \param ret_group     where the group goes
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or beyond the last; MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free.
+ * Thread safety: any thread; a group that another thread removes between two calls moves the later ones up.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_lab_group_at(const struct memoom_lab *lab,
+                                  size_t index,
+                                  struct memoom_group **ret_group,
+                                  struct memoom_error **reterr_error);
+
+/**
+ * Notes in the lab's timeline what the group uses now ("usage"), and what each process in it and below it holds
+ * ("share"): the resident bytes of /proc/PID/stat and the swapped ones. A share that has not changed is not told again;
+ * a process that has gone is told once, with 0.
+ *
+ * \param group         the group, made by memoom
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group, which has no timeline;
+ * MEMOOM_ERR_NOT_FOUND where it was removed; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the processes;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_sample(const struct memoom_group *group,
+                                  struct memoom_error **reterr_error);
+
+/**
  * Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
  * that has ended; that is waited for. The object stays valid until it is freed.
  *
@@ -3423,7 +3476,8 @@ const char *memoom_event_source(const struct memoom_event *event);
 
 /**
  * What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
- * "victim", "log", "blocked", "usage", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions may know more.
+ * "victim", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
+ * may know more.
  *
  * \param event  an event, or NULL
  *

@@ -75,6 +75,14 @@ pub(crate) fn duration(py: Python<'_>, operation: &str, seconds: f64) -> PyResul
         .map_err(|_| invalid(py, operation, &format!("{seconds} is no time span; remedy: give seconds, 0 or more")))
 }
 
+/// A time span above zero, in seconds.
+pub(crate) fn period(py: Python<'_>, operation: &str, seconds: f64) -> PyResult<Duration> {
+    match duration(py, operation, seconds)? {
+        Duration::ZERO => Err(invalid(py, operation, "the period is zero; remedy: give seconds above 0")),
+        period => Ok(period),
+    }
+}
+
 /// A timeout in seconds; `None` waits for ever, and so does infinity.
 pub(crate) fn timeout(py: Python<'_>, operation: &str, seconds: Option<f64>) -> PyResult<Option<Duration>> {
     match seconds {

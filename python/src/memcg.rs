@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3::IntoPyObjectExt;
 
-use crate::convert::{duration, limit_to_python, limits, value, waiting, working, Most, Size};
+use crate::convert::{duration, limit_to_python, limits, period, value, waiting, working, Most, Size};
 use crate::error::{invalid, raise};
 use crate::observe::Watch;
 use crate::pressure::{command_of, Hog, Worker};
@@ -52,15 +52,17 @@ pub(crate) struct Lab {
 #[pymethods]
 impl Lab {
     #[new]
-    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true))]
+    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true, sample_every=None))]
     fn new(
         py: Python<'_>,
         parent: Option<PathBuf>,
         helper_dir: Option<PathBuf>,
         kernel_log: bool,
         call_path: bool,
+        sample_every: Option<f64>,
     ) -> PyResult<Lab> {
-        let options = LabOptions { parent, helper_dir, kernel_log, call_path };
+        let sample_every = sample_every.map(|seconds| period(py, "make lab", seconds)).transpose()?;
+        let options = LabOptions { parent, helper_dir, kernel_log, call_path, sample_every };
         Ok(Lab { core: working(py, || memoom::Lab::with(&options))? })
     }
 
@@ -118,6 +120,12 @@ impl Lab {
             (None, Some(Name(name))) => working(py, || self.core.group_named(&name, &limits)).map(Group::of),
             (None, None) => working(py, || self.core.group(None, &limits)).map(Group::of),
         }
+    }
+
+    /// The groups that are there, in the order in which they were made.
+    #[getter]
+    fn groups(&self, py: Python<'_>) -> Vec<Group> {
+        py.detach(|| self.core.groups()).into_iter().map(Group::of).collect()
     }
 
     /// Everything that happened so far, in order.
@@ -524,6 +532,11 @@ impl Group {
         stdio.settle(py, started)
     }
 
+    /// Notes in the lab's timeline what the group uses now, and what each process in it and below it holds.
+    fn sample(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.sample())
+    }
+
     /// Opens a watch; open it before the workers start, so that it sees everything. `recursive` reads the counters and
     /// notifications of the groups below too, also of those that are made later; in a lab that is always so.
     #[pyo3(signature = (*, recursive=false))]
@@ -554,6 +567,11 @@ impl Group {
 
     fn __repr__(&self) -> String {
         format!("<memoom.Group {}>", self.core.cgroup())
+    }
+
+    /// What a notebook shows.
+    fn _repr_html_(slf: Bound<'_, Group>) -> PyResult<Bound<'_, PyAny>> {
+        slf.py().import("memoom._display")?.call_method1("group_html", (slf,))
     }
 }
 

@@ -112,6 +112,11 @@ impl Worker {
     fn __repr__(&self) -> String {
         format!("<memoom.Worker {} pid {}>", self.core.name(), self.core.pid())
     }
+
+    /// What a notebook shows.
+    fn _repr_html_(slf: Bound<'_, Worker>) -> PyResult<Bound<'_, PyAny>> {
+        slf.py().import("memoom._display")?.call_method1("worker_html", (slf,))
+    }
 }
 
 /// A worker that takes memory in acknowledged steps.

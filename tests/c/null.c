@@ -188,6 +188,7 @@ static void getters(void)
     ok(memoom_report_to_text(NULL) == NULL, "memoom_report_to_text of NULL");
     ok(memoom_report_to_json(NULL) == NULL, "memoom_report_to_json of NULL");
     ok(memoom_watch_fd(NULL) == -1, "memoom_watch_fd of NULL");
+    ok(memoom_lab_group_count(NULL) == 0, "memoom_lab_group_count of NULL");
     ok(memoom_hog_total_bytes(NULL) == 0, "memoom_hog_total_bytes of NULL");
     ok(memoom_worker_pid(NULL) == 0, "memoom_worker_pid of NULL");
     ok(memoom_worker_name(NULL) == NULL, "memoom_worker_name of NULL");
@@ -208,6 +209,8 @@ static void calls(void)
     REFUSES("memoom_group_processes", "group", memoom_group_processes(NULL, &out.pid, 1, &out.count, &error));
     REFUSES("memoom_group_kill", "group", memoom_group_kill(NULL, &error));
     REFUSES("memoom_group_remove", "group", memoom_group_remove(NULL, &error));
+    REFUSES("memoom_lab_group_at", "lab", memoom_lab_group_at(NULL, 0, &out.group, &error));
+    REFUSES("memoom_group_sample", "group", memoom_group_sample(NULL, &error));
     REFUSES("memoom_group_limit", "group", memoom_group_limit(NULL, &out.number, &error));
     REFUSES("memoom_group_set_limit", "group", memoom_group_set_limit(NULL, MEMOOM_UNLIMITED, &error));
     REFUSES("memoom_group_high", "group", memoom_group_high(NULL, &out.number, &error));

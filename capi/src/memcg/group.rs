@@ -320,6 +320,68 @@ pub extern "C" fn memoom_group_kill(
     ffi::call("memoom_group_kill", reterr_error, || Ok(need(group, "group")?.group.kill()?))
 }
 
+/// How many groups of a lab are there.
+///
+/// \param lab  a lab, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_lab_group_count(lab: Option<&memoom_lab>) -> usize {
+    ffi::get(lab, 0, |lab| lab.lab.groups().len())
+}
+
+/// One of the groups of a lab that are there, in the order in which they were made.
+///
+/// \param lab           the lab
+/// \param index         from 0 to memoom_lab_group_count - 1
+/// \param ret_group     where the group goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or beyond the last; MEMOOM_ERR_PANIC.
+/// Ownership: free the group with memoom_group_free.
+/// Thread safety: any thread; a group that another thread removes between two calls moves the later ones up.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_lab_group_at(
+    lab: Option<&memoom_lab>,
+    index: usize,
+    ret_group: Option<&mut MaybeUninit<Box<memoom_group>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_lab_group_at", reterr_error, || {
+        let (lab, ret_group) = (need(lab, "lab")?, need(ret_group, "ret_group")?);
+        let groups = lab.lab.groups();
+        let count = groups.len();
+        let beyond = || Failure::input(format!("index {index} is beyond the last of {count} groups"));
+        ret_group.write(memoom_group::new(groups.into_iter().nth(index).ok_or_else(beyond)?));
+        Ok(())
+    })
+}
+
+/// Notes in the lab's timeline what the group uses now ("usage"), and what each process in it and below it holds
+/// ("share"): the resident bytes of /proc/PID/stat and the swapped ones. A share that has not changed is not told again;
+/// a process that has gone is told once, with 0.
+///
+/// \param group         the group, made by memoom
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group, which has no timeline;
+/// MEMOOM_ERR_NOT_FOUND where it was removed; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the processes;
+/// MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_group_sample(
+    group: Option<&memoom_group>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_sample", reterr_error, || Ok(need(group, "group")?.group.sample()?))
+}
+
 /// Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
 /// that has ended; that is waited for. The object stays valid until it is freed.
 ///

@@ -6,6 +6,7 @@ use std::mem::{size_of, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
+use std::time::Duration;
 
 use memoom::{Lab, LabOptions};
 
@@ -33,6 +34,9 @@ pub struct memoom_lab_options {
     pub helper_dir: *const c_char,
     /// MEMOOM_LAB_ flags; 0 for none.
     pub flags: u64,
+    /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
+    /// memoom_group_sample does, in microseconds; 0 for never. Nobody samples while nobody waits.
+    pub sample_every_usec: u64,
 }
 
 impl Default for memoom_lab_options {
@@ -42,11 +46,12 @@ impl Default for memoom_lab_options {
             parent: ptr::null(),
             helper_dir: ptr::null(),
             flags: 0,
+            sample_every_usec: 0,
         }
     }
 }
 
-// SAFETY: repr(C), a usize first, then pointers and a u64.
+// SAFETY: repr(C), a usize first, then pointers and two u64.
 unsafe impl ffi::Struct for memoom_lab_options {
     const NAME: &'static str = "memoom_lab_options";
 }
@@ -104,7 +109,7 @@ pub unsafe extern "C" fn memoom_lab_create(
 /// # Safety
 /// The strings are NULL or end in NUL.
 unsafe fn lab_options(given: &memoom_lab_options) -> Done<LabOptions> {
-    let memoom_lab_options { struct_size: _, parent, helper_dir, flags } = *given;
+    let memoom_lab_options { struct_size: _, parent, helper_dir, flags, sample_every_usec } = *given;
     if flags & !(MEMOOM_LAB_NO_KERNEL_LOG | MEMOOM_LAB_NO_CALL_PATH) != 0 {
         return Err(Failure::input(format!(
             "options.flags has bits that this libmemoom does not know (value {flags:#x})"
@@ -117,6 +122,7 @@ unsafe fn lab_options(given: &memoom_lab_options) -> Done<LabOptions> {
         helper_dir: path(helper_dir),
         kernel_log: flags & MEMOOM_LAB_NO_KERNEL_LOG == 0,
         call_path: flags & MEMOOM_LAB_NO_CALL_PATH == 0,
+        sample_every: (sample_every_usec != 0).then(|| Duration::from_micros(sample_every_usec)),
     })
 }
 

@@ -267,6 +267,15 @@ impl Face for C {
     fn remove(group: &Self::Group) -> Got<()> {
         done(|error| memoom_group_remove(group.get(), error))
     }
+    fn sample(group: &Self::Group) -> Got<()> {
+        done(|error| memoom_group_sample(group.get(), error))
+    }
+    fn groups(lab: &Self::Lab) -> Got<Vec<PathBuf>> {
+        let at = |index| made(memoom_group_free, |group, error| memoom_lab_group_at(lab.get(), index, group, error));
+        let count = memoom_lab_group_count(lab.get());
+        assert!(at(count).is_err_and(|failure| failure.message.contains("beyond the last")));
+        (0..count).map(|index| Ok(Self::group_path(&at(index)?))).collect()
+    }
 
     fn hog(group: &Self::Group, name: &str) -> Got<Self::Worker> {
         Self::hog_with(group, name, "anon", 10 << 20, 0)

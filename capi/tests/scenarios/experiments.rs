@@ -213,8 +213,9 @@ fn blocked<F: Face>() -> Option<(Stage<F>, usize)> {
     let usage = F::usage(&stage.group).unwrap();
     assert!(usage <= LIMIT && usage + MIB >= LIMIT, "{usage}");
     stage.see_ticker_awake();
-    // The kernel's own objects for the ticker's messages come and go; a hog would take megabytes.
-    assert!(F::usage(&stage.group).unwrap().abs_diff(usage) <= 64 << 10);
+    // The kernel's own objects for the ticker's messages come and go, and what a CPU has charged ahead (64 pages) is
+    // given back when another group charges there; a hog would take megabytes.
+    assert!(F::usage(&stage.group).unwrap().abs_diff(usage) < MIB);
     assert_eq!(F::state(&stage.hogs[at]).unwrap(), 'D');
     assert_eq!(F::state(&stage.hogs[1 - at]).unwrap(), 'S', "the other hog lives");
     Some((stage, at))

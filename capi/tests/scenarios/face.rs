@@ -179,6 +179,9 @@ pub trait Face {
     fn predict(group: &Self::Group) -> Got<Predicted>;
     fn kill_group(group: &Self::Group) -> Got<()>;
     fn remove(group: &Self::Group) -> Got<()>;
+    fn sample(group: &Self::Group) -> Got<()>;
+    /// The directories of the groups that are there.
+    fn groups(lab: &Self::Lab) -> Got<Vec<PathBuf>>;
 
     fn hog(group: &Self::Group, name: &str) -> Got<Self::Worker>;
     fn hog_with(group: &Self::Group, name: &str, kind: &str, step: u64, oom_score_adj: i32) -> Got<Self::Worker>;

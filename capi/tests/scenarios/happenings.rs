@@ -103,6 +103,17 @@ pub fn numbers<F: Face>() {
     for hog in [&big, &small] {
         assert_eq!(F::grow(hog, None, LONG).unwrap().status, "grew");
     }
+    assert_eq!(F::groups(&lab).unwrap(), [F::lab_path(&lab).join("numbers")]);
+    F::sample(&group).unwrap();
+    let (kinds, json) = F::timeline(&lab).unwrap();
+    assert!(kinds.iter().any(|kind| kind == "share"), "{kinds:?}");
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let share = |pid: i32| {
+        let events = document["events"].as_array().unwrap().iter().rev();
+        let mut told = events.filter(|event| event["kind"] == "share" && event["pid"] == pid);
+        told.next().and_then(|event| event["rss_bytes"].as_u64()).unwrap()
+    };
+    assert!(share(F::pid(&big)) > share(F::pid(&small)) + 10 * MIB);
     let mut pids = F::processes(&group).unwrap();
     pids.sort_unstable();
     let mut expected = vec![F::pid(&big), F::pid(&small)];

@@ -230,6 +230,12 @@ impl Face for Rust {
     fn remove(group: &Group) -> Got<()> {
         Ok(group.remove()?)
     }
+    fn sample(group: &Group) -> Got<()> {
+        Ok(group.sample()?)
+    }
+    fn groups(lab: &Lab) -> Got<Vec<PathBuf>> {
+        Ok(lab.groups().iter().map(|group| group.path().to_path_buf()).collect())
+    }
 
     fn hog(group: &Group, name: &str) -> Got<Either> {
         Ok(Either::Hog(group.hog(&HogOptions::named(name))?))

@@ -6,6 +6,7 @@ pub(crate) mod oom_text;
 pub(crate) mod outcome;
 mod outcome_text;
 mod prediction_text;
+pub(crate) mod sample;
 pub(crate) mod scope;
 pub(crate) mod timeline;
 mod timeline_text;

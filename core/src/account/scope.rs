@@ -18,6 +18,8 @@ pub(crate) struct Scope {
     pub(crate) growing: Option<i32>,
     /// Pairs of processes with one and the same memory: who kills one kills both.
     pub(crate) sharing: Vec<(i32, i32)>,
+    /// The processes as they were read; the prediction may have them as they will be.
+    pub(crate) read: Vec<Input>,
 }
 
 impl Group {
@@ -82,13 +84,15 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
             match predict_growth(inputs.clone(), &growth) {
                 // What is in nobody's resident size changes nobody's score: the choice is among them as they are.
                 Growth::Oom { .. } if weight == Weight::Charged => {
-                    (predict(inputs, total_pages, uncertainty_pages), true)
+                    (predict(inputs.clone(), total_pages, uncertainty_pages), true)
                 }
                 Growth::Oom { prediction, .. } => (prediction, true),
-                Growth::Fits { .. } | Growth::NotThere => (predict(inputs, total_pages, uncertainty_pages), false),
+                Growth::Fits { .. } | Growth::NotThere => {
+                    (predict(inputs.clone(), total_pages, uncertainty_pages), false)
+                }
             }
         }
-        _ => (predict(inputs, total_pages, uncertainty_pages), false),
+        _ => (predict(inputs.clone(), total_pages, uncertainty_pages), false),
     };
     Ok(Scope {
         limit_group: at.cgroup().to_string(),
@@ -96,6 +100,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
         expected,
         growing: growing.map(|growing| growing.pid),
         sharing,
+        read: inputs,
     })
 }
 
@@ -109,8 +114,16 @@ pub(crate) fn standing_still(group: &Group, limit: Limit) -> Result<Scope> {
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(group, limit)?);
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let prediction = predict(inputs, total_pages, uncertainty(cpus).saturating_add(reclaimable_bytes(group)? / page));
-    Ok(Scope { limit_group: group.cgroup().to_string(), prediction, expected: true, growing: None, sharing })
+    let prediction =
+        predict(inputs.clone(), total_pages, uncertainty(cpus).saturating_add(reclaimable_bytes(group)? / page));
+    Ok(Scope {
+        limit_group: group.cgroup().to_string(),
+        prediction,
+        expected: true,
+        growing: None,
+        sharing,
+        read: inputs,
+    })
 }
 
 /// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.
@@ -158,7 +171,7 @@ pub(crate) fn nearest_limit(group: &Group) -> Result<(Group, Limit)> {
 }
 
 /// The processes of a group and of those below it, in the order of the kernel's scan: a group before its children.
-fn read_tree(group: &Group, inputs: &mut Vec<Input>) -> Result<()> {
+pub(crate) fn read_tree(group: &Group, inputs: &mut Vec<Input>) -> Result<()> {
     read_dir(&group.0.dir, group.cgroup(), inputs)
 }
 

@@ -11,7 +11,7 @@ impl Timeline {
     /// The timeline as text for a person, one line for each event: milliseconds since the first one, the usage of the
     /// group at that time, who said it, and what happened. Processes that are known by name are named.
     ///
-    /// Without `full` what only repeats itself is left out: samples of the usage (they stand in their column), lines of
+    /// Without `full` what only repeats itself is left out: samples (the usage stands in its column), lines of
     /// the kernel log, the telling of each step before it is taken, and ticks.
     pub fn to_text(&self, full: bool) -> String {
         let Some(first) = self.events.first() else { return "nothing happened\n".to_string() };
@@ -34,7 +34,11 @@ impl Timeline {
             }
             let repeats = matches!(
                 event.kind,
-                EventKind::Usage { .. } | EventKind::Log { .. } | EventKind::Stepping { .. } | EventKind::Ticked { .. }
+                EventKind::Usage { .. }
+                    | EventKind::Share { .. }
+                    | EventKind::Log { .. }
+                    | EventKind::Stepping { .. }
+                    | EventKind::Ticked { .. }
             );
             if repeats && !full {
                 continue;
@@ -54,7 +58,10 @@ impl Timeline {
 }
 
 fn shows_its_name(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Started { .. } | EventKind::Predicted { .. } | EventKind::Victim { .. })
+    matches!(
+        kind,
+        EventKind::Started { .. } | EventKind::Share { .. } | EventKind::Predicted { .. } | EventKind::Victim { .. }
+    )
 }
 
 #[cfg(test)]

@@ -151,6 +151,7 @@ impl Group {
             return Err(error);
         }
         lab.remember(&group, budget);
+        group.note_settings(limits);
         Ok(group)
     }
 
@@ -195,6 +196,19 @@ impl Group {
             }
         }
         Ok(())
+    }
+
+    /// The timeline begins with what the group was made with; what the kernel's own settings were is not told.
+    fn note_settings(&self, limits: &Limits) {
+        let Some(lab) = &self.0.lab else { return };
+        if let Some(limit) = limits.limit {
+            lab.hub.note_limit(self, limit);
+        }
+        for (name, on) in [("oom_killer", limits.oom_killer), ("oom_group", limits.oom_group)] {
+            if let Some(on) = on {
+                lab.hub.note_switch(self, name, on);
+            }
+        }
     }
 
     fn no_swap_switch(&self) -> Error {

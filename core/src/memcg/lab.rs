@@ -13,6 +13,7 @@ use super::group::{over_budget, Group};
 use super::host::{Host, Version};
 use super::limits::{Limit, Limits};
 use super::{leftover, v1, v2};
+use crate::account::sample::Samples;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::hub::Hub;
@@ -35,11 +36,14 @@ pub struct LabOptions {
     pub kernel_log: bool,
     /// Whether a private tracefs instance is made (call paths, every victim's pid).
     pub call_path: bool,
+    /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
+    /// [`Group::sample`] does; never, by default. Nobody samples while nobody waits.
+    pub sample_every: Option<Duration>,
 }
 
 impl Default for LabOptions {
     fn default() -> LabOptions {
-        LabOptions { parent: None, helper_dir: None, kernel_log: true, call_path: true }
+        LabOptions { parent: None, helper_dir: None, kernel_log: true, call_path: true, sample_every: None }
     }
 }
 
@@ -149,6 +153,7 @@ impl Lab {
             tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())),
             missing,
         )?;
+        hub.lock().samples = Samples::new(options.sample_every);
         let shared = Shared {
             host,
             version,
@@ -213,6 +218,11 @@ impl Lab {
     /// As [`Lab::group`].
     pub fn group_named(&self, name: &[u8], limits: &Limits) -> Result<Group> {
         Group::make(&self.shared, None, name, limits)
+    }
+
+    /// The groups of the lab that are there, in the order in which they were made.
+    pub fn groups(&self) -> Vec<Group> {
+        self.shared.hub.lock().living_groups().cloned().collect()
     }
 
     /// Everything that happened so far, in order.

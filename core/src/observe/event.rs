@@ -157,6 +157,15 @@ pub enum EventKind {
         /// Bytes charged.
         usage_bytes: u64,
     },
+    /// A sample of what a process holds; 0 when it has gone.
+    Share {
+        /// Its name at that moment.
+        comm: String,
+        /// Bytes resident: anonymous, file and shared pages.
+        rss_bytes: u64,
+        /// Bytes swapped out.
+        swap_bytes: u64,
+    },
     /// The hard limit was set.
     Limit {
         /// Bytes; null for none.

@@ -21,6 +21,7 @@ impl EventKind {
             EventKind::Log { .. } => "log",
             EventKind::Blocked { .. } => "blocked",
             EventKind::Usage { .. } => "usage",
+            EventKind::Share { .. } => "share",
             EventKind::Limit { .. } => "limit",
             EventKind::Switch { .. } => "switch",
             EventKind::Setting { .. } => "setting",
@@ -64,6 +65,9 @@ impl Event {
                 format!("{who} waits in {}, state {state}", wchan.as_deref().unwrap_or("the kernel"))
             }
             EventKind::Usage { usage_bytes } => format!("{} are in use", human_size(*usage_bytes)),
+            EventKind::Share { comm, rss_bytes, swap_bytes } => {
+                format!("{comm} ({who}) holds {}", human_size(rss_bytes.saturating_add(*swap_bytes)))
+            }
             EventKind::Limit { limit_bytes } => {
                 format!("the limit is set to {}", limit_bytes.map_or_else(|| "max".to_string(), human_size))
             }

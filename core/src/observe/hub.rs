@@ -25,6 +25,7 @@ use super::wait::Wait;
 use super::Missing;
 use crate::account::collect::{Collector, Whose};
 use crate::account::oom::{Blocked, Oom};
+use crate::account::sample::Samples;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::block::Change;
@@ -83,6 +84,7 @@ pub(crate) struct State {
     pub(crate) events: Backlog<Event>,
     pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
+    pub(crate) samples: Samples,
     pub(crate) missing: Vec<Missing>,
     watches: Vec<Weak<Cursor>>,
     /// The directory of an opened group, and what comes and goes in it.
@@ -158,6 +160,7 @@ impl Hub {
             events: Backlog::default(),
             ooms: Backlog::default(),
             collector,
+            samples: Samples::default(),
             missing,
             watches: Vec::new(),
             tree: None,
@@ -345,6 +348,7 @@ impl Hub {
         loop {
             if !state.polling {
                 self.drain(&mut state);
+                state.sample_when_due();
             }
             let again = match done(&mut state)? {
                 Look::Done(value) => return Ok(Some(value)),
@@ -367,6 +371,7 @@ impl Hub {
                 state = self.turn.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
             } else {
                 state.polling = true;
+                let slice = [slice, state.samples.due_in()].into_iter().flatten().min();
                 drop(state);
                 let timeout = slice.map_or(PollTimeout::NONE, |slice| {
                     // Rounded up, so that the last slice does not spin.
@@ -683,7 +688,9 @@ impl State {
         for item in items {
             match item {
                 TraceItem::Victim(mut victim) => {
-                    if victim.invoker_comm == b"<...>" {
+                    // The trace's own table of names may have none, or one from before the worker got its name.
+                    let ours = |process: &Arc<Process>| process.pid == victim.invoker_pid && process.channel.is_some();
+                    if victim.invoker_comm == b"<...>" || self.workers.values().any(ours) {
                         victim.invoker_comm = self.name_of(victim.invoker_pid);
                     }
                     if let Some(process) = super::task::Proc::system().process_of(victim.pid) {
@@ -827,7 +834,7 @@ impl State {
         for oom in ooms {
             let mut groups = self.groups.values().map(|observed| &observed.group);
             if let Some(group) = groups.find(|group| Some(group.cgroup()) == oom.limit_group.as_deref()).cloned() {
-                self.sample_usage(&group);
+                self.sample(&group);
             }
             self.ooms.push(oom);
         }
@@ -862,7 +869,12 @@ impl State {
         self.watches.push(Arc::downgrade(cursor));
     }
 
-    fn ring(&mut self) {
+    /// The groups that are observed and not removed.
+    pub(crate) fn living_groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values().filter(|observed| !observed.removed).map(|observed| &observed.group)
+    }
+
+    pub(crate) fn ring(&mut self) {
         self.watches.retain(|watch| match watch.upgrade() {
             Some(cursor) => {
                 let _ = cursor.bell.write(1);
@@ -870,14 +882,6 @@ impl State {
             }
             None => false,
         });
-    }
-
-    /// Notes how much a group uses now.
-    pub(crate) fn sample_usage(&mut self, group: &Group) {
-        if let Ok(usage_bytes) = group.usage_bytes() {
-            let kind = EventKind::Usage { usage_bytes };
-            self.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
-        }
     }
 
     /// A worker has come to rest in the OOM of its group: an account of its own, as nobody dies.

@@ -101,6 +101,7 @@ impl Hog {
             let mut state = lab.hub.refresh();
             match looked {
                 Ok(scope) => {
+                    state.sample_scope(&scope);
                     let now = crate::sys::monotonic_ns();
                     if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
                         let kind =
@@ -192,7 +193,7 @@ impl Hog {
                 return match result {
                     Ok(Answer { bytes: taken_bytes, errno }) => {
                         drop(progress);
-                        state.sample_usage(&process.group);
+                        state.sample_step(process);
                         let status = if errno == 0 { GrowStatus::Grew } else { GrowStatus::Short };
                         let errno = (errno != 0).then_some(errno);
                         Ok(Look::Done(Grow { taken_bytes, errno, ..answer(status, step_bytes) }))
