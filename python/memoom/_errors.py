@@ -19,6 +19,7 @@ __all__ = [
     "InvalidInputError",
     "IoError",
     "MemoomError",
+    "MissingExtraError",
     "NotFoundError",
     "OomKilledError",
     "OutOfMemoryError",
@@ -85,6 +86,12 @@ class UnsupportedError(MemoomError, OSError):
     """This kernel, hierarchy or machine lacks what the call needs."""
 
     kind = "unsupported"
+
+
+class MissingExtraError(MemoomError, ImportError):
+    """A library that is no requirement of memoom is not installed; the message says how to get it."""
+
+    kind = "missing-extra"
 
 
 class PermissionDeniedError(MemoomError, PermissionError):

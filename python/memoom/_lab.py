@@ -35,6 +35,21 @@ class Lab(_native.Lab):
             with contextlib.suppress(Exception):
                 error.add_note(f"closing {self!r} failed too: {later}")
 
+    def live(self, every: float = 0.25) -> contextlib.AbstractContextManager[None]:
+        """In a notebook, shows what happens in the lab while the body of the ``with`` statement runs.
+
+        The view is drawn anew `every` so many seconds by a thread of this process, which also samples the groups of
+        the lab; where there is no notebook, it only samples.
+        """
+        from ._live import live
+
+        return live(self, every)
+
+    def _repr_html_(self) -> str:
+        from ._display import lab_html
+
+        return lab_html(self)
+
     def __del__(self) -> None:
         # Only a warning: the native part ends the lab when the object goes.
         with contextlib.suppress(AttributeError):

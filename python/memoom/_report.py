@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
 from ._document import Document
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
 
 __all__ = ["Frame", "Missing", "Report", "ReportInvoker", "ReportPart"]
 
@@ -108,3 +112,29 @@ class Report(Document):
         ),
     }
     _shown = ("scope", "oom_memcg", "chosen", "release")
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Every task of the report as a plain dict, and whether it was killed."""
+        from ._frames import report_rows
+
+        return report_rows(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """`to_rows` as a pandas frame (``pip install memoom[pandas]``)."""
+        from ._frames import to_pandas
+
+        return to_pandas(self.to_rows())
+
+    def to_polars(self) -> polars.DataFrame:
+        """`to_rows` as a polars frame (``pip install memoom[polars]``)."""
+        from ._frames import to_polars
+
+        return to_polars(self.to_rows())
+
+    def _repr_html_(self) -> str:
+        from ._display import report_html
+
+        return report_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))

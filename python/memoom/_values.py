@@ -7,12 +7,18 @@ Sizes are in bytes (``_bytes``), times in nanoseconds of CLOCK_MONOTONIC (``_ns`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
 from . import _native
 from ._document import Document
 from ._errors import OomKilledError, OutcomeError
 from ._report import Frame, Missing, Report, ReportInvoker, ReportPart
+
+if TYPE_CHECKING:
+    import altair
+    import pandas
+    import polars
+    from matplotlib.axes import Axes
 
 __all__ = [
     "Ability",
@@ -101,6 +107,11 @@ class Host(Document):
     def require_lab(self) -> None:
         """Raises why no lab can be made here."""
         _native.require_lab()
+
+    def _repr_html_(self) -> str:
+        from ._display import host_html
+
+        return host_html(self)
 
 
 class Leftover(Document):
@@ -269,6 +280,8 @@ class Event(Document):
     step_bytes: int | None
     total_bytes: int | None
     usage_bytes: int | None
+    rss_bytes: int | None
+    swap_bytes: int | None
     limit_bytes: int | None
     count: int | None
     errno: int | None
@@ -362,6 +375,32 @@ class Oom(Document):
         """Whether a process of that pid was killed."""
         return any(victim.pid == pid for victim in self.victims)
 
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Every process of the scope as a plain dict: what it held, its score, and what became of it."""
+        from ._frames import oom_rows
+
+        return oom_rows(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """`to_rows` as a pandas frame (``pip install memoom[pandas]``)."""
+        from ._frames import to_pandas
+
+        return to_pandas(self.to_rows())
+
+    def to_polars(self) -> polars.DataFrame:
+        """`to_rows` as a polars frame (``pip install memoom[polars]``)."""
+        from ._frames import to_polars
+
+        return to_polars(self.to_rows())
+
+    def _repr_html_(self) -> str:
+        from ._display import oom_html
+
+        return oom_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))
+
 
 class Triggered(NamedTuple):
     """The answer of `oom_now`: the way that brought the OOM about, and its account."""
@@ -419,6 +458,14 @@ class Outcome(Document):
     def _headline(self) -> str:
         return str(self).partition("\n")[0]
 
+    def _repr_html_(self) -> str:
+        from ._display import outcome_html
+
+        return outcome_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))
+
 
 class Timeline(Document):
     """Every event of a lab, ordered by time; iterating gives the events.
@@ -442,3 +489,48 @@ class Timeline(Document):
 
     def __repr__(self) -> str:
         return f"Timeline({len(self)} events)"
+
+    def to_rows(self, table: Literal["events", "usage"] = "events") -> list[dict[str, Any]]:
+        """The events, or the usage and the shares over time in one long table, as plain dicts."""
+        from ._frames import timeline_rows
+
+        return timeline_rows(self, table)
+
+    def to_pandas(self, table: Literal["events", "usage"] = "events") -> pandas.DataFrame:
+        """`to_rows` as a pandas frame (``pip install memoom[pandas]``)."""
+        from ._frames import to_pandas
+
+        return to_pandas(self.to_rows(table))
+
+    def to_polars(self, table: Literal["events", "usage"] = "events") -> polars.DataFrame:
+        """`to_rows` as a polars frame (``pip install memoom[polars]``)."""
+        from ._frames import to_polars
+
+        return to_polars(self.to_rows(table))
+
+    def to_svg(self, group: str | None = None) -> str:
+        """The chart of a group (the first one without `group`, the path of a group as the kernel writes it)."""
+        from ._display import timeline_svg
+        from ._display.series import chosen
+
+        return timeline_svg(chosen(self, group))
+
+    def plot(self, ax: Axes | None = None, *, group: str | None = None) -> Axes:
+        """The same chart with matplotlib (``pip install memoom[matplotlib]``), on `ax` or on axes of its own."""
+        from ._plot import timeline_axes
+
+        return timeline_axes(self, ax, group)
+
+    def to_altair(self, group: str | None = None) -> altair.LayerChart:
+        """The same chart with Altair (``pip install memoom[altair]``)."""
+        from ._plot import timeline_altair
+
+        return timeline_altair(self, group)
+
+    def _repr_html_(self) -> str:
+        from ._display import timeline_html
+
+        return timeline_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))

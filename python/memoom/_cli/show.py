@@ -37,7 +37,7 @@ def account(oom: Oom, full: bool = False) -> list[str]:
         return lines
     shown, left_out = [], 0
     for line in lines:
-        if line.startswith("    | ") and not _essential(line[6:]):
+        if line.startswith("    | ") and not is_essential(line[6:]):
             left_out += 1
         else:
             shown.append(line)
@@ -46,7 +46,8 @@ def account(oom: Oom, full: bool = False) -> list[str]:
     return shown
 
 
-def _essential(line: str) -> bool:
+def is_essential(line: str) -> bool:
+    """Whether a line of the kernel log says who, whose limit or how much."""
     # A row of the task table begins with the pid in brackets.
     row = line.startswith("[") and line[1:].lstrip()[:1].isdigit()
     return row or any(part in line for part in _ESSENTIAL)

@@ -1,0 +1,94 @@
+"""``memoom lab`` without a screen: commands from standard input, one a line; plain lines or JSON documents come out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import select
+import sys
+from collections.abc import Iterator
+
+from .. import Event, Oom
+from .lab_stage import Answer, Stage
+from .show import account, is_essential
+
+__all__ = ["serve"]
+
+# The end of a group's watch tells nobody on v1; this often it is looked whether anything waits to be told.
+_LOOK = 0.25
+
+
+def serve(limit: str, step: str, every: float, as_json: bool, full: bool) -> int:
+    """Takes commands until the end of the input or `q`; 1 if any of them failed."""
+    failed = False
+    with Stage(limit, step, every) as stage:
+        _say(Answer("", stage.status()), as_json)
+        for command in _commands(stage, as_json, full):
+            if command in ("q", "quit"):
+                break
+            answer = stage.do(command)
+            failed |= answer.failed
+            _say(answer, as_json)
+            _tell(stage, as_json, full, patient=True)
+        _tell(stage, as_json, full, patient=True)
+    return int(failed)
+
+
+def _commands(stage: Stage, as_json: bool, full: bool) -> Iterator[str]:
+    """Whole lines of the input; while there are none, what happens is told."""
+    # What others see of the standard input must not change: it is asked before each reading.
+    waiting, pending, over = select.poll(), b"", False
+    waiting.register(0, select.POLLIN)
+    waiting.register(stage.watch.fileno(), select.POLLIN)
+    while not over:
+        ready = [fd for fd, _ in waiting.poll(_LOOK * 1000)]
+        _tell(stage, as_json, full)
+        if 0 in ready:
+            chunk = os.read(0, 4096)
+            over = not chunk
+            pending += chunk + (b"\n" if over and pending else b"")
+            *lines, pending = pending.split(b"\n")
+            for line in lines:
+                command = line.decode(errors="backslashreplace").partition("#")[0].strip()
+                if command:
+                    yield command
+
+
+def _tell(stage: Stage, as_json: bool, full: bool, patient: bool = False) -> None:
+    """Events, then answers that were late, then accounts."""
+    ooms = list(stage.ooms(patient))
+    for event in stage.events():
+        _show(event, as_json, full)
+    for answer in stage.ended_steps():
+        _say(answer, as_json)
+    for oom in ooms:
+        _show(oom, as_json, full)
+
+
+def _say(answer: Answer, as_json: bool) -> None:
+    if as_json:
+        document = {
+            "schema": "memoom.answer/1",
+            "command": answer.command,
+            "failed": answer.failed,
+            "text": answer.text,
+            "grow": None if answer.grow is None else answer.grow.to_dict(),
+        }
+        print(json.dumps(document, separators=(",", ":"), ensure_ascii=False), flush=True)
+    elif answer.failed:
+        print(f"memoom lab: {answer.text}", file=sys.stderr, flush=True)
+    else:
+        print(f"> {answer.text}", flush=True)
+
+
+def _show(what: Event | Oom, as_json: bool, full: bool) -> None:
+    if as_json:
+        print(what.to_json(), flush=True)
+    elif isinstance(what, Oom):
+        # The report has been shown as it came.
+        print("\n".join(itertools.takewhile(lambda line: not line.startswith("  report "), account(what))), flush=True)
+    elif what.kind == "log" and (full or is_essential(what.text or "")):
+        print(f"  | {what.text}", flush=True)
+    elif what.kind not in ("log", "stepping", "stepped", "share", "usage", "ticked"):
+        print(f"  {what}", flush=True)

@@ -1,0 +1,140 @@
+"""The events of a timeline as what a chart draws: for each group its usage, limit, the shares in it, and the marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .._values import Event, Timeline
+from .units import size
+
+__all__ = ["Mark", "Series", "Share", "series_of"]
+
+Points = list[tuple[int, int]]
+
+
+@dataclass
+class Share:
+    """What one process held: (time, bytes), each value until the next."""
+
+    pid: int
+    name: str
+    points: Points = field(default_factory=list)
+
+
+@dataclass
+class Mark:
+    """One thing that happened, at its moment."""
+
+    time_ns: int
+    # "kill", "blocked", "end", "switch", "limit", "start" or "tick".
+    kind: str
+    text: str
+    pid: int | None = None
+
+
+@dataclass
+class Series:
+    """What happened in one group and below it."""
+
+    group: str
+    start_ns: int
+    end_ns: int
+    usage: Points = field(default_factory=list)
+    limit: list[tuple[int, int | None]] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def most_bytes(self) -> int:
+        """The highest value of all."""
+        values = [value for _, value in self.usage]
+        values += [value for _, value in self.limit if value is not None]
+        return max(values, default=0)
+
+
+def series_of(timeline: Timeline) -> list[Series]:
+    """One series for each group that has a usage, in the order in which they appear."""
+    events = timeline.events
+    if not events:
+        return []
+    groups: dict[str, Series] = {}
+    for event in events:
+        if event.kind == "usage" and event.group is not None and event.group not in groups:
+            groups[event.group] = Series(event.group, event.time_ns, event.time_ns)
+    for series in groups.values():
+        inside = [event for event in events if event.group is not None and _covers(series.group, event.group)]
+        series.start_ns, series.end_ns = inside[0].time_ns, inside[-1].time_ns
+        _fill(series, inside)
+    return list(groups.values())
+
+
+def _covers(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+
+
+def _fill(series: Series, events: Iterable[Event]) -> None:
+    shares: dict[int, Share] = {}
+    killed: set[int | None] = set()
+    names: dict[int | None, str] = {}
+    for event in events:
+        own = event.group == series.group
+        name = names.get(event.pid, f"pid {event.pid}")
+        match event.kind:
+            case "started":
+                names[event.pid] = event.name or name
+                series.marks.append(Mark(event.time_ns, "start", f"{event.name} (pid {event.pid}) is ready", event.pid))
+            case "usage" if own and event.usage_bytes is not None:
+                series.usage.append((event.time_ns, event.usage_bytes))
+            case "notified" if own and event.counters is not None and event.counters.usage_bytes is not None:
+                series.usage.append((event.time_ns, event.counters.usage_bytes))
+            case "limit" if own:
+                if series.limit:
+                    to = "max" if event.limit_bytes is None else size(event.limit_bytes)
+                    series.marks.append(Mark(event.time_ns, "limit", f"limit → {to}"))
+                series.limit.append((event.time_ns, event.limit_bytes))
+            case "share" if event.pid is not None:
+                share = shares.setdefault(event.pid, Share(event.pid, names.get(event.pid) or event.comm or name))
+                share.points.append((event.time_ns, (event.rss_bytes or 0) + (event.swap_bytes or 0)))
+            case "victim":
+                killed.add(event.pid)
+                series.marks.append(Mark(event.time_ns, "kill", f"{event.comm or name} is killed", event.pid))
+            case "exited":
+                if event.pid in shares:
+                    shares[event.pid].points.append((event.time_ns, 0))
+                if event.pid not in killed:
+                    series.marks.append(Mark(event.time_ns, "end", f"{name} {_end(event.returncode or 0)}", event.pid))
+            case "blocked":
+                series.marks.append(Mark(event.time_ns, "blocked", f"{name} waits", event.pid))
+            case "switch" if own:
+                series.marks.append(Mark(event.time_ns, "switch", f"{event.name} {'on' if event.on else 'off'}"))
+            case "ticked":
+                series.marks.append(Mark(event.time_ns, "tick", f"{name}: {event.count}", event.pid))
+    # A process that took nothing worth a line is left to the table.
+    series.shares = [share for share in shares.values() if any(value for _, value in share.points)]
+
+
+def _end(returncode: int) -> str:
+    import signal
+
+    if returncode >= 0:
+        return f"exits with {returncode}"
+    try:
+        return f"is ended by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"is ended by signal {-returncode}"
+
+
+def chosen(timeline: Timeline, group: str | None) -> Series:
+    """The series of that group; without one, the first that has a usage above 0, or simply the first."""
+    from .._errors import NotFoundError
+
+    every = series_of(timeline)
+    if group is not None:
+        every = [series for series in every if series.group == group or series.group.endswith("/" + group)]
+    used = [series for series in every if any(count for _, count in series.usage)]
+    found = next(iter(used or every), None)
+    if found is None:
+        which = "any group" if group is None else f"the group {group!r}"
+        raise NotFoundError(f"plot timeline: it has no usage of {which}", operation="plot timeline")
+    return found

@@ -1,0 +1,136 @@
+"""The chart of a timeline with matplotlib and with Altair, for those who work on with it; both are extras."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._display.markup import BAD, PALETTE, WARN
+from ._display.series import Series, chosen
+from ._display.units import byte_ticks, short_group, size, time_unit
+from ._frames import extra
+
+if TYPE_CHECKING:
+    import altair
+    from matplotlib.axes import Axes
+
+    from ._values import Timeline
+
+__all__ = ["timeline_altair", "timeline_axes"]
+
+_LOUD = {"kill": BAD, "blocked": WARN, "switch": "#8a7fd4", "limit": BAD}
+_SHARE_OPACITY = 0.55
+
+
+def timeline_axes(timeline: Timeline, axes: Axes | None, group: str | None) -> Axes:
+    """Shares stacked as areas, usage as a line, the limit dashed, kills and blocks as vertical lines."""
+    series = chosen(timeline, group)
+    if axes is None:
+        axes = extra("matplotlib.pyplot", "matplotlib").subplots(figsize=(9, 3.6), layout="constrained")[1]
+    assert axes is not None
+    unit, length = time_unit(series.end_ns - series.start_ns)
+
+    def at(time_ns: int) -> float:
+        return (time_ns - series.start_ns) / length
+
+    times, names, columns = _stacked(series)
+    if names:
+        colours = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
+        moments = [at(time_ns) for time_ns in times]
+        axes.stackplot(moments, columns, labels=names, colors=colours, alpha=_SHARE_OPACITY, step="post")
+    usage = [*series.usage, (series.end_ns, series.usage[-1][1])] if series.usage else []
+    axes.step([at(time) for time, _ in usage], [count for _, count in usage], where="post", color="0.35", label="usage")
+    for index, (start, limit) in enumerate(series.limit):
+        if limit is not None:
+            end = series.limit[index + 1][0] if index + 1 < len(series.limit) else series.end_ns
+            label = f"limit {size(limit)}" if index + 1 == len(series.limit) else "_nolegend_"
+            axes.hlines(limit, at(start), at(end), colors=BAD, linestyles="dashed", label=label)
+    for mark in series.marks:
+        if mark.kind in _LOUD:
+            axes.axvline(at(mark.time_ns), color=_LOUD[mark.kind], linewidth=1, alpha=0.8)
+            if mark.kind in ("kill", "blocked"):
+                axes.annotate(
+                    mark.text,
+                    (at(mark.time_ns), 1),
+                    xycoords=("data", "axes fraction"),
+                    rotation=90,
+                    fontsize=8,
+                    xytext=(-3, -3),
+                    textcoords="offset points",
+                    ha="right",
+                    va="top",
+                    color=_LOUD[mark.kind],
+                )
+    most = max(series.most_bytes, max((sum(held) for held in zip(*columns, strict=True)), default=0))
+    axes.set_ylim(0, most * 1.08 or 1)
+    axes.set_xlim(0, at(series.end_ns) or 1)
+    axes.set_yticks(byte_ticks(int(most * 1.08)), [size(count) for count in byte_ticks(int(most * 1.08))])
+    axes.set_xlabel(f"{unit} since the group was made")
+    axes.set_title(short_group(series.group), loc="left", fontsize=10)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    return axes
+
+
+def _stacked(series: Series) -> tuple[list[int], list[str], list[list[int]]]:
+    """All moments, the names, and for each name its bytes at each moment."""
+    times = sorted({time for share in series.shares for time, _ in share.points} | {series.end_ns})
+    columns = []
+    for share in series.shares:
+        points, held, column = iter(share.points), 0, []
+        upcoming = next(points, None)
+        for time in times:
+            while upcoming is not None and upcoming[0] <= time:
+                held, upcoming = upcoming[1], next(points, None)
+            column.append(held)
+        columns.append(column)
+    return times, [share.name for share in series.shares], columns
+
+
+def timeline_altair(timeline: Timeline, group: str | None) -> altair.LayerChart:
+    """The same in layers; the data is in the chart, so that it can be saved as it is."""
+    alt: Any = extra("altair", "altair")
+    series = chosen(timeline, group)
+    unit, length = time_unit(series.end_ns - series.start_ns)
+
+    def at(time_ns: int) -> float:
+        return (time_ns - series.start_ns) / length
+
+    times, names, columns = _stacked(series)
+    shares = [
+        {"time": at(time), "process": f"{name} ({share.pid})", "bytes": held, "order": index}
+        for index, (share, name, column) in enumerate(zip(series.shares, names, columns, strict=True))
+        for time, held in zip(times, column, strict=True)
+    ]
+    usage = [{"time": at(time), "bytes": count} for time, count in series.usage]
+    if usage:
+        usage.append({"time": at(series.end_ns), "bytes": usage[-1]["bytes"]})
+    limit = [
+        {"time": at(time), "bytes": count, "text": f"limit {size(count)}"}
+        for time, count in series.limit
+        if count is not None
+    ]
+    if limit:
+        limit.append({**limit[-1], "time": at(series.end_ns), "text": ""})
+    marks = [
+        {"time": at(mark.time_ns), "what": mark.text, "kind": mark.kind} for mark in series.marks if mark.kind in _LOUD
+    ]
+    ticks = byte_ticks(int(series.most_bytes * 1.08))
+    # Vega knows no binary units: the sizes are written out.
+    sizes = " : ".join(f"datum.value == {count} ? '{size(count)}'" for count in ticks) + " : ''"
+    x = alt.X("time:Q", title=f"{unit} since the group was made", scale=alt.Scale(nice=False))
+    y = alt.Y("bytes:Q", title=None, axis=alt.Axis(values=ticks, labelExpr=sizes))
+
+    def chart(rows: list[dict[str, Any]]) -> Any:
+        return alt.Chart(alt.Data(values=rows))
+
+    colour = alt.Color("process:N", title=None, scale=alt.Scale(range=list(PALETTE)), sort=None)
+    layers = [
+        chart(shares)
+        .mark_area(interpolate="step-after", opacity=_SHARE_OPACITY)
+        .encode(x, y.stack("zero"), colour, order="order:Q", tooltip=["process:N", "bytes:Q"]),
+        chart(usage).mark_line(interpolate="step-after", color="gray", strokeWidth=1.6).encode(x, y),
+        chart(limit).mark_line(interpolate="step-after", color=BAD, strokeDash=[6, 4]).encode(x, y),
+        chart(limit).mark_text(align="left", dx=4, dy=-7, color=BAD).encode(x, y, text="text:N"),
+        chart(marks).mark_rule(color=BAD).encode(x, tooltip=["what:N"]),
+    ]
+    layered: altair.LayerChart = alt.layer(*layers).properties(width=620, height=240, title=short_group(series.group))
+    return layered
