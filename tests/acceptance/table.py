@@ -81,6 +81,8 @@ def write_page() -> None:
                 where = f"{run['kernel']} {run['hierarchy']}"
                 reasons.setdefault((where, result["absent"]), []).append(f"`{name}`")
     lines += [f"- {where}: {', '.join(names)}: {reason}." for (where, reason), names in reasons.items()]
+    lines += ["", "## What is in no row so far", ""]
+    lines += [f"- {name}: {reason}." for name, reason in load()["not_yet"].items()]
     PAGE.write_text("\n".join(lines) + "\n")
 
 
