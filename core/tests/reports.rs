@@ -131,6 +131,32 @@ fn live_records_give_what_a_saved_log_gives() {
     }
 }
 
+/// The documents byte for byte: the tests of the C and Python faces compare with the same digests.
+/// MEMOOM_UPDATE=1 writes them anew.
+#[test]
+fn documents_are_the_same_bytes_from_every_face() {
+    let digest = |document: &str| {
+        document
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    };
+    let seen: String = all_logs()
+        .iter()
+        .map(|(name, bytes)| format!("{:016x}  {name}\n", digest(&reports_to_json(&parse_reports(bytes)))))
+        .collect();
+    let file = logs().join("documents.fnv1a");
+    if std::env::var_os("MEMOOM_UPDATE").is_some_and(|value| value == "1") {
+        std::fs::write(&file, &seen).unwrap();
+    }
+    assert_eq!(seen, std::fs::read_to_string(file).unwrap());
+    for (name, bytes) in all_logs() {
+        let reports = parse_reports(&bytes);
+        let joined: Vec<String> = reports.iter().map(Report::to_json).collect();
+        let whole = format!("{{\"schema\":\"memoom.reports/1\",\"reports\":[{}]}}", joined.join(","));
+        assert_eq!(reports_to_json(&reports), whole, "{name}");
+    }
+}
+
 #[test]
 fn the_document_begins_with_its_schema() {
     assert_eq!(reports_to_json(&[]), r#"{"schema":"memoom.reports/1","reports":[]}"#);

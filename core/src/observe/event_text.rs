@@ -143,6 +143,10 @@ mod tests {
             let document: serde_json::Value = serde_json::from_str(&event.to_json()).expect("a document");
             assert_eq!(document["schema"], Event::SCHEMA);
             assert_eq!(document["kind"], event.kind.name());
+            let schema = include_str!("../../../docs/schema/event.json");
+            let named = format!("\"const\": \"{}\"", event.kind.name());
+            let bare = matches!(event.kind, EventKind::Removed);
+            assert!(bare || schema.contains(&named), "docs/schema/event.json lacks {}", event.kind.name());
             assert_eq!(document["source"], event.source.name());
             assert!(!event.to_text().is_empty());
         }

@@ -11,6 +11,7 @@
 mod assemble;
 mod clock;
 mod draft;
+mod json;
 mod kill;
 mod lines;
 mod parse;
@@ -30,7 +31,7 @@ use super::Missing;
 ///
 /// The shape of the log is found line by line: `/dev/kmsg` records; dmesg plain, `-T`, `-x`, `-r`, `-S`, coloured;
 /// journalctl's short formats; syslog files and RFC 5424; consoles with carriage returns; kubectl and container
-/// loggers; quoted and wrapped mail; bare text. Lines that other programs logged are left out where the log tells.
+/// loggers; one JSON object a line (journalctl -o json, docker); quoted and wrapped mail; bare text. Lines that other programs logged are left out where the log tells.
 pub fn parse_reports(input: &[u8]) -> Vec<Report> {
     let mut assembler = assemble::Assembler::default();
     stream::lines(input, |line| assembler.feed(&line));

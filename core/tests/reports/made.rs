@@ -288,3 +288,65 @@ fn numbers_that_do_not_fit_are_named() {
         assert!(sources(&reports[0]).contains(&source), "{source}: {:?}", reports[0].missing);
     }
 }
+
+#[test]
+fn arm64_in_a_pod() {
+    let report = one("5.15-arm64.log");
+    let frames: Vec<&str> = report.call_trace.iter().map(|frame| frame.function.as_str()).collect();
+    assert_eq!(frames, ["dump_backtrace", "show_stack", "el0_svc", "el0t_64_sync"]);
+    assert_eq!((text(&report.release), text(&report.mems_allowed)), ("5.15.0-1030-aws", "0-1"));
+    assert!(text(&report.oom_memcg).ends_with("-pod0a1b.slice/cri-containerd-77.scope"));
+    assert_eq!(report.stat.iter().collect::<Vec<_>>(), [("anon", 103_809_024), ("file", 0), ("kernel_stack", 49_152)]);
+    assert_eq!(people(&report), ((4321, "stress-ng-vm", Some(0)), (4321, "stress-ng-vm", Some(0))));
+    assert_eq!((report.tasks.len(), report.tasks[0].oom_score_adj), (2, Some(-998)));
+    assert_eq!(sources(&report), [""; 0]);
+}
+
+#[test]
+fn s390_through_rsyslog() {
+    let report = one("4.15-s390-syslog.log");
+    let frames: Vec<_> = report.call_trace.iter().map(|frame| (frame.function.as_str(), frame.offset)).collect();
+    assert_eq!(frames, [("show_stack", 0x62), ("dump_stack", 0x82), ("dump_header", 0x8c)]);
+    assert_eq!((report.scope, text(&report.logged_at)), (Some(Scope::Global), "Mar  3 04:05:06"));
+    assert_eq!(people(&report), ((2222, "java", None), (2222, "java", None)));
+    assert_eq!((report.reaper.len(), report.tasks.len()), (1, 2));
+    assert_eq!(sources(&report), [""; 0]);
+}
+
+#[test]
+fn names_that_look_like_fields_and_a_cpuset() {
+    let report = one("6.12-cpuset-names.log");
+    assert_eq!((report.constraint.as_deref(), report.scope), (Some("CONSTRAINT_CPUSET"), Some(Scope::Global)));
+    assert_eq!((text(&report.nodemask), text(&report.cpuset)), ("0-1", "batch"));
+    assert_eq!(text(&report.task_memcg), "/sys,task=1.slice/a,b");
+    assert_eq!(people(&report), ((5555, "my app] x,1", Some(1001)), (5555, "my app] x,1", Some(1001))));
+    assert_eq!(report.invoker.as_ref().unwrap().comm, b"my app] x,1");
+    assert_eq!(text(&report.release), "6.12.5-200.fc41.x86_64");
+    assert_eq!(report.call_trace[1].module.as_deref(), Some("zfs"));
+    assert_eq!((report.tasks[0].rss_shmem_pages, report.tasks[0].swapents_pages), (Some(100), Some(50)));
+    assert_eq!(sources(&report), [""; 0]);
+}
+
+#[test]
+fn el6() {
+    let report = one("el6.log");
+    assert_eq!((text(&report.release), report.scope), ("2.6.32-754.el6.x86_64", Some(Scope::Global)));
+    assert_eq!(people(&report), ((999, "httpd", None), (999, "httpd", Some(48))));
+    assert!(report.call_trace.len() == 2 && report.call_trace.iter().all(|frame| frame.uncertain));
+    assert_eq!((report.tasks[0].rss_pages, report.tasks[0].oom_score_adj), (Some(30_000), Some(0)));
+}
+
+#[test]
+fn one_json_object_a_line() {
+    let report = one("docker-json.log");
+    assert_eq!(people(&report), ((77, "node \"x\"", Some(0)), (77, "node \"x\"", Some(0))));
+    assert_eq!((text(&report.oom_memcg), usage(report.memory)), ("/docker/c1", (65_536, Some(65_536), 9)));
+    assert_eq!((report.time_usec, text(&report.logged_at)), (Some(10_000_001), "2026-11-23T00:00:01.000000001Z"));
+    let journal = parse_reports(&log("made/journal-json.log"));
+    let kills: Vec<_> = journal.iter().map(|report| (report.kills[0].pid, report.kills[0].comm.as_slice())).collect();
+    assert_eq!(kills, [(77, &b"node"[..]), (9, b"\xff")], "a line of another program is left out");
+    assert_eq!((journal[0].time_usec, journal[1].time_usec), (Some(10_000_001), Some(30_000_000)));
+    assert_eq!(journal[0].invoker.as_ref().unwrap().comm, b"node");
+    let export = b"__CURSOR=s=1\nMESSAGE=node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n_TRANSPORT=kernel\n\n";
+    assert_eq!(parse_reports(export)[0].invoker.as_ref().unwrap().comm, b"node");
+}

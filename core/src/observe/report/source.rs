@@ -37,6 +37,8 @@ pub(super) fn read(raw: &[u8]) -> Origin<'_> {
     let raw = raw.strip_suffix(b"\r").map_or(raw, |raw| raw.strip_suffix(b"\r").unwrap_or(raw));
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
     let quoted = unquote(raw);
+    // journalctl -o export: the other fields of an entry are lines of their own.
+    let quoted = quoted.strip_prefix(b"MESSAGE=").unwrap_or(quoted);
     let mut line = Line::default();
     let mut rest = quoted;
     let mut syslog = false;

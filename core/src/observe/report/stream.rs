@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::json;
 use super::scan::{contains, trim_start};
 use super::source::{self, Line, Origin};
 use crate::observe::kmsg::Record;
@@ -11,6 +12,15 @@ pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
     let plain = without_colours(input);
     let mut held: Option<Line<'_>> = None;
     for raw in plain.split(|&byte| byte == b'\n') {
+        if let Some(entry) = json::entry(raw) {
+            if let Some(line) = held.take() {
+                take(line);
+            }
+            if let Some(entry) = entry {
+                of_json(&entry, &mut take);
+            }
+            continue;
+        }
         if let Some(line) = held.as_mut() {
             let body = source::unquote(raw);
             if line.record {
@@ -36,6 +46,18 @@ pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
     }
     if let Some(line) = held {
         take(line);
+    }
+}
+
+/// The lines of a message that stood in a JSON object.
+fn of_json(entry: &json::Entry, take: &mut impl FnMut(Line<'_>)) {
+    for text in entry.text.split(|&byte| byte == b'\n') {
+        if let Origin::Kernel(mut line) = source::read(text) {
+            line.prefixed = true;
+            line.moment.usec = line.moment.usec.or(entry.usec);
+            line.moment.wall = line.moment.wall.or(entry.wall.as_deref().map(str::as_bytes));
+            take(line);
+        }
     }
 }
 

@@ -69,6 +69,10 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
         return None;
     }
     let mut uncertain = false;
+    // s390 puts its first frame in parentheses.
+    if let Some(inner) = rest.strip_prefix(b"([<") {
+        rest = rest.strip_suffix(b")").map_or(rest, |_| &inner[..inner.len() - 1]);
+    }
     // Addresses, `?` and arm's "(caller) from" may stand before the function.
     for _ in 0..5 {
         let (token, after) = word(rest);
@@ -83,7 +87,7 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
                 uncertain: uncertain || doubtful,
             });
         }
-        let address = token.first().is_some_and(|byte| matches!(byte, b'[' | b'('))
+        let address = (token.first().is_some_and(|byte| matches!(byte, b'[' | b'(')) || token.ends_with(b">]"))
             && token.iter().all(|byte| byte.is_ascii_hexdigit() || b"[]<>()".contains(byte));
         let from = token == b"from" || trim_start(after).starts_with(b"from ");
         if token == b"?" {
@@ -149,6 +153,7 @@ mod tests {
             seen(b"[<c010f524>] (unwind_backtrace) from [<c010b0b4>] (show_stack+0x10/0x14)"),
             plain("show_stack", 0x10, 0x14)
         );
+        assert_eq!(seen(b"([<000000000011413a>] show_stack+0x62/0xb0)"), plain("show_stack", 0x62, 0xb0));
         assert_eq!(seen(b" unwind_backtrace from show_stack+0x10/0x14"), plain("show_stack", 0x10, 0x14));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs]").unwrap().3.as_deref(), Some("xfs"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs 0123abcd]").unwrap().3.as_deref(), Some("xfs"));
