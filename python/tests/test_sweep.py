@@ -320,12 +320,14 @@ def test_the_kinds_of_trials(tmp_path: Path) -> None:
     killed, lived, said, _, none, power, array, missing, hogs, grew = results
     assert killed.oom_killed and isinstance(killed.outcome, memoom.Outcome) and killed.output == "takes\n"
     assert len(killed.ooms) == 1 and killed.ooms[0].limit_bytes == 64 << 20
+    assert "was killed in an OOM" in str(killed) and "call path" in str(killed) and str(none) == repr(none)
     assert lived.outcome is not None and lived.outcome.returncode == 0 and lived.ooms == ()
     assert said.output == f"w\n{tmp_path}\n"
     assert none.error is not None and none.error.kind == "not-found" and "/no/such/program" in none.error.message
     assert power.value == 32.0 and array.oom_killed and "has no attribute 'no'" in (missing.error or power).message
     (oom,) = hogs.ooms
     assert oom.victim is not None and oom.victim.comm in ("one", "two") and hogs.outcome is None
+    assert str(hogs).startswith("OOM in ")
     assert [hog["name"] for hog in hogs.value] == ["one", "two"] and any(hog["ended"] for hog in hogs.value)
     assert grew.value[0]["total_bytes"] == 4 << 20
 

@@ -25,7 +25,8 @@ class TrialResult(Document):
     """What came of one trial.
 
     `status` is the verdict on its command or function ("exited", "oom-killed", "killed", "timeout"), "returned" or
-    "raised" of a function, "grew" or "blocked" of hogs, or "error": it could not be run.
+    "raised" of a function, "grew" or "blocked" of hogs, or "error": it could not be run. ``print(result)`` shows the
+    accounts the way a person reads them.
     """
 
     schema: str
@@ -37,12 +38,16 @@ class TrialResult(Document):
     value: Any
     output: str | None
     error: TrialError | None
+    text: str | None
     host: Mapping[str, Any]
     started_at: str
     seconds: float | None
 
     _nested = {"outcome": Outcome._part, "error": TrialError._part}
     _shown = ("key", "status", "trial")
+
+    def __str__(self) -> str:
+        return self.text if self.text is not None else repr(self)
 
     @property
     def ooms(self) -> tuple[Oom, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._call import call
 from .._errors import MemoomError
+from .._explain import oom_text, outcome_text
 from .._invoke import invoke
 from .._lab import Lab
 from .._native import parse_size
@@ -65,6 +66,7 @@ def _record(key: str, trial: Mapping[str, Any], attempt: int, host: dict[str, An
         "value": None,
         "output": None,
         "error": None,
+        "text": None,
         "host": {"node": os.uname().nodename, **host},
         "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         "seconds": None,
@@ -100,7 +102,7 @@ def _command(trial: Mapping[str, Any]) -> dict[str, Any]:
             stdout=output,
             stderr=output,
         )
-        return {"status": outcome.verdict, "outcome": outcome.to_dict(), "output": _tail(output)}
+        return {**_ended(outcome), "output": _tail(output)}
 
 
 def _function(trial: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _function(trial: Mapping[str, Any]) -> dict[str, Any]:
             stdout=output,
             stderr=output,
         )
-        found = {"status": done.status, "outcome": done.outcome.to_dict(), "output": _tail(output)}
+        found = {**_ended(done.outcome), "status": done.status, "output": _tail(output)}
     if done.exception is not None:
         found["error"] = _error(done.exception)
     return {**_returned(done.value), **found}
@@ -133,7 +135,9 @@ def _hogs(trial: Mapping[str, Any]) -> dict[str, Any]:
         if status in ("oom-killed", "blocked"):
             watch.wait_oom(10.0)
         value = [{"name": hog.name, "pid": hog.pid, "total_bytes": hog.total_bytes, "ended": hog.ended} for hog in hogs]
-        return {"status": status, "value": value, "ooms": [oom.to_dict() for oom in lab.timeline().ooms]}
+        ooms = lab.timeline().ooms
+        text = "\n".join(oom_text(oom) for oom in ooms) or None
+        return {"status": status, "value": value, "ooms": [oom.to_dict() for oom in ooms], "text": text}
 
 
 def _grow(hogs: list[Any], steps: int, deadline: float | None) -> str:
@@ -147,6 +151,10 @@ def _grow(hogs: list[Any], steps: int, deadline: float | None) -> str:
             if status != "grew":
                 return "oom-killed" if status == "killed" else "blocked"
     return "grew"
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
+    return {"status": outcome.verdict, "outcome": outcome.to_dict(), "text": outcome_text(outcome)}
 
 
 def _environment(trial: Mapping[str, Any]) -> dict[str, str] | None:
@@ -165,7 +173,7 @@ def _tail(file: Any) -> str:
 def _returned(value: object) -> dict[str, Any]:
     """What a function returned, as JSON has it; what JSON has not, by its repr."""
     if isinstance(value, Outcome):
-        return {"status": value.verdict, "outcome": value.to_dict()}
+        return _ended(value)
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
