@@ -286,6 +286,27 @@ typedef struct memoom_counters {
 } memoom_counters;
 
 /**
+ * Two sources that do not say the same.
+ *
+ * Ownership: borrowed from the account.
+ * Since 0.1.
+ */
+typedef struct memoom_disagreement {
+    /**
+     * Bytes of this struct that the library has filled.
+     */
+    size_t struct_size;
+    /**
+     * What they say.
+     */
+    const char *says;
+    /**
+     * Why; NULL where no known cause fits.
+     */
+    const char *because;
+} memoom_disagreement;
+
+/**
  * Evidence that could not be had, and why.
  *
  * Ownership: borrowed from the object whose list it stands in.
@@ -446,7 +467,7 @@ typedef struct memoom_victim {
      */
     const char *group;
     /**
-     * Who said so, joined by ", ": "tracefs", "kernel-log", "counters".
+     * Who said so, joined by ", ": "tracefs", "kernel-log", "counters", "procfs" (it shared the memory of the chosen one).
      */
     const char *sources;
     /**
@@ -1526,6 +1547,30 @@ const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
  * Since 0.1.
  */
 uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom, const char *name);
+
+/**
+ * How many times two sources do not say the same.
+ *
+ * \param oom  an account, or NULL
+ *
+ * Returns: the number; 0 for NULL.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+size_t memoom_oom_disagreement_count(const struct memoom_oom *oom);
+
+/**
+ * One case of two sources that do not say the same.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_disagreement_count - 1
+ *
+ * Returns: what they say, and why; NULL beyond the end, and for NULL.
+ * Ownership: borrowed from the account.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+const struct memoom_disagreement *memoom_oom_disagreement_at(const struct memoom_oom *oom, size_t index);
 
 /**
  * How many pieces of evidence could not be had.

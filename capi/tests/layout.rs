@@ -91,6 +91,7 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     layout!(text, memoom_frame { struct_size, function, module, step, explanation, offset, size });
     layout!(text, memoom_blocked { struct_size, comm, wchan, pid, state });
     layout!(text, memoom_missing { struct_size, source, reason });
+    layout!(text, memoom_disagreement { struct_size, says, because });
     layout!(text, memoom_evidence { struct_size, source, says });
     layout!(text, memoom_group_options { struct_size, limit_bytes, swap_bytes, high_bytes, oom_group, oom_killer });
     layout!(text, memoom_ability { struct_size, name, reason, remedy, available, reserved });

@@ -29,7 +29,9 @@ pub mod observe;
 pub mod pressure;
 mod sys;
 
-pub use account::{Blocked, Candidate, Cause, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim};
+pub use account::{
+    Blocked, Candidate, Cause, Disagreement, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use memcg::{
     gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak, Pressure, Stall,

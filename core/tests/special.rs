@@ -30,6 +30,7 @@ fn main() {
         ("a_larger_child_dies_and_its_parent_lives", a_larger_child_dies_and_its_parent_lives),
         ("ends_that_only_look_like_an_oom_kill", ends_that_only_look_like_an_oom_kill),
         ("a_victim_in_a_pid_namespace_below", namespaces::a_victim_in_a_pid_namespace_below),
+        ("a_lab_inside_a_pid_namespace", namespaces::a_lab_inside_a_pid_namespace),
         ("a_lab_inside_a_cgroup_namespace", namespaces::a_lab_inside_a_cgroup_namespace),
         ("without_tracefs", without_tracefs),
         ("without_the_kernel_log", without_the_kernel_log),
@@ -103,6 +104,12 @@ fn whoever_shares_the_memory_dies_too() {
     assert_eq!(causes.len(), 2, "{}", oom.to_text());
     assert_eq!(causes.iter().map(|(_, cause)| *cause).collect::<Vec<_>>(), [Cause::Selected, Cause::SharedMm]);
     assert!(oom.killed(twin) && oom.killed(actor.worker.pid()), "{}", oom.to_text());
+    let explained = |part: &str| {
+        oom.disagreements
+            .iter()
+            .any(|one| one.says.contains(part) && one.because.as_deref().is_some_and(|why| why.contains("memory")))
+    };
+    assert!(explained("2 processes died, and the kernel names 1"), "{}", oom.to_text());
     // Only one of them was counted, and yet both were OOM-killed.
     let outcome = actor.worker.wait(LONG).unwrap();
     assert_eq!((outcome.verdict, outcome.returncode), (Verdict::OomKilled, -9), "{outcome:#?}");

@@ -320,6 +320,13 @@ class _CountersSpan(Span):
     _nested = {"before": Counters._part, "after": Counters._part}
 
 
+class Disagreement(Document):
+    """Two sources that do not say the same, and why, where a known cause fits."""
+
+    says: str
+    because: str | None
+
+
 class Oom(Document):
     """The account of one OOM; ``print(oom)`` shows it the way a person reads it."""
 
@@ -338,6 +345,7 @@ class Oom(Document):
     call_path: tuple[Frame, ...]
     blocked: tuple[Blocked, ...]
     timings_ns: Mapping[str, int]
+    disagreements: tuple[Disagreement, ...]
     missing: tuple[Missing, ...]
 
     _nested = {
@@ -351,6 +359,7 @@ class Oom(Document):
         "report": Report._part,
         "call_path": Frame._part,
         "blocked": Blocked._part,
+        "disagreements": Disagreement._part,
         "missing": Missing._part,
     }
     _shown = ("limit_group", "limit_bytes", "predicted", "victims", "blocked")

@@ -32,6 +32,7 @@ OOM_KEYS = {
     "call_path",
     "blocked",
     "timings_ns",
+    "disagreements",
     "missing",
 }
 

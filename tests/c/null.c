@@ -96,6 +96,8 @@ static void getters(void)
     ok(memoom_oom_blocked_frame_count(NULL, 0) == 0, "memoom_oom_blocked_frame_count of NULL");
     ok(memoom_oom_blocked_frame_at(NULL, 0, 0) == NULL, "memoom_oom_blocked_frame_at of NULL");
     ok(memoom_oom_timing_ns(NULL, NULL) == MEMOOM_UNKNOWN, "memoom_oom_timing_ns of NULL");
+    ok(memoom_oom_disagreement_count(NULL) == 0, "memoom_oom_disagreement_count of NULL");
+    ok(memoom_oom_disagreement_at(NULL, 0) == NULL, "memoom_oom_disagreement_at of NULL");
     ok(memoom_oom_missing_count(NULL) == 0, "memoom_oom_missing_count of NULL");
     ok(memoom_oom_missing_at(NULL, 0) == NULL, "memoom_oom_missing_at of NULL");
     ok(memoom_oom_to_json(NULL) == NULL, "memoom_oom_to_json of NULL");

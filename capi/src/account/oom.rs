@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock};
 
 use memoom::Oom;
 
-use super::oom_rows::{blocked, memoom_blocked, memoom_predicted, memoom_process, memoom_victim, victims};
+use super::oom_rows::{
+    blocked, disagreements, memoom_blocked, memoom_disagreement, memoom_predicted, memoom_process, memoom_victim,
+    victims,
+};
 use crate::ffi::{self, pointer, text};
 use crate::list::{candidates, frames, memoom_candidate, memoom_frame, memoom_missing, missing, Rows};
 use crate::memcg::group_limits::memoom_counters;
@@ -31,6 +34,7 @@ pub struct memoom_oom {
     pub(super) call_path: Rows<memoom_frame>,
     pub(super) blocked: Rows<memoom_blocked>,
     pub(super) blocked_stacks: Vec<Rows<memoom_frame>>,
+    disagreements: Rows<memoom_disagreement>,
     missing: Rows<memoom_missing>,
     json: OnceLock<CString>,
     text: OnceLock<CString>,
@@ -62,6 +66,7 @@ impl memoom_oom {
             call_path: frames(&oom.call_path),
             blocked: blocked(&oom.blocked),
             blocked_stacks: oom.blocked.iter().map(|one| frames(&one.stack)).collect(),
+            disagreements: disagreements(&oom.disagreements),
             missing: missing(oom.missing.iter().map(|one| (one.source.as_str(), one.reason.as_str()))),
             json: OnceLock::new(),
             text: OnceLock::new(),
@@ -188,6 +193,32 @@ pub unsafe extern "C" fn memoom_oom_timing_ns(oom: Option<&memoom_oom>, name: *c
         let found = oom.oom.timings_ns.iter().find(|(moment, _)| Some(moment.as_bytes()) == name);
         found.map_or(ffi::MEMOOM_UNKNOWN, |(_, time_ns)| *time_ns)
     })
+}
+
+/// How many times two sources do not say the same.
+///
+/// \param oom  an account, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_oom_disagreement_count(oom: Option<&memoom_oom>) -> usize {
+    ffi::get(oom, 0, |oom| oom.disagreements.len())
+}
+
+/// One case of two sources that do not say the same.
+///
+/// \param oom    an account, or NULL
+/// \param index  from 0 to memoom_oom_disagreement_count - 1
+///
+/// Returns: what they say, and why; NULL beyond the end, and for NULL.
+/// Ownership: borrowed from the account.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_oom_disagreement_at(oom: Option<&memoom_oom>, index: usize) -> *const memoom_disagreement {
+    ffi::get(oom, ptr::null(), |oom| oom.disagreements.at(index))
 }
 
 /// How many pieces of evidence could not be had.

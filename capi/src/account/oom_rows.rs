@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::size_of;
 
-use memoom::{Blocked, Cause, Victim};
+use memoom::{Blocked, Cause, Disagreement, Victim};
 
 use crate::ffi;
 use crate::list::Rows;
@@ -67,7 +67,7 @@ pub struct memoom_victim {
     pub comm: *const c_char,
     /// The group in which it stood; NULL where no source tells.
     pub group: *const c_char,
-    /// Who said so, joined by ", ": "tracefs", "kernel-log", "counters".
+    /// Who said so, joined by ", ": "tracefs", "kernel-log", "counters", "procfs" (it shared the memory of the chosen one).
     pub sources: *const c_char,
     /// Its anonymous memory in bytes when it was killed; MEMOOM_UNKNOWN where no source tells.
     pub anon_rss_bytes: u64,
@@ -99,6 +99,31 @@ pub(crate) fn victims(items: &[Victim]) -> Rows<memoom_victim> {
                 _ => MEMOOM_CAUSE_OTHER,
             },
             reserved: 0,
+        }
+    })
+}
+
+/// Two sources that do not say the same.
+///
+/// Ownership: borrowed from the account.
+/// Since 0.1.
+#[repr(C)]
+pub struct memoom_disagreement {
+    /// Bytes of this struct that the library has filled.
+    pub struct_size: usize,
+    /// What they say.
+    pub says: *const c_char,
+    /// Why; NULL where no known cause fits.
+    pub because: *const c_char,
+}
+
+pub(crate) fn disagreements(items: &[Disagreement]) -> Rows<memoom_disagreement> {
+    Rows::of(items, |texts, one| {
+        let Disagreement { says, because } = one;
+        memoom_disagreement {
+            struct_size: size_of::<memoom_disagreement>(),
+            says: texts.keep(says.as_str()),
+            because: texts.maybe(because.as_ref()),
         }
     })
 }

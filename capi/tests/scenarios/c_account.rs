@@ -106,6 +106,11 @@ pub fn account(oom: &memoom_oom) -> Account {
         blocked: (0..memoom_oom_blocked_count(it))
             .map(|at| blocked(at, row(memoom_oom_blocked_at(it, at)).unwrap()))
             .collect(),
+        disagreements: rows(
+            memoom_oom_disagreement_count(it),
+            |index| memoom_oom_disagreement_at(it, index),
+            |one| (text(one.says).unwrap(), text(one.because)),
+        ),
         missing: rows(
             memoom_oom_missing_count(it),
             |index| memoom_oom_missing_at(it, index),

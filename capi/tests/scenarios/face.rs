@@ -89,6 +89,7 @@ pub struct Account {
     pub functions: Vec<String>,
     pub steps: Vec<String>,
     pub blocked: Vec<Blocked>,
+    pub disagreements: Vec<(String, Option<String>)>,
     pub missing: Vec<String>,
     pub victim_marked_ns: Option<u64>,
     pub json: String,

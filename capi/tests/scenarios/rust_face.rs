@@ -116,6 +116,7 @@ fn account(oom: &Oom) -> Account {
                 stack: one.stack.iter().map(|frame| frame.function.clone()).collect(),
             })
             .collect(),
+        disagreements: oom.disagreements.iter().map(|one| (one.says.clone(), one.because.clone())).collect(),
         missing: oom.missing.iter().map(|one| one.source.clone()).collect(),
         victim_marked_ns: oom.timings_ns.get("victim_marked").copied(),
         json: oom.to_json(),

@@ -24,6 +24,7 @@ use crate::sys;
 
 mod account;
 mod claims;
+mod disagree;
 mod episode;
 mod logs;
 
@@ -71,6 +72,8 @@ pub(crate) struct Collector {
     accounted: VecDeque<i32>,
     open: Vec<Episode>,
     lost: Vec<Missing>,
+    /// Sources that have lost something.
+    has_lost: BTreeSet<&'static str>,
     next: u64,
     /// A victim was claimed after the log had been looked through for those known by then.
     look_again: bool,
@@ -82,6 +85,8 @@ struct Before {
     counters: Counters,
     scope: Option<Scope>,
     step_started_ns: Option<u64>,
+    /// When the counters were read.
+    read_ns: u64,
     /// When the step was over, by the word of the one who took it.
     step_ended_ns: Option<u64>,
 }
@@ -139,11 +144,12 @@ impl Collector {
             return;
         }
         for at in group.chain() {
+            let read_ns = sys::monotonic_ns();
             let Ok(counters) = at.counters() else { continue };
             let entry = self.before.entry(at.cgroup().to_string()).or_default();
             let base = own_kills(&counters);
             self.tallies.entry(at.cgroup().to_string()).or_insert_with(|| Tally::new(base));
-            *entry = Before { counters, scope: None, step_started_ns, step_ended_ns: None };
+            *entry = Before { counters, scope: None, step_started_ns, step_ended_ns: None, read_ns };
         }
         if let Some(scope) = scope {
             if let Some(entry) = self.before.get_mut(&scope.limit_group) {
@@ -206,6 +212,7 @@ impl Collector {
     }
 
     pub(crate) fn lost(&mut self, source: &'static str, count: u64) {
+        self.has_lost.insert(source);
         self.lost.push(Missing::new(source, format!("{count} records were overwritten before they could be read")));
     }
 

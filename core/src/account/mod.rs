@@ -12,7 +12,7 @@ pub(crate) mod timeline;
 mod timeline_text;
 pub(crate) mod victim;
 
-pub use oom::{Blocked, Cause, Oom, Predicted, Process, Span, Victim};
+pub use oom::{Blocked, Cause, Disagreement, Oom, Predicted, Process, Span, Victim};
 pub use outcome::{Evidence, Outcome, Verdict};
 pub use timeline::Timeline;
 pub use victim::{Candidate, Prediction};

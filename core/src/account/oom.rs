@@ -127,6 +127,21 @@ impl Blocked {
     }
 }
 
+/// Two sources that do not say the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disagreement {
+    /// What they say.
+    pub says: String,
+    /// Why, where a known cause fits.
+    pub because: Option<String>,
+}
+
+impl Disagreement {
+    pub(crate) fn because(says: String, because: impl Into<String>) -> Disagreement {
+        Disagreement { says, because: Some(because.into()) }
+    }
+}
+
 /// The account of one OOM.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -162,6 +177,8 @@ pub struct Oom {
     pub blocked: Vec<Blocked>,
     /// Moments of CLOCK_MONOTONIC by name: `step_started`, `victim_marked`, `victim_ended`, `complete`.
     pub timings_ns: BTreeMap<&'static str, u64>,
+    /// Where the sources do not say the same, and why.
+    pub disagreements: Vec<Disagreement>,
     /// The evidence that could not be had, and why.
     pub missing: Vec<Missing>,
 }

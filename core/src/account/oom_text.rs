@@ -14,6 +14,10 @@ impl Oom {
         self.numbers(&mut text);
         self.choice(&mut text);
         self.path(&mut text);
+        for disagreement in &self.disagreements {
+            let because = disagreement.because.as_deref().unwrap_or("no known cause fits");
+            let _ = writeln!(text, "  disagrees   {}: {because}", disagreement.says);
+        }
         for missing in &self.missing {
             let _ = writeln!(text, "  missing     {}: {}", missing.source, missing.reason);
         }

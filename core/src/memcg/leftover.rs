@@ -184,7 +184,8 @@ fn boot() -> String {
     id.chars().filter(char::is_ascii_hexdigit).take(8).collect()
 }
 
-fn pid_namespace() -> u64 {
+/// The number of this process's pid namespace.
+pub(crate) fn pid_namespace() -> u64 {
     std::fs::metadata("/proc/self/ns/pid").map_or(0, |meta| meta.ino())
 }
 

@@ -126,8 +126,15 @@ impl Hub {
         if let Some(supervisor) = &supervisor {
             epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
         }
+        // Both name processes by the pids of the machine, which mean others in here, and nothing translates them.
+        let foreign = !super::task::machine_pids();
+        if foreign {
+            let reason = "this process is in a pid namespace, and the kernel names processes as they are outside";
+            missing.extend(kernel_log.then(|| Missing::new("kernel-log", reason)));
+            missing.extend(tracefs.map(|_| Missing::new("tracefs", reason)));
+        }
         let mut log = None;
-        if kernel_log {
+        if kernel_log && !foreign {
             match KernelLog::open() {
                 Ok(opened) => log = Some(opened),
                 Err(error) => missing.push(Missing::new("kernel-log", error.to_string())),
@@ -137,7 +144,7 @@ impl Hub {
             epoll.add(log.as_fd(), readable(tag::LOG)).map_err(failed)?;
         }
         let mut trace = None;
-        if let Some((tracefs, name)) = tracefs {
+        if let Some((tracefs, name)) = tracefs.filter(|_| !foreign) {
             match TraceInstance::create(tracefs, name) {
                 Ok(created) => trace = Some(created),
                 Err(error) => missing.push(Missing::new("tracefs", error.to_string())),

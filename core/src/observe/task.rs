@@ -91,6 +91,8 @@ pub(crate) struct Status {
     /// Page tables of all levels.
     pub(crate) vm_pte_bytes: Option<u64>,
     pub(crate) threads: Option<u32>,
+    /// SIGKILL is pending.
+    pub(crate) killed: bool,
 }
 
 /// What memoom needs of `/proc/PID/stat`.
@@ -245,6 +247,15 @@ impl Proc {
         })
     }
 
+    /// Whether a process has gone, is a zombie, or has SIGKILL waiting for it.
+    pub(crate) fn is_ending(&self, pid: i32) -> bool {
+        match self.status(pid) {
+            Ok(Some(status)) => status.killed || matches!(status.state, Some(TaskState::Zombie | TaskState::Dead)),
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     /// The process of a thread: its own pid for the first one.
     pub(crate) fn process_of(&self, thread: i32) -> Option<i32> {
         self.status(thread).ok()??.tgid
@@ -276,6 +287,14 @@ impl Proc {
         }
         Ok(None)
     }
+}
+
+/// Whether the pids of this process are those of the machine: it stands in the first pid namespace.
+pub(crate) fn machine_pids() -> bool {
+    // PROC_PID_INIT_INO, the number of that namespace on every kernel (include/linux/proc_ns.h).
+    const FIRST: u64 = 0xEFFF_FFFC;
+    // 0: /proc does not say.
+    matches!(crate::memcg::leftover::pid_namespace(), 0 | FIRST)
 }
 
 /// Whether a task in this state waits for its memory cgroup because the OOM killer is off: state D, and the wait
@@ -328,6 +347,10 @@ fn parse_status(text: &[u8]) -> Status {
             b"RssShmem" => status.rss_shmem_bytes = bytes(),
             b"VmSwap" => status.vm_swap_bytes = bytes(),
             b"VmPTE" => status.vm_pte_bytes = bytes(),
+            b"SigPnd" | b"ShdPnd" => {
+                let pending = first.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+                status.killed |= pending >> (libc::SIGKILL - 1) & 1 == 1;
+            }
             b"Threads" => status.threads = first.and_then(|number| number.parse().ok()),
             _ => {}
         }

@@ -29,6 +29,7 @@ pub struct Tally {
     ties: u32,
     ties_right: u32,
     full_reports: u32,
+    disagreements: u32,
     gaps: BTreeMap<String, u32>,
 }
 
@@ -38,7 +39,7 @@ impl fmt::Display for Tally {
             f,
             "{} accounts ({} kills, {} of whole groups, {} blocked); predicted = actual in {} of {} sure predictions; \
              of {} scenarios whose victim was determined by an independent reckoning it was foretold in {}; {} ties, \
-             {} of them right; {} full reports; gaps named: {:?}; {} scenarios judged right",
+             {} of them right; {} full reports; {} disagreements explained; gaps named: {:?}; {} scenarios judged right",
             self.accounts,
             self.kills,
             self.group_kills,
@@ -50,6 +51,7 @@ impl fmt::Display for Tally {
             self.ties,
             self.ties_right,
             self.full_reports,
+            self.disagreements,
             self.gaps,
             self.scenarios,
         )
@@ -112,6 +114,7 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
     }
     for oom in &ooms {
         judge_account(plan, played, oom);
+        tally.disagreements += oom.disagreements.len() as u32;
         for gap in &oom.missing {
             *tally.gaps.entry(gap.source.clone()).or_default() += 1;
         }
@@ -177,6 +180,8 @@ fn judge_account(plan: &Plan, played: &Played, oom: &Oom) {
         None => assert!(named("invoker"), "{}", text()),
     }
     assert!(!oom.call_path.is_empty() || named("call-path"), "{}", text());
+    // Where sources disagree, it is known why.
+    assert!(oom.disagreements.iter().all(|one| one.because.is_some()), "{}", text());
     // Everybody had ended long before: nothing was waited for in vain.
     assert!(!named("exit"), "{}\n{:?}", text(), oom.timings_ns);
     if !oom.call_path.is_empty() {

@@ -36,6 +36,10 @@ pub fn a_victim_in_a_pid_namespace_below() {
     assert!(victim.pid > outcome.pid, "{victim:?}, worker {}", outcome.pid);
 }
 
+pub fn a_lab_inside_a_pid_namespace() {
+    again_inside("pid", &["--pid", "--fork", "--mount-proc"]);
+}
+
 pub fn a_lab_inside_a_cgroup_namespace() {
     again_inside("cgroup", &["--cgroup"]);
 }
@@ -75,6 +79,9 @@ pub fn inside() -> bool {
     assert_eq!(oom.limit_group.as_deref(), Some(outer.cgroup()), "{kind}: {}", oom.to_text());
     assert_eq!(oom.victims[0].group.as_deref(), Some(group.cgroup()), "{kind}: {}", oom.to_text());
     assert_eq!(oom.predicted_right(), Some(true), "{kind}: {}", oom.to_text());
+    // What names processes as they are outside is not used, and that is said.
+    let unused = oom.missing.iter().filter(|missing| missing.reason.contains("pid namespace")).count();
+    assert_eq!(unused, if kind == "pid" { 2 } else { 0 }, "{:?}", oom.missing);
     // A kill by hand is none, inside too.
     other.signal(libc::SIGKILL).unwrap();
     assert_eq!(other.wait(LONG).unwrap().verdict, Verdict::Killed, "{kind}");

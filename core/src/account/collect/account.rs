@@ -12,6 +12,7 @@ use crate::memcg::{Counters, Group, Version};
 use crate::observe::callpath::Frame;
 use crate::observe::hub::State;
 use crate::observe::report::Report;
+use crate::observe::task::Proc;
 use crate::observe::Missing;
 use crate::sys;
 
@@ -66,6 +67,11 @@ impl Collector {
             // Somebody else took memory meanwhile, so the one that was to grow has got less of it.
             predicted.determined &= predicted.source != "procfs" || invoker.pid == growing;
         }
+        if let Some(predicted) = predicted.as_mut().filter(|one| one.source == "procfs") {
+            // Whoever ended otherwise may have been gone, or going, when the kernel looked.
+            let victim = episode.kills.iter().any(|kill| kill.victim.pid == predicted.pid);
+            predicted.determined &= victim || !ended(predicted.pid, state);
+        }
         if predicted.is_none() {
             missing.push(Missing::new("prediction", "no step of a hog led here, and no task table was printed"));
         }
@@ -78,7 +84,7 @@ impl Collector {
         if overdue {
             missing.push(Missing::new("exit", "a victim, or its group, had not ended within 10 seconds"));
         }
-        let call_path = match (&episode.report, episode.call_path) {
+        let call_path = match (&episode.report, episode.call_path.clone()) {
             (Some(report), path) if path.is_empty() => reported_path(report),
             (_, path) => path,
         };
@@ -107,31 +113,38 @@ impl Collector {
                 .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
         }
         self.last_struck.clone_from(&limit_group);
-        let oom = Oom {
+        // Whoever was ending already was neither killed nor counted.
+        let killed =
+            episode.kills.iter().map(|kill| &kill.victim).filter(|victim| !episode.ending.contains(&victim.pid));
+        let mut oom = Oom {
             schema: Oom::SCHEMA,
             hierarchy: state.groups.values().next().map_or(Version::V2, |observed| observed.group.version()),
             limit_group,
             limit_bytes,
             usage_bytes: Span { before: usage_before, after: after.usage_bytes },
-            invoker: episode.invoker,
+            invoker: episode.invoker.clone(),
             predicted,
             candidates,
-            victims: episode.kills.into_iter().map(|kill| kill.victim).collect(),
+            victims: killed.cloned().collect(),
             counters: Span { before: counters_before, after },
             victim_counters,
-            report: episode.report,
+            report: episode.report.clone(),
             call_path,
             blocked: Vec::new(),
             timings_ns,
+            disagreements: Vec::new(),
             missing,
         };
+        oom.disagreements = self.disagreements(&oom, &episode, state);
         self.tally(&oom, marked_ns, state);
         // What comes next starts from here.
+        let read_ns = sys::monotonic_ns();
         for observed in state.groups.values() {
             if let (Some(before), Ok(counters)) =
                 (self.before.get_mut(observed.group.cgroup()), observed.group.counters())
             {
                 before.counters = counters;
+                before.read_ns = read_ns;
                 before.scope = None;
             }
         }
@@ -164,6 +177,7 @@ impl Collector {
             call_path: blocked.stack.clone(),
             blocked: vec![blocked],
             timings_ns,
+            disagreements: Vec::new(),
             missing: missing.to_vec(),
         }
     }
@@ -192,6 +206,14 @@ impl Collector {
         // Of several kills at once the first has had its readings: it was the same limit.
         let last = || self.last_struck.as_deref().filter(|last| crate::memcg::group::covers(last, group.cgroup()));
         found.map(Group::cgroup).or_else(last).map(str::to_string)
+    }
+}
+
+/// Whether a process has ended, or is about to.
+pub(super) fn ended(pid: i32, state: &State) -> bool {
+    match state.workers.values().rev().find(|process| process.pid == pid) {
+        Some(process) => process.progress().exit.is_some() || Proc::system().is_ending(pid),
+        None => Proc::system().is_ending(pid),
     }
 }
 

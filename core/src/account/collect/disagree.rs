@@ -1,0 +1,135 @@
+//! Where the sources of one account do not say the same, and the cause where a known one fits.
+
+use super::account::ended;
+use super::episode::Episode;
+use super::{own_kills, Collector};
+use crate::account::oom::{Cause, Disagreement, Oom, Victim};
+use crate::memcg::{Counters, Version};
+use crate::observe::hub::State;
+
+impl Collector {
+    /// What the sources of an account say against each other. `counted` is how far `oom_kill` rose in the groups of the
+    /// victims; nothing where it could not be read.
+    pub(super) fn disagreements(&self, oom: &Oom, episode: &Episode, state: &State) -> Vec<Disagreement> {
+        let mut found = Vec::new();
+        self.counters_and_victims(oom, episode, state, &mut found);
+        ooms_and_kills(oom, &mut found);
+        for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
+            self.trace_and_log(victim, &mut found);
+            status(victim, state, &mut found);
+        }
+        if let (Some(predicted), Some(victim)) = (&oom.predicted, oom.victim()) {
+            if predicted.pid != victim.pid {
+                let says = format!("pid {} was predicted, and the kernel chose pid {}", predicted.pid, victim.pid);
+                found.push(if !oom.killed(predicted.pid) && ended(predicted.pid, state) {
+                    Disagreement::because(says, "it had ended, or was ending, when the kernel looked")
+                } else if !predicted.determined {
+                    Disagreement::because(says, "their scores were closer than what can be read of them")
+                } else {
+                    Disagreement { says, because: None }
+                });
+            }
+        }
+        for pid in &episode.ending {
+            found.push(Disagreement::because(
+                format!("pid {pid} was chosen, and neither killed nor counted"),
+                "it was ending already: the kernel only lets such a process hurry",
+            ));
+        }
+        found
+    }
+
+    fn counters_and_victims(&self, oom: &Oom, episode: &Episode, state: &State, found: &mut Vec<Disagreement>) {
+        let groups: std::collections::BTreeSet<&str> =
+            oom.victims.iter().filter_map(|victim| victim.group.as_deref()).collect();
+        let mut counted = 0;
+        let mut flagged = false;
+        let mut read_late = false;
+        for cgroup in &groups {
+            let mut observed = state.groups.values().map(|observed| &observed.group);
+            let (Some(before), Some(group)) = (self.before.get(*cgroup), observed.find(|at| at.cgroup() == *cgroup))
+            else {
+                return;
+            };
+            let Ok(now) = group.counters() else { return };
+            counted += own_kills(&now).saturating_sub(own_kills(&before.counters));
+            flagged |= state.groups.values().any(|at| at.group.covers(cgroup) && at.group.oom_group().unwrap_or(false));
+            read_late |= episode.marked_ns.is_some_and(|marked_ns| before.read_ns >= marked_ns);
+        }
+        let told = oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm).count() as u64;
+        let dead = oom.victims.len() as u64;
+        if counted != told && !groups.is_empty() {
+            let says = format!("oom_kill rose by {counted}, and {told} were killed by name");
+            let others = !self.open.is_empty() || !self.unclaimed.is_empty();
+            found.push(if flagged && counted > told {
+                Disagreement::because(says, "with memory.oom.group the kernel counts the chosen process twice")
+            } else if counted > told && others {
+                Disagreement::because(
+                    says,
+                    "later kills were counted before the counters could be read; each has its account",
+                )
+            } else if counted < told && read_late {
+                Disagreement::because(says, "this kill was counted when the counters were read for the one before it")
+            } else {
+                Disagreement { says, because: None }
+            });
+        }
+        if dead > told {
+            found.push(Disagreement::because(
+                format!("{dead} processes died, and the kernel names {told}"),
+                "whoever shares the memory of the chosen one is killed uncounted and unnamed",
+            ));
+        }
+    }
+
+    fn trace_and_log(&self, victim: &Victim, found: &mut Vec<Disagreement>) {
+        let by = |source: &str| victim.sources.contains(&source);
+        if !self.has_trace || !self.has_log || by("tracefs") == by("kernel-log") {
+            return;
+        }
+        let (told, silent) = if by("tracefs") { ("tracefs", "kernel-log") } else { ("kernel-log", "tracefs") };
+        let says = format!("{told} tells of pid {}, {silent} does not", victim.pid);
+        found.push(match self.has_lost.contains(silent) {
+            true => {
+                Disagreement::because(says, format!("records of {silent} were overwritten before they could be read"))
+            }
+            false => Disagreement { says, because: None },
+        });
+    }
+}
+
+/// v2 counts `oom` where the limit was hit, each time the kernel declares it, and `oom_kill` at the victim.
+fn ooms_and_kills(oom: &Oom, found: &mut Vec<Disagreement>) {
+    if oom.hierarchy != Version::V2 || oom.victims.is_empty() {
+        return;
+    }
+    let own = |counters: &Counters| counters.local.get("oom").copied().or(counters.oom);
+    let rose =
+        own(&oom.counters.after).zip(own(&oom.counters.before)).map(|(after, before)| after.saturating_sub(before));
+    if let Some(rose) = rose.filter(|rose| *rose > oom.victims.len() as u64) {
+        found.push(Disagreement::because(
+            format!("oom rose by {rose} for {} killed", oom.victims.len()),
+            "the kernel declares an OOM each time it tries again: often where a limit was lowered below the usage",
+        ));
+    }
+    let victim_group = oom.victims.iter().find_map(|victim| victim.group.as_deref());
+    if let (Some(limit), Some(victim)) = (oom.limit_group.as_deref(), victim_group) {
+        if limit != victim {
+            found.push(Disagreement::because(
+                format!("oom is counted in {limit}, oom_kill in {victim}"),
+                "the limit of a group above the victim's was hit",
+            ));
+        }
+    }
+}
+
+fn status(victim: &Victim, state: &State, found: &mut Vec<Disagreement>) {
+    let worker = state.workers.values().rev().find(|process| process.pid == victim.pid);
+    let exit = worker.and_then(|process| process.progress().exit);
+    if let Some(exit) = exit.filter(|exit| exit.returncode != -libc::SIGKILL) {
+        found.push(Disagreement::because(
+            format!("pid {} was killed in an OOM and ended with status {}", victim.pid, exit.returncode),
+            "it was ending already when it was chosen",
+        ));
+    }
+}
