@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop build test test-rust test-c test-python test-acceptance test-kernels bench lint header abi install uninstall deb stage clean
+.PHONY: help demo develop build test test-rust test-c test-python test-acceptance test-kernels bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +54,11 @@ test-kernels: develop .packages ## run the live suites and the experiments insid
 bench: .packages develop ## run the benchmarks, with their floors measured in the same run
 	$(CARGO) build --release -p memoom --example start
 	benches/run.sh
+	benches/parse.sh
 	$(VENV)/bin/python benches/import.py
+
+fuzz: .packages ## fuzz the report parser for FUZZ_SECONDS (60)
+	fuzz/run.sh
 
 lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import NO_LAB, PATIENCE, Cli
+from conftest import CHECKOUT, NO_LAB, PATIENCE, Cli
 
 import memoom
+from memoom import _native
 
 
 def test_doctor(cli: Cli) -> None:
@@ -89,3 +92,22 @@ def test_a_reader_that_has_gone() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(PATIENCE) in (0, 1, 141)
+
+
+def test_report(cli: Cli, tmp_path: Path) -> None:
+    log = (CHECKOUT / "tests/logs/v2-6.1.kmsg").read_bytes()
+    document = _native.reports_to_json(log)
+    plain, packed, broken = tmp_path / "plain", tmp_path / "packed.gz", tmp_path / "broken.gz"
+    plain.write_bytes(log)
+    packed.write_bytes(gzip.compress(log))
+    broken.write_bytes(gzip.compress(log)[:-20])
+    for file in (plain, packed):
+        assert cli("report", "--json", str(file)).stdout == document + "\n"
+    text = cli("report", str(plain)).stdout
+    assert text == "\n\n".join(str(report) for report in memoom.parse_reports(log)) + "\n"
+    assert "| grouphog invoked oom-killer" in cli("report", "--full", str(plain)).stdout
+    nothing = cli("report", input="nothing\n")
+    assert nothing.returncode == 0 and nothing.stdout == "no OOM report is in this log\n"
+    for wrong in (broken, tmp_path / "absent", tmp_path):
+        done = cli("report", str(wrong))
+        assert done.returncode == 1 and done.stdout == "" and str(wrong) in done.stderr

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+import zlib
 
 from . import Parser, complain
+
+_GZIP = b"\x1f\x8b"
 
 
 def main(arguments: list[str]) -> int:
     parser = Parser(
-        prog="memoom report", description="Parses the OOM reports in a saved kernel log of any common form."
+        prog="memoom report",
+        description="Parses the OOM reports in a saved kernel log of any common form, gzipped or not.",
+        epilog="Exit status 0 when the log was read, also where no report is in it; 1 when it cannot be read.",
     )
     parser.add_argument(
         "file", nargs="?", default="-", metavar="FILE", help="the log; - is standard input (the default)"
@@ -23,8 +28,12 @@ def main(arguments: list[str]) -> int:
         else:
             with open(options.file, "rb") as file:
                 log = file.read()
-    except OSError as error:
-        complain("memoom report", f"{options.file}: {error.strerror}")
+        if log.startswith(_GZIP):
+            import gzip
+
+            log = gzip.decompress(log)
+    except (OSError, EOFError, zlib.error) as error:
+        complain("memoom report", f"{options.file}: {getattr(error, 'strerror', None) or error}")
         return 1
 
     from .. import _native
