@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop build test test-rust test-c test-python test-acceptance test-kernels bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: help demo develop build test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,8 @@ test-c: .packages stage ## build the C examples and tests against an installed t
 	tests/frameworks/run.sh $(abspath $(STAGE)) target/framework-tests
 	tests/adopting/measure.sh $(abspath $(STAGE)) target/adopting 1
 
-test-python: develop ## run the Python tests
+test-python: develop ## run the Python tests, and the notebooks in fresh kernels
+	@.ci/packages.sh redis
 	$(VENV)/bin/python -m pytest -q python/tests
 
 test-acceptance: develop .packages stage ## run what the field's own tests check of memory cgroups, through C and Python
@@ -50,6 +51,11 @@ test-kernels: develop .packages ## run the live suites and the experiments insid
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/kernels/build.py
 	$(PYTHON) tests/kernels/run.py
+
+docs: develop ## build the documentation site (target/docs/html); the notebooks are run for it, and a warning is an error
+	@.ci/packages.sh doxygen redis
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	$(VENV)/bin/python -m sphinx -q -W --keep-going -c docs -b html -d target/docs/doctrees . target/docs/html
 
 bench: .packages develop ## run the benchmarks, with their floors measured in the same run
 	$(CARGO) build --release -p memoom --example start
@@ -64,8 +70,8 @@ lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --all-targets -- -D warnings
 	PYO3_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) clippy -q -p memoom-python -- -D warnings
-	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples/python tests/acceptance
-	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml python/memoom python/tests examples/python tests/acceptance
+	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples tests/acceptance
+	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml python/memoom python/tests examples tests/acceptance
 	cd python && ../$(VENV)/bin/mypy --no-error-summary && ../$(VENV)/bin/python -m mypy.stubtest memoom
 
 header: ## write include/memoom.h anew from the C face

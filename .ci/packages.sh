@@ -22,6 +22,8 @@ for tool in "$@"; do
     check) [ -e /usr/include/check.h ] || missing="$missing check" ;;
     criterion) [ -e /usr/include/criterion/criterion.h ] || missing="$missing libcriterion-dev" ;;
     gtest) [ -e /usr/include/gmock/gmock.h ] || missing="$missing libgtest-dev libgmock-dev" ;;
+    redis) command -v redis-check-rdb >/dev/null && command -v redis-cli >/dev/null || missing="$missing redis-tools" ;;
+    doxygen) command -v doxygen >/dev/null || missing="$missing doxygen" ;;
     *) echo "packages.sh: unknown tool $tool" >&2; exit 2 ;;
     esac
 done
