@@ -77,6 +77,7 @@ set_up_files() {
         [ -e "$place" ] || fail "$place is missing"
     done
     [ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing
+    ip link set lo up || fail "the loopback cannot be brought up"
     cd "$checkout" || fail "cannot enter $checkout"
 }
 

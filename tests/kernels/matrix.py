@@ -52,7 +52,7 @@ ENTRIES = (
 # Programs are built outside; a suite only runs them. A status other than 0 is a failure.
 SUITES = (
     Suite("smoke", "sh tests/kernels/suite-smoke.sh", deadline=120, quick=True),
-    Suite("rust", "sh tests/kernels/suite-rust.sh", deadline=900),
+    Suite("rust", "sh tests/kernels/suite-rust.sh", deadline=1200),
     Suite("c", "sh tests/kernels/suite-c.sh", deadline=600),
     Suite("python", "sh tests/kernels/suite-python.sh", deadline=1500),
     Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500),
