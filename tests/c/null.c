@@ -268,6 +268,9 @@ static void calls(void)
     REFUSES("memoom_command_spawn", "group", memoom_command_spawn(NULL, argv, NULL, &out.worker, &error));
     REFUSES("memoom_hog_spawn", "group", memoom_hog_spawn(NULL, NULL, &out.worker, &error));
     REFUSES("memoom_ticker_spawn", "group", memoom_ticker_spawn(NULL, "x", 1, &out.worker, &error));
+    memoom_paced paced = MEMOOM_PACED_INIT;
+    REFUSES("memoom_ticker_spawn_with", "group", memoom_ticker_spawn_with(NULL, NULL, &out.worker, &error));
+    REFUSES("memoom_hog_pace", "worker", memoom_hog_pace(NULL, NULL, 0, &paced, &error));
     REFUSES("memoom_hog_grow", "worker", memoom_hog_grow(NULL, 4096, 0, &out.grow, &error));
     REFUSES("memoom_hog_finish", "worker", memoom_hog_finish(NULL, 0, &out.grow, &error));
     REFUSES("memoom_hog_shrink", "worker", memoom_hog_shrink(NULL, 4096, 0, &out.number, &error));
@@ -334,6 +337,8 @@ static void live_calls(void)
     REFUSES("memoom_hog_spawn", "ret_worker", memoom_hog_spawn(group, NULL, NULL, &error));
     REFUSES("memoom_ticker_spawn", "name", memoom_ticker_spawn(group, NULL, 1, &out.worker, &error));
     REFUSES("memoom_ticker_spawn", "ret_worker", memoom_ticker_spawn(group, "x", 1, NULL, &error));
+    REFUSES("memoom_ticker_spawn_with", "ret_worker", memoom_ticker_spawn_with(group, NULL, NULL, &error));
+    REFUSES("memoom_hog_pace", "ret_paced", memoom_hog_pace(hog, NULL, 0, NULL, &error));
     REFUSES("memoom_hog_grow", "ret_grow", memoom_hog_grow(hog, 4096, 0, NULL, &error));
     REFUSES("memoom_hog_finish", "ret_grow", memoom_hog_finish(hog, 0, NULL, &error));
     REFUSES("memoom_hog_shrink", "ret_bytes", memoom_hog_shrink(hog, 4096, 0, NULL, &error));
