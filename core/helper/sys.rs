@@ -124,6 +124,7 @@ mod nr {
     pub const OPENAT: usize = 257;
     pub const MKNODAT: usize = 259;
     pub const UNLINKAT: usize = 263;
+    pub const SYNC_FILE_RANGE: usize = 277;
     pub const PPOLL: usize = 271;
     pub const SIGNALFD4: usize = 289;
     pub const EVENTFD2: usize = 290;

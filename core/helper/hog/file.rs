@@ -12,6 +12,9 @@ use core::ffi::CStr;
 const PIECES: usize = 16;
 /// What one fallocate asks for: a huge page of this architecture.
 const PART: usize = 2 << 20;
+/// How much may be written before it has to be on the disk. What is not there cannot be dropped: a group full of it would
+/// be a reason for an OOM, as no one waits for a disk on its behalf (v1).
+const DIRTY: usize = 1 << 20;
 
 /// How the pages come.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,10 +64,17 @@ impl File {
             sys::truncate(self.fd, wanted)?;
         }
         let mut errno = 0;
+        let mut clean = before;
         while self.taken < wanted && errno == 0 {
             match self.part(wanted - self.taken) {
                 Ok(0) => errno = sys::EIO,
-                Ok(got) => self.taken += got,
+                Ok(got) => {
+                    self.taken += got;
+                    if self.way == Way::Cached && (self.taken - clean >= DIRTY || self.taken == wanted) {
+                        sys::write_back(self.fd, clean, self.taken - clean);
+                        clean = self.taken;
+                    }
+                }
                 Err(sys::EINTR) => {}
                 Err(failed) => errno = failed,
             }

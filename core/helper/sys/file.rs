@@ -55,6 +55,14 @@ pub fn fallocate(fd: i32, at: usize, bytes: usize) -> Result<(), Errno> {
     unsafe { raw(nr::FALLOCATE, fd as usize, 0, at, bytes, 0, 0) }.map(drop)
 }
 
+/// Writes a range of the file to its disk and waits until it is there. Where there is
+/// nothing to write to, nothing happens.
+pub fn write_back(fd: i32, at: usize, bytes: usize) {
+    const WAIT_WRITE_WAIT: usize = 7;
+    // SAFETY: numbers only.
+    let _ = unsafe { raw(nr::SYNC_FILE_RANGE, fd as usize, at, bytes, WAIT_WRITE_WAIT, 0, 0) };
+}
+
 /// Writes the pieces at that place of the file.
 ///
 /// # Safety

@@ -16,8 +16,9 @@ pub enum Kind {
     /// Anonymous private memory in transparent huge pages, in steps of whole ones (2 MiB). Where the kernel has no huge
     /// page to give, as close below the limit, it takes base pages instead.
     AnonThp,
-    /// The page cache of a file without a name on a real file system: written, or only read. The kernel drops it before
-    /// it declares an OOM, so `total_bytes` is what went through the cache, not what is still there.
+    /// The page cache of a file without a name on a real file system: written (and to the disk, a MiB at a time, as what
+    /// is not there cannot be dropped), or only read. The kernel drops it before it declares an OOM, so `total_bytes` is
+    /// what went through the cache, not what is still there.
     File,
     /// Anonymous shared memory (mmap(2) with `MAP_SHARED`); it counts as shmem.
     Shmem,
