@@ -4577,7 +4577,7 @@ void memoom_worker_free(struct memoom_worker *worker);
 #define MEMOOM_H_INLINE
 
 /** The start of a memoom_lab_options: the usual place, every source of evidence. */
-#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0 }
+#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0, 0 }
 
 /** The start of a memoom_group_options: no limit, swap kept out, the rest as the kernel has it. */
 #define MEMOOM_GROUP_OPTIONS_INIT \
