@@ -41,8 +41,8 @@ pub enum Kind {
     Fork,
     /// Bytes in pipes, in pages of the kernel. They are in nobody's resident size.
     Pipe,
-    /// Bytes in TCP connections over the loopback; what the kernel takes for the packets comes on top. It refuses more
-    /// (ENOBUFS) before it declares an OOM for them. v1 counts them apart, in `memory.kmem.tcp.usage_in_bytes`, and only
+    /// Bytes in TCP connections over the loopback; what the kernel takes for the packets comes on top. For packets it
+    /// refuses more (ENOBUFS) and declares no OOM. v1 counts them apart, in `memory.kmem.tcp.usage_in_bytes`, and only
     /// where `memory.kmem.tcp.limit_in_bytes` was set before.
     Socket,
     /// Slab: inodes and dentries of empty files in a tmpfs that nobody else sees. The bytes are the kernel's word for the
