@@ -61,6 +61,10 @@ def lab(needs_lab: None) -> Iterator[memoom.Lab]:
         yield lab
 
 
+# On an emulated machine each start of Python takes seconds; what has nothing to do with the kernel is left to others.
+needs_time = pytest.mark.skipif(SLOW, reason="MEMOOM_SLOW=1: too slow here, and no matter of the kernel")
+
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import CHECKOUT
+from conftest import CHECKOUT, needs_time
 
 BLOCKS = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", (CHECKOUT / "docs" / "pytest.md").read_text(), re.DOTALL)
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_the_examples(pytester: pytest.Pytester) -> None:
     assert [name for name, _ in BLOCKS] == ["test_server.py", "test_old.py"]

@@ -9,14 +9,14 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from conftest import HIERARCHY, NO_LAB, PATIENCE, SLOW
+from conftest import HIERARCHY, NO_LAB, PATIENCE, SLOW, needs_time
 
 import memoom
 from memoom._pytest.marker import Marker
 
 RUNS = int(os.environ.get("MEMOOM_PLUGIN_RUNS", "1"))
-# On an emulated machine: longer timeouts, and a fifth of the suite.
-TIMEOUT = 60 if SLOW else 10
+TIMEOUT = 10
+# On an emulated machine a fifth of the suite.
 HOGS, COMMANDS, MOVES = (5, 4, 1) if SLOW else (25, 20, 5)
 OTHER = {"v1": "v2", "v2": "v1"}.get(HIERARCHY or "", "v2")
 # pytest itself and what a test's module imports stand under the limit too.
@@ -144,6 +144,7 @@ def test_the_fixture(pytester: pytest.Pytester) -> None:
     assert "memoom: 3 OOMs in 2 tests" in result.stdout.str()
 
 
+@needs_time
 @needs_lab
 def test_skips_have_the_hosts_reason_and_required_ones_fail(pytester: pytest.Pytester) -> None:
     code = f"""
@@ -238,6 +239,7 @@ def test_a_failed_assertion_has_the_account(pytester: pytest.Pytester) -> None:
     assert "stayed 0" not in failures["test_another_error"]
 
 
+@needs_time
 @needs_lab
 def test_two_values_that_differ(pytester: pytest.Pytester) -> None:
     result = run(
@@ -251,6 +253,7 @@ def test_two_values_that_differ(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*two of Outcome that differ in *returncode*", "*returncode: 3 != 4"])
 
 
+@needs_time
 @needs_lab
 def test_the_junit_file_has_the_ooms(pytester: pytest.Pytester) -> None:
     for arguments in ((), ("-n", "2")):
@@ -370,6 +373,7 @@ def conftest_with_pid(pytester: pytest.Pytester) -> None:
     pytester.makeconftest("import os\nos.environ.setdefault('PYTEST_PID', str(os.getpid()))")
 
 
+@needs_time
 @needs_lab
 @pytest.mark.usefixtures("conftest_with_pid")
 def test_moved_tests(pytester: pytest.Pytester) -> None:
@@ -416,6 +420,7 @@ def test_moved_tests(pytester: pytest.Pytester) -> None:
     assert [one.get("name") for one in case.iter("property")] == ["where"]
 
 
+@needs_time
 @needs_lab
 @pytest.mark.usefixtures("conftest_with_pid")
 def test_a_moved_test_with_other_ways_of_running(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -437,6 +442,7 @@ def test_a_moved_test_with_other_ways_of_running(pytester: pytest.Pytester, monk
 # Together with others.
 
 
+@needs_time
 @needs_lab
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_pytest_timeout_ends_a_wait(pytester: pytest.Pytester, method: str) -> None:
@@ -465,6 +471,7 @@ def test_pytest_timeout_ends_a_wait(pytester: pytest.Pytester, method: str) -> N
     wait_until_gone(Path(path), int(supervisor))
 
 
+@needs_time
 @needs_lab
 def test_pytest_timeout_ends_a_moved_test(pytester: pytest.Pytester) -> None:
     result = run(

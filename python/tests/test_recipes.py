@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHECKOUT, SLOW, Cli
+from conftest import CHECKOUT, Cli, needs_time
 
 import memoom
 
@@ -19,7 +19,7 @@ DOCUMENT = (CHECKOUT / "docs" / "sweeps.md").read_text()
 COUNT = 24  # trials of examples/sweep/trials.toml
 BIN = Path(sys.executable).parent
 
-pytestmark = pytest.mark.skipif(SLOW, reason="MEMOOM_SLOW=1: recipes have nothing to do with the kernel")
+pytestmark = needs_time
 needs_lab = pytest.mark.usefixtures("needs_lab")
 
 

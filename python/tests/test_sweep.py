@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, SLOW, Cli
+from conftest import PATIENCE, Cli, needs_time
 from sweep_driver import trials as dask_trials
 
 import memoom
@@ -339,6 +339,7 @@ def test_the_kinds_of_trials(tmp_path: Path) -> None:
 
 
 @needs_lab
+@needs_time
 def test_tables(tmp_path: Path) -> None:
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     results = memoom.sweep(
@@ -419,9 +420,7 @@ def test_a_sweep_keeps_to_its_budget() -> None:
     assert results[2].error is not None and results[2].error.kind == "out-of-memory"
 
 
-# Dask. An emulated machine has nothing to add to it but hours.
-
-needs_time = pytest.mark.skipif(SLOW, reason="MEMOOM_SLOW=1: a cluster takes too long on this machine")
+# Dask.
 
 
 def dask_driver(output: Path, count: int) -> subprocess.Popen[str]:
@@ -496,6 +495,7 @@ def test_a_worker_of_dask_is_killed_in_the_middle(tmp_path: Path, cli: Cli) -> N
 
 
 @needs_lab
+@needs_time
 def test_the_command(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "trials.toml").write_text(
         "[base]\n"
@@ -532,6 +532,7 @@ def test_the_command(cli: Cli, tmp_path: Path) -> None:
 
 
 @needs_lab
+@needs_time
 def test_ctrl_c_ends_the_command_at_once(tmp_path: Path) -> None:
     (tmp_path / "trials.json").write_text(
         json.dumps([{"argv": ["sh", "-c", f"echo > {tmp_path}/began; sleep 1000"], "limit": "8M"}])
