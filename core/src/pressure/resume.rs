@@ -98,7 +98,7 @@ impl Group {
                     .path(self.path())
                     .value(limit));
             }
-            self.push_over(&mut wait.at_most(Duration::from_secs(10)))?;
+            self.push_over(&mut wait.at_most(Duration::from_secs(10)), over)?;
         }
         self.set_limit(limit)
     }

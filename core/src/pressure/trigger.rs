@@ -159,11 +159,14 @@ impl Group {
         put_back.map(|()| done)
     }
 
-    /// Has a small worker meet the limit, which stands at the usage.
-    pub(crate) fn push_over(&self, wait: &mut Wait<'_>) -> Result<()> {
+    /// Has a small worker meet the limit, which stands at the usage, until somebody was killed or it is not `needed`.
+    pub(crate) fn push_over(&self, wait: &mut Wait<'_>, needed: impl Fn() -> Result<bool>) -> Result<()> {
         let mut change = Change { target: None, limit: None, workers: Vec::new(), groups: Vec::new() };
         let kills = self.kills_below()?;
-        let pushed = change.ballast(self).and_then(|ballast| push(&ballast, self, kills, PUSH_BYTES, wait));
+        let pushed = change.ballast(self).and_then(|ballast| {
+            while needed()? && !step(&ballast, self, kills, PUSH_BYTES, wait)? {}
+            Ok(())
+        });
         let put_back = change.put_back(self);
         pushed.and(put_back)
     }
@@ -361,16 +364,21 @@ fn needs_limit(group: &Group) -> Result<()> {
 }
 
 /// Steps until a kill is counted at `at`, below it, or whoever steps is killed.
-fn push(hog: &Hog, at: &Group, kills: u64, step: u64, wait: &mut Wait<'_>) -> Result<()> {
-    loop {
-        let grow = hog.grow(Some(step), wait.reborrow())?;
-        if grow.status != GrowStatus::Grew || at.kills_below()? > kills {
-            return Ok(());
-        }
-        if wait.expired() {
-            return Err(Error::new(ErrorKind::TimedOut, "oom now", "no OOM came by the deadline").path(at.path()));
-        }
+fn push(hog: &Hog, at: &Group, kills: u64, bytes: u64, wait: &mut Wait<'_>) -> Result<()> {
+    while !step(hog, at, kills, bytes, wait)? {}
+    Ok(())
+}
+
+/// One step; whether it met the limit.
+fn step(hog: &Hog, at: &Group, kills: u64, bytes: u64, wait: &mut Wait<'_>) -> Result<bool> {
+    let grow = hog.grow(Some(bytes), wait.reborrow())?;
+    if grow.status != GrowStatus::Grew || at.kills_below()? > kills {
+        return Ok(true);
     }
+    if wait.expired() {
+        return Err(Error::new(ErrorKind::TimedOut, "oom now", "no OOM came by the deadline").path(at.path()));
+    }
+    Ok(false)
 }
 
 /// Has the kernel give up what it can of the group without an OOM, so that the next charge meets processes' memory.
