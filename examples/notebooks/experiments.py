@@ -65,9 +65,9 @@ def runs_here(hierarchy):
 # the kernel reclaims what it can (there is nothing to reclaim: the memory is anonymous and there is no swap for it),
 # and then chooses a victim: the process with the highest score, which is its resident memory plus its page tables.
 #
-# Mind who asked and who died: the one that makes the step need not be the one that is killed. Both hogs hold the same
-# amount, and of equals the kernel takes the one that it scans last. memoom looked at the scores before the step, so its
-# prediction is older than the kill.
+# Mind who asked and who died: the one that makes the step need not be the one that is killed. The hog whose step meets
+# the limit has not got its last pages yet, so the other one holds a little more and has the higher score. memoom looked
+# at the scores before the step, so its prediction is older than the kill.
 
 # %%
 with memoom.Lab() as lab:
@@ -87,7 +87,7 @@ kill_timeline
 oom
 
 # %%
-oom.to_pandas()
+oom.to_pandas().drop(columns="group")
 
 # %% [markdown]
 # ## `v1-block`: with the killer off, the step waits

@@ -13,10 +13,11 @@
 # do when the limit is met, what does the client see, and does `maxmemory` help?
 #
 # The server is Debian's (`redis-tools` brings the program under the name of `redis-check-rdb`; it becomes the server
-# when it is called so). The client stands in a group of its own without a limit, so that it is no candidate.
+# when it is called so). The client stands in a group of its own, so that it is no candidate.
 
 # %%
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def server(group, name, *options):
     """A server without a port, on a socket; it is there when it answers."""
     socket = place / f"{name}.sock"
     argv = [place / "redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--daemonize", "no"]
-    worker = group.command([*argv, *options], cwd=place, stdout=-3)
+    worker = group.command([*argv, *options], cwd=place, stdout=subprocess.DEVNULL)
     while not socket.exists():
         group.sample()
         assert not worker.ended, "the server did not start"
@@ -41,7 +42,7 @@ def server(group, name, *options):
 
 
 # %% [markdown]
-# The load: 200 MB in values of 100 kB, one after the other, by the server's own client; it stops at the first error.
+# The load: 200 MB in values of 100 kB, one after the other, by the server's own client.
 
 # %%
 commands = place / "commands"
@@ -75,6 +76,9 @@ with memoom.Lab(sample_every=0.01) as lab:
 timeline
 
 # %% [markdown]
+# What the server holds is more than what its group is charged for: pages of its files are charged to whoever read them
+# first. It is the usage that meets the limit.
+#
 # The server grows until the limit, and the kernel takes it: there is no one else in the group. It gets no error from
 # `malloc` beforehand, and no chance to write anything. The client sees a connection that is gone, after this many
 # values:

@@ -53,8 +53,8 @@ table.map(lambda killed: "OOM" if killed else "fits")
 # %% [markdown]
 # ## The picture
 #
-# Red was killed, green lived. If a program needed nothing but its data, the border would be the dashed line. It lies
-# below it: the interpreter has memory of its own.
+# Red was killed, green lived. On the dashed line data and limit are equal: what lies above it cannot live. What lives
+# close below it shows how little the interpreter is charged for beside its data.
 
 # %%
 import matplotlib.pyplot as plt
@@ -63,7 +63,7 @@ figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
 for killed, colour, marker, label in ((True, "#e5484d", "X", "killed"), (False, "#2f9e6a", "o", "lived")):
     part = frame[frame.oom_killed == killed]
     axes.scatter(part.allowed, part.need, color=colour, marker=marker, s=90, label=label, zorder=3)
-axes.axline((0, 0), slope=1, color="gray", linestyle="dashed", linewidth=1, label="need = limit")
+axes.axline((0, 0), slope=1, color="gray", linestyle="dashed", linewidth=1, label="data = limit")
 axes.set_xlim(6, 70)
 axes.set_ylim(0, 62)
 axes.set_xticks(sorted(frame.allowed.unique()))
@@ -75,7 +75,8 @@ axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 plt.show()
 
 # %% [markdown]
-# What the interpreter takes beside its data, from the trials that lived:
+# More than that is resident beside the data, in the trials that lived. Most of it are pages of the program's files,
+# which are charged to whoever read them first:
 
 # %%
 lived = frame[~frame.oom_killed.astype(bool)]
