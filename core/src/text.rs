@@ -56,6 +56,23 @@ pub(crate) fn json<T: serde::Serialize>(document: &T) -> String {
     serde_json::to_string(document).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
+/// Undoes `\ooo`, by which mountinfo writes blank, tab, newline and backslash.
+pub(crate) fn unescape_octal(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..b'8').contains(d)));
+        if let Some(digits) = digits {
+            bytes.push(digits.iter().fold(0u8, |sum, digit| sum.wrapping_mul(8).wrapping_add(digit - b'0')));
+            rest = &tail[3..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::{escape, unescape};

@@ -4,8 +4,6 @@
 //! the integer division of the kernel. The highest score is chosen; of equals the one that is scanned later. This is
 //! the rule of Linux 5.9 and later. Before 5.9 a score below 1 counted as 1, and before 5.3 the first of equals won:
 //! where that could matter, [`Prediction::determined`] is false.
-// The account is the user of the prediction; not every part of it has one yet.
-#![allow(dead_code)]
 
 use serde::Serialize;
 
@@ -87,14 +85,10 @@ pub(crate) enum Condition {
     Normal,
     /// The init of the machine.
     Init,
-    /// A kernel thread.
-    KernelThread,
     /// It has given up its memory (a zombie, or late in its exit).
     NoMemory,
     /// A child between vfork and exec: it still stands on its parent's memory.
     Vfork,
-    /// Killed by an earlier OOM; the OOM reaper has taken its memory already.
-    Reaped,
     /// Killed by an earlier OOM and not gone yet.
     Dying,
 }
@@ -104,10 +98,8 @@ impl Condition {
         match self {
             Condition::Normal => None,
             Condition::Init => Some("it is the init of the machine"),
-            Condition::KernelThread => Some("it is a kernel thread"),
             Condition::NoMemory => Some("it has no memory any more"),
             Condition::Vfork => Some("it is between vfork and exec"),
-            Condition::Reaped => Some("the OOM reaper has taken its memory already"),
             Condition::Dying => Some("an earlier OOM has killed it and the kernel waits until it is gone"),
         }
     }
@@ -340,8 +332,6 @@ mod tests {
         let dying = Input { condition: Condition::Dying, ..input(2, 9000, 0) };
         let prediction = predict(vec![input(1, 5000, 0), dying], LIMIT, 0);
         assert_eq!((prediction.predicted, prediction.waits_for, prediction.determined), (None, Some(2), false));
-        let reaped = Input { condition: Condition::Reaped, ..input(2, 9000, 0) };
-        assert_eq!(predict(vec![input(1, 5000, 0), reaped], LIMIT, 0).predicted, Some(1));
     }
 
     #[test]

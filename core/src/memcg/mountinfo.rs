@@ -45,22 +45,7 @@ pub(crate) fn mounts(text: &[u8]) -> Vec<Mount> {
     mounts
 }
 
-/// mountinfo writes blank, tab, newline and backslash as `\ooo`.
+/// A path as mountinfo writes it.
 fn unescape(bytes: &[u8]) -> PathBuf {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let octal = bytes.get(at + 1..at + 4).filter(|digits| digits.iter().all(|digit| (b'0'..=b'7').contains(digit)));
-        match (bytes[at], octal) {
-            (b'\\', Some(digits)) => {
-                plain.push(digits.iter().fold(0u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit - b'0')));
-                at += 4;
-            }
-            (byte, _) => {
-                plain.push(byte);
-                at += 1;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(plain))
+    PathBuf::from(OsString::from_vec(crate::text::unescape_octal(bytes)))
 }

@@ -407,6 +407,9 @@ impl Hub {
     pub(crate) fn close(&self) -> Vec<Arc<Process>> {
         let mut state = self.lock();
         self.drain(&mut state);
+        // What is still open gets its account now, with what is known.
+        state.conclude();
+        self.collect(&mut state);
         let ids: Vec<u64> = state.groups.keys().copied().collect();
         for id in ids {
             self.drop_group(&mut state, id);
@@ -683,9 +686,24 @@ impl State {
         self.events.push(Event { time_ns, source, group: group.map(str::to_string), pid, kind });
     }
 
+    /// Nobody will ask again: victims whose stack never came are taken without, and kills that nobody could place get an
+    /// account that says so.
+    fn conclude(&mut self) {
+        let items = self.trace.as_mut().map(TraceInstance::finish);
+        self.take_trace(items.unwrap_or_else(|| Ok(Vec::new())));
+        let mut collector = std::mem::take(&mut self.collector);
+        collector.claim(self, true);
+        self.collector = collector;
+    }
+
     fn read_trace(&mut self) {
         let Some(trace) = &mut self.trace else { return };
-        let items = match trace.read() {
+        let items = trace.read();
+        self.take_trace(items);
+    }
+
+    fn take_trace(&mut self, items: Result<Vec<TraceItem>>) {
+        let items = match items {
             Ok(items) => items,
             Err(error) => {
                 self.missing.push(Missing::new("tracefs", error.to_string()));

@@ -2,8 +2,6 @@
 //!
 //! The root is a parameter, so that a fixture tree can stand in for the kernel. A process that has gone is
 //! `Ok(None)`; one that may not be read is an error.
-// The watch and the account are the users of this module; not every part of it has one yet.
-#![allow(dead_code)]
 
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -144,6 +142,7 @@ impl Proc {
     }
 
     /// A tree that looks like one.
+    #[cfg(test)]
     pub(crate) fn at(root: impl Into<PathBuf>) -> Proc {
         Proc { root: root.into(), system: false }
     }

@@ -2,8 +2,6 @@
 //!
 //! The instance belongs to memoom alone: nothing of the machine's own tracing changes, and it is removed at the
 //! end. Where tracefs is not mounted it is reached by a detached mount, so the mount table does not change either.
-// The watch and the account are the users of this module; not every part of it has one yet.
-#![allow(dead_code)]
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -32,7 +30,8 @@ const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::
 /// Where tracefs is: a directory of a mount that was there, or a detached mount of our own.
 #[derive(Debug)]
 pub(crate) struct Tracefs {
-    root: OwnedFd,
+    // Held with the other, so that a mount that is attached nowhere stays.
+    _root: OwnedFd,
     instances: OwnedFd,
     mount: Option<PathBuf>,
 }
@@ -53,7 +52,7 @@ impl Tracefs {
                 continue;
             }
             if let Ok(instances) = openat(&root, "instances", DIRECTORY, Mode::empty()) {
-                return Ok(Tracefs { root, instances, mount: Some(path) });
+                return Ok(Tracefs { _root: root, instances, mount: Some(path) });
             }
         }
         Tracefs::detached()
@@ -87,10 +86,11 @@ impl Tracefs {
         // fsmount gives an O_PATH fd; listing needs a real one.
         let root = open(mount.as_fd(), ".")?;
         let instances = open(root.as_fd(), "instances")?;
-        Ok(Tracefs { root, instances, mount: None })
+        Ok(Tracefs { _root: root, instances, mount: None })
     }
 
     /// Whether nothing is attached to the mount namespace for it.
+    #[cfg(test)]
     pub(crate) fn is_detached(&self) -> bool {
         self.mount.is_none()
     }
@@ -144,27 +144,10 @@ fn tracefs_mounts(mountinfo: &[u8]) -> Vec<PathBuf> {
         };
         let read_only = options.split(|&byte| byte == b',').any(|option| option == b"ro");
         if *fstype == b"tracefs" && *root == b"/" && !read_only {
-            found.push(PathBuf::from(OsStr::from_bytes(&unescape_octal(point))));
+            found.push(PathBuf::from(OsStr::from_bytes(&crate::text::unescape_octal(point))));
         }
     }
     found
-}
-
-/// mountinfo writes space, tab, newline and backslash as `\040` and the like.
-fn unescape_octal(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        let digits = tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..b'8').contains(d)));
-        if let Some(digits) = digits {
-            bytes.push(digits.iter().fold(0u8, |sum, digit| sum.wrapping_mul(8).wrapping_add(digit - b'0')));
-            rest = &tail[3..];
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    bytes
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -358,17 +341,8 @@ impl TraceInstance {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
-    /// The instance's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether victims come with a call path.
-    pub(crate) fn has_stacks(&self) -> bool {
-        self.has_stacks
-    }
-
     /// How many events were lost so far; an unknown number counts as one.
+    #[cfg(test)]
     pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
@@ -447,6 +421,7 @@ impl TraceInstance {
     ///
     /// # Errors
     /// `Busy` when another process holds one of its files.
+    #[cfg(test)]
     pub(crate) fn remove(mut self) -> Result<()> {
         self.tear_down()
     }

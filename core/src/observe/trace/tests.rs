@@ -50,7 +50,7 @@ fn only_whole_writable_tracefs_mounts_count() {
         52 23 0:12 /instances/x /part rw - tracefs tracefs rw\nnonsense\n\n";
     assert_eq!(tracefs_mounts(text), [PathBuf::from("/sys/kernel/tra cing")]);
     assert!(tracefs_mounts(b"").is_empty());
-    assert_eq!(unescape_octal(b"a\\134b\\"), b"a\\b\\");
+    assert_eq!(crate::text::unescape_octal(b"a\\134b\\"), b"a\\b\\");
 }
 
 #[test]
