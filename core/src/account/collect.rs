@@ -137,6 +137,11 @@ impl Collector {
             let members = scope.prediction.candidates.iter();
             self.remember(members.map(|candidate| (candidate.pid, Some(candidate.group.clone()))));
             self.note_sharing(scope);
+            for input in &scope.read {
+                for thread in &input.threads {
+                    self.note_thread(*thread, input.pid);
+                }
+            }
         }
         // A kill that has no account yet belongs to what was before it: then nothing is looked at again.
         let unaccounted = |at: &Group| at.counters().is_ok_and(|now| self.unaccounted(at, &now) > 0);
@@ -217,7 +222,7 @@ impl Collector {
     }
 
     /// The process of a thread, as far as that was ever known.
-    fn process_of(&self, thread: i32) -> i32 {
+    pub(crate) fn process_of(&self, thread: i32) -> i32 {
         self.threads.get(&thread).copied().unwrap_or(thread)
     }
 

@@ -148,6 +148,7 @@ pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
             pgtable_pages: tables,
             oom_score_adj: task.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()).unwrap_or(0),
             condition: Condition::Normal,
+            threads: Vec::new(),
         }
     });
     let limit = report.memory.as_ref().and_then(|memory| memory.limit_bytes).map_or(u64::MAX, |bytes| bytes / page);
@@ -201,9 +202,11 @@ fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
         return Ok(None);
     };
     // A first thread that has ended shows as a zombie while others go on with the memory: the kernel asks those.
+    let mut threads = Vec::new();
     if status.vm_rss_bytes.is_none() {
-        let mut others = proc.threads(pid).into_iter().filter(|thread| *thread != pid);
-        if let Some((of_thread, its_status)) = others.find_map(|thread| {
+        threads = proc.threads(pid);
+        threads.retain(|thread| *thread != pid);
+        if let Some((of_thread, its_status)) = threads.iter().find_map(|&thread| {
             let status = proc.status(thread).ok()??;
             status.vm_rss_bytes?;
             Some((proc.stat(thread).ok()??, status))
@@ -227,6 +230,7 @@ fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
         pgtable_pages: status.vm_pte_bytes.unwrap_or(0) / page,
         oom_score_adj,
         condition,
+        threads,
     }))
 }
 

@@ -117,6 +117,8 @@ pub(crate) struct Input {
     pub(crate) pgtable_pages: u64,
     pub(crate) oom_score_adj: i16,
     pub(crate) condition: Condition,
+    /// Where the first thread has ended: the others, one of which the kernel will name.
+    pub(crate) threads: Vec<i32>,
 }
 
 /// The usage of a group may read high by the pages that each CPU keeps charged ahead.
@@ -165,7 +167,7 @@ pub(crate) fn predict(inputs: Vec<Input>, total_pages: u64, uncertainty_pages: u
 }
 
 fn candidate(input: Input, total_pages: u64) -> Candidate {
-    let Input { pid, comm, group, rss_pages, swap_pages, pgtable_pages, oom_score_adj, condition } = input;
+    let Input { pid, comm, group, rss_pages, swap_pages, pgtable_pages, oom_score_adj, condition, threads: _ } = input;
     let reason = match condition.reason() {
         None if oom_score_adj == NEVER => Some("its oom_score_adj is -1000"),
         reason => reason,

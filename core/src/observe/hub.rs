@@ -721,9 +721,9 @@ impl State {
                     if let Some(process) = super::task::Proc::system().process_of(victim.pid) {
                         if process != victim.pid {
                             self.collector.note_thread(victim.pid, process);
-                            victim.pid = process;
                         }
                     }
+                    victim.pid = self.collector.process_of(victim.pid);
                     let whose = self.whose(victim.pid, victim.time_ns);
                     if let Whose::Ours(cgroup) = &whose {
                         let kind = EventKind::Victim {
