@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import curses
+import os
 import select
 import time
 from collections import deque
@@ -32,7 +33,8 @@ _GOOD, _WARN, _BAD, _QUIET = 1, 2, 3, 4
 def serve(limit: str, step: str, every: float, full: bool) -> int:
     """Shows the stage until `q`; the terminal is as before when this returns or raises."""
     # The terminal knows its size; COLUMNS and LINES are what it was when somebody set them.
-    curses.use_env(False)
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     with Stage(limit, step, every) as stage:
         ooms = curses.wrapper(lambda window: _Screen(window, stage, full).run())
     for oom in ooms:
