@@ -11,7 +11,12 @@ use crate::observe::kmsg::Record;
 pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
     let plain = without_colours(input);
     let mut held: Option<Line<'_>> = None;
+    let mut blank = false;
     for raw in plain.split(|&byte| byte == b'\n') {
+        // Of blank lines in a row the first one says all.
+        if std::mem::replace(&mut blank, raw.is_empty()) && raw.is_empty() {
+            continue;
+        }
         if let Some(entry) = json::entry(raw) {
             if let Some(line) = held.take() {
                 take(line);
