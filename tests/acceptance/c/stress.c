@@ -1,6 +1,8 @@
 /* 150 groups at once, each with a process; every tenth meets its limit, and nobody else dies. */
 #include "acceptance.h"
 
+#include <sys/resource.h>
+
 #define GROUPS 150
 
 int main(void)
@@ -9,7 +11,12 @@ int main(void)
     memoom_worker *hogs[GROUPS];
     char name[16];
     int i, killed = 0, alive = 0, counted = 0;
+    struct rlimit files;
 
+    /* Each group and worker holds some descriptors. */
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
     begin();
     for (i = 0; i < GROUPS; i++) {
         snprintf(name, sizeof(name), "g%d", i);
