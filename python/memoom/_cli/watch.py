@@ -76,6 +76,9 @@ class _Teller:
             self._read()
             if over:
                 break
+            if self._gone():
+                # The reading has taken the notice of its end, and nothing else would wake us.
+                continue
             for fd, ready in poller.poll():
                 if fd == sys.stdout.fileno() and ready & (select.POLLERR | select.POLLHUP):
                     raise BrokenPipeError
