@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import signal
 import sys
+import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from .. import Group, Watch
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
-# After the end of the group an account may still be open: as long as the core looks for a victim that nobody can place.
-_LAST_WORDS = 0.5
+# After the end of the group: how long an account may stay open (the core gives it up after 10 s), and for how long
+# nothing must be said before there is none.
+_LAST_ACCOUNTS = 12.0
+_SILENCE_MS = 300
 
 
 def main(arguments: list[str]) -> int:
@@ -79,11 +82,19 @@ class _Teller:
             if self._gone():
                 # The reading has taken the notice of its end, and nothing else would wake us.
                 continue
-            for fd, ready in poller.poll():
-                if fd == sys.stdout.fileno() and ready & (select.POLLERR | select.POLLHUP):
-                    raise BrokenPipeError
-        self._tell_ooms(_LAST_WORDS)
+            self._wait(poller, None)
+        # As long as an account is open the watch has itself read again; then it falls silent.
+        end = time.monotonic() + _LAST_ACCOUNTS
+        while self._wait(poller, _SILENCE_MS) and time.monotonic() < end:
+            self._read()
         self._read()
+
+    def _wait(self, poller: select.poll, within_ms: float | None) -> bool:
+        """Whether there may be something to read."""
+        ready = poller.poll(within_ms)
+        if any(fd == sys.stdout.fileno() and bits & (select.POLLERR | select.POLLHUP) for fd, bits in ready):
+            raise BrokenPipeError
+        return bool(ready)
 
     def _gone(self) -> bool:
         try:
@@ -96,12 +107,12 @@ class _Teller:
         # What was lost is named in the accounts too.
         while self._events and (event := self._watch.next(0)) is not None:
             self._print(event.to_json() if self._json else f"{event.time_ns / 1e9:14.6f}  {event}")
-        self._tell_ooms(0)
+        self._tell_ooms()
 
-    def _tell_ooms(self, within: float) -> None:
+    def _tell_ooms(self) -> None:
         from .show import account
 
-        while (oom := self._watch.wait_oom(within)) is not None:
+        while (oom := self._watch.wait_oom(0)) is not None:
             self._print(oom.to_json() if self._json else "\n".join(account(oom, self._full)))
 
     @staticmethod
