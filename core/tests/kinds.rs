@@ -286,7 +286,9 @@ fn what_the_kernel_keeps_for_a_hog_is_charged_and_given_back() {
         becomes(hog.total_bytes());
         let held = hog.total_bytes();
         let given = hog.shrink(5 * MIB, LONG).unwrap();
-        assert!((5 * MIB - (64 << 10)..=5 * MIB).contains(&given), "{kind}: {given}");
+        // Only whole buffers are given back, and those of sockets are large on some kernels (6.1).
+        let slack = if kind == Kind::Socket { 512 << 10 } else { 64 << 10 };
+        assert!((5 * MIB - slack..=5 * MIB).contains(&given), "{kind}: {given}");
         assert_eq!(hog.total_bytes(), held - given, "{kind}");
         becomes(hog.total_bytes());
         let grow = hog.grow(Some(MIB), LONG).unwrap();
@@ -377,9 +379,9 @@ fn with_the_killer_off_the_kernel_s_own_memory_is_refused() {
                 assert_eq!(hog.finish(LONG).unwrap().status, GrowStatus::Grew, "{kind}");
             }
             (Kind::Fork | Kind::Pipe | Kind::Slab, GrowStatus::Short) => {
-                // A tmpfs says so where it gets no inode.
-                let errno = if kind == Kind::Slab { libc::ENOSPC } else { libc::ENOMEM };
-                assert_eq!(grow.errno, Some(errno), "{kind}");
+                // A tmpfs says ENOSPC where it gets no inode, and a name for it may be refused before.
+                let no_space = kind == Kind::Slab && grow.errno == Some(libc::ENOSPC);
+                assert!(no_space || grow.errno == Some(libc::ENOMEM), "{kind}: {:?}", grow.errno);
                 assert!(hog.shrink(MIB, LONG).unwrap() > 0, "{kind}");
             }
             other => panic!("{other:?}"),

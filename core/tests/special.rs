@@ -113,7 +113,8 @@ fn whoever_shares_the_memory_dies_too() {
     // Only one of them was counted, and yet both were OOM-killed.
     let outcome = actor.worker.wait(LONG).unwrap();
     assert_eq!((outcome.verdict, outcome.returncode), (Verdict::OomKilled, -9), "{outcome:#?}");
-    assert_eq!(group.counters().unwrap().oom_kill, Some(1));
+    // The memory is back when the last of them has gone; until then the kernel may take the squeezer, too.
+    assert!(matches!(group.counters().unwrap().oom_kill, Some(1 | 2)), "{}", oom.to_text());
     assert!(!process_is_there(twin));
     lab.close().unwrap();
 }

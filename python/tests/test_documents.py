@@ -18,10 +18,11 @@ pytestmark = pytest.mark.usefixtures("needs_lab")
 
 
 def test_there_are_blocks() -> None:
-    assert [language for language, _ in BLOCKS] == [*["python"] * 5, "sh"]
+    languages = [language for language, _ in BLOCKS]
+    assert languages.count("python") >= 5 and languages.count("sh") == 1, languages
 
 
-@pytest.mark.parametrize("code", [code for language, code in BLOCKS if language == "python"], ids=range(5))
+@pytest.mark.parametrize("code", [code for language, code in BLOCKS if language == "python"])
 def test_a_python_block(code: str, tmp_path: Path) -> None:
     program = tmp_path / "block.py"
     program.write_text(code)
