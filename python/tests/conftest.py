@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ import pytest
 import memoom
 
 pytest_plugins = ["pytester"]
+
+# Whoever starts the tests in the background may have them ignore Ctrl-C, and the programs that they start inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRED = os.environ.get("MEMOOM_REQUIRE") == "1"
 # An emulated machine takes its time.
