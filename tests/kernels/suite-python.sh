@@ -5,9 +5,9 @@ cd "$(dirname "$0")/../.." || exit 2
 export PYTHONDONTWRITEBYTECODE=1 MEMOOM_SLOW=1
 status=0
 echo "== pytest"
-# Those in which the kernel has a part; an emulated machine takes seconds for each start of Python.
+# Those in which the kernel has a part and that start few programs: each start of Python takes many seconds there.
 tests=
-for name in commands control errors experiments run survival testing values waiting; do
+for name in control errors experiments run survival values waiting; do
     tests="$tests python/tests/test_$name.py"
 done
 # Words are meant to be split.
