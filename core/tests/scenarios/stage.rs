@@ -162,9 +162,11 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
         Trigger::Lower => {
             let usage = truth::usage(&path, version);
             let may_die = truth::tasks(&path).into_iter().filter(|task| task.oom_score_adj != -1000);
-            let largest = may_die.map(|task| task.pages).max().unwrap_or(0) * 4096;
-            // Room for all but half of the largest: one death is enough, if it is the largest that dies.
-            limit = (usage - largest / 2) / 4096 * 4096;
+            let largest = may_die.map(|task| task.own).max().unwrap_or(0) * 4096;
+            // Room for all but half of the largest: one death is enough, if it is the largest that dies. Page cache
+            // goes before anybody.
+            let room = usage.saturating_sub(truth::page_cache(&path, version) + largest / 2);
+            limit = room / 4096 * 4096;
             reckon(limit, None);
             struck.set_limit(Limit::Bytes(limit)).unwrap();
         }

@@ -11,6 +11,8 @@ use crate::common::actor::read;
 pub struct Task {
     pub pid: i32,
     pub pages: u64,
+    /// Of these, what its death gives back: pages of its program's file are charged to whoever read them first.
+    pub own: u64,
     pub oom_score_adj: i64,
 }
 
@@ -43,7 +45,8 @@ pub fn tasks(path: &Path) -> Vec<Task> {
             };
             let pages = resident + size("VmPTE:")? + size("VmSwap:").unwrap_or(0);
             let oom_score_adj = read(format!("/proc/{pid}/oom_score_adj")).trim().parse().ok()?;
-            Some(Task { pid, pages, oom_score_adj })
+            let own = size("RssAnon:")?;
+            Some(Task { pid, pages, own, oom_score_adj })
         })
         .collect()
 }
