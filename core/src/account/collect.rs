@@ -30,7 +30,7 @@ mod logs;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
-/// A kill line that is printed shows after so long at the latest.
+/// A kill line that is printed, and a mark of a kill that is counted, show after so long at the latest.
 const LINE_WITHIN: Duration = Duration::from_millis(200);
 /// Records kept for a report that is still being printed.
 const MOST_RECORDS: usize = 8192;
@@ -366,6 +366,15 @@ impl Collector {
         episode.unprinted_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
     }
 
+    /// Whether the groups of its victims have counted a kill that no source tells of yet: the kernel counts before it
+    /// marks, and what the counters show is held against what is told.
+    fn awaits_a_mark(&mut self, at: usize, state: &State) -> bool {
+        if !self.has_trace && !self.has_log || !self.unclaimed.is_empty() || !self.counts_more(at, state) {
+            return false;
+        }
+        self.open[at].uncounted_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
+    }
+
     /// Takes what is complete: sealed, and the sources read since. Also gives back the pidfds that were watched for it.
     pub(crate) fn settle(&mut self, state: &State) -> (Vec<Oom>, Vec<(OwnedFd, u64)>) {
         let mut ooms = Vec::new();
@@ -382,7 +391,7 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
-            if complete && !overdue && self.awaits_a_line(at) {
+            if complete && !overdue && (self.awaits_a_line(at) || self.awaits_a_mark(at, state)) {
                 waiting.push(root);
                 at += 1;
                 continue;

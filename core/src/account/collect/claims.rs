@@ -154,11 +154,8 @@ impl Collector {
     /// the counter is taken as it is.
     pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, state: &State) {
         // The flag counts also where the chosen one was alone: it is counted twice all the same.
-        let flagged = |cgroup: &str| {
-            let mut groups = state.groups.values().map(|observed| &observed.group);
-            groups.any(|at| at.covers(cgroup) && at.oom_group().unwrap_or(false))
-        };
-        let as_group = oom.victims.iter().filter_map(|victim| victim.group.as_deref()).any(flagged);
+        let groups = oom.victims.iter().filter_map(|victim| victim.group.as_deref());
+        let as_group = groups.into_iter().any(|cgroup| flagged(cgroup, state));
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             let Some(group) = &victim.group else {
                 self.unplaced += 1;
@@ -185,6 +182,18 @@ impl Collector {
     pub(super) fn unaccounted(&self, group: &Group, now: &Counters) -> u64 {
         let tally = self.tallies.get(group.cgroup());
         tally.map_or(0, |tally| own_kills(now).saturating_sub(tally.base + tally.accounted))
+    }
+
+    /// Whether the groups of the victims of an open account count more kills than are known.
+    pub(super) fn counts_more(&self, at: usize, state: &State) -> bool {
+        let mut groups = self.open[at].kills.iter().filter_map(|kill| kill.victim.group.as_deref());
+        self.unplaced == 0
+            && groups.any(|cgroup| {
+                let group = state.groups.values().map(|at| &at.group).find(|group| group.cgroup() == cgroup);
+                let more = |now: Counters| group.map_or(0, |group| self.unaccounted(group, &now));
+                let counted = group.and_then(|group| group.counters().ok()).map_or(0, more);
+                counted > self.pending(cgroup).count() as u64 && !flagged(cgroup, state)
+            })
     }
 
     /// The kills of this very group whose account is not complete.
@@ -392,4 +401,9 @@ impl Collector {
             }
         }
     }
+}
+
+/// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.
+pub(super) fn flagged(cgroup: &str, state: &State) -> bool {
+    state.groups.values().any(|at| at.group.covers(cgroup) && at.group.oom_group().unwrap_or(false))
 }

@@ -53,7 +53,7 @@ impl Collector {
             };
             let Ok(now) = group.counters() else { return };
             counted += own_kills(&now).saturating_sub(own_kills(&before.counters));
-            flagged |= state.groups.values().any(|at| at.group.covers(cgroup) && at.group.oom_group().unwrap_or(false));
+            flagged |= super::claims::flagged(cgroup, state);
             read_late |= episode.marked_ns.is_some_and(|marked_ns| before.read_ns >= marked_ns);
         }
         let told = oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm).count() as u64;

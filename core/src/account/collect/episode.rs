@@ -34,6 +34,8 @@ pub(super) struct Episode {
     pub(super) missing: Vec<Missing>,
     /// Since when it is complete but for a kill line that should be there.
     pub(super) unprinted_since: Option<Instant>,
+    /// Since when it is complete but for a later kill that is counted and not marked.
+    pub(super) uncounted_since: Option<Instant>,
     /// Everybody had ended when the sources were last read.
     pub(super) sealed: bool,
 }
@@ -61,6 +63,7 @@ impl Episode {
             missing: Vec::new(),
             counted_in: None,
             unprinted_since: None,
+            uncounted_since: None,
             sealed: false,
         }
     }
