@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use self::claims::{Debt, Tally, Unclaimed};
 use self::episode::Episode;
+use self::reading::Reading;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
@@ -27,6 +28,7 @@ mod claims;
 mod disagree;
 mod episode;
 mod logs;
+mod reading;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
@@ -85,7 +87,7 @@ struct Before {
     counters: Counters,
     scope: Option<Scope>,
     step_started_ns: Option<u64>,
-    /// When the counters were read.
+    /// When the counters had been read.
     read_ns: u64,
     /// When the step was over, by the word of the one who took it.
     step_ended_ns: Option<u64>,
@@ -144,13 +146,13 @@ impl Collector {
             }
         }
         // A kill that has no account yet belongs to what was before it: then nothing is looked at again.
-        let unaccounted = |at: &Group| at.counters().is_ok_and(|now| self.unaccounted(at, &now) > 0);
-        if self.is_open() || self.unplaced == 0 && group.chain().any(unaccounted) {
+        let read: Vec<(&Group, Counters)> = group.chain().filter_map(|at| Some((at, at.counters().ok()?))).collect();
+        let read_ns = sys::monotonic_ns();
+        let unaccounted = |(at, now): &(&Group, Counters)| self.unaccounted(at.cgroup(), own_kills(now)) > 0;
+        if self.is_open() || self.unplaced == 0 && read.iter().any(unaccounted) {
             return;
         }
-        for at in group.chain() {
-            let read_ns = sys::monotonic_ns();
-            let Ok(counters) = at.counters() else { continue };
+        for (at, counters) in read {
             let entry = self.before.entry(at.cgroup().to_string()).or_default();
             let base = own_kills(&counters);
             self.tallies.entry(at.cgroup().to_string()).or_insert_with(|| Tally::new(base));
@@ -368,8 +370,8 @@ impl Collector {
 
     /// Whether the groups of its victims have counted a kill that no source tells of yet: the kernel counts before it
     /// marks, and what the counters show is held against what is told.
-    fn awaits_a_mark(&mut self, at: usize, state: &State) -> bool {
-        if !self.has_trace && !self.has_log || !self.unclaimed.is_empty() || !self.counts_more(at, state) {
+    fn awaits_a_mark(&mut self, at: usize, reading: &Reading, state: &State) -> bool {
+        if !self.has_trace && !self.has_log || !self.unclaimed.is_empty() || !self.counts_more(at, reading, state) {
             return false;
         }
         self.open[at].uncounted_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
@@ -391,12 +393,13 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
-            if complete && !overdue && (self.awaits_a_line(at) || self.awaits_a_mark(at, state)) {
+            if !overdue && (!complete || self.awaits_a_line(at)) {
                 waiting.push(root);
                 at += 1;
                 continue;
             }
-            if !complete && !overdue {
+            let reading = Reading::now(state);
+            if !overdue && self.awaits_a_mark(at, &reading, state) {
                 waiting.push(root);
                 at += 1;
                 continue;
@@ -407,7 +410,7 @@ impl Collector {
                     watched.push((pidfd, kill.number));
                 }
             }
-            ooms.push(self.account(episode, state, overdue));
+            ooms.push(self.account(episode, state, &reading, overdue));
         }
         if self.open.is_empty() && !ooms.is_empty() {
             let last = ooms.iter().filter_map(|oom| oom.report.as_ref()?.last_sequence).max();

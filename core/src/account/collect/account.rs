@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::episode::Episode;
 use super::logs::inside;
-use super::{Before, Collector, MOST_UNCLAIMED};
+use super::{Before, Collector, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
 use crate::account::victim::Candidate;
@@ -24,7 +24,7 @@ impl Collector {
         Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
     }
 
-    pub(super) fn account(&mut self, episode: Episode, state: &State, overdue: bool) -> Oom {
+    pub(super) fn account(&mut self, episode: Episode, state: &State, reading: &Reading, overdue: bool) -> Oom {
         self.told.extend(episode.first_sequence);
         self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
         let excess = self.accounted.len().saturating_sub(MOST_UNCLAIMED);
@@ -40,7 +40,7 @@ impl Collector {
         let limit_group =
             reported.or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group)));
         let group = limit_group.as_deref().and_then(&find);
-        let after = group.and_then(|group| group.counters().ok()).unwrap_or_default();
+        let after = limit_group.as_deref().and_then(|cgroup| reading.of(cgroup)).cloned().unwrap_or_default();
         // A prediction was made for one step, and says nothing of what happened after that.
         let before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup));
         let during = |before: &&Before| match (episode.marked_ns, before.step_ended_ns) {
@@ -102,11 +102,13 @@ impl Collector {
             ("complete", Some(sys::monotonic_ns())),
         ];
         timings_ns.extend(moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))));
-        let victim_counters = victim_group
-            .as_deref()
-            .filter(|cgroup| Some(*cgroup) != limit_group.as_deref())
-            .and_then(&find)
-            .map(|group| Span { before: self.counters_before(group), after: group.counters().unwrap_or_default() });
+        let victim_counters =
+            victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).and_then(&find).map(
+                |group| Span {
+                    before: self.counters_before(group),
+                    after: reading.of(group.cgroup()).cloned().unwrap_or_default(),
+                },
+            );
         let marked_ns = episode.marked_ns;
         if limit_group.is_none() {
             missing
@@ -135,16 +137,13 @@ impl Collector {
             disagreements: Vec::new(),
             missing,
         };
-        oom.disagreements = self.disagreements(&oom, &episode, state);
-        self.tally(&oom, marked_ns, state);
+        oom.disagreements = self.disagreements(&oom, &episode, reading, state);
+        self.tally(&oom, marked_ns, reading, state);
         // What comes next starts from here.
-        let read_ns = sys::monotonic_ns();
-        for observed in state.groups.values() {
-            if let (Some(before), Ok(counters)) =
-                (self.before.get_mut(observed.group.cgroup()), observed.group.counters())
-            {
-                before.counters = counters;
-                before.read_ns = read_ns;
+        for (cgroup, counters) in reading.all() {
+            if let Some(before) = self.before.get_mut(cgroup) {
+                before.counters = counters.clone();
+                before.read_ns = reading.ended_ns;
                 before.scope = None;
             }
         }

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::episode::Kill;
-use super::{own_kills, Collector, Episode, MOST_UNCLAIMED};
+use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Cause, Oom, Victim};
-use crate::memcg::{Counters, Group};
+use crate::memcg::Group;
 use crate::observe::hub::State;
 use crate::observe::report::Report;
 use crate::observe::trace::TraceVictim;
@@ -152,7 +152,7 @@ impl Collector {
 
     /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
     /// the counter is taken as it is.
-    pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, state: &State) {
+    pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, reading: &Reading, state: &State) {
         // The flag counts also where the chosen one was alone: it is counted twice all the same.
         let groups = oom.victims.iter().filter_map(|victim| victim.group.as_deref());
         let as_group = groups.into_iter().any(|cgroup| flagged(cgroup, state));
@@ -169,9 +169,9 @@ impl Collector {
         for observed in state.groups.values().filter(|_| as_group) {
             let cgroup = observed.group.cgroup();
             let struck = oom.victims.iter().any(|victim| victim.group.as_deref() == Some(cgroup));
-            if let (true, Some(tally), Ok(now)) = (struck, self.tallies.get_mut(cgroup), observed.group.counters()) {
-                tally.accounted = own_kills(&now).saturating_sub(tally.base);
-                tally.seen = own_kills(&now);
+            if let (true, Some(tally), Some(kills)) = (struck, self.tallies.get_mut(cgroup), reading.kills(cgroup)) {
+                tally.accounted = kills.saturating_sub(tally.base);
+                tally.seen = kills;
                 tally.steps.clear();
                 tally.marks.clear();
             }
@@ -179,19 +179,17 @@ impl Collector {
     }
 
     /// Kill events of this very group that have no account yet.
-    pub(super) fn unaccounted(&self, group: &Group, now: &Counters) -> u64 {
-        let tally = self.tallies.get(group.cgroup());
-        tally.map_or(0, |tally| own_kills(now).saturating_sub(tally.base + tally.accounted))
+    pub(super) fn unaccounted(&self, cgroup: &str, counted: u64) -> u64 {
+        let tally = self.tallies.get(cgroup);
+        tally.map_or(0, |tally| counted.saturating_sub(tally.base + tally.accounted))
     }
 
     /// Whether the groups of the victims of an open account count more kills than are known.
-    pub(super) fn counts_more(&self, at: usize, state: &State) -> bool {
+    pub(super) fn counts_more(&self, at: usize, reading: &Reading, state: &State) -> bool {
         let mut groups = self.open[at].kills.iter().filter_map(|kill| kill.victim.group.as_deref());
         self.unplaced == 0
             && groups.any(|cgroup| {
-                let group = state.groups.values().map(|at| &at.group).find(|group| group.cgroup() == cgroup);
-                let more = |now: Counters| group.map_or(0, |group| self.unaccounted(group, &now));
-                let counted = group.and_then(|group| group.counters().ok()).map_or(0, more);
+                let counted = reading.kills(cgroup).map_or(0, |kills| self.unaccounted(cgroup, kills));
                 counted > self.pending(cgroup).count() as u64 && !flagged(cgroup, state)
             })
     }
@@ -382,7 +380,9 @@ impl Collector {
             }
             drop(progress);
             let Ok(now) = process.group.counters() else { continue };
-            if self.unaccounted(&process.group, &now) > self.pending(process.group.cgroup()).count() as u64 {
+            if self.unaccounted(process.group.cgroup(), own_kills(&now))
+                > self.pending(process.group.cgroup()).count() as u64
+            {
                 process.progress().judged = true;
                 let victim = Victim {
                     pid: process.pid,

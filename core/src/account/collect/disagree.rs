@@ -2,17 +2,21 @@
 
 use super::account::ended;
 use super::episode::Episode;
-use super::{own_kills, Collector};
+use super::{own_kills, Collector, Reading};
 use crate::account::oom::{Cause, Disagreement, Oom, Victim};
 use crate::memcg::{Counters, Version};
 use crate::observe::hub::State;
 
 impl Collector {
-    /// What the sources of an account say against each other. `counted` is how far `oom_kill` rose in the groups of the
-    /// victims; nothing where it could not be read.
-    pub(super) fn disagreements(&self, oom: &Oom, episode: &Episode, state: &State) -> Vec<Disagreement> {
-        let mut found = Vec::new();
-        self.counters_and_victims(oom, episode, state, &mut found);
+    /// What the sources of an account say against each other.
+    pub(super) fn disagreements(
+        &self,
+        oom: &Oom,
+        episode: &Episode,
+        reading: &Reading,
+        state: &State,
+    ) -> Vec<Disagreement> {
+        let mut found = self.counters_and_victims(oom, episode, reading, state);
         ooms_and_kills(oom, &mut found);
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             self.trace_and_log(victim, &mut found);
@@ -39,20 +43,23 @@ impl Collector {
         found
     }
 
-    fn counters_and_victims(&self, oom: &Oom, episode: &Episode, state: &State, found: &mut Vec<Disagreement>) {
+    /// How far `oom_kill` rose in the groups of the victims; nothing where it could not be read.
+    fn counters_and_victims(
+        &self,
+        oom: &Oom,
+        episode: &Episode,
+        reading: &Reading,
+        state: &State,
+    ) -> Vec<Disagreement> {
+        let mut found = Vec::new();
         let groups: std::collections::BTreeSet<&str> =
             oom.victims.iter().filter_map(|victim| victim.group.as_deref()).collect();
         let mut counted = 0;
         let mut flagged = false;
         let mut read_late = false;
         for cgroup in &groups {
-            let mut observed = state.groups.values().map(|observed| &observed.group);
-            let (Some(before), Some(group)) = (self.before.get(*cgroup), observed.find(|at| at.cgroup() == *cgroup))
-            else {
-                return;
-            };
-            let Ok(now) = group.counters() else { return };
-            counted += own_kills(&now).saturating_sub(own_kills(&before.counters));
+            let (Some(before), Some(kills)) = (self.before.get(*cgroup), reading.kills(cgroup)) else { return found };
+            counted += kills.saturating_sub(own_kills(&before.counters));
             flagged |= super::claims::flagged(cgroup, state);
             read_late |= episode.marked_ns.is_some_and(|marked_ns| before.read_ns >= marked_ns);
         }
@@ -80,6 +87,7 @@ impl Collector {
                 "whoever shares the memory of the chosen one is killed uncounted and unnamed",
             ));
         }
+        found
     }
 
     fn trace_and_log(&self, victim: &Victim, found: &mut Vec<Disagreement>) {
