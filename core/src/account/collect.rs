@@ -292,6 +292,8 @@ impl Collector {
         let episode = match known {
             Some(episode) => episode,
             None => {
+                // Its kill line may have been read before its mark, when nobody knew whose it was.
+                self.look_again = true;
                 self.open.push(Episode::new());
                 let last = self.open.len() - 1;
                 &mut self.open[last]

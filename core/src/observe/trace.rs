@@ -200,7 +200,7 @@ pub(crate) enum TraceItem {
 }
 
 /// One `oom/mark_victim` event with the stack of the task that asked for the memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TraceVictim {
     /// When, in CLOCK_MONOTONIC; the kernel prints microseconds.
     pub(crate) time_ns: u64,

@@ -20,6 +20,7 @@ impl Collector {
         tops: &[String],
         known: impl Fn(i32) -> Option<String>,
     ) -> Vec<(Option<String>, Record)> {
+        // Nothing new: what is kept is looked through again, and all of it may be shown.
         let first_new = records.first().map_or(0, |record| record.sequence);
         let kernel = records.into_iter().filter(|record| record.facility() == 0);
         self.records.extend(kernel);
@@ -88,8 +89,11 @@ impl Collector {
             self.add_report(report, printed, ours, &known);
         }
         if !self.is_open() && self.unclaimed.is_empty() {
-            // Strangers' reports; one that is still being printed stays.
-            self.records.retain(|record| last_whole.is_none_or(|last| record.sequence > last));
+            // Strangers' reports; one that is still being printed stays. So does what is new: the tracepoint was read
+            // before it, and may tell at the next reading that the victim was ours.
+            let newest = if self.has_trace && first_new > 0 { first_new } else { u64::MAX };
+            self.records
+                .retain(|record| record.sequence >= newest || last_whole.is_none_or(|last| record.sequence > last));
         }
         claimed
     }
@@ -184,7 +188,27 @@ pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Collector, Whose};
     use super::inside;
+    use crate::observe::kmsg::Record;
+    use crate::observe::trace::TraceVictim;
+
+    /// The tracepoint is read before the log: of a kill between the two readings the line comes first.
+    #[test]
+    fn a_kill_line_that_is_read_before_its_mark_is_not_lost() {
+        let line = b"3,1,1,-;Memory cgroup out of memory: Killed process 77 (child) total-vm:4kB, anon-rss:4kB, \
+                     file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:36kB oom_score_adj:0\n";
+        let line = Record::parse(line).expect("a record");
+        let tops = ["/memoom-1".to_string()];
+        let mut collector = Collector::new(true, true);
+        assert!(collector.logged(vec![line], &tops, |_| None).is_empty(), "nobody knows whose it is");
+        let trace = TraceVictim { pid: 77, ..TraceVictim::default() };
+        collector.traced(trace, Whose::Ours("/memoom-1".to_string()));
+        assert!(collector.looks_again());
+        assert_eq!(collector.logged(Vec::new(), &tops, |_| None).len(), 1, "the line is shown");
+        assert!(collector.open[0].is_printed());
+        assert_eq!(collector.open.len(), 1);
+    }
 
     #[test]
     fn a_path_is_ours_also_from_inside_a_cgroup_namespace() {
