@@ -109,6 +109,15 @@ enum Notify {
     V2(OwnedFd),
 }
 
+impl AsFd for Notify {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Notify::V1(event) => event.as_fd(),
+            Notify::V2(events) => events.as_fd(),
+        }
+    }
+}
+
 impl Hub {
     /// Opens the sources. One that cannot be had is named in the accounts, not an error.
     pub(crate) fn new(
@@ -385,11 +394,14 @@ impl Hub {
                 }
                 stays
             });
-            match &observed.notify {
-                Some(Notify::V1(event)) => drop(self.epoll.delete(event)),
-                Some(Notify::V2(events)) => drop(self.epoll.delete(events)),
-                None => {}
-            }
+            self.unlisten(observed.notify);
+        }
+    }
+
+    /// Nothing will come of a group any more.
+    fn unlisten(&self, notify: Option<Notify>) {
+        if let Some(notify) = notify {
+            let _ = self.epoll.delete(&notify);
         }
     }
 }

@@ -178,11 +178,7 @@ impl Hub {
                         return;
                     }
                     observed.removed = !told_by_the_tree;
-                    match observed.notify.take() {
-                        Some(Notify::V1(event)) => drop(self.epoll.delete(&event)),
-                        Some(Notify::V2(events)) => drop(self.epoll.delete(&events)),
-                        None => {}
-                    }
+                    self.unlisten(observed.notify.take());
                 }
                 if !told_by_the_tree {
                     state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);

@@ -109,11 +109,7 @@ impl Hub {
             state.groups.values_mut().find(|observed| !observed.removed && observed.group.cgroup() == cgroup);
         if let Some(observed) = observed {
             observed.removed = true;
-            match observed.notify.take() {
-                Some(Notify::V1(event)) => drop(self.epoll.delete(&event)),
-                Some(Notify::V2(events)) => drop(self.epoll.delete(&events)),
-                None => {}
-            }
+            self.unlisten(observed.notify.take());
         }
         state.push(sys::monotonic_ns(), Source::Counters, Some(cgroup), None, EventKind::Removed);
     }

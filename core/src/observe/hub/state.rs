@@ -62,13 +62,9 @@ impl State {
                     if victim.invoker_comm == b"<...>" || self.workers.values().any(ours) {
                         victim.invoker_comm = self.name_of(victim.invoker_pid);
                     }
-                    // Only the first thread of a process has a pidfd. What /proc/PID/status holds of the victim's memory while
-                    // it is read would keep that memory in its exit, and the kernel might kill another one for it.
-                    if crate::sys::pidfd_open(victim.pid).is_err() {
-                        if let Some(process) = Proc::system().process_of(victim.pid) {
-                            if process != victim.pid {
-                                self.collector.note_thread(victim.pid, process);
-                            }
+                    if let Some(process) = Proc::system().process_of(victim.pid) {
+                        if process != victim.pid {
+                            self.collector.note_thread(victim.pid, process);
                         }
                     }
                     victim.pid = self.collector.process_of(victim.pid);

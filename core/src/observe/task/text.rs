@@ -1,0 +1,111 @@
+//! What the files of `/proc/PID` hold, line by line.
+
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use super::{CgroupPaths, Stat, Status, TaskState};
+
+pub(super) fn parse_wchan(text: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(text).ok()?.trim();
+    (!name.is_empty() && name != "0").then(|| name.to_string())
+}
+
+/// `status`, ignoring keys it does not know.
+pub(super) fn parse_status(text: &[u8]) -> Status {
+    let mut status = Status::default();
+    for line in text.split(|&byte| byte == b'\n') {
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+        let (key, value) = (&line[..colon], &line[colon + 1..]);
+        if key == b"Name" {
+            status.comm = unescape_name(value.strip_prefix(b"\t").unwrap_or(value));
+            continue;
+        }
+        let Ok(value) = std::str::from_utf8(value) else { continue };
+        let first = value.split_ascii_whitespace().next();
+        let bytes = || first.and_then(|number| number.parse::<u64>().ok()).and_then(|kib| kib.checked_mul(1024));
+        match key {
+            b"State" => status.state = first.and_then(|word| word.chars().next()).map(TaskState::from_char),
+            b"Tgid" => status.tgid = first.and_then(|number| number.parse().ok()),
+            b"PPid" => status.ppid = first.and_then(|number| number.parse().ok()),
+            b"Uid" => status.uid = first.and_then(|number| number.parse().ok()),
+            b"NSpid" => status.ns_pids = value.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect(),
+            b"VmRSS" => status.vm_rss_bytes = bytes(),
+            b"RssAnon" => status.rss_anon_bytes = bytes(),
+            b"RssFile" => status.rss_file_bytes = bytes(),
+            b"RssShmem" => status.rss_shmem_bytes = bytes(),
+            b"VmSwap" => status.vm_swap_bytes = bytes(),
+            b"VmPTE" => status.vm_pte_bytes = bytes(),
+            b"SigPnd" | b"ShdPnd" => {
+                let pending = first.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+                status.killed |= pending >> (libc::SIGKILL - 1) & 1 == 1;
+            }
+            b"Threads" => status.threads = first.and_then(|number| number.parse().ok()),
+            _ => {}
+        }
+    }
+    status
+}
+
+/// The kernel writes newline and backslash of a name as `\n` and `\\` (older kernels other controls as `\ooo`).
+fn unescape_name(text: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        if first != b'\\' {
+            name.push(first);
+            continue;
+        }
+        let octal = tail.get(..3).filter(|digits| digits.iter().all(|digit| (b'0'..b'8').contains(digit)));
+        match (octal, tail.first()) {
+            (Some(digits), _) => {
+                name.push(digits.iter().fold(0u8, |sum, digit| sum.wrapping_mul(8).wrapping_add(digit - b'0')));
+                rest = &tail[3..];
+            }
+            (None, Some(b'n')) => {
+                name.push(b'\n');
+                rest = &tail[1..];
+            }
+            (None, Some(b'\\')) => {
+                name.push(b'\\');
+                rest = &tail[1..];
+            }
+            (None, _) => name.push(b'\\'),
+        }
+    }
+    name
+}
+
+/// `stat`: the comm may hold `)` and blanks, so the fields are counted from its last `)`.
+pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let open = text.iter().position(|&byte| byte == b'(')?;
+    let close = text.iter().rposition(|&byte| byte == b')').filter(|close| *close > open)?;
+    let fields: Vec<&str> = std::str::from_utf8(&text[close + 1..]).ok()?.split_ascii_whitespace().collect();
+    // The first of these is field 3.
+    let field = |number: usize| fields.get(number - 3);
+    Some(Stat {
+        comm: text[open + 1..close].to_vec(),
+        state: TaskState::from_char(field(3)?.chars().next()?),
+        ppid: field(4)?.parse().ok()?,
+        starttime_ticks: field(22)?.parse().ok()?,
+        rss_pages: field(24)?.parse::<i64>().ok()?.max(0).unsigned_abs(),
+    })
+}
+
+/// `cgroup`: `N:memory:/…` (the controllers may be several) and `0::/…`; a path may hold colons.
+pub(super) fn parse_cgroup(text: &[u8]) -> CgroupPaths {
+    let mut paths = CgroupPaths::default();
+    for line in text.split(|&byte| byte == b'\n') {
+        let mut parts = line.splitn(3, |&byte| byte == b':');
+        let (Some(number), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        let path = || Some(PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())));
+        if number == b"0" && controllers.is_empty() {
+            paths.v2 = path();
+        } else if controllers.split(|&byte| byte == b',').any(|name| name == b"memory") {
+            paths.v1_memory = path();
+        }
+    }
+    paths
+}
