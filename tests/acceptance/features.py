@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import memoom
 
@@ -36,8 +37,14 @@ def probe() -> dict[str, bool]:
             "memory_localevents": "memory_localevents" in Path("/proc/self/mounts").read_text(),
             "hugetlb": int(Path("/proc/sys/vm/nr_hugepages").read_text()) > 0,
             "numa": len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) > 1,
+            "memsw": (group.path / "memory.memsw.limit_in_bytes").exists(),
+            "mempolicy": (group.path / "memory.numa_stat").exists(),
+            "ksm": Path("/sys/kernel/mm/ksm").exists(),
+            "cpuset": (lab.path / "cpuset.mems").exists(),
+            "tcp": _hogs_work(group, "socket"),
             "negative-score": _can_lower_score(),
-            "file": _file_hogs_work(group),
+            "file": _hogs_work(group, "file"),
+            "high-sync": host.version == "v2" and _high_is_synchronous(lab),
         }
         for name in ("memory.reclaim", "cgroup.kill", "cgroup.freeze", "memory.zswap.max", "memory.oom.group"):
             has[name] = (Path(group.path) / name).exists()
@@ -58,9 +65,9 @@ def _can_lower_score() -> bool:
     return True
 
 
-def _file_hogs_work(group: memoom.Group) -> bool:
+def _hogs_work(group: memoom.Group, kind: Literal["file", "socket"]) -> bool:
     try:
-        hog = group.hog("probe", kind="file")
+        hog = group.hog("probe", kind=kind)
     except memoom.MemoomError:
         return False
     try:
@@ -68,3 +75,24 @@ def _file_hogs_work(group: memoom.Group) -> bool:
     finally:
         hog.kill()
         hog.wait(60)
+
+
+def _high_is_synchronous(lab: memoom.Lab) -> bool:
+    """Whether a long system call is held above memory.high while it lasts: high is counted within it."""
+    group = lab.group("high", limit="48M", high="16M")
+    hog = group.hog("probe", kind="mlock")
+    try:
+        hog.grow("60M", timeout=0.1)
+        return False
+    except memoom.TimedOutError:
+        pass
+    # Either the call goes on and is held, or it meets the limit; nothing else can come of it.
+    while (group.counters.high or 0) < 3:
+        try:
+            hog.finish(timeout=0.1)
+            return False
+        except memoom.TimedOutError:
+            pass
+    hog.kill()
+    hog.wait(60)
+    return True

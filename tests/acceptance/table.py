@@ -81,9 +81,26 @@ def write_page() -> None:
                 where = f"{run['kernel']} {run['hierarchy']}"
                 reasons.setdefault((where, result["absent"]), []).append(f"`{name}`")
     lines += [f"- {where}: {', '.join(names)}: {reason}." for (where, reason), names in reasons.items()]
-    lines += ["", "## What is in no row so far", ""]
-    lines += [f"- {name}: {reason}." for name, reason in load()["not_yet"].items()]
+    lines += [
+        "",
+        "## What the field checks, and where it is here",
+        "",
+        "| from | check | cases |",
+        "| --- | --- | --- |",
+    ]
+    for source, checks in load()["rows"].items():
+        for check, found in checks.items():
+            lines.append(f"| {source} | {check} | {_named(found, rows)} |")
     PAGE.write_text("\n".join(lines) + "\n")
+
+
+def _named(found: list[str] | str, rows: dict[str, Any]) -> str:
+    """The cases that do a check, or the reason why none does."""
+    if isinstance(found, str):
+        return f"none: {found}"
+    if unknown := [name for name in found if name not in rows]:
+        raise SystemExit(f"expected.toml: no case {', '.join(unknown)}")
+    return ", ".join(f"`{name}`" for name in found)
 
 
 def _cell(result: dict[str, Any] | None) -> str:

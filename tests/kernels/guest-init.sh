@@ -48,8 +48,8 @@ set_up_hierarchy() {
     v2)
         memory_root=$cgroup
         grep -qw memory "$cgroup/cgroup.controllers" || fail "no memory controller in $cgroup"
-        if [ -n "${MEMOOM_ENABLE_MEMORY:-}" ]; then
-            echo +memory >"$cgroup/cgroup.subtree_control" || fail "cannot enable memory"
+        if [ -n "${MEMOOM_ENABLE:-}" ]; then
+            echo "$MEMOOM_ENABLE" >"$cgroup/cgroup.subtree_control" || fail "cannot enable $MEMOOM_ENABLE"
         fi
         ;;
     *) fail "unknown hierarchy $hierarchy" ;;

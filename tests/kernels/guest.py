@@ -40,6 +40,7 @@ class Guest:
     memory: str = "2G"
     cpus: int = 2
     kvm: bool = False
+    nodes: int = 1
     swap: str = ""
     append: tuple[str, ...] = ()
     process: subprocess.Popen | None = field(default=None, init=False)
@@ -50,6 +51,10 @@ class Guest:
         argv = [str(self.virtme / "vng"), "-v", "-r", str(self.kernel.image), "--force-9p"]
         argv += ["--cpus", str(self.cpus), "--memory", self.memory, "--user", "root"]
         argv += [f"--rwdir={GUEST_RESULTS}={self.results}", f"--qemu-opts={CACHED_ROOT}", "--cwd", "/"]
+        if self.nodes > 1:
+            size = mebibytes(self.memory) // self.nodes
+            argv += ["--memory", f"{size * self.nodes}M"]
+            argv += [f"--numa={size}M" + (f",cpus={at}" if at < self.cpus else "") for at in range(self.nodes)]
         argv += [f"--append={option}" for option in (*KERNEL_OPTIONS, *self.append)]
         argv += [f"--qemu-opts={DISK.format(name=path.stem, path=path)}" for path in Path(self.scratch).glob("*.disk")]
         if not self.kvm:
@@ -126,6 +131,11 @@ class Guest:
             return (self.results / "release").stat().st_mtime - self.started
         except FileNotFoundError:
             return None
+
+
+def mebibytes(size: str) -> int:
+    """A size as --memory takes it, such as 2G or 512M."""
+    return int(size[:-1]) * {"M": 1, "G": 1024}[size[-1].upper()]
 
 
 def fresh_results(folder: Path) -> Path:

@@ -71,10 +71,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--refresh", action="store_true", help="look newer kernels up now")
     add("--fetch-only", action="store_true", help="fill the cache, and exit")
     add("--shell", metavar="NAME", help="an interactive shell in the guest of this entry")
-    add("--enable-memory", action="store_true", help="v2: enable the controller for the root's groups")
+    enable = {"dest": "enable", "default": []}
+    add("--enable-memory", action="append_const", const="memory", **enable, help="the same as --enable memory")
+    add("--enable", action="append", metavar="NAME", **enable, help="v2: enable this controller for the root's groups")
     add("--sysctl", action="append", default=[], metavar="NAME=VALUE", help="set inside")
     add("--memory", default="2G", metavar="SIZE", help="of a guest (default %(default)s)")
     add("--cpus", type=int, default=2, metavar="N", help="of a guest (default %(default)s)")
+    add("--nodes", type=int, default=1, metavar="N", help="memory nodes of a guest (default %(default)s)")
     add("--swap", default="", metavar="SIZE", help="give a guest a swap device")
     add("--append", action="append", default=[], metavar="OPTION", help="one more option of the kernel's command line")
     add("--kvm", action="store_true", help="use hardware virtualisation where the host has it")
@@ -111,8 +114,8 @@ def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: lis
     variables["MEMOOM_PYTHON_HOME"] = sys.base_prefix
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
-    if args.enable_memory:
-        variables["MEMOOM_ENABLE_MEMORY"] = "1"
+    if args.enable:
+        variables["MEMOOM_ENABLE"] = " ".join(f"+{name}" for name in args.enable)
     if args.swap:
         variables["MEMOOM_SWAP"] = args.swap
     if args.sysctl:
@@ -177,6 +180,7 @@ class Matrix:
     def guest(self, entry: Entry, kernel: fetch.Kernel) -> Guest:
         results = fresh_results(self.args.results / entry.name)
         settings = {"memory": self.args.memory, "cpus": self.args.cpus, "kvm": self.args.kvm}
+        settings |= {"nodes": self.args.nodes}
         settings |= {"swap": self.args.swap, "append": tuple(self.args.append)}
         return Guest(kernel, entry.hierarchy, CHECKOUT, results, self.virtme, **settings)
 

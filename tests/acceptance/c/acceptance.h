@@ -5,9 +5,11 @@
 #ifndef ACCEPTANCE_H
 #define ACCEPTANCE_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <memoom.h>
 
@@ -68,15 +70,37 @@ static inline uint64_t expect(const char *name)
 }
 
 /* Whether a number is within so many percent of another (of their sum, as the kernel's own tests have it). */
-static inline int near(uint64_t seen, uint64_t expected, uint64_t percent, const char *what)
+static inline int close_to(uint64_t seen, uint64_t expected, uint64_t percent)
 {
     uint64_t apart = seen > expected ? seen - expected : expected - seen;
-    int holds = ok(apart <= (seen + expected) / 100 * percent, what);
+
+    return apart <= (seen + expected) / 100 * percent;
+}
+
+static inline int near(uint64_t seen, uint64_t expected, uint64_t percent, const char *what)
+{
+    int holds = ok(close_to(seen, expected, percent), what);
 
     if (!holds)
         printf("# %llu is not within %llu %% of %llu\n", (unsigned long long)seen, (unsigned long long)percent,
                (unsigned long long)expected);
     return holds;
+}
+
+/* Whether something comes true that no call tells of; it is asked again and again, and given up after LONG. */
+#define UNTIL(holds) until_begins(); while (!(holds) && until_goes_on())
+static struct timespec until_since;
+static inline void until_begins(void)
+{
+    clock_gettime(CLOCK_MONOTONIC, &until_since);
+}
+static inline int until_goes_on(void)
+{
+    struct timespec now, moment = {0, 10000000};
+
+    nanosleep(&moment, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)(now.tv_sec - until_since.tv_sec) < LONG / 1000000000;
 }
 
 static inline void begin(void)
@@ -166,6 +190,49 @@ static inline memoom_counters counters(memoom_group *group)
 
     MUST(memoom_group_counters(group, &counters, ERR));
     return counters;
+}
+
+/* A number of memory.stat, which the kernel brings up to date every 2 seconds or so: see UNTIL. */
+static inline uint64_t stat_of(memoom_group *group, const char *key)
+{
+    uint64_t value = 0;
+
+    MUST(memoom_group_stat(group, key, &value, ERR));
+    return value;
+}
+
+/* A file of the group that memoom has no word for: reads a number, or writes a text and gives the errno. */
+static inline FILE *file_of(memoom_group *group, const char *name, const char *mode)
+{
+    char path[4096];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", memoom_group_path(group), name);
+    file = fopen(path, mode);
+    if (!file) {
+        printf("Bail out! %s cannot be opened\n", path);
+        exit(1);
+    }
+    return file;
+}
+
+static inline uint64_t number_of(memoom_group *group, const char *name)
+{
+    FILE *file = file_of(group, name, "r");
+    unsigned long long number = 0;
+    int read = fscanf(file, "%llu", &number);
+
+    fclose(file);
+    must(read == 1 ? MEMOOM_OK : MEMOOM_ERR_IO, name);
+    return number;
+}
+
+static inline int write_to(memoom_group *group, const char *name, const char *text)
+{
+    FILE *file = file_of(group, name, "w");
+    int failed = fputs(text, file) < 0;
+
+    return (fclose(file) != 0 || failed) ? errno : 0;
 }
 
 static inline size_t processes(memoom_group *group)

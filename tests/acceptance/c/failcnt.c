@@ -18,7 +18,8 @@ int main(void)
     ok(counters(group).failcnt > 0, "failcnt rose");
     MUST(memoom_peak_open(group, &peak, ERR));
     MUST(memoom_peak_bytes(peak, &bytes, ERR));
-    ok(bytes > 29 * MIB && bytes <= 30 * MIB, "max_usage is the limit");
+    /* Page cache comes in pieces of up to 2M, and one that does not fit is not counted. */
+    ok(bytes > 27 * MIB && bytes <= 30 * MIB, "max_usage came up to the limit");
     MUST(memoom_group_force_empty(group, ERR));
     ok(usage(group) < 4 * MIB, "the cache is taken back");
     MUST(memoom_group_reset_failcnt(group, ERR));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,3 +52,13 @@ def grow(hog: memoom.Hog, size: str) -> str:
 def near(seen: int, expected: int, percent: int) -> bool:
     """Whether a number is within so many percent of another (of their sum, as the kernel's own tests have it)."""
     return abs(seen - expected) <= (seen + expected) // 100 * percent
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether something comes true that no call tells of; it is asked again and again, and given up after PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

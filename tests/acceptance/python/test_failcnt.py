@@ -16,7 +16,8 @@ def test_failcnt(lab: memoom.Lab, expect: Callable[[str], int]) -> None:
     assert grow(reads, "60M") == "grew"
     assert (group.counters.failcnt or 0) > 0
     peak = group.open_peak()
-    assert 29 * MIB < peak.bytes <= 30 * MIB
+    # Page cache comes in pieces of up to 2M, and one that does not fit is not counted.
+    assert 27 * MIB < peak.bytes <= 30 * MIB
     group.force_empty()
     assert group.usage_bytes < 4 * MIB
     group.reset_failcnt()
