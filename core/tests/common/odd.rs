@@ -1,5 +1,5 @@
 //! Odd processes that only system calls can make: a second process on the same memory, a child that stays between
-//! vfork and exec, a first thread that has ended. The one unsafe part of the tests.
+//! vfork and exec, a first thread that has ended, forty that die as fast as they can. The one unsafe part of the tests.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -30,8 +30,32 @@ pub fn act(order: &str, number: u64) -> Option<String> {
             unsafe { libc::syscall(libc::SYS_exit, 0) };
             None
         }
+        // So many children, one after the other, as fast as they die: each takes memory until it is killed. The answer
+        // is how many ended by SIGKILL.
+        "deaths" => Some((0..number).filter(|_| dies_by_kill()).count().to_string()),
         _ => None,
     }
+}
+
+/// Whether a child that takes memory without end is killed.
+fn dies_by_kill() -> bool {
+    // SAFETY: the child of this process with one thread only writes to memory that it maps, until it is killed.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        loop {
+            let (size, access) = (1 << 20, libc::PROT_READ | libc::PROT_WRITE);
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+            // SAFETY: a new mapping touches nothing that is there; where it cannot be had the child ends.
+            if unsafe { libc::mmap(ptr::null_mut(), size, access, flags, -1, 0) } == libc::MAP_FAILED {
+                // SAFETY: ends the child without running anything of its parent's.
+                unsafe { libc::_exit(1) };
+            }
+        }
+    }
+    let mut status = 0;
+    // SAFETY: `status` outlives the call; the child is this process's own and is waited for once.
+    let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    ended == child && libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL
 }
 
 /// What the twin does: nothing, for ever.
