@@ -41,6 +41,18 @@ static inline char *memoom_expect_text(const char *format, ...)
     return text;
 }
 
+/* For frameworks that take one line at a time: the next line of *text and its length, or NULL after the last. */
+static inline const char *memoom_expect_line(const char **text, int *ret_length)
+{
+    const char *line = *text;
+
+    if (!line || !*line)
+        return NULL;
+    *ret_length = (int)strcspn(line, "\n");
+    *text = line + *ret_length + (line[*ret_length] == '\n');
+    return line;
+}
+
 /* Whether a status says that this machine or user cannot do it, which is a skip and not a failure. */
 static inline int memoom_expect_is_skip(memoom_status status)
 {

@@ -3,21 +3,11 @@
  * functions that are used here are made: a plan, results, exit codes 0 (pass), 1 (fail) and 4 (skip).
  *
  * An assertion ends the test program, as ksft_exit_fail_msg does.
- *
- * memoom_skip_unless_lab()               skips the test where no lab can be made
- * memoom_assert_ok(status, &error)       the call succeeded; skips where this machine or user cannot do it
- * memoom_assert_oom_killed(outcome)      an OOM killed the worker, by the kernel's own word
- * memoom_assert_verdict(outcome, v)      it ended with that MEMOOM_VERDICT_
- * memoom_assert_exited(outcome, code)    it ended by itself with that exit code
- * memoom_assert_victim(oom, pid)         the OOM killed that process
- * memoom_assert_limit(oom, bytes)        the OOM struck at that limit
- *
- * Each prints the whole account when it fails. With MEMOOM_REQUIRE=1 a skip is a failure.
  */
 #ifndef MEMOOM_KSELFTEST_H
 #define MEMOOM_KSELFTEST_H
 
-#include <memoom/expect.h>
+#include <memoom/adapter.h>
 
 #ifndef KSFT_SKIP
 #define KSFT_PASS 0
@@ -84,12 +74,11 @@ static inline void ksft_finished(void)
 /* Several lines, each as a comment of TAP. */
 static inline void memoom_ksft_print(const char *text)
 {
-    while (text && *text) {
-        size_t length = strcspn(text, "\n");
+    const char *line;
+    int length;
 
-        ksft_print_msg("%.*s\n", (int)length, text);
-        text += length + (text[length] == '\n');
-    }
+    while ((line = memoom_expect_line(&text, &length)))
+        ksft_print_msg("%.*s\n", length, line);
 }
 
 #define MEMOOM_ADAPTER_FAIL_(why)                                          \
@@ -97,40 +86,6 @@ static inline void memoom_ksft_print(const char *text)
         memoom_ksft_print(why);                                            \
         ksft_exit_fail_msg("%s:%d: see above\n", __FILE__, __LINE__);      \
     } while (0)
-#define MEMOOM_ADAPTER_SKIP_OR_FAIL_(status, why) \
-    do {                                          \
-        if (!memoom_expect_is_skip(status))       \
-            MEMOOM_ADAPTER_FAIL_(why);            \
-        ksft_exit_skip("%s\n", (why));            \
-    } while (0)
-
-#define memoom_skip_unless_lab()                                                      \
-    do {                                                                              \
-        char *memoom_why_ = NULL;                                                     \
-        memoom_status memoom_status_ = memoom_expect_lab(&memoom_why_);               \
-        if (memoom_status_ != MEMOOM_OK)                                              \
-            MEMOOM_ADAPTER_SKIP_OR_FAIL_(memoom_status_, memoom_why_);                \
-    } while (0)
-
-#define memoom_assert_ok(call, error)                                                 \
-    do {                                                                              \
-        memoom_status memoom_status_ = (call);                                        \
-        char *memoom_why_ = memoom_expect_ok(memoom_status_, (error));                \
-        if (memoom_status_ != MEMOOM_OK)                                              \
-            MEMOOM_ADAPTER_SKIP_OR_FAIL_(memoom_status_, memoom_why_);                \
-    } while (0)
-
-#define MEMOOM_ADAPTER_EXPECT_(expectation)                                           \
-    do {                                                                              \
-        char *memoom_why_ = (expectation);                                            \
-        if (memoom_why_)                                                              \
-            MEMOOM_ADAPTER_FAIL_(memoom_why_);                                        \
-    } while (0)
-
-#define memoom_assert_oom_killed(outcome) MEMOOM_ADAPTER_EXPECT_(memoom_expect_oom_killed(outcome))
-#define memoom_assert_verdict(outcome, verdict) MEMOOM_ADAPTER_EXPECT_(memoom_expect_verdict(outcome, verdict))
-#define memoom_assert_exited(outcome, code) MEMOOM_ADAPTER_EXPECT_(memoom_expect_exited(outcome, code))
-#define memoom_assert_victim(oom, pid) MEMOOM_ADAPTER_EXPECT_(memoom_expect_victim(oom, pid))
-#define memoom_assert_limit(oom, bytes) MEMOOM_ADAPTER_EXPECT_(memoom_expect_limit(oom, bytes))
+#define MEMOOM_ADAPTER_SKIP_(why) ksft_exit_skip("%s\n", (why))
 
 #endif

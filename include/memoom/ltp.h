@@ -4,31 +4,20 @@
  * A lab has one child process, its supervisor, until it is closed. LTP waits for every child when a test function returns,
  * so close the lab in the function that made it, or use memoom_run and memoom_run_function, which leave no child.
  * A test that runs at an oom_score_adj of -1000 need not care: a worker has the oom_score_adj of its options, 0 if unset.
- *
- * memoom_skip_unless_lab()               skips the test where no lab can be made
- * memoom_assert_ok(status, &error)       the call succeeded; skips where this machine or user cannot do it
- * memoom_assert_oom_killed(outcome)      an OOM killed the worker, by the kernel's own word
- * memoom_assert_verdict(outcome, v)      it ended with that MEMOOM_VERDICT_
- * memoom_assert_exited(outcome, code)    it ended by itself with that exit code
- * memoom_assert_victim(oom, pid)         the OOM killed that process
- * memoom_assert_limit(oom, bytes)        the OOM struck at that limit
- *
- * Each prints the whole account when it fails. With MEMOOM_REQUIRE=1 a skip is a failure.
  */
 #ifndef MEMOOM_LTP_H
 #define MEMOOM_LTP_H
 
-#include <memoom/expect.h>
+#include <memoom/adapter.h>
 
 /* tst_res takes one line at a time. */
-static inline void memoom_tst_print(const char *file, int line, const char *text)
+static inline void memoom_tst_print(const char *file, int number, const char *text)
 {
-    while (text && *text) {
-        size_t length = strcspn(text, "\n");
+    const char *line;
+    int length;
 
-        tst_res_(file, line, TINFO, "%.*s", (int)length, text);
-        text += length + (text[length] == '\n');
-    }
+    while ((line = memoom_expect_line(&text, &length)))
+        tst_res_(file, number, TINFO, "%.*s", length, line);
 }
 
 #define MEMOOM_ADAPTER_FAIL_(why)                        \
@@ -37,40 +26,6 @@ static inline void memoom_tst_print(const char *file, int line, const char *text
         free(why);                                       \
         tst_brk(TFAIL, "see above");                     \
     } while (0)
-#define MEMOOM_ADAPTER_SKIP_OR_FAIL_(status, why)        \
-    do {                                                 \
-        if (!memoom_expect_is_skip(status))              \
-            MEMOOM_ADAPTER_FAIL_(why);                   \
-        tst_brk(TCONF, "%s", (why));                     \
-    } while (0)
-
-#define memoom_skip_unless_lab()                                                      \
-    do {                                                                              \
-        char *memoom_why_ = NULL;                                                     \
-        memoom_status memoom_status_ = memoom_expect_lab(&memoom_why_);               \
-        if (memoom_status_ != MEMOOM_OK)                                              \
-            MEMOOM_ADAPTER_SKIP_OR_FAIL_(memoom_status_, memoom_why_);                \
-    } while (0)
-
-#define memoom_assert_ok(call, error)                                                 \
-    do {                                                                              \
-        memoom_status memoom_status_ = (call);                                        \
-        char *memoom_why_ = memoom_expect_ok(memoom_status_, (error));                \
-        if (memoom_status_ != MEMOOM_OK)                                              \
-            MEMOOM_ADAPTER_SKIP_OR_FAIL_(memoom_status_, memoom_why_);                \
-    } while (0)
-
-#define MEMOOM_ADAPTER_EXPECT_(expectation)                                           \
-    do {                                                                              \
-        char *memoom_why_ = (expectation);                                            \
-        if (memoom_why_)                                                              \
-            MEMOOM_ADAPTER_FAIL_(memoom_why_);                                        \
-    } while (0)
-
-#define memoom_assert_oom_killed(outcome) MEMOOM_ADAPTER_EXPECT_(memoom_expect_oom_killed(outcome))
-#define memoom_assert_verdict(outcome, verdict) MEMOOM_ADAPTER_EXPECT_(memoom_expect_verdict(outcome, verdict))
-#define memoom_assert_exited(outcome, code) MEMOOM_ADAPTER_EXPECT_(memoom_expect_exited(outcome, code))
-#define memoom_assert_victim(oom, pid) MEMOOM_ADAPTER_EXPECT_(memoom_expect_victim(oom, pid))
-#define memoom_assert_limit(oom, bytes) MEMOOM_ADAPTER_EXPECT_(memoom_expect_limit(oom, bytes))
+#define MEMOOM_ADAPTER_SKIP_(why) tst_brk(TCONF, "%s", (why))
 
 #endif
