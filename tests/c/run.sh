@@ -18,24 +18,12 @@ tests="nulls null layout contract control"
 # Every function of the header as it is now, so that a new one needs no line.
 python3 "$here/../abi/stub.py" null >"$build/nulls.c" || exit 2
 programs="quickstart run experiments"
-failed=0
+# shellcheck source=../step.sh
+. "$here/../step.sh"
 
-# $1: what it is; the rest: a command. 77 is a skip with the reason in the log.
-step() {
-    what=$1
-    shift
-    timeout 300 "$@" >"$build/log" 2>&1
-    status=$?
-    if [ $status -eq 0 ] && ! grep -q '^not ok' "$build/log"; then
-        echo "ok $what"
-    elif [ $status -eq 77 ] && [ "${MEMOOM_REQUIRE:-0}" != 1 ]; then
-        echo "ok $what # SKIP $(tail -n 1 "$build/log")"
-    else
-        echo "not ok $what (status $status)"
-        grep -v '^ok ' "$build/log" | tail -n 60 | sed 's/^/# /'
-        failed=1
-    fi
-    return $status
+# A program that says TAP: a line "not ok" is a failure, whatever its status. $build/log is where step writes what it says.
+tap() {
+    timeout 300 "$@" && ! grep -q '^not ok' "$build/log"
 }
 
 # $1: compiler, $2: a mark for the program's name, $3: how it is linked, the rest: more options.
@@ -62,9 +50,9 @@ run_all() {
     way=$1 mark=$2
     shift 2
     for name in $tests quickstart experiments; do
-        step "$name: $way" "$@" "$build/$name$mark"
+        step "$name: $way" tap "$@" "$build/$name$mark"
     done
-    step "run: $way" sh -c '"$@"; test $? -eq 6' sh "$@" "$build/run$mark" 64M /bin/sh -c 'exit 6'
+    step "run: $way" tap sh -c '"$@"; test $? -eq 6' sh "$@" "$build/run$mark" 64M /bin/sh -c 'exit 6'
 }
 
 for compiler in gcc clang; do
@@ -100,7 +88,7 @@ if command -v valgrind >/dev/null; then
         [ "${MEMOOM_REQUIRE:-0}" = 1 ] && failed=1
         for name in $tests; do
             # shellcheck disable=SC2086 # the options are words
-            step "$name: valgrind, without a lab" env MEMOOM_REQUIRE=0 $under "$build/$name-gcc-shared"
+            step "$name: valgrind, without a lab" tap env MEMOOM_REQUIRE=0 $under "$build/$name-gcc-shared"
         done
     fi
 else

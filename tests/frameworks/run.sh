@@ -10,19 +10,9 @@ mkdir -p "$2" && build=$(cd "$2" && pwd) || exit 2
 cd "$(dirname "$0")" || exit 2
 here=$PWD
 export PKG_CONFIG_PATH="$stage/lib/pkgconfig" LD_LIBRARY_PATH="$stage/lib" CMAKE_PREFIX_PATH="$stage"
-failed=0
+# shellcheck source=../step.sh
+. "$here/../step.sh"
 
-step() {
-    what=$1
-    shift
-    if ("$@") >"$build/log" 2>&1; then
-        echo "ok $what"
-    else
-        echo "not ok $what"
-        tail -n 60 "$build/log" | sed 's/^/# /'
-        failed=1
-    fi
-}
 have() { # $1: framework, $2: its header, $3...: programs
     framework=$1 header=$2
     shift 2

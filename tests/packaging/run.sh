@@ -6,19 +6,9 @@ stage=$(cd "$1" && pwd) || exit 2
 mkdir -p "$2" && build=$(cd "$2" && pwd) || exit 2
 cd "$(dirname "$0")/../.." || exit 2
 rm -rf "${build:?}"/*
-failed=0
+# shellcheck source=../step.sh
+. tests/step.sh
 
-step() {
-    what=$1
-    shift
-    if ("$@") >"$build/log" 2>&1; then
-        echo "ok $what"
-    else
-        echo "not ok $what"
-        tail -n 40 "$build/log" | sed 's/^/# /'
-        failed=1
-    fi
-}
 tree() { (cd "$1" && find . ! -type d -printf '%p %l\n' | sort); }
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' Cargo.toml)
 library=$stage/lib/libmemoom.so.$version
