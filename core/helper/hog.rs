@@ -28,6 +28,16 @@ pub struct Taken {
     pub errno: Errno,
 }
 
+impl Taken {
+    /// The end of a step: one that took nothing, for a reason, has failed.
+    fn end(bytes: usize, errno: Errno) -> Result<Taken, Errno> {
+        match bytes {
+            0 if errno != 0 => Err(errno),
+            bytes => Ok(Taken { bytes, errno }),
+        }
+    }
+}
+
 /// The memory of a hog.
 pub enum Store {
     Mapped(Arena),

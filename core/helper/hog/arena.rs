@@ -113,10 +113,7 @@ impl Arena {
             // What was not given must not come later, unasked.
             let _ = self.cut();
         }
-        if got == 0 && errno != 0 {
-            return Err(errno);
-        }
-        Ok(Taken { bytes: got, errno })
+        Taken::end(got, errno)
     }
 
     /// Makes the range from `at` part of the mapping.

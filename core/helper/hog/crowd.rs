@@ -38,10 +38,7 @@ impl Crowd {
                 errno = sys::ECHILD;
             }
         }
-        match made {
-            0 if errno != 0 => Err(errno),
-            bytes => Ok(Taken { bytes, errno }),
-        }
+        Taken::end(made, errno)
     }
 
     /// Takes those that have died out of the account; whether there were any.

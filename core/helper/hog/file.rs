@@ -84,10 +84,7 @@ impl File {
         if errno != 0 {
             let _ = sys::truncate(self.fd, self.taken);
         }
-        match self.taken - before {
-            0 if errno != 0 => Err(errno),
-            bytes => Ok(Taken { bytes, errno }),
-        }
+        Taken::end(self.taken - before, errno)
     }
 
     /// Takes at most so much with one system call.

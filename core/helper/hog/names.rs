@@ -33,10 +33,7 @@ impl Names {
                 Err(failed) => errno = failed,
             }
         }
-        match self.count - before {
-            0 if errno != 0 => Err(errno),
-            made => Ok(Taken { bytes: made * self.each, errno }),
-        }
+        Taken::end((self.count - before) * self.each, errno)
     }
 
     pub fn shrink(&mut self, bytes: usize) -> Result<usize, Errno> {

@@ -58,10 +58,7 @@ impl Queues {
                 Err(failed) => errno = failed,
             }
         }
-        match self.taken - before {
-            0 if errno != 0 => Err(errno),
-            bytes => Ok(Taken { bytes, errno }),
-        }
+        Taken::end(self.taken - before, errno)
     }
 
     /// Writes to the newest queue what goes into it with one system call; 0 when it is full, or there is none.
