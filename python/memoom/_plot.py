@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ._display.markup import BAD, PALETTE, WARN
@@ -27,11 +28,7 @@ def timeline_axes(timeline: Timeline, axes: Axes | None, group: str | None) -> A
     if axes is None:
         axes = extra("matplotlib.pyplot", "matplotlib").subplots(figsize=(9, 3.6), layout="constrained")[1]
     assert axes is not None
-    unit, length = time_unit(series.end_ns - series.start_ns)
-
-    def at(time_ns: int) -> float:
-        return (time_ns - series.start_ns) / length
-
+    unit, at = _axis(series)
     times, names, columns = _stacked(series)
     if names:
         colours = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
@@ -70,6 +67,12 @@ def timeline_axes(timeline: Timeline, axes: Axes | None, group: str | None) -> A
     return axes
 
 
+def _axis(series: Series) -> tuple[str, Callable[[int], float]]:
+    """The unit of the axis of time, and where a moment stands on it."""
+    unit, length = time_unit(series.end_ns - series.start_ns)
+    return unit, lambda time_ns: (time_ns - series.start_ns) / length
+
+
 def _stacked(series: Series) -> tuple[list[int], list[str], list[list[int]]]:
     """All moments, the names, and for each name its bytes at each moment."""
     times = sorted({time for share in series.shares for time, _ in share.points} | {series.end_ns})
@@ -89,11 +92,7 @@ def timeline_altair(timeline: Timeline, group: str | None) -> altair.LayerChart:
     """The same in layers; the data is in the chart, so that it can be saved as it is."""
     alt: Any = extra("altair", "altair")
     series = chosen(timeline, group)
-    unit, length = time_unit(series.end_ns - series.start_ns)
-
-    def at(time_ns: int) -> float:
-        return (time_ns - series.start_ns) / length
-
+    unit, at = _axis(series)
     times, names, columns = _stacked(series)
     shares = [
         {"time": at(time), "process": f"{name} ({share.pid})", "bytes": held, "order": index}
