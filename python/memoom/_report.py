@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from . import _native
 from ._document import Document
-
-if TYPE_CHECKING:
-    import pandas
-    import polars
+from ._result import Table
 
 __all__ = ["Frame", "Missing", "Report", "ReportInvoker", "ReportPart"]
 
@@ -58,7 +55,7 @@ class ReportPart(Document):
     """A small part of a report: a task, a kill, a usage, a frame; its attributes are the keys of the document."""
 
 
-class Report(Document):
+class Report(Table):
     """One OOM as the kernel reported it. What the log does not hold is None or empty, and named in `missing`."""
 
     schema: str
@@ -119,22 +116,7 @@ class Report(Document):
 
         return report_rows(self)
 
-    def to_pandas(self) -> pandas.DataFrame:
-        """`to_rows` as a pandas frame (``pip install memoom[pandas]``)."""
-        from ._frames import to_pandas
-
-        return to_pandas(self.to_rows())
-
-    def to_polars(self) -> polars.DataFrame:
-        """`to_rows` as a polars frame (``pip install memoom[polars]``)."""
-        from ._frames import to_polars
-
-        return to_polars(self.to_rows())
-
     def _repr_html_(self) -> str:
         from ._display import report_html
 
         return report_html(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text("..." if cycle else str(self))

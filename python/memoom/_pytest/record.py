@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import pytest
 
-from .. import _values
 from .._explain import call_text, oom_line, oom_text, outcome_text
+from .._result import listeners
 from .._values import Oom, Outcome
 
 # What an account in a failure may take; the rest is counted.
@@ -26,13 +26,13 @@ class Record:
         self._told: set[Oom] = set()
 
     def __enter__(self) -> Self:
-        _values._listeners.append(self._heard)
+        listeners.append(self._heard)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _values._listeners.remove(self._heard)
+        listeners.remove(self._heard)
 
     def _heard(self, value: Outcome | Oom) -> None:
         if isinstance(value, Oom):

@@ -1,0 +1,241 @@
+"""What the signs mean together, as values: the account of an OOM, what was predicted, and how a worker ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Self
+
+from ._document import Document
+from ._errors import OomKilledError, OutcomeError
+from ._memcg import Counters
+from ._report import Frame, Missing, Report
+from ._result import Readable, Table, Told
+from ._steps import Blocked
+
+__all__ = [
+    "Candidate",
+    "Disagreement",
+    "Evidence",
+    "Oom",
+    "Outcome",
+    "Predicted",
+    "Prediction",
+    "Process",
+    "Span",
+    "Triggered",
+    "Victim",
+]
+
+
+class Process(Document):
+    """A process by pid and name."""
+
+    pid: int | None
+    comm: str
+
+
+class Predicted(Document):
+    """Who would be killed, computed before the kernel chose."""
+
+    pid: int
+    comm: str
+    score: int
+    determined: bool
+    source: str
+
+
+class Candidate(Document):
+    """A process that the kernel could choose, with its score."""
+
+    pid: int
+    comm: str
+    score: int
+    oom_score_adj: int
+    eligible: bool
+    reason: str | None
+    group: str
+    rss_pages: int
+    swap_pages: int
+    pgtable_pages: int
+
+    _shown = ("pid", "comm", "score", "oom_score_adj", "eligible")
+
+
+class Prediction(Document):
+    """What the kernel would choose among the candidates; ``print(prediction)`` shows it the way a person reads it."""
+
+    schema: str
+    candidates: tuple[Candidate, ...]
+    predicted: int | None
+    waits_for: int | None
+    margin_pages: int | None
+    determined: bool
+    total_pages: int
+    uncertainty_pages: int
+
+    _nested = {"candidates": Candidate._part}
+    _shown = ("predicted", "determined", "margin_pages", "uncertainty_pages")
+
+    @property
+    def victim(self) -> Candidate | None:
+        """The candidate that is predicted."""
+        return next((one for one in self.candidates if one.pid == self.predicted), None)
+
+
+class Victim(Document):
+    """A process that the OOM killed."""
+
+    pid: int
+    comm: str
+    cause: Literal["selected", "group", "shared-mm"]
+    group: str | None
+    anon_rss_bytes: int | None
+    oom_score_adj: int | None
+    sources: tuple[str, ...]
+
+    _shown = ("pid", "comm", "cause", "anon_rss_bytes")
+
+
+class Span(Document):
+    """A value before and after an OOM."""
+
+    before: Any
+    after: Any
+
+    @classmethod
+    def _of_counters(cls, data: dict[str, Any]) -> Span:
+        return _CountersSpan._part(data)
+
+
+class _CountersSpan(Span):
+    _nested = {"before": Counters._part, "after": Counters._part}
+
+
+class Disagreement(Document):
+    """Two sources that do not say the same, and why, where a known cause fits."""
+
+    says: str
+    because: str | None
+
+
+class Oom(Told, Table):
+    """The account of one OOM; ``print(oom)`` shows it the way a person reads it."""
+
+    schema: str
+    hierarchy: Literal["v1", "v2"]
+    limit_group: str | None
+    limit_bytes: int | None
+    usage_bytes: Span
+    invoker: Process | None
+    predicted: Predicted | None
+    candidates: tuple[Candidate, ...]
+    victims: tuple[Victim, ...]
+    counters: Span
+    victim_counters: Span | None
+    report: Report | None
+    call_path: tuple[Frame, ...]
+    blocked: tuple[Blocked, ...]
+    timings_ns: Mapping[str, int]
+    disagreements: tuple[Disagreement, ...]
+    missing: tuple[Missing, ...]
+
+    _nested = {
+        "usage_bytes": Span._part,
+        "invoker": Process._part,
+        "predicted": Predicted._part,
+        "candidates": Candidate._part,
+        "victims": Victim._part,
+        "counters": Span._of_counters,
+        "victim_counters": Span._of_counters,
+        "report": Report._part,
+        "call_path": Frame._part,
+        "blocked": Blocked._part,
+        "disagreements": Disagreement._part,
+        "missing": Missing._part,
+    }
+    _shown = ("limit_group", "limit_bytes", "predicted", "victims", "blocked")
+
+    @property
+    def victim(self) -> Victim | None:
+        """The process that the kernel chose, or the first that died."""
+        chosen = (one for one in self.victims if one.cause == "selected")
+        return next(chosen, next(iter(self.victims), None))
+
+    @property
+    def predicted_right(self) -> bool | None:
+        """Whether the prediction named the process that the kernel chose; None where that cannot be said."""
+        predicted, victim = self.predicted, self.victim
+        return None if predicted is None or victim is None else predicted.pid == victim.pid
+
+    def killed(self, pid: int) -> bool:
+        """Whether a process of that pid was killed."""
+        return any(victim.pid == pid for victim in self.victims)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Every process of the scope as a plain dict: what it held, its score, and what became of it."""
+        from ._frames import oom_rows
+
+        return oom_rows(self)
+
+    def _repr_html_(self) -> str:
+        from ._display import oom_html
+
+        return oom_html(self)
+
+
+class Triggered(NamedTuple):
+    """The answer of `oom_now`: the way that brought the OOM about, and its account."""
+
+    way: Literal["inside", "squeeze", "write", "nonblock", "ancestor", "neighbour"]
+    oom: Oom
+
+
+class Evidence(Document):
+    """What one source says about the end of a worker."""
+
+    source: str
+    says: str
+
+
+class Outcome(Told, Readable):
+    """How a worker ended, with the evidence; ``print(outcome)`` shows it the way a person reads it."""
+
+    schema: str
+    verdict: Literal["oom-killed", "killed", "exited", "timeout"]
+    oom_killed: bool
+    returncode: int
+    pid: int
+    ooms: tuple[Oom, ...]
+    name: str
+    group: str
+    evidence: tuple[Evidence, ...]
+    user_usec: int
+    system_usec: int
+    max_rss_bytes: int
+    started_ns: int
+    ended_ns: int
+    missing: tuple[Missing, ...]
+
+    _nested = {"ooms": Oom._part, "evidence": Evidence._part, "missing": Missing._part}
+    _shown = ("verdict", "returncode", "pid", "name")
+
+    @property
+    def oom(self) -> Oom | None:
+        """The account of the OOM that killed it."""
+        return next((oom for oom in self.ooms if oom.killed(self.pid)), None)
+
+    def check(self) -> Self:
+        """Gives itself when the worker ended with status 0; raises `OomKilledError` or `OutcomeError` otherwise."""
+        if self.oom_killed:
+            raise OomKilledError(self._headline(), outcome=self)
+        if self.verdict != "exited" or self.returncode != 0:
+            raise OutcomeError(self._headline(), outcome=self)
+        return self
+
+    def _headline(self) -> str:
+        return str(self).partition("\n")[0]
+
+    def _repr_html_(self) -> str:
+        from ._display import outcome_html
+
+        return outcome_html(self)
