@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use memoom::{Limit, Limits, Wait};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::{PyBool, PyBytes, PyString};
 use pyo3::IntoPyObjectExt;
 
 use crate::error::{invalid, raise};
@@ -49,6 +49,22 @@ impl<'py> FromPyObject<'_, 'py> for Most {
             "{shown} is no size; remedy: give an int of bytes (0 to 2**64-1) or text such as \"80M\" or \"max\""
         );
         Err(invalid(py, "read size", &what))
+    }
+}
+
+/// The name of a group: text, or bytes where it is not UTF-8.
+pub(crate) struct Name(pub(crate) Vec<u8>);
+
+impl<'py> FromPyObject<'_, 'py> for Name {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Name> {
+        use std::os::unix::ffi::OsStringExt;
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            return Ok(Name(bytes.as_bytes().to_vec()));
+        }
+        // Text goes through the file system encoding, so that surrogate escapes become the bytes that they stand for.
+        Ok(Name(value.extract::<std::ffi::OsString>()?.into_vec()))
     }
 }
 
@@ -129,4 +145,9 @@ pub(crate) fn working<T: Send>(py: Python<'_>, call: impl FnOnce() -> memoom::Re
 pub(crate) fn value(py: Python<'_>, class: &str, json: String, text: Option<String>) -> PyResult<Py<PyAny>> {
     let class = py.import("memoom._values")?.getattr(class)?;
     class.getattr("_of")?.call1((json, text))?.into_py_any(py)
+}
+
+/// Those that wait in an OOM, as values.
+pub(crate) fn blocked_values(py: Python<'_>, blocked: &[memoom::Blocked]) -> PyResult<Vec<Py<PyAny>>> {
+    blocked.iter().map(|one| value(py, "Blocked", one.to_json(), None)).collect()
 }
