@@ -360,14 +360,15 @@ impl Collector {
         self.open.iter().filter(|episode| episode.sealed).count()
     }
 
-    /// Whether a kill line should be there and is not: the log shows nothing behind a record that another CPU is still
-    /// writing.
-    fn awaits_a_line(&mut self, at: usize) -> bool {
+    /// Whether a kill line or a mark should be there and is not: the log shows nothing behind a record that another CPU
+    /// is still writing.
+    fn awaits_a_source(&mut self, at: usize) -> bool {
         let episode = &mut self.open[at];
-        if !self.has_log || episode.is_printed() {
+        let told = |has: bool, source: &str| !has || episode.is_told_by(source);
+        if told(self.has_log, "kernel-log") && told(self.has_trace, "tracefs") {
             return false;
         }
-        episode.unprinted_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
+        episode.untold_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
     }
 
     /// Whether the groups of its victims have counted a kill that no source tells of yet: the kernel counts before it
@@ -395,7 +396,7 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
-            if !overdue && (!complete || self.awaits_a_line(at)) {
+            if !overdue && (!complete || self.awaits_a_source(at)) {
                 waiting.push(root);
                 at += 1;
                 continue;

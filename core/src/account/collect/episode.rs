@@ -32,8 +32,8 @@ pub(super) struct Episode {
     pub(super) counted_in: Option<String>,
     /// What could not be had for this OOM alone.
     pub(super) missing: Vec<Missing>,
-    /// Since when it is complete but for a kill line that should be there.
-    pub(super) unprinted_since: Option<Instant>,
+    /// Since when it is complete but for a kill line, or a mark, that should be there.
+    pub(super) untold_since: Option<Instant>,
     /// Since when it is complete but for a later kill that is counted and not marked.
     pub(super) uncounted_since: Option<Instant>,
     /// Everybody had ended when the sources were last read.
@@ -62,7 +62,7 @@ impl Episode {
             ending: Vec::new(),
             missing: Vec::new(),
             counted_in: None,
-            unprinted_since: None,
+            untold_since: None,
             uncounted_since: None,
             sealed: false,
         }
@@ -99,12 +99,13 @@ impl Episode {
         }
     }
 
-    /// Whether every victim has its kill line: the kernel prints one for each that it kills itself, always.
-    pub(super) fn is_printed(&self) -> bool {
+    /// Whether a source tells of every victim: the kernel prints a line for each that it kills itself, always, and marks
+    /// it.
+    pub(super) fn is_told_by(&self, source: &str) -> bool {
         self.kills.iter().all(|kill| {
             kill.victim.cause == Cause::SharedMm
                 || self.ending.contains(&kill.victim.pid)
-                || kill.victim.sources.contains(&"kernel-log")
+                || kill.victim.sources.contains(&source)
         })
     }
 

@@ -206,7 +206,7 @@ mod tests {
         collector.traced(trace, Whose::Ours("/memoom-1".to_string()));
         assert!(collector.looks_again());
         assert_eq!(collector.logged(Vec::new(), &tops, |_| None).len(), 1, "the line is shown");
-        assert!(collector.open[0].is_printed());
+        assert!(collector.open[0].is_told_by("kernel-log"));
         assert_eq!(collector.open.len(), 1);
     }
 
