@@ -30,6 +30,9 @@ def kib(text):
     return int(text) * 1024
 
 
+BARE = "only the kill is in the log: the kernel prints at most ten reports in five seconds for the whole machine"
+NO_TABLE = "no task table: vm.oom_dump_tasks is 0, or its lines are not in the log"
+
 KILL = re.compile(
     r"Memory cgroup out of memory: Killed process (\d+) \((.*)\) total-vm:(\d+)kB, anon-rss:(\d+)kB, "
     r"file-rss:(\d+)kB, shmem-rss:(\d+)kB, UID:(\d+) pgtables:(\d+)kB oom_score_adj:(-?\d+)"
@@ -53,7 +56,7 @@ def empty(record):
         "chosen": None, "memory": None, "swap": None, "memory_swap": None, "kmem": None, "stat": {}, "stats": [],
         "stat_truncated": False, "protection": None, "tasks": [], "sacrifice": None, "kills": [],
         "shared_memory": [], "pinned": [], "already_exiting": [], "group_kill": None, "no_killable": False,
-        "call_trace": [], "reaper": [], "suppressed_before": None, "missing": [],
+        "call_trace": [], "reaper": [], "suppressed_before": None, "missing": [], "text": [],
     }
 
 
@@ -64,6 +67,7 @@ def expected(path):
         text = record[2]
         report = reports[-1] if reports else None
         known = True
+        is_stat = re.fullmatch(r"[a-z_]+ \d+(\\x0a[a-z_]+ \d+)*", text) is not None
         if match := re.fullmatch(r"oom_kill_process: (\d+) callbacks suppressed", text):
             suppressed = int(match[1])
             continue
@@ -86,7 +90,7 @@ def expected(path):
             report[match[1].replace("+", "_")] = {
                 "usage_bytes": kib(match[2]), "limit_bytes": None if limit >= UNLIMITED else limit * 1024,
                 "failcnt": int(match[4])}
-        elif re.fullmatch(r"[a-z_]+ \d+(\\x0a[a-z_]+ \d+)*", text):
+        elif is_stat:
             for pair in text.split("\\x0a"):
                 key, value = pair.split(" ")
                 report["stat"][key] = int(value)
@@ -112,7 +116,7 @@ def expected(path):
             victim = kill(match)
             if report["kills"] and report["group_kill"] is None:
                 report = empty(record)
-                report["missing"] = [{"source": "report"}]
+                report["missing"] = [{"source": "report", "reason": BARE}]
                 reports.append(report)
             if victim["pid"] not in [other["pid"] for other in report["kills"]]:
                 report["kills"].append(victim)
@@ -122,9 +126,14 @@ def expected(path):
             known = text.startswith(("Call Trace:", "Memory cgroup stats for ", "Tasks state"))
         if known:
             report["last_sequence"] = record[3]
+        # The dump of the stack is kept whole; of what comes behind it only the report's own lines.
+        dumping = not any(line.startswith(("memory: ", "Tasks state", "oom-kill:")) for line in report["text"])
+        if (known or dumping) and text.strip():
+            report["text"] += [line for line in text.rstrip().split("\\x0a") if line] if is_stat else [text.rstrip()]
     for report in reports:
+        report["text"] = "\n".join(report["text"])
         if not report["tasks"] and report["invoker"]:
-            report["missing"] = [{"source": "tasks"}]
+            report["missing"] = [{"source": "tasks", "reason": NO_TABLE}]
     return {"schema": "memoom.reports/1", "reports": reports}
 
 

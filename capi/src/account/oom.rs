@@ -67,7 +67,7 @@ impl memoom_oom {
             blocked: blocked(&oom.blocked),
             blocked_stacks: oom.blocked.iter().map(|one| frames(&one.stack)).collect(),
             disagreements: disagreements(&oom.disagreements),
-            missing: missing(oom.missing.iter().map(|one| (one.source.as_str(), one.reason.as_str()))),
+            missing: missing(oom.missing.iter().map(|one| (one.source, &*one.reason))),
             json: OnceLock::new(),
             text: OnceLock::new(),
             oom,

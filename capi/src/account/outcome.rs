@@ -76,7 +76,7 @@ impl memoom_outcome {
                 source: texts.keep(one.source),
                 says: texts.keep(&one.says),
             }),
-            missing: missing(outcome.missing.iter().map(|one| (one.source.as_str(), one.reason.as_str()))),
+            missing: missing(outcome.missing.iter().map(|one| (one.source, &*one.reason))),
             json: OnceLock::new(),
             text: OnceLock::new(),
             outcome,

@@ -83,7 +83,7 @@ impl memoom_report {
                 pid: one.pid,
                 oom_score_adj: one.oom_score_adj.unwrap_or(ffi::MEMOOM_SCORE_UNKNOWN),
             }),
-            missing: missing(report.missing.iter().map(|one| (one.source.as_str(), one.reason.as_str()))),
+            missing: missing(report.missing.iter().map(|one| (one.source, &*one.reason))),
             json: OnceLock::new(),
             text: OnceLock::new(),
             report,

@@ -26,19 +26,21 @@ pub use report::{parse_reports, reports_to_json, Report};
 pub use wait::Wait;
 pub use watch::Watch;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// Evidence that could not be had, and why. Nothing is lost silently.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Missing {
     /// The source: `kernel-log`, `tracefs`, `counters`, `report`, ...
-    pub source: String,
+    pub source: &'static str,
     /// Why.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 impl Missing {
-    pub(crate) fn new(source: impl Into<String>, reason: impl Into<String>) -> Missing {
-        Missing { source: source.into(), reason: reason.into() }
+    pub(crate) fn new(source: &'static str, reason: impl Into<Cow<'static, str>>) -> Missing {
+        Missing { source, reason: reason.into() }
     }
 }

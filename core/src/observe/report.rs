@@ -11,16 +11,19 @@
 mod assemble;
 mod clock;
 mod draft;
+mod finish;
 mod json;
 mod kill;
 mod lines;
 mod parse;
+mod plain;
 mod scan;
 mod show;
 mod source;
 mod stream;
 mod table;
 mod trace;
+mod wrapping;
 
 use serde::{Serialize, Serializer};
 

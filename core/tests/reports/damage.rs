@@ -1,11 +1,9 @@
-//! Damaged and hostile input: no panic, sane documents, linear time.
-
-use std::time::Duration;
+//! Damaged and hostile input: no panic, sane documents.
 
 use super::{all_logs, parse_reports, reports_to_json, Report};
 
 /// What must hold of any input.
-fn check(bytes: &[u8]) -> Vec<Report> {
+pub(super) fn check(bytes: &[u8]) -> Vec<Report> {
     let reports = parse_reports(bytes);
     for report in &reports {
         assert!(report.missing.len() <= 40);
@@ -31,8 +29,8 @@ fn samples() -> Vec<(String, Vec<u8>)> {
 #[test]
 fn cut_at_every_byte() {
     for (_, bytes) in samples() {
-        // Without optimisation the large ones would take half a minute.
-        let step = if cfg!(debug_assertions) && bytes.len() > 5000 { 7 } else { 1 };
+        // Without optimisation all of them would take minutes: some hundred places of each then.
+        let step = if cfg!(debug_assertions) { 1 + bytes.len() / 400 } else { 1 };
         for end in (0..bytes.len()).step_by(step) {
             check(&bytes[..end]);
         }
@@ -46,6 +44,10 @@ fn begun_at_every_line_and_without_each_line() {
         let whole = check(&bytes).len();
         for at in 0..lines.len() {
             check(&lines[at..].concat());
+            // Without this line the kills of a group are the kills of as many reports.
+            if lines[at].windows(16).any(|window| window == b"memory.oom.group") {
+                continue;
+            }
             let without = check(&[lines[..at].concat(), lines[at + 1..].concat()].concat()).len();
             assert!(without.abs_diff(whole) <= 1, "{name} without line {at}: {without} instead of {whole} reports");
         }
@@ -64,11 +66,14 @@ impl Random {
     }
 }
 
+/// How often each log is damaged; without optimisation each time takes twenty times as long.
+const ROUNDS: usize = if cfg!(debug_assertions) { 24 } else { 60 };
+
 #[test]
 fn flipped_bytes_and_shuffled_lines() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for (_, bytes) in samples() {
-        for round in 0..60 {
+        for round in 0..ROUNDS {
             let mut damaged = bytes.clone();
             for _ in 0..=round {
                 let at = random.next(damaged.len());
@@ -82,7 +87,7 @@ fn flipped_bytes_and_shuffled_lines() {
             assert!(json.starts_with(r#"{"schema""#) && serde_json::from_str::<serde_json::Value>(&json).is_ok());
         }
         let mut lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
-        for _ in 0..20 {
+        for _ in 0..ROUNDS / 3 {
             for at in (1..lines.len()).rev() {
                 lines.swap(at, random.next(at + 1));
             }
@@ -154,94 +159,4 @@ fn noise() {
         let text: String = (0..count).map(|_| WORDS[random.next(WORDS.len())]).collect();
         check(text.as_bytes());
     }
-}
-
-/// Inputs of about `size` bytes that would be slow for a parser that looks back or copies too often.
-fn adversaries(size: usize) -> Vec<(&'static str, Vec<u8>)> {
-    let repeat = |unit: &str| unit.as_bytes().iter().copied().cycle().take(size).collect::<Vec<u8>>();
-    let after = |head: &str, unit: &str| [head.as_bytes(), &repeat(unit)].concat();
-    vec![
-        ("one line", repeat("a")),
-        ("blanks", repeat(" ")),
-        ("newlines", repeat("\n")),
-        ("quotes", repeat("> ")),
-        ("brackets", repeat("[")),
-        ("backslashes", repeat("\\x0")),
-        ("times", repeat("[    1.000000] ")),
-        ("dates", repeat("Nov 23 00:00:01 host kernel: ")),
-        ("fragments", after("4,1,1,-;oom-kill:constraint=X,nodemask=(null)\n", "4,2,1,c;,oom_memcg=\n")),
-        ("fragments of a path", after("oom-kill:constraint=X,nodemask=(null),oom_memcg=\n", ",task_memcg=\n")),
-        ("one long summary", after("oom-kill:constraint=X,nodemask=(null),oom_memcg=", ",task=,pid=1,uid=")),
-        ("one long kill", after("Killed process 1 (", ") total-vm:")),
-        ("kills", repeat("Killed process 1 (a) total-vm:1kB\n")),
-        (
-            "kills of one group",
-            after(
-                "Killed process 1 (a) total-vm:1kB\nTasks in /a are going to be killed due to memory.oom.group set\n",
-                "Killed process 1 (a) total-vm:1kB, anon-rss:1kB, oom_score_adj:0\n",
-            ),
-        ),
-        ("invokers", repeat("a invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0\n")),
-        ("half invokers", repeat("a invoked oom-killer: nodemask=\n")),
-        (
-            "reapers",
-            after("Killed process 1 (a) total-vm:1kB\n", "oom_reaper: reaped process 1 (a), now anon-rss:0kB\n"),
-        ),
-        ("counters", after("Memory cgroup stats for /a:\n", "anon 1\nfile 2\n")),
-        ("one long record of counters", after("1,1,1,-;Memory cgroup stats for /a:\n1,2,1,-;", "anon 1\\x0a")),
-        ("legacy counters", after("Memory cgroup stats for /a: cache:1KB", " rss:1KB")),
-        ("rows", after("[  pid  ] uid tgid total_vm rss swapents oom_score_adj name\n", "[ 7] 0 7 1 1 1 0 a\n")),
-        ("half rows", after("[  pid  ] uid tgid total_vm rss swapents oom_score_adj name\n", "[ 7] 0\n")),
-        ("frames", after("a invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0\n", " f+0x1/0x2\n")),
-        ("strangers", after("a invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0\n", "x\n")),
-        ("indented", after("[    1.000000] Memory cgroup stats for /a:\n", "               a 1\n")),
-        ("dictionaries", after("6,1,1,-;x\n", " A=b\n")),
-        ("colours", repeat("\x1b[1m")),
-        ("semicolons", repeat("1,1,1,-;")),
-        ("parentheses", after("oom_reaper: reaped process 1 (", "), now anon-rss:")),
-        ("group", after("Tasks in /", " are going to be killed due to memory.oom.group set")),
-    ]
-}
-
-#[test]
-fn adversaries_do_no_harm() {
-    for (_, bytes) in adversaries(20_000) {
-        check(&bytes);
-    }
-}
-
-/// `cargo test --release -p memoom --test reports -- --ignored --nocapture time`
-#[test]
-#[ignore = "a measurement: meaningful in release on a quiet machine"]
-fn time_is_linear() {
-    // The time of this thread alone: what else runs on the machine does not count.
-    let now = || Duration::from(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID.now().unwrap());
-    let measure = |bytes: &[u8]| {
-        (0..7)
-            .map(|_| {
-                let start = now();
-                std::hint::black_box(parse_reports(bytes));
-                now() - start
-            })
-            .min()
-            .unwrap()
-    };
-    let (small, large) = (adversaries(1 << 18), adversaries(1 << 20));
-    let mut worst = Duration::ZERO;
-    for ((name, small), (_, large)) in small.iter().zip(&large) {
-        let (quarter, whole) = (measure(small), measure(large));
-        println!(
-            "{name:30} 256 KiB {quarter:>12.1?}  1 MiB {whole:>12.1?}  factor {:.1}",
-            whole.as_secs_f64() / quarter.as_secs_f64()
-        );
-        assert!(whole < Duration::from_millis(100), "{name} takes {whole:?}");
-        worst = worst.max(whole);
-    }
-    for (name, bytes) in all_logs() {
-        let many = bytes.repeat((1 << 20) / bytes.len() + 1);
-        let taken = measure(&many);
-        println!("{name:30} {} KiB of it {taken:>12.1?}", many.len() >> 10);
-        assert!(taken < Duration::from_millis(100), "{name} takes {taken:?}");
-    }
-    println!("worst {worst:?}");
 }

@@ -20,7 +20,7 @@ fn text(bytes: &Option<Vec<u8>>) -> &str {
 }
 
 fn sources(report: &Report) -> Vec<&str> {
-    report.missing.iter().map(|missing| missing.source.as_str()).collect()
+    report.missing.iter().map(|missing| missing.source).collect()
 }
 
 /// chosen, first kill: pid, comm, uid

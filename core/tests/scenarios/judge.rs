@@ -116,7 +116,7 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
         judge_account(plan, played, oom);
         tally.disagreements += oom.disagreements.len() as u32;
         for gap in &oom.missing {
-            *tally.gaps.entry(gap.source.clone()).or_default() += 1;
+            *tally.gaps.entry(gap.source.to_string()).or_default() += 1;
         }
         tally.full_reports += u32::from(oom.report.as_ref().is_some_and(|report| report.invoker.is_some()));
     }

@@ -163,7 +163,7 @@ impl State {
     }
 
     /// Notes that evidence cannot be had; the same thing once.
-    pub(super) fn miss(&mut self, source: &str, reason: String) {
+    pub(super) fn miss(&mut self, source: &'static str, reason: String) {
         let missing = Missing::new(source, reason);
         if self.missing.len() < MOST_MISSING && !self.missing.contains(&missing) {
             self.missing.push(missing);

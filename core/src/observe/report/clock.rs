@@ -45,7 +45,10 @@ pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     if matches!(content.first(), Some(b'+' | b'<')) && content.contains(&b'.') {
         return Some((Moment::default(), rest));
     }
-    let lettered = content.len() > 11 && content[..3].iter().all(u8::is_ascii_alphabetic) && content[3] == b' ';
+    // dmesg -e begins a minute with `[Jan 5 04:03]`, `[Jan15 04:03]`.
+    let lettered = content.len() >= 11
+        && content[..3].iter().all(u8::is_ascii_alphabetic)
+        && (content[3] == b' ' || content[3].is_ascii_digit());
     (lettered
         && content.windows(3).any(|three| three[0].is_ascii_digit() && three[1] == b':' && three[2].is_ascii_digit()))
     .then_some((Moment { usec: None, wall: Some(content) }, rest))
@@ -87,7 +90,7 @@ pub(super) fn date(text: &[u8]) -> Option<(&[u8], &[u8])> {
             }
             break;
         }
-        if clock(token).is_some() || stamp(token) {
+        if time_of_day(token) || stamp(token) {
             seen_time = true;
         } else if !day_part(token) {
             return None;
@@ -95,6 +98,11 @@ pub(super) fn date(text: &[u8]) -> Option<(&[u8], &[u8])> {
         rest = after;
     }
     seen_time.then(|| (&text[..text.len() - rest.len()], rest))
+}
+
+/// `HH:MM:SS`, with a fraction and a zone.
+fn time_of_day(token: &[u8]) -> bool {
+    clock(token).is_some() && token[8..].iter().all(|byte| byte.is_ascii_digit() || b".,:+-Z".contains(byte))
 }
 
 /// A token that holds date and time, or the seconds since the epoch.
@@ -108,6 +116,21 @@ fn stamp(token: &[u8]) -> bool {
 
 fn iso_day(token: &[u8]) -> bool {
     matches!(token, [_, _, _, _, b'-' | b'/', _, _, b'-' | b'/', _, _] if token.iter().filter(|byte| byte.is_ascii_digit()).count() == 8)
+}
+
+/// `2023-01-02T03:04:05.678Z` anywhere in a text.
+pub(super) fn iso_inside(text: &[u8]) -> Option<&[u8]> {
+    let begins = |at: &usize| {
+        text.get(at + 10).is_some_and(|byte| matches!(byte, b'T' | b' ' | b'_'))
+            && iso_day(&text[*at..at + 10])
+            && clock(&text[at + 11..]).is_some()
+    };
+    let at = (0..text.len()).find(begins)?;
+    let rest = &text[at + 19..];
+    let more = rest.iter().position(|byte| !(byte.is_ascii_digit() || b".+:Z-".contains(byte))).unwrap_or(rest.len());
+    // What separates the time from the next word is not its own.
+    let end = rest[..more].iter().rposition(|byte| byte.is_ascii_digit() || *byte == b'Z').map_or(0, |last| last + 1);
+    Some(&text[at..at + 19 + end])
 }
 
 /// A word that may stand before the time of day: weekday, month, day of the month, year, date.
@@ -148,12 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn times_inside() {
+        assert_eq!(iso_inside(b"kern: info: [2026-01-12T20:27:31.913Z]: "), Some(&b"2026-01-12T20:27:31.913Z"[..]));
+        assert_eq!(iso_inside(b"time=2026-01-12 20:27:31: x"), Some(&b"2026-01-12 20:27:31"[..]));
+        assert_eq!((iso_inside(b"2026-01-12T"), iso_inside(b"2026-01-12T99:00:00")), (None, None));
+    }
+
+    #[test]
     fn bracketed_times() {
         assert_eq!(bracketed(b"[    1.343585] x").unwrap().0.usec, Some(1_343_585));
         assert_eq!(bracketed(b"[ 1452.113567 <    0.000009>] x").unwrap().0.usec, Some(1_452_113_567));
         let (moment, rest) = bracketed(b"[Mon Nov 23 00:11:34 2026] x").unwrap();
         assert_eq!((moment.day_second(), rest), (Some(694), &b" x"[..]));
         assert!(bracketed(b"[  +0.000003] x").is_some());
+        for text in [&b"[Jan 5 04:03] x"[..], b"[Jan15 04:03] x"] {
+            assert!(bracketed(text).unwrap().0.wall.is_some());
+        }
         for text in [
             &b"[   76]     0    76"[..],
             b"[ pid ]   uid",

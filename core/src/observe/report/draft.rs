@@ -1,39 +1,44 @@
 //! A report while its lines come in.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::assemble::Place;
-use super::lines::{Context, Kind};
+use super::lines::{self, Context, Kind};
 use super::parse::{self, Counters, Summary};
 use super::scan::trim_end;
 use super::table::Layout;
-use super::{kill, trace, Chosen, GroupStat, Missing, Reaped, Report, Scope};
+use super::{kill, trace, GroupStat, Invoker, Missing, Reaped, Report, Scope};
 
 /// Lines of one report come at once: after this pause a line belongs to another.
 const PAUSE_SECONDS: u64 = 10;
 /// A report is given up after so many lines in a row that are not its own.
 const STRANGERS: u32 = 512;
+/// The line about the CPU prints at most so much of a name.
+const COMM_SHOWN: usize = 15;
 /// Notes beyond this say nothing new.
 const NOTES: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    report: Report,
-    progress: u8,
+    pub(super) report: Report,
+    pub(super) progress: u8,
     layout: Option<Layout>,
-    counters: Counters,
-    stat_seen: bool,
+    pub(super) counters: Counters,
+    pub(super) stat_seen: bool,
     in_stat: bool,
-    stat_path: Option<Vec<u8>>,
-    summary: Option<Summary>,
-    kill_scope: Option<Scope>,
-    mem_info: bool,
+    pub(super) stat_path: Option<Vec<u8>>,
+    pub(super) summary: Option<Summary>,
+    pub(super) kill_scope: Option<Scope>,
+    pub(super) mem_info: bool,
     dead: HashSet<i32>,
     listed: HashSet<i32>,
     last: Place,
     strangers: u32,
-    lost: u64,
+    pub(super) lost: u64,
     lost_since: u64,
+    /// The kernel panicked instead of killing.
+    pub(super) panicked: bool,
 }
 
 impl Draft {
@@ -121,9 +126,13 @@ impl Draft {
             return false;
         }
         // The table lists every task that the kernel may take, unless lines of it are lost.
-        let listed = self.listed.is_empty() || self.lost > 0 || self.listed.contains(&pid);
+        // Without a table the summary names the victim, and then another's kill is another report's.
+        let untold = self.listed.is_empty() && (self.summary.is_none() || self.report.group_kill.is_some());
+        let listed = untold || self.lost > 0 || self.listed.contains(&pid);
         if !self.report.kills.is_empty() {
-            return self.report.group_kill.is_some() && (listed || self.dead.contains(&pid));
+            // The first victim of a group is printed again, after a line that may be lost.
+            let again = self.report.kills.first() == Some(&killed.kill);
+            return again || self.report.group_kill.is_some() && (listed || self.dead.contains(&pid));
         }
         let chosen = self.summary.as_ref().and_then(|summary| summary.pid) == Some(pid);
         let named =
@@ -146,9 +155,12 @@ impl Draft {
         self.lost_since = self.lost_since.saturating_add(records);
     }
 
-    pub fn note(&mut self, source: &'static str, reason: impl Into<String>) {
+    pub fn note(&mut self, source: &'static str, reason: impl Into<Cow<'static, str>>) {
         let missing = Missing::new(source, reason);
         if self.report.missing.len() < NOTES && !self.report.missing.contains(&missing) {
+            if self.report.missing.is_empty() {
+                self.report.missing.reserve_exact(1);
+            }
             self.report.missing.push(missing);
         }
     }
@@ -156,8 +168,14 @@ impl Draft {
     /// A line of no known kind. Until the table comes it is part of the stack dump, or of the memory overview.
     pub fn other(&mut self, text: &[u8]) {
         self.strangers = self.strangers.saturating_add(1);
+        if parse::is_panic(text) {
+            // What comes behind it, another dump of the stack, is the panic's.
+            self.panicked = true;
+            self.progress = Kind::NoKillable.progress();
+            self.show(text);
+        }
         if self.progress < Kind::TableTitle.progress() && self.strangers <= STRANGERS && !trim_end(text).is_empty() {
-            self.mem_info |= text.starts_with(b"Mem-Info:");
+            self.mem_info |= text.starts_with(b"Mem-Info:") || text.starts_with(b"Mem-info:");
             self.show(text);
         }
     }
@@ -195,7 +213,8 @@ impl Draft {
         match kind {
             Kind::Invoker => {
                 if let Some((invoker, nodemask)) = parse::invoker(text) {
-                    if invoker.gfp_mask.is_none() || invoker.order.is_none() || invoker.oom_score_adj.is_none() {
+                    let adj = invoker.oom_score_adj.is_some() || lines::ends_with_old_adj(text);
+                    if invoker.gfp_mask.is_none() || invoker.order.is_none() || !adj {
                         self.note("invoker", UNREAD);
                     }
                     self.report.invoker = Some(invoker);
@@ -215,6 +234,14 @@ impl Draft {
                 if report.cpu.is_none() && report.release.is_none() {
                     let invoker = report.invoker.as_mut();
                     let cpu = trace::cpu(text, invoker.as_ref().map(|invoker| invoker.comm.as_slice()));
+                    let same =
+                        |invoker: &Invoker, comm: &[u8]| invoker.comm.ends_with(comm) || comm.len() >= COMM_SHOWN;
+                    if let (Some(invoker), Some(comm)) = (&invoker, &cpu.comm) {
+                        if !same(invoker, comm) {
+                            // Of another task, whose report is mixed with this one.
+                            return;
+                        }
+                    }
                     report.cpu = cpu.cpu;
                     report.release = cpu.release;
                     if let Some(invoker) = invoker {
@@ -322,113 +349,11 @@ impl Draft {
         self.kill_scope = self.kill_scope.or(killed.scope);
         // The first victim of a group kill is printed again among the members.
         if self.dead.insert(killed.kill.pid) {
+            // Nearly always there is one: a storm of bare kills would hold four times its memory.
+            if self.report.kills.is_empty() {
+                self.report.kills.reserve_exact(1);
+            }
             self.report.kills.push(killed.kill);
-        }
-    }
-
-    fn scope(&self) -> Option<Scope> {
-        let summary = self.summary.as_ref();
-        let memcg = self.report.memory.is_some() || self.stat_path.is_some() || self.report.oom_memcg.is_some();
-        if summary.is_some_and(|summary| summary.memcg) {
-            Some(Scope::Memcg)
-        } else if summary.is_some_and(|summary| summary.global) {
-            Some(Scope::Global)
-        } else if self.kill_scope.is_some() {
-            self.kill_scope
-        } else if memcg {
-            Some(Scope::Memcg)
-        } else {
-            self.mem_info.then_some(Scope::Global)
-        }
-    }
-
-    /// The report, with what follows from all of its lines.
-    pub fn finish(mut self) -> Report {
-        self.report.scope = self.scope();
-        if let Some(summary) = self.summary.take() {
-            self.summarise(summary);
-        }
-        if self.report.oom_memcg.is_none() && self.report.scope == Some(Scope::Memcg) {
-            self.report.oom_memcg = self.stat_path.take();
-        }
-        if self.report.chosen.is_none() {
-            if let Some(sacrifice) = &self.report.sacrifice {
-                self.report.chosen = Some(Chosen { comm: sacrifice.comm.clone(), pid: sacrifice.pid, uid: None });
-            }
-        }
-        if self.counters.overflow {
-            self.note("stat", "a value does not fit");
-        }
-        self.report.stat = std::mem::take(&mut self.counters).stat();
-        self.name_missing();
-        self.report
-    }
-
-    fn summarise(&mut self, summary: Summary) {
-        let report = &mut self.report;
-        let known = summary.pid.and_then(|pid| {
-            let killed = report.kills.iter().find(|kill| kill.pid == pid).map(|kill| &kill.comm);
-            killed.or_else(|| report.tasks.iter().find(|task| task.pid == pid).map(|task| &task.comm)).cloned()
-        });
-        let end = summary.end(known.as_deref());
-        report.oom_memcg = end.oom_memcg.or(report.oom_memcg.take());
-        report.task_memcg = end.task_memcg.or(report.task_memcg.take());
-        match (end.comm, summary.pid) {
-            (Some(comm), Some(pid)) => report.chosen = Some(Chosen { comm, pid, uid: summary.uid }),
-            _ => self.note("chosen", "the oom-kill line is cut, or holds a number that does not fit"),
-        }
-        let report = &mut self.report;
-        report.constraint = summary.constraint;
-        report.nodemask = summary.nodemask.or(report.nodemask.take());
-        report.cpuset = summary.cpuset.or(report.cpuset.take());
-        report.mems_allowed = summary.mems_allowed.or(report.mems_allowed.take());
-    }
-
-    fn name_missing(&mut self) {
-        let report = &self.report;
-        let bare = report.invoker.is_none()
-            && self.progress >= Kind::KillProcess.progress()
-            && !self.stat_seen
-            && report.memory.is_none()
-            && report.tasks.is_empty()
-            && report.constraint.is_none()
-            && report.oom_memcg.is_none();
-        if bare {
-            self.note(
-                "report",
-                "only the kill is in the log: the kernel prints at most ten reports in five seconds for the whole machine",
-            );
-            return;
-        }
-        let memcg = report.scope == Some(Scope::Memcg);
-        const LOST: &str = "its line is not in the log";
-        let absent: [(&'static str, bool, &'static str); 8] = [
-            ("invoker", report.invoker.is_none(), LOST),
-            ("release", report.release.is_none(), LOST),
-            ("call_trace", report.call_trace.is_empty(), "no frame is in the log"),
-            ("memory", memcg && report.memory.is_none(), LOST),
-            ("stat", memcg && report.stat.is_empty(), "no statistics are in the log"),
-            (
-                "tasks",
-                report.tasks.is_empty(),
-                "no task table: vm.oom_dump_tasks is 0, or its lines are not in the log",
-            ),
-            ("chosen", report.chosen.is_none() && !report.no_killable, LOST),
-            (
-                "kills",
-                report.kills.is_empty() && !report.no_killable,
-                "no kill line: the victim was ending anyway, or the log ends here",
-            ),
-        ];
-        for (source, absent, reason) in absent {
-            let noted = self.report.missing.iter().any(|missing| missing.source == source);
-            if absent && !noted {
-                self.note(source, reason);
-            }
-        }
-        if self.lost > 0 {
-            let lost = self.lost;
-            self.note("log", format!("{lost} records between the lines of the report are not in the log"));
         }
     }
 }

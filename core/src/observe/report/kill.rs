@@ -31,7 +31,7 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
         let named = after.starts_with(b" (") || after.starts_with(b", UID ") || (after.is_empty() && scope.is_some());
         return (numbered && named).then_some(Kind::Killed);
     }
-    if let Some(after) = rest.strip_prefix(b"Kill process ") {
+    if let Some(after) = kill_process(rest) {
         let numbered = digits(after) > 0;
         return if numbered && contains(head(after, 128), b") sharing same memory") {
             Some(Kind::SharedMemory)
@@ -40,6 +40,11 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
         };
     }
     (scope.is_some() && rest.starts_with(b"OOM victim ")).then_some(Kind::Exiting)
+}
+
+/// What follows `Kill process `, before 2.6.36 `kill process `.
+fn kill_process(rest: &[u8]) -> Option<&[u8]> {
+    rest.strip_prefix(b"Kill process ").or_else(|| rest.strip_prefix(b"kill process "))
 }
 
 /// Whether a kill line has the last of the fields that any kernel prints.
@@ -70,8 +75,8 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     let (pid, after) = number(rest.strip_prefix(b"Killed process ")?)?;
     let pid = i32::try_from(pid).ok()?;
     let mut unread = Vec::new();
-    // The name is free text: it ends where the sizes begin, read from the right.
-    let (names, sizes) = match rfind(after, b"total-vm:") {
+    // The name is free text: it ends where the sizes begin, read from the right. 2.6.33 calls the first of them vsz.
+    let (names, sizes) = match rfind(after, b"total-vm:").or_else(|| rfind(after, b") vsz:").map(|at| at + 2)) {
         Some(at) => (&after[..at], &after[at..]),
         None => (after, &b""[..]),
     };
@@ -85,7 +90,7 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
         }
         bytes
     };
-    let total_vm_bytes = size("total-vm:", &mut unread);
+    let total_vm_bytes = size("total-vm:", &mut unread).or_else(|| size("vsz:", &mut unread));
     let anon_rss_bytes = size("anon-rss:", &mut unread);
     let file_rss_bytes = size("file-rss:", &mut unread);
     let shmem_rss_bytes = size("shmem-rss:", &mut unread);
@@ -147,7 +152,7 @@ fn name(text: &[u8]) -> (Vec<u8>, Option<u64>) {
 /// `Kill process 12 (comm) score 34 or sacrifice child`
 pub(super) fn sacrifice(line: &[u8]) -> Option<(Sacrifice, Option<Scope>)> {
     let (scope, rest) = heading(line);
-    let (pid, after) = number(rest.strip_prefix(b"Kill process ")?)?;
+    let (pid, after) = number(kill_process(rest)?)?;
     let (names, score) = rsplit(after, b" score ")?;
     let (comm, _) = name(names);
     let score = signed(score).map(|(score, _)| score);

@@ -223,7 +223,7 @@ pub(super) fn complete(kind: Kind, buffer: &[u8], columns: usize) -> bool {
     }
     let end = trim_end(tail(buffer, 96));
     match kind {
-        Kind::Invoker => ends_with_number(end, b"oom_score_adj="),
+        Kind::Invoker => ends_with_number(end, b"oom_score_adj=") || ends_with_old_adj(end),
         Kind::Cpuset => rfind(head(buffer, 512), b" mems_allowed=").is_some_and(|at| buffer.len() > at + 14),
         Kind::TaskIn => find(buffer, TASK_IN_MIDDLE).is_some_and(|at| buffer.len() > at + TASK_IN_MIDDLE.len()),
         Kind::LimitReached => trim_end(buffer).len() > LIMIT_REACHED.len(),
@@ -239,10 +239,16 @@ pub(super) fn complete(kind: Kind, buffer: &[u8], columns: usize) -> bool {
         Kind::Row => table::cells(buffer) > columns,
         Kind::Cpu => trace::release(buffer).is_some(),
         Kind::Killed => kill::is_complete(buffer),
-        Kind::KillProcess => contains(buffer, b"sacrifice child"),
+        Kind::KillProcess => contains(buffer, b"sacrifice child") || contains(buffer, b" or a child"),
         Kind::Protection => contains(buffer, b"low protection ") && contains(end, b"kB"),
         _ => true,
     }
+}
+
+/// Before 2.6.36 an invoker is printed with the older adjustment, -17 to 15, under the one or the other name.
+pub(super) fn ends_with_old_adj(text: &[u8]) -> bool {
+    let end = trim_end(tail(text, 32));
+    ends_with_number(end, b" oom_adj=") || ends_with_number(end, b" oomkilladj=")
 }
 
 fn ends_with_number(text: &[u8], key: &[u8]) -> bool {
@@ -271,7 +277,7 @@ pub(super) fn continues(kind: Kind, buffer: &[u8], piece: &[u8], fragment: bool)
         Kind::Invoker => {
             (end.ends_with(b"nodemask=") && (fragment || start.starts_with(b"(null)") || digits(start) > 0))
                 || (end.ends_with(b" invoked") && start.starts_with(b"oom-killer: "))
-                || [&b","[..], b"gfp_mask=", b"nodemask=", b"order=", b"oom_score_adj="]
+                || [&b","[..], b"gfp_mask=", b"nodemask=", b"order=", b"oom_score_adj=", b"oom_adj=", b"oomkilladj="]
                     .iter()
                     .any(|key| start.starts_with(key))
                 || (end.ends_with(b"=") && (digits(start) > 0 || start.first() == Some(&b'-')))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::clock::{bracketed, date, Moment};
+use super::clock::{bracketed, date, iso_inside, Moment};
 use super::scan::{contains, digits, find, head, number, trim_start, word};
 use crate::observe::kmsg::{nibble, RawRecord};
 
@@ -25,6 +25,13 @@ pub(super) struct Line<'a> {
     pub foreign: bool,
 }
 
+impl<'a> Line<'a> {
+    /// Kernel text behind a prefix that was taken off already.
+    pub fn behind(text: &'a [u8], width: usize, moment: Moment<'a>) -> Line<'a> {
+        Line { text: readable(text, false), moment, width, prefixed: true, ..Line::default() }
+    }
+}
+
 /// What one line of a log is.
 pub(super) enum Origin<'a> {
     Kernel(Line<'a>),
@@ -44,7 +51,7 @@ pub(super) fn read(raw: &[u8]) -> Origin<'_> {
     let mut syslog = false;
     // Prefixes nest (kubectl's time, then a syslog line, then the kernel's own time); each round takes one off.
     for _ in 0..8 {
-        if let Some(record) = RawRecord::parse(rest) {
+        if let Some(record) = RawRecord::parse(rest).or_else(|| behind_release(rest)) {
             return of_record(&record, quoted.len() - record.text.len(), line.moment);
         }
         let unindented = skip_blanks(rest);
@@ -128,6 +135,14 @@ fn of_record<'a>(record: &RawRecord<'a>, width: usize, outer: Moment<'a>) -> Ori
         width,
         foreign: false,
     })
+}
+
+/// A record as the extended netconsole sends it: `6.4.0,4,7,100,-;text`.
+fn behind_release(text: &[u8]) -> Option<RawRecord<'_>> {
+    let at = head(text, 80).iter().position(|&byte| byte == b',')?;
+    let (release, rest) = (&text[..at], &text[at + 1..]);
+    let named = release.first().is_some_and(u8::is_ascii_digit) && release.contains(&b'.') && !release.contains(&b' ');
+    RawRecord::parse(rest).filter(|_| named)
 }
 
 /// Takes `> ` marks of quoted mail off.
@@ -240,7 +255,7 @@ fn identifier(text: &[u8]) -> Identifier<'_> {
         words[at] = token;
         rest = after;
         match token {
-            b"kernel:" => {
+            b"kernel:" | b"kernel[0]:" => {
                 // busybox and OpenWrt name facility and level in front; only the kernel's may pass.
                 let forged = words[..at].iter().any(|word| foreign_facility(word));
                 return if forged {
@@ -304,6 +319,13 @@ fn structured(text: &[u8]) -> Identifier<'_> {
     Identifier::Kernel(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest))
 }
 
+/// The time that a prefix of no known shape holds.
+pub(super) fn moment_in(prefix: &[u8]) -> Moment<'_> {
+    let mut moment = buried(prefix).map(|(_, moment)| moment).unwrap_or_default();
+    moment.wall = moment.wall.or_else(|| iso_inside(prefix));
+    moment
+}
+
 /// A kernel line behind a prefix of no known shape: its `kernel: ` or its bracketed time is searched for.
 fn buried(text: &[u8]) -> Option<(&[u8], Moment<'_>)> {
     let window = head(text, 200);
@@ -317,6 +339,7 @@ fn buried(text: &[u8]) -> Option<(&[u8], Moment<'_>)> {
         if let Some((found, after)) = bracketed(&text[at..]) {
             if found.usec.is_some() {
                 moment = found;
+                moment.wall = iso_inside(&window[..at]);
                 let after = caller(after).map_or(after, |(_, after)| after);
                 rest = Some(after.strip_prefix(b" ").unwrap_or(after));
                 break;

@@ -1,15 +1,17 @@
-//! A whole log as a sequence of kernel lines: embedded newlines put back, colours and dictionaries left out.
+//! A whole log as a sequence of kernel lines: embedded newlines put back, dictionaries left out.
 
 use std::borrow::Cow;
 
 use super::json;
-use super::scan::{contains, trim_start};
+use super::plain::plain;
 use super::source::{self, Line, Origin};
+use super::wrapping::Wrapping;
 use crate::observe::kmsg::Record;
 
 /// Gives every kernel line of `input` to `take`, in order.
 pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
-    let plain = without_colours(input);
+    let plain = plain(input);
+    let wrapping = Wrapping::learn(&plain);
     let mut held: Option<Line<'_>> = None;
     let mut blank = false;
     for raw in plain.split(|&byte| byte == b'\n') {
@@ -17,6 +19,14 @@ pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
         if std::mem::replace(&mut blank, raw.is_empty()) && raw.is_empty() {
             continue;
         }
+        let unwrapped = wrapping.remove(raw);
+        if let Some(moment) = unwrapped.moment {
+            if let Some(line) = held.replace(Line::behind(unwrapped.text, unwrapped.width, moment)) {
+                take(line);
+            }
+            continue;
+        }
+        let raw = unwrapped.text;
         if let Some(entry) = json::entry(raw) {
             if let Some(line) = held.take() {
                 take(line);
@@ -88,29 +98,4 @@ fn indented(body: &[u8], width: usize) -> bool {
 fn is_dictionary(text: &[u8]) -> bool {
     let key = text.iter().position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'));
     key.is_some_and(|end| end > 0 && text[end] == b'=')
-}
-
-/// `dmesg --color` begins every line with a colour. Only then are colours taken off, because a name in plain text
-/// may hold an escape sequence too.
-fn without_colours(input: &[u8]) -> Cow<'_, [u8]> {
-    let coloured = contains(input, b"\x1b[")
-        && input.split(|&byte| byte == b'\n').any(|line| trim_start(source::unquote(line)).starts_with(b"\x1b["));
-    if !coloured {
-        return Cow::Borrowed(input);
-    }
-    let mut plain = Vec::with_capacity(input.len());
-    let mut rest = input;
-    while let Some((&first, after)) = rest.split_first() {
-        if let Some(parameters) = rest.strip_prefix(b"\x1b[") {
-            let length =
-                parameters.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';')).unwrap_or(parameters.len());
-            if parameters.get(length) == Some(&b'm') {
-                rest = &parameters[length + 1..];
-                continue;
-            }
-        }
-        plain.push(first);
-        rest = after;
-    }
-    Cow::Owned(plain)
 }
