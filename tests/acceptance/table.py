@@ -91,6 +91,8 @@ def write_page() -> None:
     for source, checks in load()["rows"].items():
         for check, found in checks.items():
             lines.append(f"| {source} | {check} | {_named(found, rows)} |")
+    lines += ["", "## Why such tests flake, and what provokes each cause here", ""]
+    lines += [f"- {cause}: {found}." for cause, found in load()["flakes"].items()]
     PAGE.write_text("\n".join(lines) + "\n")
 
 

@@ -1,5 +1,6 @@
 """A limit against memory that is bound to one node, by a memory policy or a cpuset: the end is SIGKILL."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -24,7 +25,7 @@ signal.pause()
 def on_node(group: memoom.Group, node: int) -> int:
     """Bytes of anonymous memory on a node: `anon N0=4096 N1=0` (v2), `anon=1 N0=1` in pages (v1)."""
     found = re.search(rf"^anon\b.* N{node}=(\d+)", (group.path / "memory.numa_stat").read_text(), re.MULTILINE)
-    return int(found[1]) * (4096 if group.hierarchy == "v1" else 1) if found else 0
+    return int(found[1]) * (os.sysconf("SC_PAGE_SIZE") if group.hierarchy == "v1" else 1) if found else 0
 
 
 def bound(group: memoom.Group, policy: int, node: int) -> None:
