@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
-LIBRARIES ?= target/release
+LIBRARIES ?= target/capi
 DESTDIR ?=
 
 VENV    := .venv
@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop build test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ demo: develop ## run the experiments of this machine's hierarchy and print what 
 
 develop: $(VENV)/.built ## make .venv with the package, the command memoom and the tools of the tests
 
-build: ## build the Rust and C libraries
-	$(CARGO) build --release
+build: library ## build the Rust and C libraries
+	$(CARGO) build --release -p memoom
+
+library:
+	@CARGO=$(CARGO) packaging/library.sh --quiet
 
 test: lint test-rust test-c test-python test-acceptance ## run everything that can run on this machine
 
@@ -81,7 +84,7 @@ header: ## write include/memoom.h anew from the C face
 INSTALL = VERSION=$(VERSION) PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) INCLUDEDIR=$(INCLUDEDIR) MANDIR=$(MANDIR) \
     DESTDIR=$(DESTDIR) PYTHON=$(PYTHON) LIBRARIES=$(LIBRARIES) packaging/install.sh
 
-install: build ## install the C library with header, pkg-config file, CMake package and manual pages (PREFIX=, LIBDIR=, DESTDIR=)
+install: library ## install the C library with header, pkg-config file, CMake package and manual pages (PREFIX=, LIBDIR=, DESTDIR=)
 	@$(INSTALL) install
 
 uninstall: ## remove exactly what install has installed (the same PREFIX=, LIBDIR=, DESTDIR=)
@@ -90,7 +93,7 @@ uninstall: ## remove exactly what install has installed (the same PREFIX=, LIBDI
 abi: ## accept the C interface as it is now: writes the baseline of tests/abi anew
 	tests/abi/abi.sh accept
 
-deb: build ## build the Debian packages into target/deb
+deb: library ## build the Debian packages into target/deb
 	@.ci/packages.sh gcc debhelper
 	LIBRARIES=$(LIBRARIES) packaging/deb.sh target/deb
 

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 what=$1
 : "${VERSION:?}" "${PREFIX:?}" "${LIBDIR:?}" "${INCLUDEDIR:?}" "${MANDIR:?}" "${PYTHON:=python3}" "${DESTDIR=}"
-: "${LIBRARIES:=target/release}"
+: "${LIBRARIES:=target/capi}"
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 
