@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{lab, LONG};
-use memoom::{Command, ErrorKind, GrowStatus, HogOptions, Limits, Run, Stdio, Verdict};
+use memoom::{Command, ErrorKind, GrowStatus, HogOptions, LabOptions, Limits, Run, Stdio, Verdict};
 
 const MIB: u64 = 1 << 20;
 
@@ -48,6 +48,24 @@ fn exits_kills_and_oom_kills_are_told_apart() {
     match &oom.predicted {
         Some(predicted) => assert_eq!((predicted.pid, predicted.source), (outcome.pid, "report")),
         None => assert!(oom.missing.iter().any(|one| one.source == "report"), "{}", oom.to_text()),
+    }
+}
+
+#[test]
+fn what_a_command_used_is_known_without_a_report() {
+    if lab().is_none() {
+        return;
+    }
+    let lab = LabOptions { kernel_log: false, ..LabOptions::default() };
+    let command = Command::new(["sh", "-c", EATS]);
+    let outcome = Run { command, limits: Limits::bytes(16 * MIB), lab, ..Run::default() }.run(LONG).unwrap();
+    let oom = outcome.oom().expect("the account of its own OOM");
+    assert!(oom.report.is_none(), "{}", oom.to_text());
+    // Kernels before 5.19 have no memory.peak; the last reading is all there is then.
+    if oom.counters.after.peak_bytes.is_some() {
+        let before = oom.usage_bytes.before.expect("a usage");
+        assert!((15 * MIB..=16 * MIB).contains(&before), "{}", oom.to_text());
+        assert!(oom.usage_bytes.after.expect("a usage") < before, "{}", oom.to_text());
     }
 }
 

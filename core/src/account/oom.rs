@@ -154,7 +154,8 @@ pub struct Oom {
     pub limit_group: Option<String>,
     /// Its limit in bytes; null for none.
     pub limit_bytes: Option<u64>,
-    /// Bytes charged to it.
+    /// Bytes charged to it. Before: as the kernel reported it, else its peak where that rose since the counters were last
+    /// read, else what was read then.
     pub usage_bytes: Span<Option<u64>>,
     /// The process in whose charge the limit was hit.
     pub invoker: Option<Process>,

@@ -54,7 +54,10 @@ impl Collector {
             .and_then(|cgroup| self.before.get(cgroup))
             .map(|before| before.counters.clone())
             .unwrap_or_default();
-        let usage_before = memory.map(|memory| memory.usage_bytes).or(counters_before.usage_bytes);
+        // Of a command the last reading may be as old as its start. The mark of the most that was charged stands no lower
+        // than what the kernel met, and where it rose since that reading it is of now.
+        let risen = after.peak_bytes.filter(|peak| counters_before.peak_bytes.is_some_and(|before| before < *peak));
+        let usage_before = memory.map(|memory| memory.usage_bytes).or(risen).or(counters_before.usage_bytes);
         let limit_bytes = match (memory, group) {
             (Some(memory), _) => memory.limit_bytes,
             (None, Some(group)) => group.limit().ok().and_then(|limit| limit.bytes()),
