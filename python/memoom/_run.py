@@ -36,7 +36,7 @@ def run(
     call_path: bool = True,
     started: Callable[[Worker], object] | None = None,
 ) -> Outcome:
-    """Runs a command under a limit, in a lab of its own, and gives its outcome.
+    """Runs a command under a limit, in a lab of its own, and gives its outcome. What it leaves running is killed then.
 
     That the command was OOM-killed or failed is an outcome, not an exception; ``outcome.check()`` raises. At `timeout`
     seconds the command and its children are killed (verdict "timeout"). `started` is called with the worker when it

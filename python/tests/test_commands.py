@@ -40,6 +40,7 @@ def test_version_and_bad_usage(cli: Cli) -> None:
     for arguments in ([], ["bogus"], ["--bogus"], ["doctor", "--bogus"], ["demo", "bogus"], ["watch"]):
         done = cli(*arguments)
         assert done.returncode == 2 and done.stdout == "" and "usage:" in done.stderr, arguments
+    assert "no command is named; there are doctor, demo, run" in cli().stderr
     for command in ("doctor", "demo", "run", "hog", "watch", "report", "sweep", "gc"):
         assert command in cli("--help").stdout
         assert cli(command, "--help").returncode == 0

@@ -59,7 +59,8 @@ def test_a_kill_by_somebody_else_is_said_to_be_no_oom(cli: Cli) -> None:
 def test_what_cannot_be_run(cli: Cli, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("no program")
-    assert cli("run", "--limit", "64M", "--", "no-such-command").returncode == 127
+    nowhere = cli("run", "--limit", "64M", "--", "no-such-command")
+    assert (nowhere.returncode, nowhere.stderr) == (127, "memoom run: no-such-command: No such file or directory\n")
     assert cli("run", "--limit", "64M", "--", str(tmp_path / "none")).returncode == 127
     assert cli("run", "--limit", "64M", "--", str(plain)).returncode == 126
     assert cli("run", "--limit", "64M", "--", str(tmp_path)).returncode == 126

@@ -70,9 +70,8 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(f"memoom {__version__}")
         return 0
-    if options.command is None:
-        parser.error("no command is named")
-    parser.error(f"there is no command {options.command!r}; there are {', '.join(_COMMANDS)}")
+    wrong = "no command is named" if options.command is None else f"there is no command {options.command!r}"
+    parser.error(f"{wrong}; there are {', '.join(_COMMANDS)}")
 
 
 def complain(prog: str, error: object) -> None:

@@ -48,8 +48,13 @@ def main(arguments: list[str]) -> int:
         )
         forwarder.stop()
     except MemoomError as error:
-        complain("memoom run", error)
-        return _status_of(error)
+        status = _status_of(error)
+        # A command that is not there is a matter between the user and the shell: said as env(1) says it.
+        if status == _FAILED or error.errno is None:
+            complain("memoom run", error)
+        else:
+            complain("memoom run", f"{command[0]}: {os.strerror(error.errno)}")
+        return status
     except OSError as error:
         complain("memoom run", f"{error.filename}: {error.strerror}")
         return _FAILED
@@ -67,7 +72,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = _RunParser(
         prog="memoom run",
         usage="memoom run --limit SIZE [OPTION...] [--] CMD [ARG...]",
-        description="Runs CMD under a memory limit and accounts for an OOM on standard error.",
+        description="Runs CMD under a memory limit and accounts for an OOM on standard error. It ends when CMD ends; "
+        "what CMD has left running is killed then.",
         epilog="The exit status is that of CMD; 128+n when signal n ended it (137: SIGKILL); 125 when memoom failed, "
         "126 when CMD cannot be run, 127 when it is not found.",
     )
