@@ -180,6 +180,10 @@ class CallFailedError(MemoomError, RuntimeError):
     kind = "call-failed"
 
 
+# A traceback names them as the user does.
+for _name in __all__:
+    globals()[_name].__module__ = "memoom"
+
 _BY_KIND: dict[str, type[MemoomError]] = {
     cls.kind: cls
     for cls in (

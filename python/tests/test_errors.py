@@ -21,6 +21,7 @@ def test_every_class_has_the_base_and_a_builtin() -> None:
         if cls is not memoom.MemoomError:
             assert any(base.__module__ == "builtins" for base in cls.__mro__[1:-3]), cls
         kinds.add(cls.kind)
+        assert cls.__module__ == "memoom"
     assert len(kinds) == len(classes)
 
 

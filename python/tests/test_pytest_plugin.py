@@ -218,13 +218,16 @@ def test_a_failed_assertion_has_the_account(pytester: pytest.Pytester) -> None:
             oom = watch.wait_oom(30)
             assert oom.victim.comm == "other"
 
+        def test_checked():
+            memoom.run(PROGRAM, limit="64M").check()
+
         def test_another_error():
             memoom.run(["true"], limit="64M")
             raise ValueError("plain")
         """,
         "--junitxml=junit.xml",
     )
-    result.assert_outcomes(failed=5)
+    result.assert_outcomes(failed=6)
     failures = {
         case.get("name"): case.findtext("failure") or ""
         for case in ElementTree.parse(pytester.path / "junit.xml").iter("testcase")
@@ -232,8 +235,9 @@ def test_a_failed_assertion_has_the_account(pytester: pytest.Pytester) -> None:
     assert re.search(
         r"assert outcome.oom_killed\n(?s:.*)exited with status 0\n(?s:.*)oom_kill stayed 0", failures["test_not_killed"]
     )
-    killed = failures["test_killed_and_in_no_variable"]
-    assert "was killed in an OOM of" in killed and "call path" in killed and "Killed process" in killed
+    for name in ("test_killed_and_in_no_variable", "test_checked"):
+        killed = failures[name]
+        assert "was killed in an OOM of" in killed and "call path" in killed and "Killed process" in killed
     assert "exited with status 7" in failures["test_of_a_call"]
     assert re.search(r"OOM in .*limit 16M.*the kernel killed alloc", failures["test_of_an_oom"])
     assert "stayed 0" not in failures["test_another_error"]

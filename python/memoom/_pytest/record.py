@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 
+from .._errors import OutcomeError
 from .._explain import call_text, oom_line, oom_text, outcome_text
 from .._result import listeners
 from .._values import Oom, Outcome
@@ -51,9 +52,9 @@ KEY = pytest.StashKey[Record]()
 
 
 def explain(excinfo: pytest.ExceptionInfo[BaseException], record: Record) -> None:
-    """Adds to a failed assertion what the test knew: the accounts in its variables, and of what it has run."""
+    """Adds to a failed assertion or check what the test knew: the accounts in its variables, and of what it has run."""
     error = excinfo.value
-    if not isinstance(error, AssertionError) or getattr(error, "__notes__", None):
+    if not isinstance(error, AssertionError | OutcomeError) or getattr(error, "__notes__", None):
         return
     texts: dict[str, None] = {}
     shown: set[Oom] = set()
