@@ -15,6 +15,7 @@ from referencing import Registry, Resource
 
 import memoom
 from memoom import _native
+from memoom._cli import main as command
 
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in sorted((CHECKOUT / "docs" / "schema").glob("*.json"))}
 LOGS = sorted(path for path in (CHECKOUT / "tests" / "logs").rglob("*") if path.suffix in (".kmsg", ".log"))
@@ -64,7 +65,7 @@ def fnv1a(document: bytes) -> str:
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
-def test_a_saved_log(log: Path) -> None:
+def test_a_saved_log(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = log.read_bytes()
     document = _native.reports_to_json(content)
     check("reports", document)
@@ -74,6 +75,8 @@ def test_a_saved_log(log: Path) -> None:
     reports = memoom.parse_reports(content)
     joined = ",".join(report.to_json() for report in reports)
     assert document == f'{{"schema":"memoom.reports/1","reports":[{joined}]}}'
+    assert command(["report", "--json", str(log)]) == 0
+    assert capsys.readouterr().out == document + "\n"
 
 
 def test_live_documents(lab: memoom.Lab) -> None:

@@ -362,3 +362,7 @@ pub extern "C" fn memoom_outcome_to_json(outcome: Option<&memoom_outcome>) -> *c
 pub extern "C" fn memoom_outcome_free(outcome: Option<Box<memoom_outcome>>) {
     ffi::free(outcome);
 }
+
+#[cfg(test)]
+#[path = "outcome_tests.rs"]
+mod tests;
