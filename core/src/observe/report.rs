@@ -34,7 +34,9 @@ use super::Missing;
 ///
 /// The shape of the log is found line by line: `/dev/kmsg` records; dmesg plain, `-T`, `-x`, `-r`, `-S`, coloured;
 /// journalctl's short formats; syslog files and RFC 5424; consoles with carriage returns; kubectl and container
-/// loggers; one JSON object a line (journalctl -o json, docker); quoted and wrapped mail; bare text. Lines that other programs logged are left out where the log tells.
+/// loggers; JSON objects (journalctl -o json, docker, collectors); quoted and wrapped mail; the source of a web page;
+/// UTF-16; bare text. What a logger of another form puts around its lines is learnt from those that are beyond doubt.
+/// Lines that other programs logged are left out where the log tells.
 pub fn parse_reports(input: &[u8]) -> Vec<Report> {
     let mut assembler = assemble::Assembler::default();
     stream::lines(input, |line| assembler.feed(&line));
