@@ -856,6 +856,12 @@ typedef struct memoom_command_options {
      * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
      */
     int32_t oom_score_adj;
+    /**
+     * Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
+     * kernel would try without end, as every process in reach of a limit has oom_score_adj -1000. 0: never, and such a
+     * start is refused.
+     */
+    uint64_t force_within_ns;
 } memoom_command_options;
 
 /**
@@ -902,6 +908,12 @@ typedef struct memoom_function_options {
      * 0.
      */
     uint32_t reserved;
+    /**
+     * Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
+     * kernel would try without end, as every process in reach of a limit has oom_score_adj -1000. 0: never, and such a
+     * start is refused.
+     */
+    uint64_t force_within_ns;
 } memoom_function_options;
 
 /**
@@ -992,7 +1004,7 @@ typedef struct memoom_hog_options {
      */
     int32_t oom_score_adj;
     /**
-     * 1: take a step even where it makes a v2 kernel try without end, as every process in reach of the limit has
+     * 1: take a step even where it makes the kernel try without end, as every process in reach of the limit has
      * oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
      */
     uint32_t force;
@@ -4003,7 +4015,8 @@ void memoom_watch_free(struct memoom_watch *watch);
  * \param ret_worker    where the worker goes
  * \param reterr_error  where the error goes on failure, or NULL
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options or an opened group;
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options, an opened group, or an oom_score_adj
+ * of -1000 where a limit has nobody else to take and options.force_within_ns is 0;
  * MEMOOM_ERR_NOT_FOUND where the program is not there and MEMOOM_ERR_PERMISSION_DENIED where it may not be run, with the
  * errno of execve(2); MEMOOM_ERR_IO also for a descriptor that is not open; for the rest as memoom_hog_spawn.
  * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
@@ -4120,7 +4133,7 @@ memoom_status memoom_hog_spawn(const struct memoom_group *group,
  *
  * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
  * no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
- * (v2) and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
+ * and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
  * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
  * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  * Thread safety: any thread.
@@ -4632,10 +4645,10 @@ void memoom_worker_free(struct memoom_worker *worker);
 
 /** The start of a memoom_command_options: everything is the caller's. */
 #define MEMOOM_COMMAND_OPTIONS_INIT \
-    { sizeof(memoom_command_options), NULL, NULL, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0 }
+    { sizeof(memoom_command_options), NULL, NULL, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
 
 /** The start of a memoom_function_options: "function", oom_score_adj 0. */
-#define MEMOOM_FUNCTION_OPTIONS_INIT { sizeof(memoom_function_options), NULL, 0, 0 }
+#define MEMOOM_FUNCTION_OPTIONS_INIT { sizeof(memoom_function_options), NULL, 0, 0, 0 }
 
 /** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
 #define MEMOOM_RUN_OPTIONS_INIT \

@@ -112,8 +112,20 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             oom_score_adj
         }
     );
-    layout!(text, memoom_command_options { struct_size, env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj });
-    layout!(text, memoom_function_options { struct_size, name, oom_score_adj, reserved });
+    layout!(
+        text,
+        memoom_command_options {
+            struct_size,
+            env,
+            cwd,
+            stdin_fd,
+            stdout_fd,
+            stderr_fd,
+            oom_score_adj,
+            force_within_ns
+        }
+    );
+    layout!(text, memoom_function_options { struct_size, name, oom_score_adj, reserved, force_within_ns });
     layout!(text, memoom_hog_options { struct_size, name, kind, step_bytes, oom_score_adj, force, pattern, directory });
     layout!(text, memoom_ticker_options { struct_size, name, every_ns, oom_score_adj, reserved });
     layout!(text, memoom_pace { struct_size, rate_bytes, total_bytes, below_bytes, until });

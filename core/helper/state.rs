@@ -1,6 +1,6 @@
 //! All that the supervisor remembers, in tables of fixed size: it never grows, whatever the host or a worker does.
 
-use crate::sys::{self, Ended, Errno};
+use crate::sys::{self, Ended, Errno, Poll};
 use crate::wire::{Notice, Usage, Writer, MOST, MOST_NAME};
 use core::ffi::CStr;
 
@@ -8,6 +8,7 @@ use core::ffi::CStr;
 pub const WORKERS: usize = 1024;
 const ORPHANS: usize = 256;
 const GUARDS: usize = 64;
+const DUE: usize = 64;
 
 /// The socket to the host.
 pub const SOCKET: i32 = 3;
@@ -64,6 +65,13 @@ impl Guard {
     }
 }
 
+/// A process that is killed at its deadline; a deadline of 0 is none.
+#[derive(Clone, Copy)]
+struct Due {
+    deadline_ns: u64,
+    pidfd: i32,
+}
+
 /// Lives in a zeroed mapping: every field is valid when all its bytes are zero.
 pub struct State {
     pub workers: [Worker; WORKERS],
@@ -76,6 +84,7 @@ pub struct State {
     orphans_count: usize,
     orphans_lost: u64,
     pub guards: [Guard; GUARDS],
+    due: [Due; DUE],
     reply: [u8; MOST],
     reply_len: usize,
     reply_fd: i32,
@@ -91,6 +100,13 @@ pub struct State {
     pub oom_score_adj: Option<i32>,
     /// For children until they execute.
     pub stack: [u8; 32 * 1024],
+}
+
+impl Due {
+    fn forget(&mut self) {
+        sys::close(self.pidfd);
+        self.deadline_ns = 0;
+    }
 }
 
 impl State {
@@ -172,6 +188,35 @@ impl State {
             }
             _ => false,
         }
+    }
+
+    /// Remembers a process to be killed. Takes the descriptor on success.
+    pub fn kill_at(&mut self, deadline_ns: u64, pidfd: i32) -> bool {
+        // The places of those that have ended meanwhile are free.
+        for due in self.due.iter_mut().filter(|due| due.deadline_ns != 0) {
+            let mut files = [Poll { fd: due.pidfd, events: sys::POLLIN, revents: 0 }];
+            if sys::poll(&mut files, Some(0)).is_ok() && files[0].revents != 0 {
+                due.forget();
+            }
+        }
+        match self.due.iter_mut().find(|due| due.deadline_ns == 0) {
+            Some(due) => {
+                *due = Due { deadline_ns: deadline_ns.max(1), pidfd };
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Kills whose time has come, and says how long it is until the next one.
+    pub fn kill_due(&mut self) -> Option<u64> {
+        let now = sys::now_ns();
+        for due in self.due.iter_mut().filter(|due| due.deadline_ns != 0 && due.deadline_ns <= now) {
+            let _ = sys::pidfd_kill(due.pidfd);
+            due.forget();
+        }
+        let waiting = self.due.iter().filter(|due| due.deadline_ns != 0);
+        waiting.map(|due| due.deadline_ns.saturating_sub(now)).min()
     }
 
     /// Keeps the reply, with a descriptor of ours to be sent along, until the host takes it.

@@ -23,6 +23,7 @@ pub fn run() -> ! {
             cleanup::clean(state, sys::now_ns() + CLEANUP_NS);
             sys::exit(0);
         }
+        let due_ns = state.kill_due();
         let mut wanted = if state.reply_waits() { 0 } else { sys::POLLIN };
         if !all_sent {
             wanted |= sys::POLLOUT;
@@ -32,7 +33,7 @@ pub fn run() -> ! {
             Poll { fd: state.signals, events: sys::POLLIN, revents: 0 },
             Poll { fd: host_fd, events: sys::POLLIN, revents: 0 }, // a negative one is passed over
         ];
-        if sys::poll(&mut files, None).is_err() {
+        if sys::poll(&mut files, due_ns).is_err() {
             continue;
         }
         if files[1].revents != 0 {
@@ -161,6 +162,17 @@ fn serve(state: &mut State) {
         Request::Unguard { token } => {
             let known = state.unguard(token);
             answer(state, serial, if known { Ok(0) } else { Err((stage::REQUEST, sys::ENOENT)) }, 0);
+        }
+        Request::KillAt { deadline_ns } => {
+            let result = match received.fd_count {
+                1 if state.kill_at(deadline_ns, received.fds[0]) => Ok(0),
+                1 => Err((stage::FULL, sys::EAGAIN)),
+                _ => Err((stage::REQUEST, sys::EINVAL)),
+            };
+            if result.is_err() {
+                close_all(&received, 0);
+            }
+            answer(state, serial, result, 0);
         }
         Request::End { deadline_ns } => {
             close_all(&received, 0);

@@ -63,7 +63,7 @@ fn functions_end_as_commands_do() {
 fn the_child_stands_in_its_group_with_its_name_and_score() {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some("stands"), &Limits::bytes(32 * MIB as u64)).unwrap();
-    let function = Function { name: "victim_1".to_string(), oom_score_adj: 300 };
+    let function = Function { name: "victim_1".to_string(), oom_score_adj: 300, ..Function::default() };
     // SAFETY: a system call only.
     let worker = unsafe { group.function(&function, pause) }.unwrap();
     let of = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", worker.pid())).unwrap();
@@ -147,7 +147,7 @@ fn killed_caller() {
 fn what_is_wrong_is_said_and_leaves_nothing() {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some("wrong"), &Limits::bytes(32 * MIB as u64)).unwrap();
-    let named = |name: &str| Function { name: name.to_string(), oom_score_adj: 0 };
+    let named = |name: &str| Function { name: name.to_string(), ..Function::default() };
     for function in
         [named(""), named("a name that is too long"), Function { oom_score_adj: 2000, ..Function::default() }]
     {

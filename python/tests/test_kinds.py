@@ -108,3 +108,15 @@ def test_scores_of_workers(lab: memoom.Lab) -> None:
         assert file.read() == "321\n"
     with pytest.raises(memoom.InvalidInputError, match="-1000 to 1000"):
         group.ticker(oom_score_adj=1001)
+
+
+def test_a_worker_that_only_its_deadline_ends(lab: memoom.Lab) -> None:
+    group = lab.group(limit="40M")
+    with pytest.raises(memoom.InvalidInputError, match=r"-1000.*force"):
+        group.command(["sleep", "600"], oom_score_adj=-1000)
+    with pytest.raises(memoom.InvalidInputError, match="deadline"):
+        group.command(["sleep", "600"], force_within=0)
+    with pytest.raises(memoom.InvalidInputError, match="-1000"):
+        memoom.run(["sleep", "600"], limit="40M", oom_score_adj=-1000)
+    outcome = group.command(["sleep", "600"], force_within=0.05).wait(PATIENCE)
+    assert (outcome.verdict, outcome.returncode) == ("killed", -9)

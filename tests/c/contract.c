@@ -316,6 +316,38 @@ static int32_t forever(void *argument)
     return 0;
 }
 
+/* A worker that the kernel may not kill, where it may kill nobody else; and the deadline of a forced one. */
+static void forced(memoom_lab *lab)
+{
+    const char *const sleeps[] = {"/bin/sleep", "600", NULL};
+    memoom_group_options limits = MEMOOM_GROUP_OPTIONS_INIT;
+    memoom_command_options command = MEMOOM_COMMAND_OPTIONS_INIT;
+    memoom_function_options function = MEMOOM_FUNCTION_OPTIONS_INIT;
+    memoom_group *group = NULL;
+    memoom_worker *worker = NULL;
+    memoom_outcome *outcome = NULL;
+    memoom_error *error = NULL;
+
+    limits.limit_bytes = 32u << 20;
+    ok(memoom_group_create(lab, "forced", &limits, &group, &error) == MEMOOM_OK, "a group");
+    command.oom_score_adj = function.oom_score_adj = -1000;
+    FAILS(memoom_command_spawn(group, sleeps, &command, &worker, &error), MEMOOM_ERR_INVALID_INPUT, "-1000");
+    FAILS(memoom_function_spawn(group, forever, NULL, &function, &worker, &error), MEMOOM_ERR_INVALID_INPUT, "-1000");
+    command.oom_score_adj = function.oom_score_adj = 0;
+    command.force_within_ns = function.force_within_ns = 50000000;
+    ok(memoom_command_spawn(group, sleeps, &command, &worker, &error) == MEMOOM_OK &&
+       memoom_worker_wait(worker, MEMOOM_FOREVER, &outcome, &error) == MEMOOM_OK &&
+       memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_KILLED, "a command is ended at its deadline");
+    memoom_outcome_free(outcome);
+    memoom_worker_free(worker);
+    ok(memoom_function_spawn(group, forever, NULL, &function, &worker, &error) == MEMOOM_OK &&
+       memoom_worker_wait(worker, MEMOOM_FOREVER, &outcome, &error) == MEMOOM_OK &&
+       memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_KILLED, "a function too");
+    memoom_outcome_free(outcome);
+    memoom_worker_free(worker);
+    memoom_group_free(group);
+}
+
 static void run_functions(memoom_lab *lab)
 {
     memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
@@ -436,6 +468,7 @@ int main(void)
     groups_and_workers(lab);
     an_oom(lab);
     run();
+    forced(lab);
     run_functions(lab);
     ok(memoom_gc(&leftovers, &error) == MEMOOM_OK, "gc");
     ok(memoom_leftover_list_at(leftovers, memoom_leftover_list_count(leftovers)) == NULL, "leftovers end in NULL");

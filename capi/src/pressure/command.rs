@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use memoom::{Command, Stdio};
 
@@ -41,6 +42,10 @@ pub struct memoom_command_options {
     pub stderr_fd: i32,
     /// Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
     pub oom_score_adj: i32,
+    /// Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
+    /// kernel would try without end, as every process in reach of a limit has oom_score_adj -1000. 0: never, and such a
+    /// start is refused.
+    pub force_within_ns: u64,
 }
 
 impl Default for memoom_command_options {
@@ -53,11 +58,12 @@ impl Default for memoom_command_options {
             stdout_fd: MEMOOM_FD_INHERIT,
             stderr_fd: MEMOOM_FD_INHERIT,
             oom_score_adj: 0,
+            force_within_ns: 0,
         }
     }
 }
 
-// SAFETY: repr(C), a usize first, then pointers and an even number of i32.
+// SAFETY: repr(C), a usize first, then pointers, an even number of i32 and a u64.
 unsafe impl ffi::Struct for memoom_command_options {
     const NAME: &'static str = "memoom_command_options";
 }
@@ -67,7 +73,16 @@ unsafe impl ffi::Struct for memoom_command_options {
 /// # Safety
 /// The lists are NULL or end in NULL; strings are NULL or end in NUL.
 pub(crate) unsafe fn command(argv: *const *const c_char, options: &memoom_command_options) -> Done<Command> {
-    let memoom_command_options { struct_size: _, env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj } = *options;
+    let memoom_command_options {
+        struct_size: _,
+        env,
+        cwd,
+        stdin_fd,
+        stdout_fd,
+        stderr_fd,
+        oom_score_adj,
+        force_within_ns,
+    } = *options;
     // SAFETY: our caller's promise.
     let (argv, env, cwd) = unsafe { (ffi::strings(argv), ffi::strings(env), ffi::maybe_bytes(cwd)) };
     let owned = |bytes: &[u8]| OsStr::from_bytes(bytes).to_os_string();
@@ -81,7 +96,13 @@ pub(crate) unsafe fn command(argv: *const *const c_char, options: &memoom_comman
             stdio("options.stderr_fd", stderr_fd)?,
         ],
         oom_score_adj: score(oom_score_adj)?,
+        force_within: force_within(force_within_ns),
     })
+}
+
+/// After how long a worker is killed; 0 is never.
+pub(crate) fn force_within(ns: u64) -> Option<Duration> {
+    (ns != 0).then(|| Duration::from_nanos(ns))
 }
 
 /// `NAME=VALUE` as a pair.
@@ -117,7 +138,8 @@ fn stdio(parameter: &'static str, fd: i32) -> Done<Stdio> {
 /// \param ret_worker    where the worker goes
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
-/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options or an opened group;
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options, an opened group, or an oom_score_adj
+/// of -1000 where a limit has nobody else to take and options.force_within_ns is 0;
 /// MEMOOM_ERR_NOT_FOUND where the program is not there and MEMOOM_ERR_PERMISSION_DENIED where it may not be run, with the
 /// errno of execve(2); MEMOOM_ERR_IO also for a descriptor that is not open; for the rest as memoom_hog_spawn.
 /// Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.

@@ -7,6 +7,7 @@ use std::ptr;
 
 use memoom::Function;
 
+use super::command::force_within;
 use super::hog::score;
 use super::run::{memoom_run_options, run_of};
 use super::worker::memoom_worker;
@@ -48,6 +49,10 @@ pub struct memoom_function_options {
     pub oom_score_adj: i32,
     /// 0.
     pub reserved: u32,
+    /// Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
+    /// kernel would try without end, as every process in reach of a limit has oom_score_adj -1000. 0: never, and such a
+    /// start is refused.
+    pub force_within_ns: u64,
 }
 
 impl Default for memoom_function_options {
@@ -57,11 +62,12 @@ impl Default for memoom_function_options {
             name: ptr::null(),
             oom_score_adj: 0,
             reserved: 0,
+            force_within_ns: 0,
         }
     }
 }
 
-// SAFETY: repr(C), a usize first, then a pointer and two 32-bit integers.
+// SAFETY: repr(C), a usize first, then a pointer, two 32-bit integers and a u64.
 unsafe impl ffi::Struct for memoom_function_options {
     const NAME: &'static str = "memoom_function_options";
 }
@@ -103,11 +109,15 @@ pub unsafe extern "C" fn memoom_function_spawn(
         let body = body(function, argument)?;
         // SAFETY: the caller promises options of their struct_size, or NULL.
         let options = unsafe { ffi::options(options) }?;
-        let memoom_function_options { struct_size: _, name, oom_score_adj, reserved } = options;
+        let memoom_function_options { struct_size: _, name, oom_score_adj, reserved, force_within_ns } = options;
         if reserved != 0 {
             return Err(Failure::input("options.reserved is not 0"));
         }
-        let mut function = Function { oom_score_adj: score(oom_score_adj)?, ..Function::default() };
+        let mut function = Function {
+            oom_score_adj: score(oom_score_adj)?,
+            force_within: force_within(force_within_ns),
+            ..Function::default()
+        };
         // SAFETY: the string is the caller's promise too.
         if let Some(name) = unsafe { ffi::maybe_bytes(name) } {
             function.name = utf8(name, "options.name")?.to_string();

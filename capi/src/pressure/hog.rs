@@ -29,7 +29,7 @@ pub struct memoom_hog_options {
     pub step_bytes: u64,
     /// Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
     pub oom_score_adj: i32,
-    /// 1: take a step even where it makes a v2 kernel try without end, as every process in reach of the limit has
+    /// 1: take a step even where it makes the kernel try without end, as every process in reach of the limit has
     /// oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
     pub force: u32,
     /// How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
@@ -217,7 +217,7 @@ pub unsafe extern "C" fn memoom_hog_spawn(
 ///
 /// Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
 /// no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
-/// (v2) and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
+/// and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
 /// goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
 /// MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
 /// Thread safety: any thread.

@@ -48,8 +48,16 @@ pub struct memoom_run_options {
 
 impl Default for memoom_run_options {
     fn default() -> memoom_run_options {
-        let memoom_command_options { struct_size: _, env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj } =
-            memoom_command_options::default();
+        let memoom_command_options {
+            struct_size: _,
+            env,
+            cwd,
+            stdin_fd,
+            stdout_fd,
+            stderr_fd,
+            oom_score_adj,
+            force_within_ns: _, // its timeout is that
+        } = memoom_command_options::default();
         memoom_run_options {
             struct_size: size_of::<memoom_run_options>(),
             limit_bytes: ffi::MEMOOM_UNCHANGED,

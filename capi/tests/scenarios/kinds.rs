@@ -113,11 +113,8 @@ pub fn scores<F: Face>() {
     F::close(&lab).unwrap();
 }
 
-/// Where nobody may be killed a v2 kernel would try without end: that step is refused.
+/// Where nobody may be killed the kernel would try without end: that step is refused.
 fn only_unkillable<F: Face>(lab: &F::Lab) {
-    if F::version(lab) == 1 {
-        return;
-    }
     let group = F::group(lab, b"spins", &Settings::bytes(16 * MIB)).unwrap();
     let hog = F::hog_with(&group, "spared", "anon", 4 * MIB, -1000).unwrap();
     assert_eq!(F::grow(&hog, Some(4 * MIB), LONG).unwrap().status, "grew");

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::hog::check_score;
 use super::supervisor::Role;
@@ -38,6 +39,9 @@ pub struct Command {
     pub stdio: [Stdio; 3],
     /// Its `oom_score_adj`, -1000 to 1000.
     pub oom_score_adj: i16,
+    /// Start it even where it makes the kernel try without end, as every process in reach of a limit has
+    /// `oom_score_adj` -1000, and kill it after this time, whatever this process does by then.
+    pub force_within: Option<Duration>,
 }
 
 impl Command {
@@ -52,11 +56,13 @@ impl Group {
     /// default signal handling and no descriptor but the three standard ones.
     ///
     /// # Errors
-    /// `InvalidInput` for no argument or a NUL byte; `NotFound` where the program is not there and `PermissionDenied`
+    /// `InvalidInput` for no argument or a NUL byte, or where it has `oom_score_adj` -1000, a limit above it has nobody
+    /// else to take, and it is not forced ([`Command::force_within`]); `NotFound` where the program is not there and `PermissionDenied`
     /// where it may not be run (the errno is that of execve); as [`Group::hog`] for the rest.
     pub fn command(&self, command: &Command) -> Result<Worker> {
         let operation = "start command";
         check_score(operation, command.oom_score_adj)?;
+        self.check_spared(operation, command.oom_score_adj, command.force_within)?;
         let Some(program) = command.argv.first().filter(|program| !program.is_empty()) else {
             return Err(Error::new(ErrorKind::InvalidInput, operation, "no program is named")
                 .remedy("give the program and its arguments"));
@@ -92,8 +98,11 @@ impl Group {
         let base = program.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let name = base[..base.len().min(15)].to_vec();
         let role = Role::Command { argv: &argv, env: &env, paths: &paths, cwd: cwd.as_ref().map(AsFd::as_fd), stdio };
-        self.start(operation, &name, command.oom_score_adj, role)
-            .map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))
+        let worker = self
+            .start(operation, &name, command.oom_score_adj, role)
+            .map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))?;
+        self.end_within(&worker, command.force_within)?;
+        Ok(worker)
     }
 }
 

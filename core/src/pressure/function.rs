@@ -26,11 +26,13 @@ pub struct Function {
     pub name: String,
     /// Its `oom_score_adj`, -1000 to 1000.
     pub oom_score_adj: i16,
+    /// As [`Command::force_within`](super::Command::force_within).
+    pub force_within: Option<Duration>,
 }
 
 impl Default for Function {
     fn default() -> Function {
-        Function { name: "function".to_string(), oom_score_adj: 0 }
+        Function { name: "function".to_string(), oom_score_adj: 0, force_within: None }
     }
 }
 
@@ -52,13 +54,14 @@ impl Group {
     /// must not use the lab, and must return or end its process; it must not jump out.
     ///
     /// # Errors
-    /// `InvalidInput` for the name or the score; as [`Group::command`] for the rest.
+    /// `InvalidInput` for the name or the score, and as [`Group::command`] for one that nobody may kill; as [`Group::command`] for the rest.
     pub unsafe fn function(&self, function: &Function, body: impl FnOnce() -> i32) -> Result<Worker> {
         let operation = "start function";
         check_comm(operation, &function.name)?;
         check_score(operation, function.oom_score_adj)?;
+        self.check_spared(operation, function.oom_score_adj, function.force_within)?;
         let name = CString::new(function.name.as_str()).unwrap_or_default();
-        self.admit(operation, function.name.as_bytes(), function.oom_score_adj, |lab| {
+        let worker = self.admit(operation, function.name.as_bytes(), function.oom_score_adj, |lab| {
             let dir = self.alive(operation)?;
             let file = if self.version() == Version::V1 { "tasks" } else { "cgroup.procs" };
             let join = dir.open_file(file, OFlag::O_WRONLY)?;
@@ -100,7 +103,9 @@ impl Group {
                 return Err(error);
             }
             Ok(Started { id: lab.supervisor.number(), pid: child.pid, pidfd, channel: None, forked: true })
-        })
+        })?;
+        self.end_within(&worker, function.force_within)?;
+        Ok(worker)
     }
 }
 
@@ -119,8 +124,10 @@ impl Run {
         function: &Function,
         body: impl FnOnce() -> i32,
     ) -> Result<Outcome> {
+        let force_within = function.force_within.or(self.forced(function.oom_score_adj));
+        let function = Function { force_within, ..function.clone() };
         // SAFETY: the caller's promise.
-        self.run_worker(wait.into(), |group| unsafe { group.function(function, body) })
+        self.run_worker(wait.into(), |group| unsafe { group.function(&function, body) })
     }
 }
 

@@ -27,7 +27,7 @@ pub struct HogOptions {
     pub step_bytes: u64,
     /// Its `oom_score_adj`, -1000 to 1000. Below the caller's own start value it needs CAP_SYS_RESOURCE.
     pub oom_score_adj: i16,
-    /// Take a step even where it makes a v2 kernel try without end, as every process in reach of the limit has
+    /// Take a step even where it makes the kernel try without end, as every process in reach of the limit has
     /// `oom_score_adj` -1000. Such a step needs a deadline, and at its end the hog is killed.
     pub force: bool,
 }

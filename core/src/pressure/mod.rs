@@ -11,6 +11,7 @@ pub(crate) mod mailbox;
 mod pace;
 pub(crate) mod resume;
 pub(crate) mod run;
+mod spared;
 mod step;
 pub(crate) mod supervisor;
 mod ticker;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::command::Command;
+use super::spared::NEVER;
 use super::worker::Worker;
 use crate::account::outcome::{Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,11 +17,15 @@ pub struct Run {
     pub command: Command,
     /// The limits of the group in which it runs.
     pub limits: Limits,
-    /// How long it may run; then it and all its children are killed, and the verdict is [`Verdict::Timeout`].
+    /// How long it may run; then it and all its children are killed, and the verdict is [`Verdict::Timeout`]. A command
+    /// of `oom_score_adj` -1000 needs it, as nobody else is there to be killed at the limit.
     pub timeout: Option<Duration>,
     /// The lab in which the group is made.
     pub lab: LabOptions,
 }
+
+/// How much later than a timeout the supervisor ends a worker.
+const LATER: Duration = Duration::from_secs(5);
 
 impl Run {
     /// Runs the command and waits for its end. Whatever it leaves behind in its group is killed then.
@@ -37,11 +42,19 @@ impl Run {
     /// # Errors
     /// As [`Run::run`].
     pub fn run_with<'a>(&self, wait: impl Into<Wait<'a>>, started: impl FnOnce(&Worker)) -> Result<Outcome> {
+        let force_within = self.command.force_within.or(self.forced(self.command.oom_score_adj));
+        let command = Command { force_within, ..self.command.clone() };
         self.run_worker(wait.into(), |group| {
-            let worker = group.command(&self.command)?;
+            let worker = group.command(&command)?;
             started(&worker);
             Ok(worker)
         })
+    }
+
+    /// A worker that nobody may kill is forced by its timeout. The supervisor's deadline is for the case that this
+    /// process does not come to keep its own, so it comes later.
+    pub(crate) fn forced(&self, oom_score_adj: i16) -> Option<Duration> {
+        self.timeout.filter(|_| oom_score_adj == NEVER).map(|timeout| timeout.saturating_add(LATER))
     }
 
     /// Starts a worker in a group of its own lab and waits for its end.

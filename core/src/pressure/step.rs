@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use super::ground::explain;
 use super::kind::Kind;
+use super::spared::{spared, SPINS};
 use super::worker::Answer;
 use super::Hog;
 use crate::account::oom::Blocked;
 use crate::account::scope::{nearest_limit, scope, Growing, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::block::waiting;
+use crate::memcg::block::{killer_is_off, waiting};
 use crate::memcg::{Limit, Version};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::hub::Look;
@@ -68,7 +69,7 @@ impl Hog {
     /// Before the step memoom looks whom the kernel would kill if the limit were met; the account of the OOM has it.
     ///
     /// # Errors
-    /// `InvalidInput` where nothing above the hog has a limit (it could take the host's memory), the size is 0, or on v2
+    /// `InvalidInput` where nothing above the hog has a limit (it could take the host's memory), the size is 0, or
     /// nobody may be killed at that limit and the hog is not forced ([`HogOptions::force`](super::HogOptions)); `Busy`
     /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory`, or what fits the errno,
     /// where a system call gave nothing of the step; `TimedOut`: the step goes on, see [`Hog::finish`].
@@ -138,11 +139,10 @@ impl Hog {
         }
     }
 
-    /// Whether the step would make the kernel try for ever: on v2 a charge is tried again until somebody can be killed.
+    /// Whether the step would make the kernel try for ever: a fault is tried again until somebody can be killed.
     fn would_spin(&self, scope: &Scope) -> bool {
         let candidates = &scope.prediction.candidates;
-        let spared = |one: &crate::account::Candidate| !one.eligible && one.oom_score_adj == -1000;
-        self.worker().group().version() == Version::V2
+        !killer_is_off(self.worker().group()).unwrap_or(true)
             && scope.expected
             && scope.prediction.waits_for.is_none()
             && candidates.iter().all(|one| !one.eligible)
@@ -156,7 +156,7 @@ impl Hog {
         };
         if !self.force {
             return refuse(
-                "every process that the limit could take has oom_score_adj -1000: the kernel would try without end, kill nobody and flood its log",
+                SPINS,
                 "leave one process that may be killed, or start the hog with force and give each step a deadline",
             );
         }

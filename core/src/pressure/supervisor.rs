@@ -201,6 +201,22 @@ impl Supervisor {
         }
     }
 
+    /// Has a process killed at that time of CLOCK_MONOTONIC, if it has not ended by then: whatever this process does or
+    /// waits for meanwhile.
+    ///
+    /// # Errors
+    /// `Closed` when the supervisor has ended; `Busy` when it holds as many deadlines as it can.
+    pub(crate) fn kill_at(&self, process: BorrowedFd<'_>, deadline_ns: u64) -> Result<()> {
+        let what = "set deadline";
+        let reply = self.ask(what, &Request::KillAt { deadline_ns }, &[process])?;
+        match reply.stage {
+            stage::NONE => Ok(()),
+            stage::FULL => Err(Error::new(ErrorKind::Busy, what, "the supervisor holds as many deadlines as it can")
+                .remedy("end some of the workers that have one")),
+            _ => Err(Error::os(what, io::Error::from_raw_os_error(reply.errno))),
+        }
+    }
+
     /// Forgets a guard, for what the caller has removed or put back itself.
     ///
     /// # Errors

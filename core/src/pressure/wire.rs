@@ -20,7 +20,7 @@ pub(crate) use talk::{Command, Message};
 pub(crate) use work::{hog, pattern};
 
 /// Host and helper come out of one build; the number catches a mix-up of files all the same.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 /// No message is longer.
 pub(crate) const MOST: usize = 512;
 /// The longest name of a directory that can be guarded, and the longest text to be restored.
@@ -116,6 +116,7 @@ const GUARD_INSTANCE: u32 = 3;
 const GUARD_RESTORE: u32 = 4;
 const UNGUARD: u32 = 5;
 const END: u32 = 6;
+const KILL_AT: u32 = 7;
 const HELLO: u32 = 32;
 const REPLY: u32 = 33;
 const EXIT: u32 = 34;
@@ -135,6 +136,8 @@ pub(crate) enum Request<'a> {
     GuardRestore { text: &'a [u8] },
     /// Forget a guard.
     Unguard { token: u64 },
+    /// Kill a process at this time of CLOCK_MONOTONIC if it has not ended by then; goes with its pidfd.
+    KillAt { deadline_ns: u64 },
     /// Clean up until this time of CLOCK_MONOTONIC, reply and exit.
     End { deadline_ns: u64 },
 }
@@ -169,6 +172,7 @@ impl<'a> Request<'a> {
             Request::GuardInstance { .. } => GUARD_INSTANCE,
             Request::GuardRestore { .. } => GUARD_RESTORE,
             Request::Unguard { .. } => UNGUARD,
+            Request::KillAt { .. } => KILL_AT,
             Request::End { .. } => END,
         };
         let mut to = Writer::new(kind);
@@ -181,7 +185,7 @@ impl<'a> Request<'a> {
             Request::GuardInstance { name } => to.text(name),
             Request::GuardRestore { text } => to.text(text),
             Request::Unguard { token } => to.u64(token),
-            Request::End { deadline_ns } => to.u64(deadline_ns),
+            Request::KillAt { deadline_ns } | Request::End { deadline_ns } => to.u64(deadline_ns),
         };
         to
     }
@@ -206,6 +210,7 @@ impl<'a> Request<'a> {
             GUARD_INSTANCE => Request::GuardInstance { name: from.text()? },
             GUARD_RESTORE => Request::GuardRestore { text: from.text()? },
             UNGUARD => Request::Unguard { token: from.u64()? },
+            KILL_AT => Request::KillAt { deadline_ns: from.u64()? },
             END => Request::End { deadline_ns: from.u64()? },
             _ => return None,
         };
@@ -328,6 +333,7 @@ mod tests {
             Request::GuardInstance { name: b"i" },
             Request::GuardRestore { text: b"-memory" },
             Request::Unguard { token: 1 << 40 },
+            Request::KillAt { deadline_ns: 6 },
             Request::End { deadline_ns: 5 },
         ];
         for request in requests {

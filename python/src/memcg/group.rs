@@ -355,7 +355,7 @@ impl Group {
     }
 
     /// Starts a command in the group.
-    #[pyo3(signature = (argv, *, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0))]
+    #[pyo3(signature = (argv, *, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0, force_within=None))]
     #[allow(clippy::too_many_arguments)] // keywords of one Python call
     fn command(
         &self,
@@ -367,9 +367,11 @@ impl Group {
         stdout: Option<&Bound<'_, PyAny>>,
         stderr: Option<&Bound<'_, PyAny>>,
         oom_score_adj: i16,
+        force_within: Option<f64>,
     ) -> PyResult<Py<Worker>> {
         let stdio = crate::pressure::Stdio::open(py, stdin, stdout, stderr)?;
-        let command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
+        let mut command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
+        command.force_within = force_within.map(|within| duration(py, "start command", within)).transpose()?;
         let started = working(py, || self.core.command(&command));
         stdio.settle(py, started)
     }

@@ -11,10 +11,10 @@ int main(void)
     begin();
     group = group_in(NULL, "oom_group_score", 50 * MIB);
     MUST(memoom_group_set_oom_group(group, MEMOOM_ON, ERR));
-    options.oom_score_adj = -1000;
-    MUST(memoom_command_spawn(group, argv, &options, &spared, ERR));
     ticks = ticker(group, "ticks");
     eats = hog(group, "eats", MEMOOM_KIND_ANON);
+    options.oom_score_adj = -1000;
+    MUST(memoom_command_spawn(group, argv, &options, &spared, ERR));
     ok(grow(eats, 100 * MIB) == MEMOOM_GROW_KILLED, "100M");
     ok(verdict(eats) == MEMOOM_VERDICT_OOM_KILLED && verdict(ticks) == MEMOOM_VERDICT_OOM_KILLED, "two die");
     ok(!memoom_worker_ended(spared) && processes(group) == 1, "the one at -1000 lives");

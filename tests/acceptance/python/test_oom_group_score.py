@@ -7,8 +7,8 @@ import memoom
 
 def test_oom_group_score(lab: memoom.Lab) -> None:
     group = lab.group(limit="50M", oom_group=True)
-    spared = group.command(["/bin/sleep", "600"], oom_score_adj=-1000)
     ticks, eats = group.ticker("ticks"), group.hog("eats")
+    spared = group.command(["/bin/sleep", "600"], oom_score_adj=-1000)
     assert grow(eats, "100M") == "killed"
     assert eats.wait(PATIENCE).oom_killed
     assert ticks.wait(PATIENCE).oom_killed
