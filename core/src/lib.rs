@@ -21,6 +21,7 @@
 //! ```
 
 mod error;
+mod map;
 mod text;
 
 pub mod account;

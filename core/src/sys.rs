@@ -77,6 +77,13 @@ pub(crate) fn page_size() -> u64 {
     u64::try_from(size).unwrap_or(4096)
 }
 
+/// How many CPUs may hold pages that the kernel has charged in advance.
+pub(crate) fn online_cpus() -> u64 {
+    // SAFETY: sysconf takes an integer and touches no memory of ours.
+    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    u64::try_from(count).unwrap_or(1)
+}
+
 /// The time of CLOCK_MONOTONIC in nanoseconds: the clock of every event.
 pub(crate) fn monotonic_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

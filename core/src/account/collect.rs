@@ -5,7 +5,7 @@
 //! victim has ended and the sources have been read, nothing more will come. Only `memory.oom.group` goes on killing
 //! after the first one; there the group's last process is waited for.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use self::reading::Reading;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
+use crate::map::Map;
 use crate::memcg::{Counters, Group};
 use crate::observe::hub::State;
 use crate::observe::kmsg::Record;
@@ -46,9 +47,9 @@ const MOST_MEMBERS: usize = 4096;
 pub(crate) struct Collector {
     has_trace: bool,
     has_log: bool,
-    before: BTreeMap<String, Before>,
+    before: Map<String, Before>,
     /// How many kill events of each group have an account.
-    tallies: BTreeMap<String, Tally>,
+    tallies: Map<String, Tally>,
     unclaimed: VecDeque<Unclaimed>,
     /// Counted kills that no source has placed yet, and since when.
     debt: Option<Debt>,
@@ -60,14 +61,14 @@ pub(crate) struct Collector {
     unplaced: u64,
     /// Where the processes of the last scopes stood; `None` for "in one of ours". A victim may be gone before /proc is
     /// asked.
-    members: BTreeMap<i32, Option<String>>,
+    members: Map<i32, Option<String>>,
     /// Threads that were told of, and whose processes they are: where the first thread has ended the kernel names another.
-    threads: BTreeMap<i32, i32>,
+    threads: Map<i32, i32>,
     /// Who shares the memory of a process, by the last scope.
     sharing: Vec<(i32, Candidate)>,
     records: Vec<Record>,
     /// The reports among the records that are dealt with, by their first record.
-    told: BTreeSet<u64>,
+    told: Vec<u64>,
     /// Whose limit the last OOM hit.
     last_struck: Option<String>,
     /// The last victims that have an account.
@@ -75,7 +76,7 @@ pub(crate) struct Collector {
     open: Vec<Episode>,
     lost: Vec<Missing>,
     /// Sources that have lost something.
-    has_lost: BTreeSet<&'static str>,
+    has_lost: Vec<&'static str>,
     next: u64,
     /// A victim was claimed after the log had been looked through for those known by then.
     look_again: bool,
@@ -153,9 +154,9 @@ impl Collector {
             return;
         }
         for (at, counters) in read {
-            let entry = self.before.entry(at.cgroup().to_string()).or_default();
+            let entry = self.before.or_insert_with(at.cgroup().to_string(), Before::default);
             let base = own_kills(&counters);
-            self.tallies.entry(at.cgroup().to_string()).or_insert_with(|| Tally::new(base));
+            self.tallies.or_insert_with(at.cgroup().to_string(), || Tally::new(base));
             *entry = Before { counters, scope: None, step_started_ns, step_ended_ns: None, read_ns };
         }
         if let Some(scope) = scope {
@@ -167,10 +168,10 @@ impl Collector {
 
     /// A group was made while we watched: whatever it counts has happened since.
     pub(crate) fn began(&mut self, group: &Group) {
-        self.tallies.entry(group.cgroup().to_string()).or_insert_with(|| Tally::new(0));
+        self.tallies.or_insert_with(group.cgroup().to_string(), || Tally::new(0));
         let counters = group.counters().ok().filter(|now| own_kills(now) == 0).unwrap_or_default();
         let before = Before { counters, ..Before::default() };
-        self.before.entry(group.cgroup().to_string()).or_insert(before);
+        self.before.or_insert_with(group.cgroup().to_string(), || before);
     }
 
     /// A group has gone; another one may get its name.
@@ -185,7 +186,7 @@ impl Collector {
             self.members.clear();
         }
         for (pid, group) in members {
-            let known = self.members.entry(pid).or_default();
+            let known = self.members.or_insert_with(pid, || None);
             *known = group.or(known.take());
         }
     }
@@ -219,7 +220,9 @@ impl Collector {
     }
 
     pub(crate) fn lost(&mut self, source: &'static str, count: u64) {
-        self.has_lost.insert(source);
+        if !self.has_lost.contains(&source) {
+            self.has_lost.push(source);
+        }
         self.lost.push(Missing::new(source, format!("{count} records were overwritten before they could be read")));
     }
 

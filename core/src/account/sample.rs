@@ -3,7 +3,7 @@
 //! Nothing runs by itself in the host. A step of a hog, an account and [`Group::sample`] are moments to sample; with
 //! [`LabOptions::sample_every`](crate::LabOptions::sample_every) whoever waits in the lab samples meanwhile.
 
-use std::collections::BTreeMap;
+use crate::map::Map;
 use std::time::{Duration, Instant};
 
 use super::scope::{read_tree, Scope};
@@ -20,9 +20,9 @@ use crate::sys;
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     /// By pid: the group in which it stood and what it held.
-    shares: BTreeMap<i32, Share>,
+    shares: Map<i32, Share>,
     /// By group: the usage.
-    usages: BTreeMap<String, u64>,
+    usages: Map<String, u64>,
     every: Option<Duration>,
     due: Option<Instant>,
 }

@@ -64,7 +64,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
     let sharing = sharing(&mut inputs);
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(&at, limit)?);
-    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let cpus = sys::online_cpus();
     // Page cache may go from under any of them before the kernel chooses.
     let reclaimable_pages = reclaimable_bytes(&at)? / page;
     let uncertainty_pages = uncertainty(cpus).saturating_add(reclaimable_pages);
@@ -113,7 +113,7 @@ pub(crate) fn standing_still(group: &Group, limit: Limit) -> Result<Scope> {
     let sharing = sharing(&mut inputs);
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(group, limit)?);
-    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let cpus = sys::online_cpus();
     let prediction =
         predict(inputs.clone(), total_pages, uncertainty(cpus).saturating_add(reclaimable_bytes(group)? / page));
     Ok(Scope {

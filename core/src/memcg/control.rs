@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use serde::Serialize;
 
-use super::counters::keyed;
+use super::counters::{by_key, keyed};
 use super::files::Dir;
 use super::group::Group;
 use super::host::Version;
@@ -176,7 +176,7 @@ impl Group {
     /// `NotFound` where the group was removed.
     pub fn stat(&self) -> Result<BTreeMap<String, u64>> {
         let text = self.alive("read stat")?.read("memory.stat")?.unwrap_or_default();
-        Ok(keyed(&text).map(|(key, value)| (key.to_string(), value)).collect())
+        Ok(by_key(&text))
     }
 
     /// Has the kernel reclaim so many bytes of the group: `memory.reclaim` (v2, from 5.19~). Answers whether it found as

@@ -57,6 +57,15 @@ pub(crate) fn keyed(text: &str) -> impl Iterator<Item = (&str, u64)> {
     })
 }
 
+/// All pairs of such a file.
+pub(crate) fn by_key(text: &str) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for (key, value) in keyed(text) {
+        all.insert(key.to_string(), value);
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

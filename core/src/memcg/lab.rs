@@ -1,6 +1,6 @@
 //! One safe place for experiments: a subtree of its own and one supervisor; when it ends, nothing of it is left.
 
-use std::collections::BTreeMap;
+use crate::map::Map;
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ pub(crate) struct Shared {
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) hub: Arc<Hub>,
     /// The limit of each group by its path; `None` for "no limit".
-    limits: Mutex<BTreeMap<String, Option<u64>>>,
+    limits: Mutex<Map<String, Option<u64>>>,
     unnamed: AtomicU64,
     closed: AtomicBool,
     owner: u32,
@@ -296,7 +296,7 @@ impl Shared {
         }
     }
 
-    fn limits(&self) -> MutexGuard<'_, BTreeMap<String, Option<u64>>> {
+    fn limits(&self) -> MutexGuard<'_, Map<String, Option<u64>>> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -334,7 +334,7 @@ impl Shared {
 }
 
 /// What the groups can take at most: of nested limits the outermost counts.
-fn sum_of_limits(limits: &BTreeMap<String, Option<u64>>) -> u64 {
+fn sum_of_limits(limits: &Map<String, Option<u64>>) -> u64 {
     let limited_above = |cgroup: &str| {
         limits.iter().any(|(other, bytes)| bytes.is_some() && other != cgroup && super::group::covers(other, cgroup))
     };

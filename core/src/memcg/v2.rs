@@ -1,6 +1,6 @@
 //! cgroup v2: the files of the memory controller and what is particular about them.
 
-use super::counters::{keyed, Counters};
+use super::counters::{by_key, keyed, Counters};
 use super::files::Dir;
 use super::limits::Limit;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,7 +47,7 @@ pub(crate) fn counters(dir: &Dir) -> Result<Counters> {
         events(&text, &mut counters);
     }
     if let Some(text) = dir.read("memory.events.local")? {
-        counters.local = keyed(&text).map(|(key, value)| (key.to_string(), value)).collect();
+        counters.local = by_key(&text);
     }
     Ok(counters)
 }

@@ -3,7 +3,7 @@
 //! No thread runs here: whoever waits does the reading. When several threads wait, one polls and the others wait for
 //! it, so that no wake is lost.
 
-use std::collections::BTreeMap;
+use crate::map::Map;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -79,10 +79,10 @@ pub(crate) struct State {
     supervisor: Option<Arc<Supervisor>>,
     log: Option<KernelLog>,
     trace: Option<TraceInstance>,
-    pub(crate) groups: BTreeMap<u64, Observed>,
+    pub(crate) groups: Map<u64, Observed>,
     next_group: u64,
-    pub(crate) workers: BTreeMap<u64, Arc<Process>>,
-    pub(crate) orphans: BTreeMap<i32, u64>,
+    pub(crate) workers: Map<u64, Arc<Process>>,
+    pub(crate) orphans: Map<i32, u64>,
     pub(crate) events: Backlog<Event>,
     pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
@@ -91,7 +91,7 @@ pub(crate) struct State {
     watches: Vec<Weak<Cursor>>,
     /// The directory of an opened group, and what comes and goes in it.
     tree: Option<Tree>,
-    bells: BTreeMap<u64, Bell>,
+    bells: Map<u64, Bell>,
     next_bell: u64,
 }
 
@@ -171,10 +171,10 @@ impl Hub {
             supervisor,
             log,
             trace,
-            groups: BTreeMap::new(),
+            groups: Map::new(),
             next_group: 0,
-            workers: BTreeMap::new(),
-            orphans: BTreeMap::new(),
+            workers: Map::new(),
+            orphans: Map::new(),
             events: Backlog::default(),
             ooms: Backlog::default(),
             collector,
@@ -182,7 +182,7 @@ impl Hub {
             missing,
             watches: Vec::new(),
             tree: None,
-            bells: BTreeMap::new(),
+            bells: Map::new(),
             next_bell: 0,
         };
         Ok(Hub { epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })

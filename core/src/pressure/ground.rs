@@ -169,7 +169,7 @@ fn file_bytes() -> u16 {
 
 /// Whether this network namespace has a loopback that works.
 fn loopback() -> Result<()> {
-    let tried = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| {
+    let tried = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).and_then(|listener| {
         let place = listener.local_addr()?;
         std::net::TcpStream::connect_timeout(&place, std::time::Duration::from_secs(5))
     });

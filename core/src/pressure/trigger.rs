@@ -230,7 +230,7 @@ impl Change<'_> {
                 self.aim(at, None)?;
                 // As far below as the kernel may have charged in advance: else the write could find room there.
                 let usage = at.usage_bytes()?;
-                let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+                let cpus = sys::online_cpus();
                 let below = usage.saturating_sub(64 * cpus * sys::page_size()).max(sys::page_size());
                 at.0.dir.write_with(v2::LIMIT, &below.to_string(), way == Way::Nonblock)?;
                 match ballast {

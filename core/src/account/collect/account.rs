@@ -161,7 +161,8 @@ impl Collector {
         let before = self.before.get(at.cgroup());
         let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
         let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
-        let mut timings_ns = BTreeMap::from([("complete", sys::monotonic_ns())]);
+        let mut timings_ns = BTreeMap::new();
+        timings_ns.insert("complete", sys::monotonic_ns());
         timings_ns.extend(before.and_then(|before| before.step_started_ns).map(|moment| ("step_started", moment)));
         Oom {
             schema: Oom::SCHEMA,

@@ -162,7 +162,7 @@ impl Collector {
                 continue;
             };
             // A group that is not observed yet has counted this kill when it is.
-            let tally = self.tallies.entry(group.clone()).or_insert_with(|| Tally::new(0));
+            let tally = self.tallies.or_insert_with(group.clone(), || Tally::new(0));
             tally.accounted += 1;
             tally.marks.extend(marked_ns);
         }

@@ -52,8 +52,12 @@ impl Collector {
         state: &State,
     ) -> Vec<Disagreement> {
         let mut found = Vec::new();
-        let groups: std::collections::BTreeSet<&str> =
-            oom.victims.iter().filter_map(|victim| victim.group.as_deref()).collect();
+        let mut groups: Vec<&str> = Vec::new();
+        for group in oom.victims.iter().filter_map(|victim| victim.group.as_deref()) {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
         let mut counted = 0;
         let mut flagged = false;
         let mut read_late = false;
@@ -97,7 +101,7 @@ impl Collector {
         }
         let (told, silent) = if by("tracefs") { ("tracefs", "kernel-log") } else { ("kernel-log", "tracefs") };
         let says = format!("{told} tells of pid {}, {silent} does not", victim.pid);
-        found.push(match self.has_lost.contains(silent) {
+        found.push(match self.has_lost.contains(&silent) {
             true => {
                 Disagreement::because(says, format!("records of {silent} were overwritten before they could be read"))
             }

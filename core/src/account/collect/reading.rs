@@ -1,6 +1,6 @@
 //! One reading of the counters of all groups, so that all that an account says of them is of one moment.
 
-use std::collections::BTreeMap;
+use crate::map::Map;
 
 use super::own_kills;
 use crate::memcg::Counters;
@@ -11,7 +11,7 @@ use crate::sys;
 pub(super) struct Reading {
     /// Just after the last was read: what was marked later is in none of them, unless it was counted and not marked.
     pub(super) ended_ns: u64,
-    counters: BTreeMap<String, Counters>,
+    counters: Map<String, Counters>,
 }
 
 impl Reading {

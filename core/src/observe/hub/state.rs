@@ -201,8 +201,9 @@ impl State {
         let (ooms, done) = collector.settle(self);
         self.collector = collector;
         for oom in ooms {
-            let mut groups = self.groups.values().map(|observed| &observed.group);
-            if let Some(group) = groups.find(|group| Some(group.cgroup()) == oom.limit_group.as_deref()).cloned() {
+            let is_met = |group: &&Group| Some(group.cgroup()) == oom.limit_group.as_deref();
+            let met = self.groups.values().map(|observed| &observed.group).find(is_met).cloned();
+            if let Some(group) = met {
                 self.sample(&group);
             }
             self.ooms.push(oom);
