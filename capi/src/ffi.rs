@@ -29,6 +29,16 @@ pub(crate) fn call(
     reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
     body: impl FnOnce() -> Done,
 ) -> memoom_status {
+    // One copy of what follows, not one for each function of the header.
+    let mut body = Some(body);
+    guarded(function, reterr_error, &mut || body.take().map_or(Ok(()), |body| body()))
+}
+
+fn guarded(
+    function: &'static str,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+    body: &mut dyn FnMut() -> Done,
+) -> memoom_status {
     // Nothing of ours stays half changed by a panic: the core's locks tolerate poison.
     let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))));
     let Err(failure) = result else { return MEMOOM_OK };
