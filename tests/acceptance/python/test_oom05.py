@@ -33,8 +33,9 @@ def bound(group: memoom.Group, policy: int, node: int) -> None:
         return group.command([sys.executable, "-I", "-S", "-c", TAKES, str(policy), str(size)])
 
     holds = takes(16)
-    assert until(lambda: on_node(group, node) >= 16 * MIB or holds.ended)
-    assert on_node(group, node) >= 16 * MIB
+    # The count of 5.10 stays some pages below.
+    assert until(lambda: on_node(group, node) >= 15 * MIB or holds.ended)
+    assert on_node(group, node) >= 15 * MIB
     holds.kill()
     assert holds.wait(PATIENCE).verdict == "killed"
     assert takes(128).wait(PATIENCE).oom_killed
