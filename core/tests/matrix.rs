@@ -52,8 +52,9 @@ fn a_page_fault_blocks_and_a_system_call_fails() {
             // A call that needs kernel memory says so.
             Kind::Pipe | Kind::Slab => assert_eq!(grow.status, GrowStatus::Short, "{kind:?}"),
             // What comes first: the fork for which there is no memory, or the page fault of a child that it left room for.
+            // After the fork has failed a child may fault all the same, and then it waits.
             Kind::Fork => match grow.status {
-                GrowStatus::Short => assert_eq!(group.blocked().unwrap(), []),
+                GrowStatus::Short => {}
                 status => {
                     assert_eq!(status, GrowStatus::Blocked);
                     assert_ne!(group.blocked().unwrap(), []);
