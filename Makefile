@@ -41,7 +41,7 @@ test-c: .packages stage ## build the C examples and tests against an installed t
 	tests/abi/abi.sh check
 	tests/packaging/run.sh $(abspath $(STAGE)) target/packaging-tests
 	tests/frameworks/run.sh $(abspath $(STAGE)) target/framework-tests
-	tests/adopting/measure.sh $(abspath $(STAGE)) target/adopting 1
+	tests/adopting/measure.sh $(abspath $(STAGE)) target/adopting 5
 
 test-python: develop ## run the Python tests, and the notebooks in fresh kernels
 	@.ci/packages.sh redis
