@@ -399,7 +399,8 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
-            if !overdue && (!complete || self.awaits_a_source(at)) {
+            let unsure = self.awaits_a_claim(episode.marked_ns);
+            if !overdue && (!complete || unsure || self.awaits_a_source(at)) {
                 waiting.push(root);
                 at += 1;
                 continue;
@@ -418,7 +419,7 @@ impl Collector {
             }
             ooms.push(self.account(episode, state, &reading, overdue));
         }
-        if self.open.is_empty() && !ooms.is_empty() {
+        if self.open.is_empty() && self.unclaimed.is_empty() && !ooms.is_empty() {
             let last = ooms.iter().filter_map(|oom| oom.report.as_ref()?.last_sequence).max();
             self.records.retain(|record| last.is_some_and(|last| record.sequence > last));
         }

@@ -30,6 +30,8 @@ impl Actor {
         command.env = Some(vec![(ROLE.into(), "socket".into())]);
         command.stdio = [Stdio::Fd(Arc::new(OwnedFd::from(theirs))), Stdio::Null, Stdio::Null];
         command.oom_score_adj = oom_score_adj;
+        // One that is spared may come before those that are not.
+        command.force_within = (oom_score_adj == -1000).then_some(LONG * 4);
         let worker = group.command(&command)?;
         ours.set_read_timeout(Some(LONG)).unwrap();
         Ok(Actor { worker, answers: BufReader::new(ours.try_clone().unwrap()), line: ours })

@@ -132,7 +132,12 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
         }
     }
     if let (Some(choice), Some(first)) = (played.choice, killed.first()) {
-        if choice.margin > played.slack && choice.positive && plan.by_hand != super::plan::ByHand::During {
+        // The reckoning gives all the room to the one that grows; somebody else may have asked for the last of it.
+        let grew = played.players[plan.grower].grows();
+        let as_reckoned =
+            plan.trigger != Trigger::Grow || first.invoker.as_ref().is_some_and(|invoker| invoker.pid == grew);
+        let sure = choice.margin > played.slack && choice.positive && as_reckoned;
+        if sure && plan.by_hand != super::plan::ByHand::During {
             tally.determined += 1;
             let victim = first.victim().unwrap();
             assert_eq!(victim.pid, choice.pid, "{choice:?} with a slack of {}\n{}", played.slack, told());

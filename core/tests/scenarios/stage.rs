@@ -57,7 +57,7 @@ impl Player {
     }
 
     /// Who takes the memory when this one is told to grow.
-    fn grows(&self) -> i32 {
+    pub fn grows(&self) -> i32 {
         match self {
             Player::Actor { other: Some(child), .. } => *child,
             _ => self.worker().pid(),

@@ -150,6 +150,16 @@ impl Collector {
         }
     }
 
+    /// Whether a victim that nobody has placed was killed before that moment, while kills without an account are owed: it
+    /// may be one of them, and its account comes first.
+    pub(super) fn awaits_a_claim(&self, marked_ns: Option<u64>) -> bool {
+        let earlier = |one: &Unclaimed| match (&one.sign, marked_ns) {
+            (Sign::Traced(trace), Some(marked_ns)) => trace.time_ns < marked_ns,
+            _ => false,
+        };
+        self.debt.is_some() && self.unclaimed.iter().any(earlier)
+    }
+
     /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
     /// the counter is taken as it is.
     pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, reading: &Reading, state: &State) {
@@ -260,10 +270,13 @@ impl Collector {
         let since = self.debt.as_ref().filter(|debt| same(debt)).map_or_else(Instant::now, |debt| debt.since);
         self.debt = Some(Debt { total, candidates, since });
         // With memory.oom.group counters run ahead of the victims until all of them are known.
-        if !self.open.is_empty() {
+        let mut open = self.open.iter().flat_map(|episode| &episode.kills);
+        if open.any(|kill| kill.victim.group.as_deref().is_none_or(|cgroup| flagged(cgroup, state))) {
             return;
         }
-        if (last || since.elapsed() >= STEADY) && self.claim_by_time(&owing, total) {
+        let now_ns = if last { u64::MAX } else { sys::monotonic_ns() };
+        let steady = last || since.elapsed() >= STEADY;
+        if self.claim_by_time(&owing, now_ns) || steady && self.claim_all(&owing, total) {
             self.debt = None;
         } else if last || since.elapsed() >= GIVE_UP {
             self.without_victim(&owing, total);
@@ -290,33 +303,42 @@ impl Collector {
         }
     }
 
-    /// Claims the victims that only one group can have counted, by when it did. Whether there were any.
-    fn claim_by_time(&mut self, owing: &[Owing], total: u64) -> bool {
-        let mut claimed: Vec<(usize, Option<String>)> = Vec::new();
+    /// Claims the victims that only one group can have counted, by when it did. Whether there were any. A step counts
+    /// once it is [`STEADY`]: by then its victims have been marked, so that no other is taken for one of them.
+    fn claim_by_time(&mut self, owing: &[Owing], now_ns: u64) -> bool {
+        let steady = |step: &&Step| now_ns - step.to_ns >= STEADY.as_nanos() as u64;
+        let mut claimed: Vec<(usize, String)> = Vec::new();
         for (at, one) in self.unclaimed.iter().enumerate() {
             let may_have = |owing: &&Owing| owing.steps.iter().any(|step| one.fits(step, owing.most_bytes));
             let groups: Vec<&Owing> = owing.iter().filter(may_have).collect();
             let [group] = groups.as_slice() else { continue };
             // As many as the step has counted, or nobody can tell which.
-            let sure = group.steps.iter().any(|step| {
+            let sure = group.steps.iter().filter(steady).any(|step| {
                 let rivals = self.unclaimed.iter().filter(|other| other.fits(step, group.most_bytes)).count() as u64;
                 one.fits(step, group.most_bytes) && rivals == step.count
             });
             if sure {
-                claimed.push((at, Some(group.cgroup.clone())));
+                claimed.push((at, group.cgroup.clone()));
             }
-        }
-        if claimed.is_empty() && self.unclaimed.len() as u64 == total {
-            // All are ours, though not each in a group that could be told.
-            let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
-            claimed = (0..self.unclaimed.len()).map(|at| (at, only.clone())).collect();
         }
         for (at, group) in claimed.iter().rev() {
             if let Some(one) = self.unclaimed.remove(*at) {
-                self.admit(one, group.clone());
+                self.admit(one, Some(group.clone()));
             }
         }
         !claimed.is_empty()
+    }
+
+    /// As many as are owed: all are ours, though not each in a group that could be told. Whether it is so.
+    fn claim_all(&mut self, owing: &[Owing], total: u64) -> bool {
+        if self.unclaimed.is_empty() || self.unclaimed.len() as u64 != total {
+            return false;
+        }
+        let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
+        while let Some(one) = self.unclaimed.pop_front() {
+            self.admit(one, only.clone());
+        }
+        true
     }
 
     /// Opens an account for a victim that is ours.

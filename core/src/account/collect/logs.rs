@@ -134,7 +134,10 @@ impl Collector {
                 pid: kill.pid,
                 comm: kill.comm.clone(),
                 cause: if selected || first || report.group_kill.is_none() { Cause::Selected } else { Cause::Group },
-                group: known(kill.pid).or_else(|| group.clone()),
+                // The report names the group of the one that was chosen; others may stand in others below the limit.
+                group: known(kill.pid)
+                    .or_else(|| self.members.get(&kill.pid).cloned().flatten())
+                    .or_else(|| group.clone().filter(|_| selected || first || report.group_kill.is_none())),
                 anon_rss_bytes: kill.anon_rss_bytes,
                 oom_score_adj: kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()),
                 sources: vec!["kernel-log"],
