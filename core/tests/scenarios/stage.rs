@@ -117,11 +117,12 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
     let scope = truth::processes(&path);
     let mut blocked = false;
     let grower = players[plan.grower].grows();
-    let (mut choice, mut slack) = (None, slack(&path, version));
+    let program = matches!(players[plan.grower], Player::Actor { .. });
+    let (mut choice, mut slack) = (None, slack(&path, version, program));
     let mut reckon = |limit: u64, grower: Option<i32>| {
         let room = limit.saturating_sub(truth::usage(&path, version)) / 4096;
         choice = truth::choice(&truth::tasks(&path), grower, limit / 4096, room);
-        slack = self::slack(&path, version);
+        slack = self::slack(&path, version, program);
     };
     match plan.trigger {
         Trigger::Grow => {
@@ -165,7 +166,7 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
             let largest = may_die.map(|task| task.own).max().unwrap_or(0) * 4096;
             // Room for all but half of the largest: one death is enough, if it is the largest that dies. Page cache
             // goes before anybody.
-            let room = usage.saturating_sub(truth::page_cache(&path, version) + largest / 2);
+            let room = usage.saturating_sub(truth::reclaimable(&path, version) + largest / 2);
             limit = room / 4096 * 4096;
             reckon(limit, None);
             struck.set_limit(Limit::Bytes(limit)).unwrap();
@@ -211,10 +212,13 @@ pub fn clear(played: Played) {
 }
 
 /// The reckoning and the kernel's may differ by what each CPU keeps charged ahead, by the batches of the resident
-/// counters, and by page cache that goes before anybody is killed.
-fn slack(path: &Path, version: Version) -> u64 {
+/// counters, by caches that go before anybody is killed, and by pages of a program's file: who runs on comes to have more
+/// of them, and they count for its score, not for the usage.
+fn slack(path: &Path, version: Version, program: bool) -> u64 {
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    cpus * (64 + 64) + 64 + truth::page_cache(path, version) / 4096
+    let file = std::env::current_exe().and_then(std::fs::metadata).map_or(0, |file| file.len());
+    let mapped = if program { file / 4096 } else { 0 };
+    cpus * (64 + 64) + 64 + truth::reclaimable(path, version) / 4096 + mapped
 }
 
 /// SIGKILL without memoom's own call to kill, so that memoom does not know of it.

@@ -89,13 +89,14 @@ pub fn usage(path: &Path, version: Version) -> u64 {
     number(path.join(if version == Version::V1 { "memory.usage_in_bytes" } else { "memory.current" }))
 }
 
-/// Page cache that is charged to the group: the kernel may drop it, also from under a process.
-pub fn page_cache(path: &Path, version: Version) -> u64 {
+/// What is charged to the group and can be reclaimed without swap: page cache, also from under a process, and on v2 the
+/// kernel's own caches.
+pub fn reclaimable(path: &Path, version: Version) -> u64 {
     let text = read(path.join("memory.stat"));
-    let keys = if version == Version::V1 {
-        ["total_active_file", "total_inactive_file"]
+    let keys: &[&str] = if version == Version::V1 {
+        &["total_active_file", "total_inactive_file"]
     } else {
-        ["active_file", "inactive_file"]
+        &["active_file", "inactive_file", "slab_reclaimable"]
     };
     keys.iter().filter_map(|key| keyed(&text, key)).sum()
 }
