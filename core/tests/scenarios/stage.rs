@@ -187,6 +187,16 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
         }
     }
     let dead = wait_for_the_dead(&scope, &by_hand);
+    let dead = match whole_group(plan, &players, &dead) {
+        // The kernel kills them one after the other: who has no signal yet gets one.
+        Some(top) => {
+            let path = groups[top].path();
+            let left = || truth::processes(path).into_iter().any(|pid| truth::lives(pid) && !truth::spared(pid));
+            assert!(crate::common::gone_by(std::time::Instant::now() + LONG, left), "a part of {path:?} lives on");
+            wait_for_the_dead(&scope, &by_hand)
+        }
+        None => dead,
+    };
     if plan.by_hand == ByHand::After && truth::lives(players[plan.hand_target].worker().pid()) {
         by_hand.push(kill_by_hand(&players[plan.hand_target]));
     }
@@ -227,6 +237,23 @@ fn kill_by_hand(player: &Player) -> i32 {
     worker.signal(libc::SIGKILL).unwrap();
     assert!(crate::common::gone_by(std::time::Instant::now() + LONG, || truth::lives(worker.pid())));
     worker.pid()
+}
+
+/// The topmost group with memory.oom.group between one of the dead and the limit: all of it dies.
+fn whole_group(plan: &Plan, players: &[Player], dead: &[i32]) -> Option<usize> {
+    let at = players.iter().position(|player| {
+        dead.contains(&player.worker().pid())
+            || matches!(player, Player::Actor { other: Some(child), .. } if dead.contains(child))
+    })?;
+    let mut top = None;
+    let mut next = Some(plan.members[at].group);
+    while let Some(node) = next {
+        if plan.nodes[node].oom_group {
+            top = Some(node);
+        }
+        next = plan.nodes[node].above.filter(|_| node != plan.struck);
+    }
+    top
 }
 
 /// Waits until everybody who is about to die has died: with SIGKILL pending a process never goes on. Gives back

@@ -120,6 +120,11 @@ pub fn may_lower_scores() -> bool {
     u64::from_str_radix(caps.trim(), 16).is_ok_and(|caps| caps >> 24 & 1 == 1)
 }
 
+/// Whether the kernel never kills a process for an OOM.
+pub fn spared(pid: i32) -> bool {
+    read(format!("/proc/{pid}/oom_score_adj")).trim() == "-1000"
+}
+
 /// Whether a process is there and not a zombie.
 pub fn lives(pid: i32) -> bool {
     crate::common::process_is_there(pid)
