@@ -147,10 +147,13 @@ impl Collector {
             }
         }
         // A kill that has no account yet belongs to what was before it: then nothing is looked at again.
+        if self.is_open() {
+            return;
+        }
         let read: Vec<(&Group, Counters)> = group.chain().filter_map(|at| Some((at, at.counters().ok()?))).collect();
         let read_ns = sys::monotonic_ns();
         let unaccounted = |(at, now): &(&Group, Counters)| self.unaccounted(at.cgroup(), own_kills(now)) > 0;
-        if self.is_open() || self.unplaced == 0 && read.iter().any(unaccounted) {
+        if self.unplaced == 0 && read.iter().any(unaccounted) {
             return;
         }
         for (at, counters) in read {
@@ -399,18 +402,13 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
-            let unsure = self.awaits_a_claim(episode.marked_ns);
-            if !overdue && (!complete || unsure || self.awaits_a_source(at)) {
+            let told = complete && !self.awaits_a_claim(episode.marked_ns) && !self.awaits_a_source(at);
+            let reading = (told || overdue).then(|| Reading::now(state));
+            let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, state)) else {
                 waiting.push(root);
                 at += 1;
                 continue;
-            }
-            let reading = Reading::now(state);
-            if !overdue && self.awaits_a_mark(at, &reading, state) {
-                waiting.push(root);
-                at += 1;
-                continue;
-            }
+            };
             let mut episode = self.open.remove(at);
             for kill in &mut episode.kills {
                 if let Some(pidfd) = kill.pidfd.take() {

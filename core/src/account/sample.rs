@@ -3,12 +3,12 @@
 //! Nothing runs by itself in the host. A step of a hog, an account and [`Group::sample`] are moments to sample; with
 //! [`LabOptions::sample_every`](crate::LabOptions::sample_every) whoever waits in the lab samples meanwhile.
 
-use crate::map::Map;
 use std::time::{Duration, Instant};
 
 use super::scope::{read_tree, Scope};
 use super::victim::Input;
 use crate::error::Result;
+use crate::map::Map;
 use crate::memcg::Group;
 use crate::observe::hub::State;
 use crate::observe::task::Proc;

@@ -8,7 +8,7 @@
 use serde::Serialize;
 
 /// The `oom_score_adj` that takes a process out of the choice.
-const NEVER: i16 = -1000;
+pub(crate) const NEVER: i16 = -1000;
 /// Pages that the kernel charges ahead for each CPU (MEMCG_CHARGE_BATCH); all are given back before an OOM.
 const STOCK_PAGES: u64 = 64;
 /// Entries of one page table page, so that many pages of memory need one more page (4 KiB pages, 64-bit).

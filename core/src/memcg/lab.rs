@@ -1,6 +1,5 @@
 //! One safe place for experiments: a subtree of its own and one supervisor; when it ends, nothing of it is left.
 
-use crate::map::Map;
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use super::{leftover, v1, v2};
 use crate::account::sample::Samples;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
+use crate::map::Map;
 use crate::observe::hub::Hub;
 use crate::observe::trace::Tracefs;
 use crate::observe::Missing;

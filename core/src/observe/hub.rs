@@ -3,7 +3,6 @@
 //! No thread runs here: whoever waits does the reading. When several threads wait, one polls and the others wait for
 //! it, so that no wake is lost.
 
-use crate::map::Map;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -26,6 +25,7 @@ use crate::account::oom::Oom;
 use crate::account::sample::Samples;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, Result};
+use crate::map::Map;
 use crate::memcg::{v1, v2, Group, Limit, Version};
 use crate::pressure::supervisor::Supervisor;
 use crate::pressure::worker::Process;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::command::Command;
-use super::spared::NEVER;
 use super::worker::Worker;
 use crate::account::outcome::{Outcome, Verdict};
+use crate::account::victim::NEVER;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::{Group, Lab, LabOptions, Limits};
 use crate::observe::Wait;

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use super::worker::Worker;
 use crate::account::scope::standing_still;
+use crate::account::victim::NEVER;
 use crate::account::Candidate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::block::killer_is_off;
 use crate::memcg::{Group, Limit};
 use crate::sys;
-
-/// The `oom_score_adj` of a process that the kernel never chooses.
-pub(crate) const NEVER: i16 = -1000;
 
 /// What happens where the kernel may kill nobody.
 pub(super) const SPINS: &str = "every process that the limit could take has oom_score_adj -1000: the kernel would try without end, kill nobody and flood its log";

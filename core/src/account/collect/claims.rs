@@ -164,8 +164,8 @@ impl Collector {
     /// the counter is taken as it is.
     pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, reading: &Reading, state: &State) {
         // The flag counts also where the chosen one was alone: it is counted twice all the same.
-        let groups = oom.victims.iter().filter_map(|victim| victim.group.as_deref());
-        let as_group = groups.into_iter().any(|cgroup| flagged(cgroup, state));
+        let mut groups = oom.victims.iter().filter_map(|victim| victim.group.as_deref());
+        let as_group = groups.any(|cgroup| flagged(cgroup, state));
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             let Some(group) = &victim.group else {
                 self.unplaced += 1;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::account::oom::{Cause, Process, Victim};
+use crate::account::victim::NEVER;
 use crate::memcg::group::covers;
 use crate::memcg::Group;
 use crate::observe::callpath::Frame;
@@ -178,8 +179,8 @@ impl Episode {
         let proc = crate::observe::task::Proc::system();
         let left = state.groups.values().filter(|observed| top.covers(observed.group.cgroup())).any(|observed| {
             observed.group.processes().unwrap_or_default().iter().any(|pid| {
-                // -1000 is spared, and a zombie is dead.
-                !matches!(proc.oom_score_adj(*pid), Ok(Some(-1000) | None))
+                // Such a score is spared, and a zombie is dead.
+                !matches!(proc.oom_score_adj(*pid), Ok(Some(NEVER) | None))
                     && !matches!(proc.stat(*pid), Ok(None))
                     && !proc
                         .stat(*pid)
@@ -188,7 +189,7 @@ impl Episode {
         });
         let reaped = state.workers.values().filter(|process| top.covers(process.group.cgroup())).all(|process| {
             let progress = process.progress();
-            progress.exit.is_some() || progress.abandoned || process.oom_score_adj == -1000
+            progress.exit.is_some() || progress.abandoned || process.oom_score_adj == NEVER
         });
         !left && reaped
     }

@@ -20,8 +20,8 @@ impl Collector {
         tops: &[String],
         known: impl Fn(i32) -> Option<String>,
     ) -> Vec<(Option<String>, Record)> {
-        // Nothing new: what is kept is looked through again, and all of it may be shown.
-        let first_new = records.first().map_or(0, |record| record.sequence);
+        let first_new = records.first().map(|record| record.sequence);
+        let is_new = |record: &Record| first_new.is_some_and(|first| record.sequence >= first);
         let kernel = records.into_iter().filter(|record| record.facility() == 0);
         self.records.extend(kernel);
         let telling = |record: &Record| {
@@ -83,7 +83,9 @@ impl Collector {
                 let lines = self
                     .records
                     .iter()
-                    .filter(|record| (first..=last).contains(&record.sequence) && record.sequence >= first_new);
+                    // Nothing new: what is kept is looked through again, and all of it may be shown.
+                    .filter(|record| (first..=last).contains(&record.sequence))
+                    .filter(|record| first_new.is_none() || is_new(record));
                 claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
             }
             self.add_report(report, printed, ours, &known);
@@ -91,9 +93,9 @@ impl Collector {
         if !self.is_open() && self.unclaimed.is_empty() {
             // Strangers' reports; one that is still being printed stays. So does what is new: the tracepoint was read
             // before it, and may tell at the next reading that the victim was ours.
-            let newest = if self.has_trace && first_new > 0 { first_new } else { u64::MAX };
+            let has_trace = self.has_trace;
             self.records
-                .retain(|record| record.sequence >= newest || last_whole.is_none_or(|last| record.sequence > last));
+                .retain(|record| has_trace && is_new(record) || last_whole.is_none_or(|last| record.sequence > last));
         }
         claimed
     }

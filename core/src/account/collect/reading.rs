@@ -1,8 +1,7 @@
 //! One reading of the counters of all groups, so that all that an account says of them is of one moment.
 
-use crate::map::Map;
-
 use super::own_kills;
+use crate::map::Map;
 use crate::memcg::Counters;
 use crate::observe::hub::State;
 use crate::sys;
