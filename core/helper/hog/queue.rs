@@ -8,6 +8,8 @@ use crate::sys::{self, Errno, Piece};
 const PIECES: usize = 16;
 /// What a pipe, and each end of a connection, is asked to hold.
 const EACH: usize = 1 << 20;
+/// How long, in nanoseconds, the kernel may take to bring over what was sent.
+const LONG: u64 = 1_000_000_000;
 
 pub enum Way {
     Pipe,
@@ -96,10 +98,7 @@ impl Queues {
     /// has taken nothing at all is given more time, as that would end the step.
     fn opens(&mut self) -> bool {
         let (Way::Socket(..), Some(entry)) = (&self.way, self.table.last()) else { return false };
-        let patience = if entry.bytes < self.page { 1_000_000_000 } else { 5_000_000 };
-        let mut files = [sys::Poll { fd: entry.ends[0], events: sys::POLLOUT, revents: 0 }];
-        let _ = sys::poll(&mut files, Some(patience));
-        files[0].revents & sys::POLLOUT != 0
+        becomes(entry.ends[0], sys::POLLOUT, if entry.bytes < self.page { LONG } else { 5_000_000 })
     }
 
     /// Makes another queue.
@@ -120,7 +119,8 @@ impl Queues {
     }
 
     pub fn shrink(&mut self, bytes: usize) -> Result<usize, Errno> {
-        let bytes = bytes.min(self.taken) & !(self.page - 1);
+        // Whole pages, but all of it is all: a connection may have been read in the middle of a page.
+        let bytes = if bytes >= self.taken { self.taken } else { bytes & !(self.page - 1) };
         let mut left = bytes;
         while left > 0 {
             let pieces = self.pieces();
@@ -146,9 +146,18 @@ impl Queues {
                     left = left.saturating_sub(read);
                 }
                 Err(sys::EINTR) => {}
+                // What was sent waits at the other end while there is no room at this one.
+                Err(sys::EAGAIN) if becomes(entry.ends[1], sys::POLLIN, LONG) => {}
                 _ => break,
             }
         }
         Ok(bytes - left)
     }
+}
+
+/// Whether this event comes in so many nanoseconds.
+fn becomes(fd: i32, event: i16, patience: u64) -> bool {
+    let mut files = [sys::Poll { fd, events: event, revents: 0 }];
+    let _ = sys::poll(&mut files, Some(patience));
+    files[0].revents & event != 0
 }
