@@ -3,13 +3,15 @@
 
 mod common;
 
+use std::fs;
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{lab, LONG};
-use memoom::{Command, ErrorKind, GrowStatus, HogOptions, LabOptions, Limits, Run, Stdio, Verdict};
+use memoom::{Command, ErrorKind, GrowStatus, HogOptions, LabOptions, Limits, Run, Stdio, Verdict, Version};
 
 const MIB: u64 = 1 << 20;
 
@@ -49,6 +51,42 @@ fn exits_kills_and_oom_kills_are_told_apart() {
         Some(predicted) => assert_eq!((predicted.pid, predicted.source), (outcome.pid, "report")),
         None => assert!(oom.missing.iter().any(|one| one.source == "report"), "{}", oom.to_text()),
     }
+}
+
+/// Nobody looks at the watch until all of them have gone, as on a machine that is too busy.
+#[test]
+fn members_that_had_gone_before_anybody_asked_are_placed_by_the_counters() {
+    let Some(lab) = lab() else { return };
+    if lab.version() != Version::V2 {
+        return;
+    }
+    let limits = Limits { oom_group: Some(true), ..Limits::bytes(64 * MIB) };
+    let whole = lab.group(Some("whole"), &limits).unwrap();
+    let one = whole.child("one", &Limits::default()).unwrap();
+    let other = whole.child("other", &Limits::default()).unwrap();
+    let mut watch = whole.watch().unwrap();
+    // The shell's child is nobody's worker, and nothing is known of it before.
+    let parent = other.command(&Command::new(["sh", "-c", "sleep 1000 & wait"])).unwrap();
+    let both = || other.processes().unwrap().len() == 2;
+    assert!(common::gone_by(Instant::now() + LONG, || !both()), "{:?}", other.processes());
+    let child = other.processes().unwrap().into_iter().find(|pid| *pid != parent.pid()).unwrap();
+    let eater = one.command(&Command::new(["sh", "-c", EATS])).unwrap();
+    // The files alone: the watch is not read, and the supervisor reaps.
+    let left = || {
+        [&one, &other].iter().any(|group| !fs::read_to_string(group.path().join("cgroup.procs")).unwrap().is_empty())
+    };
+    assert!(common::gone_by(Instant::now() + LONG, left), "{:?}", whole.processes());
+    assert!(common::gone_by(Instant::now() + LONG, || Path::new(&format!("/proc/{child}")).exists()));
+    let oom = watch.wait_oom(LONG).unwrap().expect("one account");
+    let mut victims: Vec<(i32, Option<&str>)> =
+        oom.victims.iter().map(|victim| (victim.pid, victim.group.as_deref())).collect();
+    victims.sort_unstable();
+    let mut expected =
+        vec![(eater.pid(), Some(one.cgroup())), (parent.pid(), Some(other.cgroup())), (child, Some(other.cgroup()))];
+    expected.sort_unstable();
+    assert_eq!(victims, expected, "{}", oom.to_text());
+    assert!(watch.wait_oom(Duration::ZERO).unwrap().is_none());
+    lab.close().unwrap();
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod claims;
 mod disagree;
 mod episode;
 mod logs;
+mod members;
 mod reading;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
@@ -402,7 +403,8 @@ impl Collector {
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
-            let told = complete && !self.awaits_a_claim(episode.marked_ns) && !self.awaits_a_source(at);
+            let placed = complete && !self.awaits_a_claim(episode.marked_ns);
+            let told = placed && !self.awaits_a_source(at) && !self.awaits_a_reaping(at, state);
             let reading = (told || overdue).then(|| Reading::now(state));
             let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, state)) else {
                 waiting.push(root);

@@ -164,7 +164,10 @@ fn judge_account(plan: &Plan, played: &Played, oom: &Oom) {
                 || matches!(player, Player::Actor { other: Some(child), .. } if *child == victim.pid)
         });
         let at = at.unwrap_or_else(|| panic!("pid {} is not ours\n{}", victim.pid, text()));
-        assert_eq!(victim.group.as_deref(), Some(played.groups[plan.members[at].group].cgroup()), "{}", text());
+        match victim.group.as_deref() {
+            Some(group) => assert_eq!(group, played.groups[plan.members[at].group].cgroup(), "{}", text()),
+            None => assert!(named("victim"), "{}", text()),
+        }
         assert!(!victim.comm.is_empty() || named("victim"), "{}", text());
         assert!(!victim.sources.is_empty());
     }

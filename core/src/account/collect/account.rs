@@ -24,7 +24,8 @@ impl Collector {
         Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
     }
 
-    pub(super) fn account(&mut self, episode: Episode, state: &State, reading: &Reading, overdue: bool) -> Oom {
+    pub(super) fn account(&mut self, mut episode: Episode, state: &State, reading: &Reading, overdue: bool) -> Oom {
+        self.identify_members(&mut episode, reading, state);
         self.told.extend(episode.first_sequence);
         self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
         let excess = self.accounted.len().saturating_sub(MOST_UNCLAIMED);

@@ -205,7 +205,7 @@ impl Collector {
     }
 
     /// The kills of this very group whose account is not complete.
-    fn pending<'a>(&'a self, cgroup: &'a str) -> impl Iterator<Item = &'a Episode> {
+    pub(super) fn pending<'a>(&'a self, cgroup: &'a str) -> impl Iterator<Item = &'a Episode> {
         self.open.iter().flat_map(move |episode| {
             let counted = |kill: &&Kill| {
                 kill.victim.group.as_deref() == Some(cgroup)
@@ -247,7 +247,8 @@ impl Collector {
         // Those that descend from our workers are ours whatever the counters say.
         while let Some(at) = self.unclaimed.iter().position(|one| one.ours) {
             if let Some(one) = self.unclaimed.remove(at) {
-                let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
+                // With memory.oom.group the group of the chosen process counts one more than was killed there.
+                let only = (owing.len() == 1 && !flagged(&owing[0].cgroup, state)).then(|| owing[0].cgroup.clone());
                 self.admit(one, only);
                 return self.claim(state, last);
             }

@@ -33,7 +33,7 @@ pub(super) struct Episode {
     pub(super) counted_in: Option<String>,
     /// What could not be had for this OOM alone.
     pub(super) missing: Vec<Missing>,
-    /// Since when it is complete but for a kill line, or a mark, that should be there.
+    /// Since when it is complete but for a kill line, a mark or the word of a process's end that should be there.
     pub(super) untold_since: Option<Instant>,
     /// Since when it is complete but for a later kill that is counted and not marked.
     pub(super) uncounted_since: Option<Instant>,

@@ -4,7 +4,7 @@ use super::claims::{Sign, Unclaimed};
 use super::{Collector, Episode, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
 use crate::observe::kmsg::Record;
-use crate::observe::report::{parse_records, Report};
+use crate::observe::report::{parse_records, Kill, Report};
 
 impl Collector {
     /// Whether the records that are kept must be looked through again.
@@ -110,11 +110,18 @@ impl Collector {
     ) {
         // Whoever stands in the kernel's table stood within the scope, which is ours.
         self.remember(report.tasks.iter().map(|task| (task.tgid.unwrap_or(task.pid), None)));
+        let selected = |kill: &Kill| {
+            // Of a group's kills only the first was selected; `chosen` may name another thread of it.
+            let first = report.kills[0].pid == kill.pid;
+            first || report.group_kill.is_none() || report.chosen.as_ref().is_some_and(|chosen| chosen.pid == kill.pid)
+        };
+        // The report names the group of the one that was chosen; others may stand in others below the limit.
+        let named = |kill: &Kill| group.clone().filter(|_| selected(kill));
         // Victims that had gone before their group could be asked are ours after all.
         for kill in &report.kills {
             while let Some(at) = self.unclaimed.iter().position(|one| one.pid == kill.pid) {
                 if let Some(Unclaimed { sign: Sign::Traced(trace), .. }) = self.unclaimed.remove(at) {
-                    self.add_trace(*trace, group.clone());
+                    self.add_trace(*trace, named(kill));
                 }
             }
         }
@@ -128,18 +135,12 @@ impl Collector {
         };
         let episode = &mut self.open[at];
         for kill in &report.kills {
-            let selected =
-                report.chosen.as_ref().map_or_else(|| report.kills[0].pid == kill.pid, |chosen| chosen.pid == kill.pid);
-            // Of a group's kills only the first was selected; `chosen` may name another thread of it.
-            let first = report.kills[0].pid == kill.pid;
+            let group = known(kill.pid).or_else(|| self.members.get(&kill.pid).cloned().flatten());
             let victim = Victim {
                 pid: kill.pid,
                 comm: kill.comm.clone(),
-                cause: if selected || first || report.group_kill.is_none() { Cause::Selected } else { Cause::Group },
-                // The report names the group of the one that was chosen; others may stand in others below the limit.
-                group: known(kill.pid)
-                    .or_else(|| self.members.get(&kill.pid).cloned().flatten())
-                    .or_else(|| group.clone().filter(|_| selected || first || report.group_kill.is_none())),
+                cause: if selected(kill) { Cause::Selected } else { Cause::Group },
+                group: group.or_else(|| named(kill)),
                 anon_rss_bytes: kill.anon_rss_bytes,
                 oom_score_adj: kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()),
                 sources: vec!["kernel-log"],
