@@ -92,6 +92,7 @@ fn without_anybody_to_kill_a_worker_is_refused() {
     // Without a limit nothing is met, and with somebody to kill the kernel has a way out.
     let free = lab.group(Some("free"), &Limits::default()).unwrap();
     drop(may(free.command(&sleeps(-1000, None))));
+    drop(may(function(&free, -1000, None)));
     group.ticker("may die", Duration::from_secs(60)).unwrap();
     drop(may(group.command(&sleeps(-1000, None))));
     lab.close().unwrap();

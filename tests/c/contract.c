@@ -348,6 +348,47 @@ static void forced(memoom_lab *lab)
     memoom_group_free(group);
 }
 
+/* What is forced meets its limit, the kernel kills nobody and tries on and on, and the deadline ends it. */
+static void forced_spins(void)
+{
+    memoom_lab_options quiet = MEMOOM_LAB_OPTIONS_INIT;
+    memoom_group_options limits = MEMOOM_GROUP_OPTIONS_INIT;
+    memoom_function_options function = MEMOOM_FUNCTION_OPTIONS_INIT;
+    memoom_counters counters = MEMOOM_COUNTERS_INIT;
+    memoom_lab *lab = NULL;
+    memoom_group *group = NULL;
+    memoom_worker *worker = NULL;
+    memoom_outcome *outcome = NULL;
+    memoom_error *error = NULL;
+    size_t bytes = 96u << 20;
+    memoom_status status;
+
+    if (getenv("MEMOOM_SLOW"))
+        return; /* hundreds of reports a second are too much for an emulated machine */
+    quiet.flags = MEMOOM_LAB_NO_KERNEL_LOG | MEMOOM_LAB_NO_CALL_PATH;
+    limits.limit_bytes = 16u << 20;
+    function.oom_score_adj = -1000;
+    function.force_within_ns = 1500000000;
+    ok(memoom_lab_create(&quiet, &lab, &error) == MEMOOM_OK &&
+       memoom_group_create(lab, "spins", &limits, &group, &error) == MEMOOM_OK, "a quiet lab");
+    status = memoom_function_spawn(group, fill, &bytes, &function, &worker, &error);
+    if (status == MEMOOM_ERR_PERMISSION_DENIED) { /* root without CAP_SYS_RESOURCE */
+        printf("# not here: %s\n", memoom_error_message(error));
+        memoom_error_freep(&error);
+    } else {
+        ok(status == MEMOOM_OK && memoom_worker_wait(worker, MEMOOM_FOREVER, &outcome, &error) == MEMOOM_OK &&
+           memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_KILLED && !memoom_outcome_oom_killed(outcome),
+           "what fills a group and is spared is ended at its deadline");
+        ok(memoom_group_counters(group, &counters, &error) == MEMOOM_OK && counters.oom_kill == 0 &&
+           counters.peak_bytes > 15u << 20, "it met the limit, and the kernel killed nobody");
+    }
+    memoom_outcome_free(outcome);
+    memoom_worker_free(worker);
+    memoom_group_free(group);
+    ok(memoom_lab_close(lab, &error) == MEMOOM_OK, "the quiet lab is closed");
+    memoom_lab_free(lab);
+}
+
 static void run_functions(memoom_lab *lab)
 {
     memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
@@ -469,6 +510,7 @@ int main(void)
     an_oom(lab);
     run();
     forced(lab);
+    forced_spins();
     run_functions(lab);
     ok(memoom_gc(&leftovers, &error) == MEMOOM_OK, "gc");
     ok(memoom_leftover_list_at(leftovers, memoom_leftover_list_count(leftovers)) == NULL, "leftovers end in NULL");

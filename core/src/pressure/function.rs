@@ -11,7 +11,8 @@ use nix::fcntl::OFlag;
 use super::descriptor::{above_stdio, readable};
 use super::hog::{check_comm, check_score};
 use super::run::Run;
-use super::supervisor::{Started, Usage};
+use super::supervisor::{start_failed, Started, Usage};
+use super::wire::stage;
 use super::worker::{Exit, Process, Worker};
 use crate::account::outcome::Outcome;
 use crate::error::{Error, ErrorKind, Result};
@@ -87,13 +88,8 @@ impl Group {
             let word = |at: usize| i32::from_ne_bytes([words[at], words[at + 1], words[at + 2], words[at + 3]]);
             let begun = told.and_then(|()| match word(0) {
                 0 => Ok(()),
-                stage => Err(Error::os(operation, std::io::Error::from_raw_os_error(word(4))).reason(
-                    if stage == fork::SCORE {
-                        "it could not set its oom_score_adj"
-                    } else {
-                        "it could not enter the group"
-                    },
-                )),
+                fork::SCORE => Err(start_failed(operation, function.name.as_bytes(), stage::SCORE, word(4))),
+                _ => Err(start_failed(operation, function.name.as_bytes(), stage::JOIN, word(4))),
             });
             if let Err(error) = begun {
                 let _ = sys::signal_process(pidfd.as_fd(), child.pid, libc::SIGKILL);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket;
 
-pub(crate) use self::start::{Join, Role, Start, Started};
+pub(crate) use self::start::{start_failed, Join, Role, Start, Started};
 use super::channel::Channel;
 use super::descriptor::{above_stdio, readable};
 pub(crate) use super::wire::Usage;

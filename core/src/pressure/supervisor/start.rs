@@ -91,8 +91,8 @@ pub(crate) struct Started {
 }
 
 /// What a failed start names.
-fn start_failed(name: &[u8], at: u32, errno: i32) -> Error {
-    let error = Error::os("start worker", io::Error::from_raw_os_error(errno))
+pub(crate) fn start_failed(operation: &'static str, name: &[u8], at: u32, errno: i32) -> Error {
+    let error = Error::os(operation, io::Error::from_raw_os_error(errno))
         .value(crate::text::escape(name))
         .reason(format!("it could not {}", stage::name(at)));
     match (at, errno) {
@@ -201,7 +201,7 @@ impl Supervisor {
         let reply = self.reply(&mut inner, what, serial, Instant::now() + PATIENCE)?;
         drop(inner);
         if reply.stage != stage::NONE {
-            return Err(start_failed(start.name, reply.stage, reply.errno));
+            return Err(start_failed("start worker", start.name, reply.stage, reply.errno));
         }
         let pidfd = reply
             .fd
@@ -237,7 +237,7 @@ impl Started {
         let result = match channel.receive(self.pidfd.as_fd(), Instant::now() + PATIENCE) {
             // A quick ticker may have put its first tick in the place of its READY.
             Ok(Message::Ready { .. } | Message::Tick { .. }) => return Ok(()),
-            Ok(Message::Refused { stage, errno }) => return Err(start_failed(name, stage, errno)),
+            Ok(Message::Refused { stage, errno }) => return Err(start_failed("start worker", name, stage, errno)),
             Ok(Message::Failed { errno, .. }) => Err(Error::os(what, io::Error::from_raw_os_error(errno))
                 .reason("the worker could not prepare itself")
                 .with_kind(if errno == libc::EOPNOTSUPP {
