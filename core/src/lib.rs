@@ -22,6 +22,7 @@
 
 mod error;
 mod map;
+mod order;
 mod text;
 
 pub mod account;
@@ -36,7 +37,7 @@ pub use account::{
 pub use error::{Error, ErrorKind, Result};
 pub use memcg::{
     gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak, Pressure, Stall,
-    Version,
+    Stat, Version,
 };
 pub use observe::{
     explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,

@@ -191,7 +191,7 @@ pub unsafe extern "C" fn memoom_oom_timing_ns(oom: Option<&memoom_oom>, name: *c
     let name = unsafe { ffi::maybe_bytes(name) };
     ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| {
         let found = oom.oom.timings_ns.iter().find(|(moment, _)| Some(moment.as_bytes()) == name);
-        found.map_or(ffi::MEMOOM_UNKNOWN, |(_, time_ns)| *time_ns)
+        found.map_or(ffi::MEMOOM_UNKNOWN, |(_, time_ns)| time_ns)
     })
 }
 

@@ -255,7 +255,7 @@ pub unsafe extern "C" fn memoom_group_stat(
         // SAFETY: the caller promises a string.
         let key = ffi::utf8(unsafe { ffi::bytes(key, "key") }?, "key")?;
         let ret_value = need(ret_value, "ret_value")?;
-        ret_value.write(group.group.stat()?.get(key).copied().unwrap_or(ffi::MEMOOM_UNKNOWN));
+        ret_value.write(group.group.stat()?.get(key).unwrap_or(ffi::MEMOOM_UNKNOWN));
         Ok(())
     })
 }

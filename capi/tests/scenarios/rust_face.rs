@@ -118,7 +118,7 @@ fn account(oom: &Oom) -> Account {
             .collect(),
         disagreements: oom.disagreements.iter().map(|one| (one.says.clone(), one.because.clone())).collect(),
         missing: oom.missing.iter().map(|one| one.source.to_string()).collect(),
-        victim_marked_ns: oom.timings_ns.get("victim_marked").copied(),
+        victim_marked_ns: oom.timings_ns.get("victim_marked"),
         json: oom.to_json(),
         text: oom.to_text(),
     }

@@ -22,6 +22,7 @@ use crate::observe::kmsg::Record;
 use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
 use crate::observe::Missing;
+use crate::order::order;
 use crate::sys;
 
 mod account;
@@ -392,7 +393,7 @@ impl Collector {
         let mut ooms = Vec::new();
         let mut watched = Vec::new();
         // In the order in which the kernel killed: what was before the second is what was after the first.
-        self.open.sort_by_key(Episode::order);
+        order(&mut self.open, Episode::order);
         let mut at = 0;
         // The trees in which an earlier OOM is not complete; a victim of unknown group may be anywhere.
         let mut waiting: Vec<Option<String>> = Vec::new();
@@ -429,5 +430,5 @@ impl Collector {
 
 /// Kill events of a group itself: v1 counts no other; v2 counts those below it too, but not in `events.local`.
 fn own_kills(counters: &Counters) -> u64 {
-    counters.local.get("oom_kill").copied().or(counters.oom_kill).unwrap_or(0)
+    counters.local.get("oom_kill").or(counters.oom_kill).unwrap_or(0)
 }

@@ -1,11 +1,9 @@
 //! The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::victim::Candidate;
-use crate::memcg::{Counters, Version};
+use crate::memcg::{Counters, Stat, Version};
 use crate::observe::callpath::Frame;
 use crate::observe::report::Report;
 use crate::observe::Missing;
@@ -177,7 +175,7 @@ pub struct Oom {
     /// Who waits, as the OOM killer is off.
     pub blocked: Vec<Blocked>,
     /// Moments of CLOCK_MONOTONIC by name: `step_started`, `victim_marked`, `victim_ended`, `complete`.
-    pub timings_ns: BTreeMap<&'static str, u64>,
+    pub timings_ns: Stat,
     /// Where the sources do not say the same, and why.
     pub disagreements: Vec<Disagreement>,
     /// The evidence that could not be had, and why.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::oom::Oom;
 use crate::observe::Event;
+use crate::order::order;
 
 /// Every event and every usage sample of a lab up to one moment, ordered by time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,7 +26,7 @@ impl Timeline {
 
     pub(crate) fn new(mut events: Vec<Arc<Event>>, ooms: Vec<Arc<Oom>>) -> Timeline {
         // Sources are read in turn, and each brings the kernel's own stamps.
-        events.sort_by_key(|event| event.time_ns);
+        order(&mut events, |event| event.time_ns);
         Timeline { schema: Timeline::SCHEMA, events, ooms }
     }
 

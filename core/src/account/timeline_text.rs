@@ -1,9 +1,9 @@
 //! A timeline the way a person reads it.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::timeline::Timeline;
+use crate::map::Map;
 use crate::memcg::limits::human_size;
 use crate::observe::{Event, EventKind};
 
@@ -19,8 +19,8 @@ impl Timeline {
             (EventKind::Started { name }, Some(pid)) => Some((pid, name.clone())),
             _ => None,
         };
-        let names: HashMap<i32, String> = self.events.iter().filter_map(|event| named(event)).collect();
-        let mut usage: HashMap<Option<&str>, u64> = HashMap::new();
+        let names: Map<i32, String> = self.events.iter().filter_map(|event| named(event)).collect();
+        let mut usage: Map<Option<&str>, u64> = Map::new();
         let mut text = String::new();
         for event in &self.events {
             let group = event.group.as_deref();
@@ -49,9 +49,10 @@ impl Timeline {
                     what = what.replacen(&format!("pid {pid}"), name, 1);
                 }
             }
-            let after = event.time_ns.saturating_sub(first.time_ns) as f64 / 1e6;
+            let after_us = (event.time_ns.saturating_sub(first.time_ns) + 500) / 1000;
+            let (ms, us) = (after_us / 1000, after_us % 1000);
             let used = usage.get(&group).map_or_else(|| "unknown".to_string(), |bytes| human_size(*bytes));
-            let _ = writeln!(text, "{after:10.3} ms  {used:>7}  {:<10}  {what}", event.source.name());
+            let _ = writeln!(text, "{ms:6}.{us:03} ms  {used:>7}  {:<10}  {what}", event.source.name());
         }
         text
     }

@@ -5,6 +5,8 @@
 //! the rule of Linux 5.9 and later. Before 5.9 a score below 1 counted as 1, and before 5.3 the first of equals won:
 //! where that could matter, [`Prediction::determined`] is false.
 
+use std::ptr;
+
 use serde::Serialize;
 
 /// The `oom_score_adj` that takes a process out of the choice.
@@ -149,20 +151,23 @@ pub(crate) fn predict(inputs: Vec<Input>, total_pages: u64, uncertainty_pages: u
     let total_pages = total_pages.max(1);
     let waits_for = inputs.iter().find(|input| input.condition == Condition::Dying).map(|input| input.pid);
     let candidates: Vec<Candidate> = inputs.into_iter().map(|input| candidate(input, total_pages)).collect();
-    let mut ranking: Vec<(usize, i64)> =
-        candidates.iter().enumerate().filter(|(_, one)| one.eligible).map(|(index, one)| (index, one.score)).collect();
-    // Of equals the later one comes first.
-    ranking.sort_by_key(|&(index, score)| std::cmp::Reverse((score, index)));
-    let first = ranking.first().filter(|_| waits_for.is_none());
-    let margin_pages = first.and(ranking.get(1)).map(|second| ranking[0].1.abs_diff(second.1));
+    // Of equals the last one.
+    let highest = |other_than: Option<&Candidate>| {
+        let others =
+            candidates.iter().filter(|one| one.eligible && !other_than.is_some_and(|other| ptr::eq(*one, other)));
+        others.max_by_key(|one| one.score)
+    };
+    let first = highest(None).filter(|_| waits_for.is_none());
+    let second = first.and_then(|first| highest(Some(first)));
+    let margin_pages = first.zip(second).map(|(first, second)| first.score.abs_diff(second.score));
     // Before 5.9 every score below 1 was 1, so that those were equals.
     let comparable = |score: i64| score >= 1;
-    let determined = match (first, ranking.get(1)) {
+    let determined = match (first, margin_pages) {
         (None, _) => waits_for.is_none(),
         (Some(_), None) => true,
-        (Some(first), Some(second)) => first.1.abs_diff(second.1) > uncertainty_pages && comparable(first.1),
+        (Some(first), Some(margin)) => margin > uncertainty_pages && comparable(first.score),
     };
-    let predicted = first.map(|&(index, _)| candidates[index].pid);
+    let predicted = first.map(|first| first.pid);
     Prediction { candidates, predicted, waits_for, margin_pages, determined, total_pages, uncertainty_pages }
 }
 

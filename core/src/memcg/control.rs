@@ -1,6 +1,5 @@
 //! The files of a group beyond its hard limit: protection, swap, reclaim, freezing, statistics, pressure.
 
-use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use serde::Serialize;
 
-use super::counters::{by_key, keyed};
+use super::counters::{keyed, Stat};
 use super::files::Dir;
 use super::group::Group;
 use super::host::Version;
@@ -174,9 +173,9 @@ impl Group {
     ///
     /// # Errors
     /// `NotFound` where the group was removed.
-    pub fn stat(&self) -> Result<BTreeMap<String, u64>> {
+    pub fn stat(&self) -> Result<Stat> {
         let text = self.alive("read stat")?.read("memory.stat")?.unwrap_or_default();
-        Ok(by_key(&text))
+        Ok(keyed(&text).collect())
     }
 
     /// Has the kernel reclaim so many bytes of the group: `memory.reclaim` (v2, from 5.19~). Answers whether it found as
@@ -380,15 +379,22 @@ fn parse_pressure(text: &str) -> Pressure {
         };
         for (key, value) in words.filter_map(|word| word.split_once('=')) {
             match key {
-                "avg10" => stall.avg10 = value.parse().unwrap_or_default(),
-                "avg60" => stall.avg60 = value.parse().unwrap_or_default(),
-                "avg300" => stall.avg300 = value.parse().unwrap_or_default(),
+                "avg10" => stall.avg10 = share(value).unwrap_or_default(),
+                "avg60" => stall.avg60 = share(value).unwrap_or_default(),
+                "avg300" => stall.avg300 = share(value).unwrap_or_default(),
                 "total" => stall.total_usec = value.parse().unwrap_or_default(),
                 _ => {}
             }
         }
     }
     pressure
+}
+
+/// A share in percent, which the kernel always writes with two decimals.
+fn share(text: &str) -> Option<f64> {
+    let (whole, hundredths) = text.split_once('.').filter(|(_, decimals)| decimals.len() == 2)?;
+    let (whole, hundredths) = (whole.parse::<u64>().ok()?, hundredths.parse::<u64>().ok()?);
+    Some((whole.checked_mul(100)? + hundredths) as f64 / 100.0)
 }
 
 #[cfg(test)]

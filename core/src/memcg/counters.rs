@@ -1,8 +1,6 @@
 //! The counters of a group at one moment, under the kernel's own names.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What the kernel counted for a group. A counter that this kernel or hierarchy lacks is `None`.
 ///
@@ -35,11 +33,11 @@ pub struct Counters {
     /// Whether the OOM killer is off: `memory.oom_control` (v1).
     pub oom_kill_disable: Option<bool>,
     /// The same counters for this group alone, without its descendants: `memory.events.local` (v2, from 5.2).
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub local: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Stat::is_empty")]
+    pub local: Stat,
     /// Keys of `memory.events` or `memory.oom_control` that have no field above.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub other: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Stat::is_empty")]
+    pub other: Stat,
 }
 
 impl Counters {
@@ -49,21 +47,55 @@ impl Counters {
     }
 }
 
+/// Numbers by name, each name once, in the order in which their source tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stat(pub(crate) Vec<(String, u64)>);
+
+impl Stat {
+    /// The number of one name.
+    pub fn get(&self, name: &str) -> Option<u64> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    /// Names and numbers in the order of their source.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), *value))
+    }
+
+    pub(crate) fn push(&mut self, name: &str, number: u64) {
+        self.0.push((name.to_string(), number));
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Stat {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.iter())
+    }
+}
+
+impl<'a> FromIterator<(&'a str, u64)> for Stat {
+    /// From pairs in which no name stands twice.
+    fn from_iter<I: IntoIterator<Item = (&'a str, u64)>>(pairs: I) -> Stat {
+        Stat(pairs.into_iter().map(|(name, number)| (name.to_string(), number)).collect())
+    }
+}
+
 /// The pairs of a "flat keyed" kernel file: a key, a space and a number on each line; other lines are passed over.
 pub(crate) fn keyed(text: &str) -> impl Iterator<Item = (&str, u64)> {
     text.lines().filter_map(|line| {
         let (key, value) = line.split_once(' ')?;
         Some((key, value.trim().parse().ok()?))
     })
-}
-
-/// All pairs of such a file.
-pub(crate) fn by_key(text: &str) -> BTreeMap<String, u64> {
-    let mut all = BTreeMap::new();
-    for (key, value) in keyed(text) {
-        all.insert(key.to_string(), value);
-    }
-    all
 }
 
 #[cfg(test)]

@@ -96,7 +96,8 @@ pub(crate) fn human_size(bytes: u64) -> String {
     if bytes % one == 0 {
         format!("{}{}", bytes / one, UNITS[unit])
     } else {
-        format!("{:.1}{}", bytes as f64 / one as f64, UNITS[unit])
+        let tenths = bytes / one * 10 + (bytes % one * 10 + one / 2) / one;
+        format!("{}.{}{}", tenths / 10, tenths % 10, UNITS[unit])
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) mod v1;
 pub(crate) mod v2;
 
 pub use control::{Pressure, Stall};
-pub use counters::Counters;
+pub use counters::{Counters, Stat};
 pub use group::Group;
 pub use host::{Ability, Hierarchy, Host, Version};
 pub use lab::{Lab, LabOptions};

@@ -120,7 +120,7 @@ pub(crate) fn oom_control(text: &str, counters: &mut Counters) {
             "oom_kill_disable" => counters.oom_kill_disable = Some(value != 0),
             "under_oom" => counters.under_oom = Some(value != 0),
             "oom_kill" => counters.oom_kill = Some(value),
-            _ => drop(counters.other.insert(key.to_string(), value)),
+            _ => counters.other.push(key, value),
         }
     }
 }
@@ -146,6 +146,6 @@ mod tests {
             (counters.oom_kill_disable, counters.under_oom, counters.oom_kill),
             (Some(false), Some(false), Some(7))
         );
-        assert_eq!(counters.other.get("later"), Some(&3));
+        assert_eq!(counters.other.get("later"), Some(3));
     }
 }

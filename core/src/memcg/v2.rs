@@ -1,6 +1,6 @@
 //! cgroup v2: the files of the memory controller and what is particular about them.
 
-use super::counters::{by_key, keyed, Counters};
+use super::counters::{keyed, Counters};
 use super::files::Dir;
 use super::limits::Limit;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,7 +47,7 @@ pub(crate) fn counters(dir: &Dir) -> Result<Counters> {
         events(&text, &mut counters);
     }
     if let Some(text) = dir.read("memory.events.local")? {
-        counters.local = by_key(&text);
+        counters.local = keyed(&text).collect();
     }
     Ok(counters)
 }
@@ -63,7 +63,7 @@ pub(crate) fn events(text: &str, counters: &mut Counters) {
             "oom_kill" => &mut counters.oom_kill,
             "oom_group_kill" => &mut counters.oom_group_kill,
             _ => {
-                counters.other.insert(key.to_string(), value);
+                counters.other.push(key, value);
                 continue;
             }
         };
@@ -120,7 +120,7 @@ mod tests {
             (counters.max, counters.oom, counters.oom_kill, counters.oom_group_kill),
             (Some(2), Some(3), Some(4), Some(5))
         );
-        assert_eq!(counters.other.get("sock_throttled"), Some(&6));
+        assert_eq!(counters.other.get("sock_throttled"), Some(6));
         assert!(lists_memory("cpuset cpu io memory pids\n") && !lists_memory("cpu memory_x\n") && !lists_memory(""));
     }
 }

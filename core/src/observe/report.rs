@@ -23,12 +23,14 @@ mod source;
 mod stream;
 mod table;
 mod trace;
+mod value;
 mod wrapping;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::kmsg::Record;
 use super::Missing;
+pub use crate::memcg::Stat;
 
 /// Every OOM report in a log, in the order of their first lines.
 ///
@@ -219,38 +221,6 @@ pub struct Usage {
     pub limit_bytes: Option<u64>,
     /// How often the limit was hit; on cgroup v2 0 before 6.15, then the `max` of memory.events.
     pub failcnt: u64,
-}
-
-/// Statistics of a group: names and values in the order printed, each name once.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Stat(Vec<(String, u64)>);
-
-impl Stat {
-    /// The value of one name.
-    pub fn get(&self, name: &str) -> Option<u64> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
-    }
-
-    /// Names and values in the order printed.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), *value))
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Stat {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.iter())
-    }
 }
 
 /// The statistics of a group below the one whose limit was hit.

@@ -117,7 +117,6 @@ impl Tracefs {
                 Ok(name) => names.push(name.to_string()),
             }
         }
-        names.sort();
         Ok(names)
     }
 

@@ -3,7 +3,6 @@
 //! The kernel tells of each mkdir and rmdir in a cgroup file system. A group's own files do not tell of its end
 //! reliably: on v1 the notification may come before the directory is gone.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -12,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::error::{Error, Result};
+use crate::map::Map;
 use crate::memcg::Group;
 
 /// The directories that are listened to.
@@ -21,7 +21,7 @@ pub(crate) struct Tree {
     /// The directory that holds the top, and the name of the top in it.
     above: Option<(WatchDescriptor, OsString)>,
     /// The top and the groups below it whose groups are of interest.
-    inside: HashMap<WatchDescriptor, Group>,
+    inside: Map<WatchDescriptor, Group>,
     recursive: bool,
 }
 
@@ -48,7 +48,7 @@ impl Tree {
             }
             None => None,
         };
-        Ok(Tree { inotify, top: top.clone(), above, inside: HashMap::new(), recursive: false })
+        Ok(Tree { inotify, top: top.clone(), above, inside: Map::new(), recursive: false })
     }
 
     /// Listens for the groups below too, and gives those that are there.

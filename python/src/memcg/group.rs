@@ -178,7 +178,8 @@ impl Group {
     /// memory.stat at this moment; right after a change it may still show what was before.
     #[getter]
     fn stat(&self, py: Python<'_>) -> PyResult<std::collections::BTreeMap<String, u64>> {
-        working(py, || self.core.stat())
+        let stat = working(py, || self.core.stat())?;
+        Ok(stat.iter().map(|(name, number)| (name.to_string(), number)).collect())
     }
 
     /// Has the kernel reclaim so many bytes; whether it found as much (v2).

@@ -1,7 +1,5 @@
 //! The account of an OOM whose evidence is complete.
 
-use std::collections::BTreeMap;
-
 use super::episode::Episode;
 use super::logs::inside;
 use super::{Before, Collector, Reading, MOST_UNCLAIMED};
@@ -95,7 +93,6 @@ impl Collector {
         if call_path.is_empty() {
             missing.push(Missing::new("call-path", "neither the tracepoint nor a report gave one"));
         }
-        let mut timings_ns = BTreeMap::new();
         let step =
             limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).and_then(|before| before.step_started_ns);
         let ended = episode.kills.iter().filter_map(|kill| kill.ended_ns).max();
@@ -105,7 +102,7 @@ impl Collector {
             ("victim_ended", ended),
             ("complete", Some(sys::monotonic_ns())),
         ];
-        timings_ns.extend(moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))));
+        let timings_ns = moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))).collect();
         let victim_counters =
             victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).and_then(&find).map(
                 |group| Span {
@@ -162,9 +159,8 @@ impl Collector {
         let before = self.before.get(at.cgroup());
         let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
         let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
-        let mut timings_ns = BTreeMap::new();
-        timings_ns.insert("complete", sys::monotonic_ns());
-        timings_ns.extend(before.and_then(|before| before.step_started_ns).map(|moment| ("step_started", moment)));
+        let begun = before.and_then(|before| before.step_started_ns).map(|moment| ("step_started", moment));
+        let timings_ns = begun.into_iter().chain([("complete", sys::monotonic_ns())]).collect();
         Oom {
             schema: Oom::SCHEMA,
             hierarchy: at.version(),
@@ -193,7 +189,7 @@ impl Collector {
             let (Some(before), Ok(now)) = (self.before.get(at.cgroup()), at.counters()) else { return false };
             let count = |counters: &Counters| match at.version() {
                 Version::V1 => counters.failcnt,
-                Version::V2 => counters.local.get("oom").copied().or(counters.oom),
+                Version::V2 => counters.local.get("oom").or(counters.oom),
             };
             count(&now) > count(&before.counters)
         };

@@ -14,6 +14,7 @@ use crate::observe::hub::State;
 use crate::observe::report::Report;
 use crate::observe::trace::TraceVictim;
 use crate::observe::Missing;
+use crate::order::order;
 use crate::sys;
 
 /// The kernel counts a kill a moment before it marks the victim, so what the counters owe is believed only when it has
@@ -76,7 +77,7 @@ impl Tally {
     /// The steps of which kills are left when the `marks` of kills that are known are taken away.
     fn unpaid(&self, pending: impl Iterator<Item = u64>) -> Vec<Step> {
         let mut marks: Vec<u64> = self.marks.iter().copied().chain(pending).collect();
-        marks.sort_unstable();
+        order(&mut marks, |&mark| mark);
         let mut steps: Vec<Step> = self.steps.iter().copied().collect();
         for mark in marks {
             // It was counted before it was marked, so in the first step that has room for it.

@@ -115,7 +115,7 @@ fn ooms_and_kills(oom: &Oom, found: &mut Vec<Disagreement>) {
     if oom.hierarchy != Version::V2 || oom.victims.is_empty() {
         return;
     }
-    let own = |counters: &Counters| counters.local.get("oom").copied().or(counters.oom);
+    let own = |counters: &Counters| counters.local.get("oom").or(counters.oom);
     let rose =
         own(&oom.counters.after).zip(own(&oom.counters.before)).map(|(after, before)| after.saturating_sub(before));
     if let Some(rose) = rose.filter(|rose| *rose > oom.victims.len() as u64) {

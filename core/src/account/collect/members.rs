@@ -63,7 +63,7 @@ impl Collector {
         let mut left: Vec<(String, u64)> = Vec::new();
         for cgroup in state.groups.values().map(|observed| observed.group.cgroup()) {
             // Where a group does not count its own kills apart, nothing can be concluded.
-            let own = reading.of(cgroup).is_some_and(|counters| counters.local.contains_key("oom_kill"));
+            let own = reading.of(cgroup).is_some_and(|counters| counters.local.get("oom_kill").is_some());
             let Some(kills) = reading.kills(cgroup).filter(|_| own) else { continue };
             let owed =
                 self.unaccounted(cgroup, kills).saturating_sub(self.pending(cgroup).count() as u64 + placed(cgroup));

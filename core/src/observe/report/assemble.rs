@@ -1,11 +1,10 @@
 //! Puts lines together to reports: joins pieces, tells where one report ends and the next begins.
 
-use std::collections::HashMap;
-
 use super::draft::Draft;
 use super::lines::{self, Kind};
 use super::source::Line;
 use super::{kill, parse, Report};
+use crate::map::Map;
 
 /// Where a line stands in the log.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +48,7 @@ pub(super) struct Assembler {
     open: Option<Open>,
     suppressed: Option<u64>,
     /// The report that holds the kill of a pid, for what the reaper says later.
-    victims: HashMap<i32, usize>,
+    victims: Map<i32, usize>,
     sequence: Option<u64>,
 }
 

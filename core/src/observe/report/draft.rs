@@ -1,7 +1,6 @@
 //! A report while its lines come in.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::assemble::Place;
 use super::lines::{self, Context, Kind};
@@ -9,6 +8,7 @@ use super::parse::{self, Counters, Summary};
 use super::scan::trim_end;
 use super::table::Layout;
 use super::{kill, trace, GroupStat, Invoker, Missing, Reaped, Report, Scope};
+use crate::map::Map;
 
 /// Lines of one report come at once: after this pause a line belongs to another.
 const PAUSE_SECONDS: u64 = 10;
@@ -31,8 +31,8 @@ pub(super) struct Draft {
     pub(super) summary: Option<Summary>,
     pub(super) kill_scope: Option<Scope>,
     pub(super) mem_info: bool,
-    dead: HashSet<i32>,
-    listed: HashSet<i32>,
+    dead: Map<i32, ()>,
+    listed: Map<i32, ()>,
     last: Place,
     strangers: u32,
     pub(super) lost: u64,
@@ -128,11 +128,11 @@ impl Draft {
         // The table lists every task that the kernel may take, unless lines of it are lost.
         // Without a table the summary names the victim, and then another's kill is another report's.
         let untold = self.listed.is_empty() && (self.summary.is_none() || self.report.group_kill.is_some());
-        let listed = untold || self.lost > 0 || self.listed.contains(&pid);
+        let listed = untold || self.lost > 0 || self.listed.get(&pid).is_some();
         if !self.report.kills.is_empty() {
             // The first victim of a group is printed again, after a line that may be lost.
             let again = self.report.kills.first() == Some(&killed.kill);
-            return again || self.report.group_kill.is_some() && (listed || self.dead.contains(&pid));
+            return again || self.report.group_kill.is_some() && (listed || self.dead.get(&pid).is_some());
         }
         let chosen = self.summary.as_ref().and_then(|summary| summary.pid) == Some(pid);
         let named =
@@ -141,7 +141,7 @@ impl Draft {
     }
 
     pub fn killed(&self, pid: i32) -> bool {
-        self.dead.contains(&pid)
+        self.dead.get(&pid).is_some()
     }
 
     pub fn reaped(&mut self, reaped: Reaped, text: &[u8], place: &Place) {
@@ -297,7 +297,9 @@ impl Draft {
                 if let Some(layout) = &self.layout {
                     match layout.task(text) {
                         Ok(task) => {
-                            self.listed.extend([Some(task.pid), task.tgid].into_iter().flatten());
+                            for pid in [Some(task.pid), task.tgid].into_iter().flatten() {
+                                self.listed.insert(pid, ());
+                            }
                             report.tasks.push(task);
                         }
                         Err(reason) => self.note("tasks", reason),
@@ -348,7 +350,7 @@ impl Draft {
         }
         self.kill_scope = self.kill_scope.or(killed.scope);
         // The first victim of a group kill is printed again among the members.
-        if self.dead.insert(killed.kill.pid) {
+        if self.dead.insert(killed.kill.pid, ()).is_none() {
             // Nearly always there is one: a storm of bare kills would hold four times its memory.
             if self.report.kills.is_empty() {
                 self.report.kills.reserve_exact(1);

@@ -1,6 +1,6 @@
 //! Logs of one JSON object a line: journalctl -o json, docker's json-file driver, and what collectors make of them.
 
-use serde_json::{Map, Value};
+use super::value::{Object, Value};
 
 /// What one such line holds.
 pub(super) struct Entry {
@@ -18,27 +18,25 @@ pub(super) fn entry(line: &[u8]) -> Option<Option<Entry>> {
     if !(line.starts_with(b"{") && line.ends_with(b"}")) {
         return None;
     }
-    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(line) else { return None };
+    let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return None };
     let text = message(&object).or_else(|| dump(&object))?;
     let named = |key: &str, kernel: &str| object.get(key).is_some_and(|value| value.as_str() != Some(kernel));
     if named("_TRANSPORT", "kernel") || named("SYSLOG_IDENTIFIER", "kernel") {
         return Some(None);
     }
     let number = |key: &str| object.get(key)?.as_str()?.parse().ok();
-    let wall = ["time", "timestamp", "@timestamp", "ts"].iter().find_map(|key| object.get(*key)?.as_str());
+    let wall = ["time", "timestamp", "@timestamp", "ts"].iter().find_map(|key| object.get(key)?.as_str());
     Some(Some(Entry { text, usec: number("_SOURCE_MONOTONIC_TIMESTAMP"), wall: wall.map(str::to_string) }))
 }
 
 /// The message, which some collectors put into an object of its own (`jsonPayload`, `log`).
-fn message(object: &Map<String, Value>) -> Option<Vec<u8>> {
-    let of = |object: &Map<String, Value>| {
-        ["MESSAGE", "log", "message", "msg"].iter().find_map(|key| bytes(object.get(*key)?))
-    };
+fn message(object: &Object) -> Option<Vec<u8>> {
+    let of = |object: &Object| ["MESSAGE", "log", "message", "msg"].iter().find_map(|key| bytes(object.get(key)?));
     of(object).or_else(|| object.values().filter_map(Value::as_object).find_map(of))
 }
 
 /// A whole kernel log in one string, whatever its name.
-fn dump(object: &Map<String, Value>) -> Option<Vec<u8>> {
+fn dump(object: &Object) -> Option<Vec<u8>> {
     let is_log = |text: &&Value| {
         text.as_str().is_some_and(|text| {
             text.contains('\n') && text.contains("out of memory: Kill") || text.contains("invoked oom-killer:")
@@ -50,9 +48,13 @@ fn dump(object: &Map<String, Value>) -> Option<Vec<u8>> {
 /// Text, or the list of numbers that journald writes where it is not UTF-8.
 fn bytes(value: &Value) -> Option<Vec<u8>> {
     let mut text = match value {
-        Value::String(text) => text.clone().into_bytes(),
-        Value::Array(list) => {
-            list.iter().map(|byte| byte.as_u64().and_then(|byte| u8::try_from(byte).ok())).collect::<Option<_>>()?
+        Value::Text(text) => text.clone().into_bytes(),
+        Value::List(list) => {
+            let byte = |value: &Value| match value {
+                Value::Number(number) => u8::try_from(*number).ok(),
+                _ => None,
+            };
+            list.iter().map(byte).collect::<Option<_>>()?
         }
         _ => return None,
     };

@@ -3,6 +3,7 @@
 use super::lines::{self, USAGES};
 use super::scan::{contains, digits, find, head, number, rfind, rsplit, signed, split, trim_end, trim_start};
 use super::{Invoker, Protection, Stat, Usage};
+use crate::map::Map;
 
 /// `comm invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), nodemask=(null), order=0, oom_score_adj=0`; also the
 /// node mask, which 4.9 to 4.20 print here.
@@ -82,7 +83,7 @@ pub(super) fn stat_header(line: &[u8]) -> (Option<&[u8]>, &[u8]) {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub list: Vec<(String, u64)>,
-    names: std::collections::HashSet<String>,
+    names: Map<String, ()>,
     /// A value that does not fit.
     pub overflow: bool,
 }
@@ -91,7 +92,7 @@ impl Counters {
     fn put(&mut self, name: &[u8], value: Option<u64>) {
         let name = String::from_utf8_lossy(name).into_owned();
         match value {
-            Some(value) if self.names.insert(name.clone()) => self.list.push((name, value)),
+            Some(value) if self.names.insert(name.clone(), ()).is_none() => self.list.push((name, value)),
             Some(_) => {}
             None => self.overflow = true,
         }
