@@ -8,6 +8,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::time::Duration;
 
+use memoom::Wait;
+
 use crate::error::{memoom_error, memoom_status, Failure, MEMOOM_OK};
 
 /// No limit. As an output too: the group has no limit. 0 bytes is a limit.
@@ -193,6 +195,11 @@ impl<T: Struct> Output<T> {
 
 pub(crate) fn timeout(timeout_ns: u64) -> Option<Duration> {
     (timeout_ns != MEMOOM_FOREVER).then(|| Duration::from_nanos(timeout_ns))
+}
+
+/// The same for a call that waits.
+pub(crate) fn wait(timeout_ns: u64) -> Wait<'static> {
+    timeout(timeout_ns).into()
 }
 
 /// Bytes as a C string. A NUL inside, which C could not see past, is written `\x00`.

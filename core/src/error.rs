@@ -1,6 +1,5 @@
 //! The one error of the crate: what was tried, on what, why it failed, and what helps.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,11 +88,11 @@ pub struct Error(Box<Detail>);
 #[error("{}", self.message())]
 struct Detail {
     kind: ErrorKind,
-    operation: Cow<'static, str>,
+    operation: &'static str,
     path: Option<PathBuf>,
     value: Option<String>,
-    reason: Cow<'static, str>,
-    remedy: Option<Cow<'static, str>>,
+    reason: String,
+    remedy: Option<String>,
     #[source]
     source: Option<io::Error>,
 }
@@ -103,25 +102,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of our own: what was tried and why it cannot be.
-    pub(crate) fn new(
-        kind: ErrorKind,
-        operation: impl Into<Cow<'static, str>>,
-        reason: impl Into<Cow<'static, str>>,
-    ) -> Error {
-        Error(Box::new(Detail {
-            kind,
-            operation: operation.into(),
-            path: None,
-            value: None,
-            reason: reason.into(),
-            remedy: None,
-            source: None,
-        }))
+    #[cold]
+    pub(crate) fn new(kind: ErrorKind, operation: &'static str, reason: &str) -> Error {
+        let reason = reason.to_string();
+        Error(Box::new(Detail { kind, operation, path: None, value: None, reason, remedy: None, source: None }))
     }
 
     /// A failed system call; the kind follows from its errno.
-    pub(crate) fn os(operation: impl Into<Cow<'static, str>>, source: impl Into<io::Error>) -> Error {
-        let source = source.into();
+    pub(crate) fn os(operation: &'static str, source: impl Into<io::Error>) -> Error {
+        Error::system(operation, source.into())
+    }
+
+    // What the generic calls above and below have in common stands once, not at each call.
+    #[cold]
+    #[inline(never)]
+    fn system(operation: &'static str, source: io::Error) -> Error {
         let kind = source.raw_os_error().map_or(ErrorKind::Io, ErrorKind::of_errno);
         let mut error = Error::new(kind, operation, "");
         error.0.source = Some(source);
@@ -129,26 +124,40 @@ impl Error {
     }
 
     /// Names the file or directory concerned.
-    pub(crate) fn path(mut self, path: impl AsRef<Path>) -> Error {
-        self.0.path = Some(path.as_ref().to_path_buf());
+    pub(crate) fn path(self, path: impl AsRef<Path>) -> Error {
+        self.at(path.as_ref())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at(mut self, path: &Path) -> Error {
+        self.0.path = Some(path.to_path_buf());
         self
     }
 
     /// Names the value that was to be used.
-    pub(crate) fn value(mut self, value: impl fmt::Display) -> Error {
+    pub(crate) fn value(self, value: impl fmt::Display) -> Error {
+        self.of(&value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of(mut self, value: &dyn fmt::Display) -> Error {
         self.0.value = Some(value.to_string());
         self
     }
 
     /// Says why, in memoom's words (beside the system's).
-    pub(crate) fn reason(mut self, reason: impl Into<Cow<'static, str>>) -> Error {
-        self.0.reason = reason.into();
+    #[cold]
+    pub(crate) fn reason(mut self, reason: &str) -> Error {
+        self.0.reason = reason.to_string();
         self
     }
 
     /// Says what the caller can do about it.
-    pub(crate) fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Error {
-        self.0.remedy = Some(remedy.into());
+    #[cold]
+    pub(crate) fn remedy(mut self, remedy: &str) -> Error {
+        self.0.remedy = Some(remedy.to_string());
         self
     }
 
@@ -170,7 +179,7 @@ impl Error {
 
     /// What was tried, such as `create group`.
     pub fn operation(&self) -> &str {
-        &self.0.operation
+        self.0.operation
     }
 
     /// The file or directory concerned.

@@ -350,9 +350,7 @@ pub extern "C" fn memoom_group_freeze(
     timeout_ns: u64,
     reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
 ) -> memoom_status {
-    ffi::call("memoom_group_freeze", reterr_error, || {
-        Ok(need(group, "group")?.group.freeze(ffi::timeout(timeout_ns))?)
-    })
+    ffi::call("memoom_group_freeze", reterr_error, || Ok(need(group, "group")?.group.freeze(ffi::wait(timeout_ns))?))
 }
 
 /// Lets the processes of a frozen group go on (v2). A group that is not frozen is left alone.

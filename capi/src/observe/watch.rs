@@ -125,7 +125,7 @@ pub extern "C" fn memoom_watch_next(
     ffi::call("memoom_watch_next", reterr_error, || {
         let (watch, ret_event) = (need(watch, "watch")?, need(ret_event, "ret_event")?);
         let mut watch = watch.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let event = watch.next(ffi::timeout(timeout_ns))?;
+        let event = watch.next(ffi::wait(timeout_ns))?;
         ret_event.write(event.map(|event| Box::new(memoom_event::new(event))));
         Ok(())
     })
@@ -156,7 +156,7 @@ pub extern "C" fn memoom_watch_wait_oom(
     ffi::call("memoom_watch_wait_oom", reterr_error, || {
         let (watch, ret_oom) = (need(watch, "watch")?, need(ret_oom, "ret_oom")?);
         let mut watch = watch.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let oom = watch.wait_oom(ffi::timeout(timeout_ns))?;
+        let oom = watch.wait_oom(ffi::wait(timeout_ns))?;
         ret_oom.write(oom.map(|oom| Box::new(memoom_oom::new(oom))));
         Ok(())
     })

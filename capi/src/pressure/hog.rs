@@ -236,7 +236,7 @@ pub unsafe extern "C" fn memoom_hog_grow(
         // SAFETY: the caller promises a struct of its struct_size, or NULL.
         let output = unsafe { ffi::output(ret_grow, "ret_grow") }?;
         let size = (size_bytes != ffi::MEMOOM_UNCHANGED).then_some(size_bytes);
-        output.write(&memoom_grow::new(&hog.grow(size, ffi::timeout(timeout_ns))?));
+        output.write(&memoom_grow::new(&hog.grow(size, ffi::wait(timeout_ns))?));
         Ok(())
     })
 }
@@ -263,7 +263,7 @@ pub unsafe extern "C" fn memoom_hog_finish(
         let hog = need(worker, "worker")?.as_hog()?;
         // SAFETY: the caller promises a struct of its struct_size, or NULL.
         let output = unsafe { ffi::output(ret_grow, "ret_grow") }?;
-        output.write(&memoom_grow::new(&hog.finish(ffi::timeout(timeout_ns))?));
+        output.write(&memoom_grow::new(&hog.finish(ffi::wait(timeout_ns))?));
         Ok(())
     })
 }
@@ -291,7 +291,7 @@ pub extern "C" fn memoom_hog_shrink(
 ) -> memoom_status {
     ffi::call("memoom_hog_shrink", reterr_error, || {
         let (worker, ret_bytes) = (need(worker, "worker")?, need(ret_bytes, "ret_bytes")?);
-        ret_bytes.write(worker.as_hog()?.shrink(size_bytes, ffi::timeout(timeout_ns))?);
+        ret_bytes.write(worker.as_hog()?.shrink(size_bytes, ffi::wait(timeout_ns))?);
         Ok(())
     })
 }

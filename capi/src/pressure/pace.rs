@@ -164,7 +164,7 @@ pub unsafe extern "C" fn memoom_hog_pace(
         let hog = need(worker, "worker")?.as_hog()?;
         // SAFETY: the caller promises options of their struct_size, or NULL, with a string; and a struct of its size.
         let (pace, output) = unsafe { (pace_of(&ffi::options(pace)?)?, ffi::output(ret_paced, "ret_paced")?) };
-        output.write(&memoom_paced::new(&hog.pace(&pace, ffi::timeout(timeout_ns))?));
+        output.write(&memoom_paced::new(&hog.pace(&pace, ffi::wait(timeout_ns))?));
         Ok(())
     })
 }

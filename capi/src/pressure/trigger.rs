@@ -126,7 +126,7 @@ pub extern "C" fn memoom_group_wait_blocked(
 ) -> memoom_status {
     ffi::call("memoom_group_wait_blocked", reterr_error, || {
         let (group, ret_count) = (need(group, "group")?, need(ret_count, "ret_count")?);
-        let blocked = group.group.wait_blocked(ffi::timeout(timeout_ns))?;
+        let blocked = group.group.wait_blocked(ffi::wait(timeout_ns))?;
         ret_count.write(blocked.map_or(0, |blocked| blocked.len()));
         Ok(())
     })
@@ -176,7 +176,7 @@ pub extern "C" fn memoom_group_resume_killer(
     reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
 ) -> memoom_status {
     ffi::call("memoom_group_resume_killer", reterr_error, || {
-        Ok(need(group, "group")?.group.resume(Resume::Killer, ffi::timeout(timeout_ns))?)
+        Ok(need(group, "group")?.group.resume(Resume::Killer, ffi::wait(timeout_ns))?)
     })
 }
 
@@ -202,7 +202,7 @@ pub extern "C" fn memoom_group_resume_kill(
 ) -> memoom_status {
     ffi::call("memoom_group_resume_kill", reterr_error, || {
         let (group, worker) = (need(group, "group")?, need(worker, "worker")?);
-        Ok(group.group.resume(Resume::Kill(worker.worker()), ffi::timeout(timeout_ns))?)
+        Ok(group.group.resume(Resume::Kill(worker.worker()), ffi::wait(timeout_ns))?)
     })
 }
 
@@ -242,7 +242,7 @@ pub extern "C" fn memoom_group_oom_now(
     ffi::call("memoom_group_oom_now", reterr_error, || {
         let (group, ret_oom) = (need(group, "group")?, need(ret_oom, "ret_oom")?);
         let target = target.map(memoom_worker::worker);
-        let triggered = group.group.oom_now(target, way_of(way)?, ffi::timeout(timeout_ns))?;
+        let triggered = group.group.oom_now(target, way_of(way)?, ffi::wait(timeout_ns))?;
         ret_oom.write(Box::new(memoom_oom::new(triggered.oom)));
         if let Some(ret_way) = ret_way {
             ret_way.write(number_of(triggered.way));

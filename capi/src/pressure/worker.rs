@@ -201,7 +201,7 @@ pub extern "C" fn memoom_worker_wait(
 ) -> memoom_status {
     ffi::call("memoom_worker_wait", reterr_error, || {
         let (worker, ret_outcome) = (need(worker, "worker")?, need(ret_outcome, "ret_outcome")?);
-        ret_outcome.write(memoom_outcome::new(worker.worker().wait(ffi::timeout(timeout_ns))?));
+        ret_outcome.write(memoom_outcome::new(worker.worker().wait(ffi::wait(timeout_ns))?));
         Ok(())
     })
 }

@@ -85,7 +85,7 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
             Ok(()) => return Ok(()),
             Err(errno) => errno,
         };
-        let busy = |reason: String, remedy: &'static str| {
+        let busy = |reason: &str, remedy: &str| {
             Err(Error::os("remove group", Errno::EBUSY).path(dir.path()).reason(reason).remedy(remedy))
         };
         match errno {
@@ -95,19 +95,16 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
         }
         let below = dir.dirs().unwrap_or_default();
         if !below.is_empty() {
-            return busy(format!("{} groups are inside", below.len()), "remove them first");
+            return busy(&format!("{} groups are inside", below.len()), "remove them first");
         }
         let pids = dir.read("cgroup.procs").ok().flatten().unwrap_or_default();
         let alive: Vec<&str> = pids.split_whitespace().filter(|pid| !is_ending(pid)).collect();
         let waits = killed && Instant::now() < deadline;
         if !alive.is_empty() && !waits {
-            return busy(format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
+            return busy(&format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
         }
         if Instant::now() >= deadline {
-            return busy(
-                "the kernel still holds it, though no live process is inside".to_string(),
-                "try again later: `memoom gc`",
-            );
+            return busy("the kernel still holds it, though no live process is inside", "try again later: `memoom gc`");
         }
         wait_for_change(dir);
     }

@@ -574,7 +574,7 @@ pub(crate) fn over_budget(path: &Path, wanted: u64, available: u64) -> Error {
     Error::new(
         ErrorKind::OutOfMemory,
         "set limit",
-        format!(
+        &format!(
             "the limits of this lab would sum to {}, and the host has {} free",
             human_size(wanted),
             human_size(available)

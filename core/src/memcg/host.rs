@@ -155,7 +155,7 @@ impl Host {
             [("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)]
         {
             if let Some(missing) = self.abilities.iter().find(|ability| ability.name == name && !ability.available) {
-                return Err(Error::new(kind, "make lab", missing.reason.clone()).remedy(missing.remedy.clone()));
+                return Err(Error::new(kind, "make lab", &missing.reason).remedy(&missing.remedy));
             }
         }
         Ok(())

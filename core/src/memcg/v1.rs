@@ -127,7 +127,7 @@ pub(crate) fn oom_control(text: &str, counters: &mut Counters) {
 
 /// The answer to a switch that only v2 has.
 pub(crate) fn lacks(operation: &'static str, file: &str, dir: &Dir) -> Error {
-    Error::new(ErrorKind::Unsupported, operation, format!("{file} is a file of cgroup v2, and this group is of v1"))
+    Error::new(ErrorKind::Unsupported, operation, &format!("{file} is a file of cgroup v2, and this group is of v1"))
         .path(dir.path())
         .remedy("leave the setting out, or run where the memory controller is on cgroup v2")
 }

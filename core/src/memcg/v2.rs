@@ -87,7 +87,7 @@ pub(crate) fn enable_memory(dir: &Dir) -> Result<bool> {
             let pids = dir.read("cgroup.procs").ok().flatten().unwrap_or_default();
             let named: Vec<&str> = pids.split_whitespace().take(8).collect();
             error
-                .reason(format!(
+                .reason(&format!(
                     "processes stand in this group (pids {}), and cgroup v2 lets a group have either processes or children with controllers",
                     named.join(", ")
                 ))
@@ -103,7 +103,7 @@ pub(crate) fn enable_memory(dir: &Dir) -> Result<bool> {
 
 /// The answer to a switch that only v1 has.
 pub(crate) fn lacks(operation: &'static str, file: &str, dir: &Dir) -> Error {
-    Error::new(ErrorKind::Unsupported, operation, format!("{file} is a file of cgroup v1, and this group is of v2"))
+    Error::new(ErrorKind::Unsupported, operation, &format!("{file} is a file of cgroup v1, and this group is of v2"))
         .path(dir.path())
         .remedy("leave the setting out, or run where the memory controller is on cgroup v1")
 }

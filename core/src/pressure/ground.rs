@@ -38,7 +38,7 @@ impl Ground {
             };
             return Err(Error::new(ErrorKind::InvalidInput, OPERATION, reason)
                 .value(format!("{kind}, {pattern}"))
-                .remedy(format!("for {kind} use one of {}", names(kind.patterns()))));
+                .remedy(&format!("for {kind} use one of {}", names(kind.patterns()))));
         }
         if directory.is_some() && kind != Kind::File {
             return Err(Error::new(ErrorKind::InvalidInput, OPERATION, "only a hog of the kind file has a directory")
@@ -206,7 +206,7 @@ fn file_directory(given: Option<&Path>) -> Result<OwnedFd> {
         }
     }
     tried.dedup();
-    Err(Error::new(ErrorKind::Unsupported, OPERATION, format!("no place for a file was found ({})", tried.join("; ")))
+    Err(Error::new(ErrorKind::Unsupported, OPERATION, &format!("no place for a file was found ({})", tried.join("; ")))
         .remedy(remedy))
 }
 

@@ -227,7 +227,7 @@ impl FromStr for Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "read kind", "the kind of memory is unknown")
                 .value(text)
-                .remedy(format!("use one of {}", names(&Kind::ALL)))
+                .remedy(&format!("use one of {}", names(&Kind::ALL)))
         })
     }
 }
@@ -239,7 +239,7 @@ impl FromStr for Pattern {
         Pattern::ALL.into_iter().find(|pattern| pattern.name() == text).ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "read pattern", "the pattern of touching is unknown")
                 .value(text)
-                .remedy(format!("use one of {}", names(&Pattern::ALL)))
+                .remedy(&format!("use one of {}", names(&Pattern::ALL)))
         })
     }
 }

@@ -119,19 +119,18 @@ impl Hog {
 
     fn check_pace(&self, pace: &Pace) -> Result<()> {
         let Pace { rate_bytes, total_bytes, below_bytes, until } = pace;
-        let wrong = |reason: &'static str, remedy: String| {
-            Err(Error::new(ErrorKind::InvalidInput, "pace", reason).remedy(remedy))
-        };
+        let wrong =
+            |reason: &str, remedy: &str| Err(Error::new(ErrorKind::InvalidInput, "pace", reason).remedy(remedy));
         if *rate_bytes == Some(0) {
-            return wrong("the rate is 0 bytes per second", "give a rate of at least 1".to_string());
+            return wrong("the rate is 0 bytes per second", "give a rate of at least 1");
         }
         if let Some(until) = until.as_deref().filter(|until| !EVENTS.contains(until)) {
             let remedy = format!("use one of {}", EVENTS.join(", "));
-            return wrong("there is no event of that kind", remedy).map_err(|error| error.value(until));
+            return wrong("there is no event of that kind", &remedy).map_err(|error| error.value(until));
         }
         if self.kind() == Kind::File && total_bytes.is_none() && below_bytes.is_none() && until.is_none() {
-            let remedy = "give total, below or until".to_string();
-            return wrong("no limit stops a hog of the kind file: it would fill the file system", remedy);
+            let reason = "no limit stops a hog of the kind file: it would fill the file system";
+            return wrong(reason, "give total, below or until");
         }
         Ok(())
     }

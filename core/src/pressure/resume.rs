@@ -56,7 +56,7 @@ impl Group {
                     return Err(Error::new(ErrorKind::InvalidInput, "resume", "the limit is not above the old one")
                         .path(self.path())
                         .value(limit)
-                        .remedy(format!("give more than {old}")));
+                        .remedy(&format!("give more than {old}")));
                 }
                 self.set_limit(limit)?;
                 self.let_go()

@@ -279,7 +279,7 @@ impl Hog {
         let (reason, remedy) = explain(self.kind(), errno);
         let error = Error::os("grow", std::io::Error::from_raw_os_error(errno))
             .value(format!("{} hog, pid {}", self.kind(), self.worker().pid()))
-            .reason(format!("{reason}; the hog holds what it held before"));
+            .reason(&format!("{reason}; the hog holds what it held before"));
         match remedy {
             Some(remedy) => error.remedy(remedy),
             None => error,

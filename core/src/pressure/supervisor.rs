@@ -266,7 +266,7 @@ impl Supervisor {
             stage::NONE => Err(Error::new(ErrorKind::TimedOut, what, "the supervisor has not ended")),
             failed => {
                 let error = Error::os(what, io::Error::from_raw_os_error(reply.errno))
-                    .reason(format!("the supervisor could not {}", stage::name(failed)));
+                    .reason(&format!("the supervisor could not {}", stage::name(failed)));
                 Err(match (reply.left.as_slice(), reply.pid) {
                     (b"", 0) => error,
                     (b"", pid) => error.value(format!("pid {pid}")),

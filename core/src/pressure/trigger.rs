@@ -313,7 +313,7 @@ impl Change<'_> {
             other => Err(Error::new(
                 ErrorKind::InvalidInput,
                 "oom now",
-                match other {
+                &match other {
                     Some(pid) => {
                         format!("even at oom_score_adj 1000 the kernel would not choose the target but pid {pid}")
                     }
@@ -331,7 +331,7 @@ impl Change<'_> {
     fn put_back(&mut self, at: &Group) -> Result<()> {
         let mut first = Ok(());
         for worker in self.workers.drain(..) {
-            let ended = worker.kill().and_then(|()| worker.wait(ACCOUNT_WITHIN)).map(drop);
+            let ended = worker.kill().and_then(|()| worker.wait(Wait::from(ACCOUNT_WITHIN))).map(drop);
             first = first.and(ended);
         }
         if let Some(limit) = self.limit.take() {

@@ -180,7 +180,7 @@ impl Group {
                     )
                     .path(at.path())
                     .value(limit)
-                    .remedy(format!(
+                    .remedy(&format!(
                         "start the worker first and set the limit then, or choose at least {LEAST_LIMIT} bytes"
                     )));
                 }

@@ -37,6 +37,22 @@ impl Hub {
         wait: &mut Wait<'_>,
         mut done: impl FnMut(&mut State) -> Result<Look<T>>,
     ) -> Result<Option<T>> {
+        let mut found = None;
+        self.wait_while(wait, &mut |state| {
+            Ok(match done(state)? {
+                Look::Done(value) => {
+                    found = Some(value);
+                    Look::Done(())
+                }
+                Look::Wait => Look::Wait,
+                Look::Again => Look::Again,
+            })
+        })?;
+        Ok(found)
+    }
+
+    /// The waiting itself, one copy for all that is waited for.
+    fn wait_while(&self, wait: &mut Wait<'_>, done: &mut dyn FnMut(&mut State) -> Result<Look<()>>) -> Result<()> {
         let mut state = self.lock();
         loop {
             if !state.polling {
@@ -44,12 +60,12 @@ impl Hub {
                 state.sample_when_due();
             }
             let again = match done(&mut state)? {
-                Look::Done(value) => return Ok(Some(value)),
+                Look::Done(()) => return Ok(()),
                 Look::Again => Some(LOOK_AGAIN),
                 Look::Wait => (state.collector.is_open() || state.looks_for_blocks()).then_some(LOOK_AGAIN),
             };
             if wait.expired() {
-                return Ok(None);
+                return Ok(());
             }
             if state.closed {
                 return Err(Error::new(

@@ -42,7 +42,7 @@ pub(super) fn in_file(directory: Option<&Path>, refused: &io::Error) -> Result<O
     }
     let reason = format!("executing the helper from memory was refused ({refused}), and it could not be put in a file");
     let error = last.unwrap_or_else(|| Error::new(ErrorKind::PermissionDenied, what, ""));
-    Err(error.reason(reason).remedy("name a writable directory on a file system without `noexec` (helper_dir)"))
+    Err(error.reason(&reason).remedy("name a writable directory on a file system without `noexec` (helper_dir)"))
 }
 
 fn unnamed_file(directory: &Path) -> io::Result<OwnedFd> {

@@ -94,7 +94,7 @@ pub(crate) struct Started {
 pub(crate) fn start_failed(operation: &'static str, name: &[u8], at: u32, errno: i32) -> Error {
     let error = Error::os(operation, io::Error::from_raw_os_error(errno))
         .value(crate::text::escape(name))
-        .reason(format!("it could not {}", stage::name(at)));
+        .reason(&format!("it could not {}", stage::name(at)));
     match (at, errno) {
         (stage::JOIN, libc::ENODEV | libc::ENOENT) => error.reason("the group is gone").with_kind(ErrorKind::NotFound),
         (stage::JOIN, libc::EBUSY) => error
