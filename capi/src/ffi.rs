@@ -204,12 +204,18 @@ pub(crate) fn wait(timeout_ns: u64) -> Wait<'static> {
 
 /// Bytes as a C string. A NUL inside, which C could not see past, is written `\x00`.
 pub(crate) fn text(bytes: impl AsRef<[u8]>) -> CString {
-    let bytes = bytes.as_ref();
-    CString::new(bytes).unwrap_or_else(|_| {
-        let shown: Vec<u8> =
-            bytes.iter().flat_map(|&byte| if byte == 0 { b"\\x00".to_vec() } else { vec![byte] }).collect();
-        CString::new(shown).unwrap_or_default()
-    })
+    shown(bytes.as_ref())
+}
+
+fn shown(bytes: &[u8]) -> CString {
+    let mut shown = Vec::with_capacity(bytes.len() + 1);
+    for &byte in bytes {
+        match byte {
+            0 => shown.extend_from_slice(b"\\x00"),
+            byte => shown.push(byte),
+        }
+    }
+    CString::new(shown).unwrap_or_default()
 }
 
 pub(crate) use memoom::escape;

@@ -40,8 +40,10 @@ unsafe impl<T> Sync for Rows<T> {}
 impl<T> Rows<T> {
     /// One row for each item; the strings of a row are kept in what the closure is given.
     pub(crate) fn of<I>(items: impl IntoIterator<Item = I>, mut row: impl FnMut(&mut Texts, I) -> T) -> Rows<T> {
-        let mut texts = Texts::default();
-        let rows = items.into_iter().map(|item| row(&mut texts, item)).collect();
+        let (mut rows, mut texts) = (Vec::new(), Texts::default());
+        for item in items {
+            rows.push(row(&mut texts, item));
+        }
         Rows { rows, _texts: texts }
     }
 

@@ -70,11 +70,35 @@ pub(crate) fn signal_pid(pid: i32, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// A copy of a standard descriptor of this process, which ends with an execve; an error where it is closed.
+pub(crate) fn standard(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: integers only.
+    let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// The size of a page in bytes.
 pub(crate) fn page_size() -> u64 {
     // SAFETY: sysconf takes an integer and touches no memory of ours.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(size).unwrap_or(4096)
+}
+
+/// A number that nobody else has got at the same time (getrandom(2)).
+pub(crate) fn random() -> u32 {
+    let mut bytes = [0u8; 4];
+    // SAFETY: four bytes of ours, which live for the call.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    // Refused where a filter knows no such call: then the clock serves.
+    if got == 4 {
+        u32::from_ne_bytes(bytes)
+    } else {
+        monotonic_ns() as u32
+    }
 }
 
 /// How many CPUs may hold pages that the kernel has charged in advance.

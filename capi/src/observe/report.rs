@@ -4,7 +4,7 @@
 use std::ffi::{c_char, CString};
 use std::mem::size_of;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use memoom::Report;
 
@@ -43,7 +43,7 @@ pub struct memoom_kill {
 ///
 /// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
 pub struct memoom_report {
-    report: Report,
+    report: Arc<Report>,
     release: Option<CString>,
     invoker_comm: Option<CString>,
     constraint: Option<CString>,
@@ -59,7 +59,7 @@ pub struct memoom_report {
 }
 
 impl memoom_report {
-    pub(crate) fn new(report: Report) -> memoom_report {
+    pub(crate) fn new(report: Arc<Report>) -> memoom_report {
         let escaped = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| text(ffi::escape(bytes)));
         let number = |number: Option<u64>| number.unwrap_or(ffi::MEMOOM_UNKNOWN);
         memoom_report {

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn memoom_report_parse(
         let reports = memoom::parse_reports(log);
         let json = text(memoom::reports_to_json(&reports));
         ret_list.write(Box::new(memoom_report_list {
-            reports: reports.into_iter().map(memoom_report::new).collect(),
+            reports: reports.into_iter().map(|report| memoom_report::new(report.into())).collect(),
             json,
         }));
         Ok(())

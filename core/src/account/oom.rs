@@ -1,5 +1,7 @@
 //! The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::victim::Candidate;
@@ -169,7 +171,7 @@ pub struct Oom {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub victim_counters: Option<Span<Counters>>,
     /// The kernel's own report, where it was printed and read.
-    pub report: Option<Report>,
+    pub report: Option<Arc<Report>>,
     /// The kernel functions on the way to the kill (or to the wait), innermost first.
     pub call_path: Vec<Frame>,
     /// Who waits, as the OOM killer is off.

@@ -1,8 +1,6 @@
 //! Labs that outlived their owner: how a lab's name records whose it is, and how what is left is removed.
 
-use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
-use std::hash::{BuildHasher, Hasher};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +14,7 @@ use super::files::Dir;
 use super::host::{Host, Version};
 use crate::error::Result;
 use crate::observe::trace::Tracefs;
+use crate::sys;
 
 const PREFIX: &str = "memoom";
 const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
@@ -126,7 +125,7 @@ pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline:
 pub(crate) fn new_name() -> String {
     let pid = std::process::id();
     let start = start_time(pid).unwrap_or(0);
-    let nonce = RandomState::new().build_hasher().finish() as u32;
+    let nonce = sys::random();
     format!("{PREFIX}-{pid:x}-{start:x}-{}-{:x}-{nonce:08x}", boot(), pid_namespace())
 }
 

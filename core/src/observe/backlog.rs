@@ -33,6 +33,11 @@ impl<T> Backlog<T> {
         self.first + self.items.len()
     }
 
+    /// All that are still there.
+    pub(crate) fn all(&self) -> Vec<Arc<T>> {
+        self.items.iter().cloned().collect()
+    }
+
     /// Those from a number on, as far as they are there.
     pub(crate) fn since(&self, number: usize) -> impl Iterator<Item = &Arc<T>> {
         self.items.iter().skip(number.saturating_sub(self.first))
@@ -41,7 +46,9 @@ impl<T> Backlog<T> {
     /// Forgets those before a number.
     pub(crate) fn forget(&mut self, before: usize) {
         let count = before.saturating_sub(self.first).min(self.items.len());
-        self.items.drain(..count);
+        for _ in 0..count {
+            self.items.pop_front();
+        }
         self.first += count;
     }
 }

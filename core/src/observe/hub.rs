@@ -343,7 +343,7 @@ impl Hub {
     pub(crate) fn timeline(&self) -> Timeline {
         let mut state = self.lock();
         self.drain(&mut state);
-        Timeline::new(state.events.since(0).cloned().collect(), state.ooms.since(0).cloned().collect())
+        Timeline::new(state.events.all(), state.ooms.all())
     }
 
     /// Stops reading; the tracefs instance goes, as its files are closed. Gives back the forked children that have

@@ -361,7 +361,7 @@ impl TraceInstance {
     /// The same, for the end: a victim whose stack never came is given without one.
     pub(crate) fn finish(&mut self) -> Result<Vec<TraceItem>> {
         let mut items = self.read()?;
-        items.extend(self.pending.drain(..).map(TraceItem::Victim));
+        items.extend(std::mem::take(&mut self.pending).into_iter().map(TraceItem::Victim));
         Ok(items)
     }
 

@@ -13,6 +13,7 @@ use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::Dir;
 use crate::memcg::Group;
+use crate::sys;
 
 /// Where one of the standard descriptors of a command goes.
 #[derive(Debug, Clone, Default)]
@@ -68,24 +69,29 @@ impl Group {
                 .remedy("give the program and its arguments"));
         };
         let argv = command.argv.iter().map(|argument| c_string(argument.as_bytes())).collect::<Result<Vec<_>>>()?;
-        let pairs: Vec<(OsString, OsString)> = command.env.clone().unwrap_or_else(|| std::env::vars_os().collect());
-        let env = pairs
-            .iter()
-            .map(|(key, value)| c_string(&[key.as_bytes(), b"=", value.as_bytes()].concat()))
-            .collect::<Result<Vec<_>>>()?;
-        let path = pairs.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_os_str());
-        let paths = candidates(program, path)?;
+        let entry = |key: &OsStr, value: &OsStr| c_string(&[key.as_bytes(), b"=", value.as_bytes()].concat());
+        let mut env = Vec::new();
+        match &command.env {
+            Some(pairs) => {
+                for (key, value) in pairs {
+                    env.push(entry(key, value)?);
+                }
+            }
+            None => {
+                for (key, value) in std::env::vars_os() {
+                    env.push(entry(&key, &value)?);
+                }
+            }
+        }
+        let path = env.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+        let paths = candidates(program, path.map(OsStr::from_bytes))?;
         let cwd = match &command.cwd {
             Some(directory) => Some(Dir::open(directory)?),
             None => {
                 Some(Dir::open(&std::env::current_dir().map_err(|error| Error::os("find working directory", error))?)?)
             }
         };
-        let own = [
-            std::io::stdin().as_fd().try_clone_to_owned(),
-            std::io::stdout().as_fd().try_clone_to_owned(),
-            std::io::stderr().as_fd().try_clone_to_owned(),
-        ];
+        let own = [0, 1, 2].map(sys::standard);
         let mut stdio: [Option<BorrowedFd<'_>>; 3] = [None; 3];
         for (at, wanted) in command.stdio.iter().enumerate() {
             stdio[at] = match wanted {

@@ -330,14 +330,14 @@ impl Change<'_> {
     /// Ends our workers, and puts limit and score back; the first error of all is told.
     fn put_back(&mut self, at: &Group) -> Result<()> {
         let mut first = Ok(());
-        for worker in self.workers.drain(..) {
+        for worker in std::mem::take(&mut self.workers) {
             let ended = worker.kill().and_then(|()| worker.wait(Wait::from(ACCOUNT_WITHIN))).map(drop);
             first = first.and(ended);
         }
         if let Some(limit) = self.limit.take() {
             first = first.and(at.set_limit(limit));
         }
-        for group in self.groups.drain(..).rev() {
+        while let Some(group) = self.groups.pop() {
             first = first.and(group.remove());
         }
         if let Some((target, Some(before))) = &self.target {

@@ -6,7 +6,7 @@ use super::{Before, Collector, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
 use crate::account::victim::Candidate;
-use crate::memcg::{Counters, Group, Version};
+use crate::memcg::{Counters, Group, Stat, Version};
 use crate::observe::callpath::Frame;
 use crate::observe::hub::State;
 use crate::observe::report::Report;
@@ -26,8 +26,9 @@ impl Collector {
         self.identify_members(&mut episode, reading, state);
         self.told.extend(episode.first_sequence);
         self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
-        let excess = self.accounted.len().saturating_sub(MOST_UNCLAIMED);
-        self.accounted.drain(..excess);
+        while self.accounted.len() > MOST_UNCLAIMED {
+            self.accounted.pop_front();
+        }
         let mut missing = state.missing.clone();
         missing.append(&mut self.lost);
         missing.extend(episode.missing.iter().cloned());
@@ -62,7 +63,7 @@ impl Collector {
             (None, Some(group)) => group.limit().ok().and_then(|limit| limit.bytes()),
             (None, None) => None,
         };
-        let (mut predicted, candidates) = predicted(scope, episode.report.as_ref());
+        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref());
         if let (Some(predicted), Some(invoker), Some(growing)) =
             (&mut predicted, &episode.invoker, scope.and_then(|scope| scope.growing))
         {
@@ -102,7 +103,12 @@ impl Collector {
             ("victim_ended", ended),
             ("complete", Some(sys::monotonic_ns())),
         ];
-        let timings_ns = moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))).collect();
+        let mut timings_ns = Stat::default();
+        for (name, moment) in moments {
+            if let Some(moment) = moment {
+                timings_ns.push(name, moment);
+            }
+        }
         let victim_counters =
             victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).and_then(&find).map(
                 |group| Span {
@@ -159,8 +165,11 @@ impl Collector {
         let before = self.before.get(at.cgroup());
         let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
         let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
-        let begun = before.and_then(|before| before.step_started_ns).map(|moment| ("step_started", moment));
-        let timings_ns = begun.into_iter().chain([("complete", sys::monotonic_ns())]).collect();
+        let mut timings_ns = Stat::default();
+        if let Some(moment) = before.and_then(|before| before.step_started_ns) {
+            timings_ns.push("step_started", moment);
+        }
+        timings_ns.push("complete", sys::monotonic_ns());
         Oom {
             schema: Oom::SCHEMA,
             hierarchy: at.version(),

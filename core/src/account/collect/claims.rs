@@ -348,13 +348,16 @@ impl Collector {
         self.look_again = true;
         match one.sign {
             Sign::Traced(trace) => self.add_trace(*trace, group),
-            Sign::Logged(report) => self.add_report(*report.clone(), *report, group, &|_| None),
+            Sign::Logged(report) => {
+                let pids: Vec<i32> = report.kills.iter().map(|kill| kill.pid).collect();
+                self.add_report(*report, &pids, group, &|_| None);
+            }
         }
     }
 
     /// Kills that are counted and that nobody can place: an account each, which says what is known.
     fn without_victim(&mut self, owing: &[Owing], total: u64) {
-        let pids: Vec<String> = self.unclaimed.drain(..).map(|one| one.pid.to_string()).collect();
+        let pids: Vec<String> = std::mem::take(&mut self.unclaimed).iter().map(|one| one.pid.to_string()).collect();
         let counted: Vec<String> = owing.iter().map(|one| format!("{} in {}", one.owed, one.cgroup)).collect();
         let counted = counted.join(", ");
         let reason = if pids.is_empty() {

@@ -1,6 +1,7 @@
 //! One OOM in the making: its kills, whose end is waited for, and its report as far as it is printed.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
@@ -23,7 +24,7 @@ pub(super) struct Episode {
     pub(super) invoker_thread: Option<i32>,
     pub(super) call_path: Vec<Frame>,
     pub(super) kills: Vec<Kill>,
-    pub(super) report: Option<Report>,
+    pub(super) report: Option<Arc<Report>>,
     /// The first record of the report: the same report grows as more of it is read.
     pub(super) first_sequence: Option<u64>,
     pub(super) marked_ns: Option<u64>,

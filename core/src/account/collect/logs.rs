@@ -1,5 +1,7 @@
 //! What the kernel log says about kills: which reports are ours, and what they add.
 
+use std::sync::Arc;
+
 use super::claims::{Sign, Unclaimed};
 use super::{Collector, Episode, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
@@ -18,7 +20,7 @@ impl Collector {
         &mut self,
         records: Vec<Record>,
         tops: &[String],
-        known: impl Fn(i32) -> Option<String>,
+        known: &dyn Fn(i32) -> Option<String>,
     ) -> Vec<(Option<String>, Record)> {
         let first_new = records.first().map(|record| record.sequence);
         let is_new = |record: &Record| first_new.is_some_and(|first| record.sequence >= first);
@@ -47,12 +49,12 @@ impl Collector {
             .max();
         let kept = self.records.first().map_or(u64::MAX, |record| record.sequence);
         self.told.retain(|first| *first >= kept);
-        for printed in reports {
-            let mut report = printed.clone();
+        for mut report in reports {
             if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
                 continue;
             }
             // Where the first thread of a process has ended the kernel names another one.
+            let printed: Vec<i32> = report.kills.iter().map(|kill| kill.pid).collect();
             for kill in &mut report.kills {
                 let row = report.tasks.iter().find(|task| task.pid == kill.pid);
                 kill.pid = row.and_then(|task| task.tgid).unwrap_or_else(|| self.process_of(kill.pid));
@@ -88,7 +90,7 @@ impl Collector {
                     .filter(|record| first_new.is_none() || is_new(record));
                 claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
             }
-            self.add_report(report, printed, ours, &known);
+            self.add_report(report, &printed, ours, known);
         }
         if !self.is_open() && self.unclaimed.is_empty() {
             // Strangers' reports; one that is still being printed stays. So does what is new: the tracepoint was read
@@ -100,13 +102,13 @@ impl Collector {
         claimed
     }
 
-    /// `printed` is the report as it was; in `report` threads have been replaced by their processes.
+    /// In `report` threads have been replaced by their processes; `printed` are the pids as they were.
     pub(super) fn add_report(
         &mut self,
-        report: Report,
-        printed: Report,
+        mut report: Report,
+        printed: &[i32],
         group: Option<String>,
-        known: &impl Fn(i32) -> Option<String>,
+        known: &dyn Fn(i32) -> Option<String>,
     ) {
         // Whoever stands in the kernel's table stood within the scope, which is ours.
         self.remember(report.tasks.iter().map(|task| (task.tgid.unwrap_or(task.pid), None)));
@@ -159,7 +161,10 @@ impl Collector {
         // A line on its own adds nothing to a report that is there.
         if episode.report.is_none() || episode.first_sequence == report.first_sequence {
             episode.first_sequence = report.first_sequence;
-            episode.report = Some(printed);
+            for (kill, pid) in report.kills.iter_mut().zip(printed) {
+                kill.pid = *pid;
+            }
+            episode.report = Some(Arc::new(report));
         } else {
             self.told.extend(report.first_sequence);
         }
@@ -207,11 +212,11 @@ mod tests {
         let line = Record::parse(line).expect("a record");
         let tops = ["/memoom-1".to_string()];
         let mut collector = Collector::new(true, true);
-        assert!(collector.logged(vec![line], &tops, |_| None).is_empty(), "nobody knows whose it is");
+        assert!(collector.logged(vec![line], &tops, &|_| None).is_empty(), "nobody knows whose it is");
         let trace = TraceVictim { pid: 77, ..TraceVictim::default() };
         collector.traced(trace, Whose::Ours("/memoom-1".to_string()));
         assert!(collector.looks_again());
-        assert_eq!(collector.logged(Vec::new(), &tops, |_| None).len(), 1, "the line is shown");
+        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None).len(), 1, "the line is shown");
         assert!(collector.open[0].is_told_by("kernel-log"));
         assert_eq!(collector.open.len(), 1);
     }

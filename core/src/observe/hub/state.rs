@@ -116,7 +116,7 @@ impl State {
             let known: Vec<(i32, String)> =
                 self.workers.values().map(|process| (process.pid, process.group.cgroup().to_string())).collect();
             let tops = self.tops();
-            let claimed = self.collector.logged(records, &tops, |pid| {
+            let claimed = self.collector.logged(records, &tops, &|pid| {
                 known.iter().find(|(known, _)| *known == pid).map(|(_, group)| group.clone())
             });
             let now = sys::monotonic_ns();

@@ -43,14 +43,12 @@ pub(super) struct Draft {
 
 impl Draft {
     pub fn new(place: &Place) -> Draft {
-        let report = Report {
-            time_usec: place.usec,
-            logged_at: place.wall.clone(),
-            first_sequence: place.sequence,
-            last_sequence: place.sequence,
-            ..Report::default()
-        };
-        Draft { report, last: place.clone(), ..Draft::default() }
+        let mut draft = Draft { last: place.clone(), ..Draft::default() };
+        draft.report.time_usec = place.usec;
+        draft.report.logged_at.clone_from(&place.wall);
+        draft.report.first_sequence = place.sequence;
+        draft.report.last_sequence = place.sequence;
+        draft
     }
 
     pub fn suppressed(&mut self, count: Option<u64>) {

@@ -72,23 +72,23 @@ enum Column {
 
 impl Column {
     fn of(name: &[u8]) -> Column {
-        match name {
-            b"pid" => Column::Pid,
-            b"uid" => Column::Uid,
-            b"tgid" => Column::Tgid,
-            b"total_vm" => Column::TotalVm,
-            b"rss" => Column::Rss,
-            b"rss_anon" => Column::RssAnon,
-            b"rss_file" => Column::RssFile,
-            b"rss_shmem" => Column::RssShmem,
-            b"nr_ptes" => Column::NrPtes,
-            b"nr_pmds" => Column::NrPmds,
-            b"nr_puds" => Column::NrPuds,
-            b"pgtables_bytes" => Column::PgtablesBytes,
-            b"swapents" => Column::Swapents,
-            b"oom_score_adj" => Column::OomScoreAdj,
-            _ => Column::Unknown,
-        }
+        const NAMES: [(&[u8], Column); 14] = [
+            (b"pid", Column::Pid),
+            (b"uid", Column::Uid),
+            (b"tgid", Column::Tgid),
+            (b"total_vm", Column::TotalVm),
+            (b"rss", Column::Rss),
+            (b"rss_anon", Column::RssAnon),
+            (b"rss_file", Column::RssFile),
+            (b"rss_shmem", Column::RssShmem),
+            (b"nr_ptes", Column::NrPtes),
+            (b"nr_pmds", Column::NrPmds),
+            (b"nr_puds", Column::NrPuds),
+            (b"pgtables_bytes", Column::PgtablesBytes),
+            (b"swapents", Column::Swapents),
+            (b"oom_score_adj", Column::OomScoreAdj),
+        ];
+        NAMES.into_iter().find(|(other, _)| *other == name).map_or(Column::Unknown, |(_, column)| column)
     }
 }
 

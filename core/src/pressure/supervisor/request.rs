@@ -1,5 +1,6 @@
 //! Asking the supervisor and hearing from it.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{MutexGuard, PoisonError};
@@ -30,7 +31,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// `Closed` when the supervisor has ended and nothing is left to tell.
-    pub(crate) fn notices(&self) -> Result<Vec<Notice>> {
+    pub(crate) fn notices(&self) -> Result<VecDeque<Notice>> {
         let what = "read notices";
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_owner(what)?;
@@ -46,7 +47,7 @@ impl Supervisor {
         if closed && inner.notices.is_empty() {
             return Err(gone(what));
         }
-        Ok(inner.notices.drain(..).collect())
+        Ok(std::mem::take(&mut inner.notices))
     }
 
     /// Whether notices were read by another call and wait to be fetched.
