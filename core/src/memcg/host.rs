@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::mountinfo::{mounts, Mount};
 use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
-use crate::observe::trace::Tracefs;
+use crate::observe::tracefs::Tracefs;
 
 /// The version of the hierarchy in which the memory controller stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

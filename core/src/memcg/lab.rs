@@ -17,7 +17,7 @@ use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::Map;
 use crate::observe::hub::Hub;
-use crate::observe::trace::Tracefs;
+use crate::observe::tracefs::Tracefs;
 use crate::observe::Missing;
 use crate::pressure::supervisor::{self, Supervisor};
 

@@ -13,7 +13,7 @@ use super::ending::{kill_tree, remove_empty};
 use super::files::Dir;
 use super::host::{Host, Version};
 use crate::error::Result;
-use crate::observe::trace::Tracefs;
+use crate::observe::tracefs::Tracefs;
 use crate::sys;
 
 const PREFIX: &str = "memoom";

@@ -13,6 +13,7 @@ pub(crate) mod leftover;
 pub(crate) mod limits;
 mod mountinfo;
 pub(crate) mod peak;
+mod settings;
 pub(crate) mod v1;
 pub(crate) mod v2;
 

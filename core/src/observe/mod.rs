@@ -11,6 +11,7 @@ pub mod report;
 pub(crate) mod task;
 pub(crate) mod trace;
 mod trace_text;
+pub(crate) mod tracefs;
 pub(crate) mod tree;
 pub(crate) mod wait;
 pub(crate) mod watch;

@@ -9,7 +9,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use super::backlog::Cursor;
 use super::event::{Event, EventKind, Source};
 use super::hub::{Hub, Look, State};
-use super::trace::Tracefs;
+use super::tracefs::Tracefs;
 use super::wait::Wait;
 use crate::account::oom::Oom;
 use crate::error::{Error, Result};

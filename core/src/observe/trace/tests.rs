@@ -1,6 +1,9 @@
 use super::super::callpath::Step;
 use super::super::live;
+use super::super::tracefs::REMOVAL;
 use super::*;
+use std::time::Instant;
+
 use nix::poll::{poll, PollFd, PollFlags};
 use nix::time::{clock_gettime, ClockId};
 
@@ -12,8 +15,7 @@ fn name(test: &str) -> String {
     format!("memoom-dev-obs-{test}-{}", std::process::id())
 }
 
-/// Waits for a whole victim; says when the first wake came.
-/// Waits for the victim of that pid: other tests may kill at the same time.
+/// Waits for the victim of that pid, as other tests may kill at the same time; says when the first wake came.
 fn wait_victim(instance: &mut TraceInstance, pid: i32) -> (TraceVictim, u64) {
     let deadline = Instant::now() + live::DEADLINE;
     let mut woken = None;
@@ -40,17 +42,6 @@ fn wait_victim(instance: &mut TraceInstance, pid: i32) -> (TraceVictim, u64) {
             return (victim, woken.expect("set"));
         }
     }
-}
-
-#[test]
-fn only_whole_writable_tracefs_mounts_count() {
-    let text = b"22 27 0:21 / /proc rw - proc proc rw\n\
-        50 23 0:12 / /sys/kernel/tra\\040cing rw,nosuid shared:7 - tracefs tracefs rw\n\
-        51 23 0:12 / /ro ro,nosuid - tracefs tracefs rw\n\
-        52 23 0:12 /instances/x /part rw - tracefs tracefs rw\nnonsense\n\n";
-    assert_eq!(tracefs_mounts(text), [PathBuf::from("/sys/kernel/tra cing")]);
-    assert!(tracefs_mounts(b"").is_empty());
-    assert_eq!(crate::text::unescape_octal(b"a\\134b\\"), b"a\\b\\");
 }
 
 #[test]
