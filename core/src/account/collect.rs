@@ -82,6 +82,8 @@ pub(crate) struct Collector {
     next: u64,
     /// A victim was claimed after the log had been looked through for those known by then.
     look_again: bool,
+    /// When the last reading of the tracepoint and of the log began.
+    read_ns: u64,
 }
 
 /// A group before its next OOM.
@@ -123,6 +125,11 @@ impl Collector {
     pub(crate) fn look_for_debts(&mut self) {
         self.look_for_debts = true;
         self.noticed = Some(Instant::now());
+    }
+
+    /// The tracepoint and the log are read from now on.
+    pub(crate) fn reads(&mut self) {
+        self.read_ns = sys::monotonic_ns();
     }
 
     /// Whether the tracepoint is read.

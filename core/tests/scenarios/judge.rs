@@ -113,7 +113,7 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
         assert_eq!(played.kills, victims.len() as u64, "oom_kill and the victims\n{}", told());
     }
     for oom in &ooms {
-        judge_account(plan, played, oom);
+        judge_account(plan, played, oom, &told);
         tally.disagreements += oom.disagreements.len() as u32;
         for gap in &oom.missing {
             *tally.gaps.entry(gap.source.to_string()).or_default() += 1;
@@ -152,8 +152,8 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
 }
 
 /// What must be right, or else named as missing, in every account.
-fn judge_account(plan: &Plan, played: &Played, oom: &Oom) {
-    let text = || oom.to_text();
+fn judge_account(plan: &Plan, played: &Played, oom: &Oom, told: &dyn Fn() -> String) {
+    let text = || format!("{}\nall of them:\n{}", oom.to_text(), told());
     let named = |source: &str| oom.missing.iter().any(|missing| missing.source == source);
     let struck = &played.groups[plan.struck];
     assert_eq!(oom.limit_group.as_deref(), Some(struck.cgroup()), "{}", text());

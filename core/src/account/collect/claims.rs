@@ -4,7 +4,7 @@
 //! it. The counters do: a group that counts a kill which has no account owes one.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::episode::Kill;
 use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
@@ -137,7 +137,15 @@ struct Owing {
 pub(super) struct Debt {
     total: u64,
     candidates: usize,
-    since: Instant,
+    since_ns: u64,
+}
+
+impl Debt {
+    /// How long it has stayed the same while the tracepoint and the log were read. Not the time of day counts but the
+    /// last reading: whoever was kept from reading meanwhile has not seen the marks that were there.
+    fn stayed(&self, read_ns: u64) -> Duration {
+        Duration::from_nanos(read_ns.saturating_sub(self.since_ns))
+    }
 }
 
 impl Collector {
@@ -269,18 +277,20 @@ impl Collector {
         }
         let candidates = self.unclaimed.len();
         let same = |debt: &Debt| debt.total == total && debt.candidates == candidates;
-        let since = self.debt.as_ref().filter(|debt| same(debt)).map_or_else(Instant::now, |debt| debt.since);
-        self.debt = Some(Debt { total, candidates, since });
+        let since_ns =
+            self.debt.as_ref().filter(|debt| same(debt)).map_or_else(sys::monotonic_ns, |debt| debt.since_ns);
+        let read_ns = if last { u64::MAX } else { self.read_ns };
+        let debt = Debt { total, candidates, since_ns };
+        let stayed = debt.stayed(read_ns);
+        self.debt = Some(debt);
         // With memory.oom.group counters run ahead of the victims until all of them are known.
         let mut open = self.open.iter().flat_map(|episode| &episode.kills);
         if open.any(|kill| kill.victim.group.as_deref().is_none_or(|cgroup| flagged(cgroup, state))) {
             return;
         }
-        let now_ns = if last { u64::MAX } else { sys::monotonic_ns() };
-        let steady = last || since.elapsed() >= STEADY;
-        if self.claim_by_time(&owing, now_ns) || steady && self.claim_all(&owing, total) {
+        if self.claim_by_time(&owing, read_ns) || stayed >= STEADY && self.claim_all(&owing, total) {
             self.debt = None;
-        } else if last || since.elapsed() >= GIVE_UP {
+        } else if stayed >= GIVE_UP {
             self.without_victim(&owing, total);
         }
     }
@@ -306,9 +316,9 @@ impl Collector {
     }
 
     /// Claims the victims that only one group can have counted, by when it did. Whether there were any. A step counts
-    /// once it is [`STEADY`]: by then its victims have been marked, so that no other is taken for one of them.
-    fn claim_by_time(&mut self, owing: &[Owing], now_ns: u64) -> bool {
-        let steady = |step: &&Step| now_ns - step.to_ns >= STEADY.as_nanos() as u64;
+    /// once the sources were read when it was [`STEADY`]: by then its victims have been marked, so that no other is taken for one of them.
+    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64) -> bool {
+        let steady = |step: &&Step| read_ns.saturating_sub(step.to_ns) >= STEADY.as_nanos() as u64;
         let mut claimed: Vec<(usize, String)> = Vec::new();
         for (at, one) in self.unclaimed.iter().enumerate() {
             let may_have = |owing: &&Owing| owing.steps.iter().any(|step| one.fits(step, owing.most_bytes));
@@ -433,4 +443,19 @@ impl Collector {
 /// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.
 pub(super) fn flagged(cgroup: &str, state: &State) -> bool {
     state.groups.values().any(|at| at.group.covers(cgroup) && at.group.oom_group().unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Debt, GIVE_UP};
+
+    #[test]
+    fn a_debt_grows_old_only_while_the_sources_are_read() {
+        let debt = Debt { total: 1, candidates: 0, since_ns: 1_000_000_000 };
+        // The last reading was before the counter moved, however long ago that is by now.
+        assert!(debt.stayed(999_000_000).is_zero());
+        assert!(debt.stayed(1_199_000_000) < GIVE_UP);
+        assert!(debt.stayed(1_200_000_000) >= GIVE_UP);
+        assert!(debt.stayed(u64::MAX) >= GIVE_UP);
+    }
 }

@@ -40,7 +40,9 @@ impl State {
         self.collector = collector;
     }
 
+    /// The tracepoint is read before the log.
     pub(super) fn read_trace(&mut self) {
+        self.collector.reads();
         let Some(trace) = &mut self.trace else { return };
         let items = trace.read();
         self.take_trace(items);
