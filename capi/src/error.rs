@@ -76,9 +76,14 @@ pub struct memoom_error {
     message: CString,
 }
 
-/// A failure on its way to the caller: the core's, or one of the boundary itself.
+/// A failure on its way to the caller. It is two words, for every call may hold one.
 pub(crate) enum Failure {
-    Core(Box<memoom::Error>),
+    Core(memoom::Error),
+    Own(Box<Own>),
+}
+
+/// A failure of the boundary itself.
+pub(crate) enum Own {
     /// A required pointer was NULL.
     Null(&'static str),
     /// An argument that the boundary itself refuses.
@@ -90,13 +95,25 @@ pub(crate) enum Failure {
 
 impl From<memoom::Error> for Failure {
     fn from(error: memoom::Error) -> Failure {
-        Failure::Core(Box::new(error))
+        Failure::Core(error)
+    }
+}
+
+impl From<Own> for Failure {
+    #[cold]
+    fn from(own: Own) -> Failure {
+        Failure::Own(Box::new(own))
     }
 }
 
 impl Failure {
+    #[cold]
+    pub(crate) fn null(parameter: &'static str) -> Failure {
+        Own::Null(parameter).into()
+    }
+
     pub(crate) fn input(why: impl Into<String>) -> Failure {
-        Failure::Input(why.into())
+        Own::Input(why.into()).into()
     }
 
     /// As C reads it; `function` is the one that was called.
@@ -108,22 +125,27 @@ impl Failure {
             path: None,
             message: text(format!("{function}: {message}")),
         };
-        match self {
-            Failure::Core(error) => memoom_error {
-                status: status_of(error.kind()),
-                errno: error.errno().unwrap_or(0),
-                operation: text(error.operation()),
-                path: error.concerned_path().map(|path| text(path.as_os_str().as_bytes())),
-                message: text(error.to_string()),
-            },
-            Failure::Null(parameter) => {
+        let failure = match self {
+            Failure::Core(error) => {
+                return memoom_error {
+                    status: status_of(error.kind()),
+                    errno: error.errno().unwrap_or(0),
+                    operation: text(error.operation()),
+                    path: error.concerned_path().map(|path| text(path.as_os_str().as_bytes())),
+                    message: text(error.to_string()),
+                }
+            }
+            Failure::Own(own) => *own,
+        };
+        match failure {
+            Own::Null(parameter) => {
                 own(MEMOOM_ERR_INVALID_INPUT, 0, format!("{parameter} is NULL; remedy: it is required"))
             }
-            Failure::Input(why) => own(MEMOOM_ERR_INVALID_INPUT, 0, why),
-            Failure::System(what, error) => {
+            Own::Input(why) => own(MEMOOM_ERR_INVALID_INPUT, 0, why),
+            Own::System(what, error) => {
                 own(MEMOOM_ERR_IO, error.raw_os_error().unwrap_or(0), format!("{what}: {error}"))
             }
-            Failure::Panic(why) => {
+            Own::Panic(why) => {
                 own(MEMOOM_ERR_PANIC, 0, format!("a defect of memoom was caught: {why}; remedy: report it"))
             }
         }
@@ -266,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_null_pointer_is_named() {
-        let error = Failure::Null("ret_lab").into_error("memoom_lab_create");
+        let error = Failure::null("ret_lab").into_error("memoom_lab_create");
         assert_eq!(error.status, MEMOOM_ERR_INVALID_INPUT);
         assert!(error.message.to_str().unwrap().starts_with("memoom_lab_create: ret_lab is NULL"));
     }

@@ -6,11 +6,12 @@ use std::ffi::{c_char, CStr, CString};
 use std::mem::{size_of, MaybeUninit};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use memoom::Wait;
 
-use crate::error::{memoom_error, memoom_status, Failure, MEMOOM_OK};
+use crate::error::{memoom_error, memoom_status, Failure, Own, MEMOOM_OK};
 
 /// No limit. As an output too: the group has no limit. 0 bytes is a limit.
 pub const MEMOOM_UNLIMITED: u64 = u64::MAX;
@@ -42,7 +43,8 @@ fn guarded(
     body: &mut dyn FnMut() -> Done,
 ) -> memoom_status {
     // Nothing of ours stays half changed by a panic: the core's locks tolerate poison.
-    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Failure::Panic(panic_text(&*panic))));
+    let result =
+        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Own::Panic(panic_text(&*panic)).into()));
     let Err(failure) = result else { return MEMOOM_OK };
     let error = failure.into_error(function);
     let status = error.status();
@@ -71,7 +73,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 /// A required pointer.
 pub(crate) fn need<T>(pointer: Option<T>, parameter: &'static str) -> Done<T> {
-    pointer.ok_or(Failure::Null(parameter))
+    pointer.ok_or_else(|| Failure::null(parameter))
 }
 
 /// A string that the caller may leave out.
@@ -216,6 +218,11 @@ fn shown(bytes: &[u8]) -> CString {
         }
     }
     CString::new(shown).unwrap_or_default()
+}
+
+/// A text that is made when it is first asked for, and stays.
+pub(crate) fn kept(text: &OnceLock<CString>, make: &dyn Fn() -> String) -> *const c_char {
+    text.get_or_init(|| shown(make().as_bytes())).as_ptr()
 }
 
 pub(crate) use memoom::escape;

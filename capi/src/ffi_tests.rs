@@ -99,7 +99,7 @@ fn a_panic_becomes_a_status_and_its_message() {
     // SAFETY: the string lives as long as the error.
     let message = unsafe { CStr::from_ptr(memoom_error_message(Some(&error))) }.to_str().unwrap();
     assert!(message.contains("memoom_test: a defect of memoom was caught: told 5"), "{message}");
-    assert_eq!(call("memoom_test", None, || Err(Failure::Null("x"))), MEMOOM_ERR_INVALID_INPUT);
+    assert_eq!(call("memoom_test", None, || Err(Failure::null("x"))), MEMOOM_ERR_INVALID_INPUT);
     assert_eq!(get(Some(&1), 4, |_| panic!("again")), 4);
 }
 

@@ -257,7 +257,7 @@ pub extern "C" fn memoom_oom_missing_at(oom: Option<&memoom_oom>, index: usize) 
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_oom_to_json(oom: Option<&memoom_oom>) -> *const c_char {
-    ffi::get(oom, ptr::null(), |oom| oom.json.get_or_init(|| text(oom.oom.to_json())).as_ptr())
+    ffi::get(oom, ptr::null(), |oom| ffi::kept(&oom.json, &|| oom.oom.to_json()))
 }
 
 /// The account as a person reads it: some lines, each ending in a newline.
@@ -270,7 +270,7 @@ pub extern "C" fn memoom_oom_to_json(oom: Option<&memoom_oom>) -> *const c_char 
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_oom_to_text(oom: Option<&memoom_oom>) -> *const c_char {
-    ffi::get(oom, ptr::null(), |oom| oom.text.get_or_init(|| text(oom.oom.to_text())).as_ptr())
+    ffi::get(oom, ptr::null(), |oom| ffi::kept(&oom.text, &|| oom.oom.to_text()))
 }
 
 /// Frees an account.

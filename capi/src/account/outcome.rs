@@ -335,7 +335,7 @@ pub extern "C" fn memoom_outcome_ended_ns(outcome: Option<&memoom_outcome>) -> u
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_outcome_to_text(outcome: Option<&memoom_outcome>) -> *const c_char {
-    ffi::get(outcome, ptr::null(), |outcome| outcome.text.get_or_init(|| text(outcome.outcome.to_text())).as_ptr())
+    ffi::get(outcome, ptr::null(), |outcome| ffi::kept(&outcome.text, &|| outcome.outcome.to_text()))
 }
 
 /// The outcome as one JSON document ("memoom.outcome/1").
@@ -348,7 +348,7 @@ pub extern "C" fn memoom_outcome_to_text(outcome: Option<&memoom_outcome>) -> *c
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_outcome_to_json(outcome: Option<&memoom_outcome>) -> *const c_char {
-    ffi::get(outcome, ptr::null(), |outcome| outcome.json.get_or_init(|| text(outcome.outcome.to_json())).as_ptr())
+    ffi::get(outcome, ptr::null(), |outcome| ffi::kept(&outcome.json, &|| outcome.outcome.to_json()))
 }
 
 /// Frees an outcome.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use memoom::Timeline;
 
 use crate::error::{memoom_error, memoom_status};
-use crate::ffi::{self, need, text};
+use crate::ffi::{self, need};
 use crate::memcg::lab::memoom_lab;
 use crate::observe::event::memoom_event;
 
@@ -95,7 +95,7 @@ pub extern "C" fn memoom_timeline_event_at(timeline: Option<&memoom_timeline>, i
 pub extern "C" fn memoom_timeline_to_text(timeline: Option<&memoom_timeline>, full: u32) -> *const c_char {
     ffi::get(timeline, ptr::null(), |timeline| {
         let full = full != 0;
-        timeline.texts[usize::from(full)].get_or_init(|| text(timeline.timeline.to_text(full))).as_ptr()
+        ffi::kept(&timeline.texts[usize::from(full)], &|| timeline.timeline.to_text(full))
     })
 }
 
@@ -109,7 +109,7 @@ pub extern "C" fn memoom_timeline_to_text(timeline: Option<&memoom_timeline>, fu
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_timeline_to_json(timeline: Option<&memoom_timeline>) -> *const c_char {
-    ffi::get(timeline, ptr::null(), |timeline| timeline.json.get_or_init(|| text(timeline.timeline.to_json())).as_ptr())
+    ffi::get(timeline, ptr::null(), |timeline| ffi::kept(&timeline.json, &|| timeline.timeline.to_json()))
 }
 
 /// Frees a timeline.

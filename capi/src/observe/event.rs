@@ -109,7 +109,7 @@ pub extern "C" fn memoom_event_pid(event: Option<&memoom_event>) -> i32 {
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_event_to_text(event: Option<&memoom_event>) -> *const c_char {
-    ffi::get(event, ptr::null(), |event| event.text.get_or_init(|| text(event.event.to_text())).as_ptr())
+    ffi::get(event, ptr::null(), |event| ffi::kept(&event.text, &|| event.event.to_text()))
 }
 
 /// The event as one JSON document ("memoom.event/1"), with the particulars of its kind.
@@ -122,7 +122,7 @@ pub extern "C" fn memoom_event_to_text(event: Option<&memoom_event>) -> *const c
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_event_to_json(event: Option<&memoom_event>) -> *const c_char {
-    ffi::get(event, ptr::null(), |event| event.json.get_or_init(|| text(event.event.to_json())).as_ptr())
+    ffi::get(event, ptr::null(), |event| ffi::kept(&event.json, &|| event.event.to_json()))
 }
 
 /// Frees an event.

@@ -322,7 +322,7 @@ pub extern "C" fn memoom_report_lines(report: Option<&memoom_report>) -> *const 
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_to_text(report: Option<&memoom_report>) -> *const c_char {
-    ffi::get(report, ptr::null(), |report| report.text.get_or_init(|| text(report.report.to_text())).as_ptr())
+    ffi::get(report, ptr::null(), |report| ffi::kept(&report.text, &|| report.report.to_text()))
 }
 
 /// The report as one JSON document ("memoom.report/1").
@@ -335,5 +335,5 @@ pub extern "C" fn memoom_report_to_text(report: Option<&memoom_report>) -> *cons
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_to_json(report: Option<&memoom_report>) -> *const c_char {
-    ffi::get(report, ptr::null(), |report| report.json.get_or_init(|| text(report.report.to_json())).as_ptr())
+    ffi::get(report, ptr::null(), |report| ffi::kept(&report.json, &|| report.report.to_json()))
 }

@@ -14,7 +14,7 @@ use memoom::{Command, Stdio};
 
 use super::hog::score;
 use super::worker::memoom_worker;
-use crate::error::{memoom_error, memoom_status, Failure};
+use crate::error::{memoom_error, memoom_status, Failure, Own};
 use crate::ffi::{self, need, Done};
 use crate::memcg::group::memoom_group;
 
@@ -124,7 +124,7 @@ fn stdio(parameter: &'static str, fd: i32) -> Done<Stdio> {
         fd => {
             // SAFETY: the caller promises that it stays open during the call; one that is not open is refused by the kernel.
             let copy = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned();
-            copy.map(|fd| Stdio::Fd(Arc::new(fd))).map_err(|error| Failure::System(parameter, error))
+            copy.map(|fd| Stdio::Fd(Arc::new(fd))).map_err(|error| Own::System(parameter, error).into())
         }
     }
 }

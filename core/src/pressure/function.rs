@@ -62,7 +62,8 @@ impl Group {
         check_score(operation, function.oom_score_adj)?;
         self.check_spared(operation, function.oom_score_adj, function.force_within)?;
         let name = CString::new(function.name.as_str()).unwrap_or_default();
-        let worker = self.admit(operation, function.name.as_bytes(), function.oom_score_adj, |lab| {
+        let admission = self.admit(operation)?;
+        let start = || {
             let dir = self.alive(operation)?;
             let file = if self.version() == Version::V1 { "tasks" } else { "cgroup.procs" };
             let join = dir.open_file(file, OFlag::O_WRONLY)?;
@@ -98,8 +99,10 @@ impl Group {
                 }
                 return Err(error);
             }
-            Ok(Started { id: lab.supervisor.number(), pid: child.pid, pidfd, channel: None, forked: true })
-        })?;
+            Ok(Started { id: admission.lab.supervisor.number(), pid: child.pid, pidfd, channel: None, forked: true })
+        };
+        let started = start();
+        let worker = admission.worker(function.name.as_bytes(), function.oom_score_adj, started)?;
         self.end_within(&worker, function.force_within)?;
         Ok(worker)
     }
@@ -122,8 +125,10 @@ impl Run {
     ) -> Result<Outcome> {
         let force_within = function.force_within.or(self.forced(function.oom_score_adj));
         let function = Function { force_within, ..function.clone() };
+        let (lab, group) = self.make_lab()?;
         // SAFETY: the caller's promise.
-        self.run_worker(wait.into(), |group| unsafe { group.function(&function, body) })
+        let worker = unsafe { group.function(&function, body) }?;
+        self.outcome(&lab, &worker, wait.into())
     }
 }
 

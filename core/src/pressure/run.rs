@@ -44,11 +44,10 @@ impl Run {
     pub fn run_with<'a>(&self, wait: impl Into<Wait<'a>>, started: impl FnOnce(&Worker)) -> Result<Outcome> {
         let force_within = self.command.force_within.or(self.forced(self.command.oom_score_adj));
         let command = Command { force_within, ..self.command.clone() };
-        self.run_worker(wait.into(), |group| {
-            let worker = group.command(&command)?;
-            started(&worker);
-            Ok(worker)
-        })
+        let (lab, group) = self.make_lab()?;
+        let worker = group.command(&command)?;
+        started(&worker);
+        self.outcome(&lab, &worker, wait.into())
     }
 
     /// A worker that nobody may kill is forced by its timeout. The supervisor's deadline is for the case that this
@@ -57,15 +56,15 @@ impl Run {
         self.timeout.filter(|_| oom_score_adj == NEVER).map(|timeout| timeout.saturating_add(LATER))
     }
 
-    /// Starts a worker in a group of its own lab and waits for its end.
-    pub(crate) fn run_worker(
-        &self,
-        mut wait: Wait<'_>,
-        start: impl FnOnce(&Group) -> Result<Worker>,
-    ) -> Result<Outcome> {
+    /// A lab of its own, and the group for the worker.
+    pub(super) fn make_lab(&self) -> Result<(Lab, Group)> {
         let lab = Lab::with(&self.lab)?;
         let group = lab.group(Some("run"), &self.limits)?;
-        let worker = start(&group)?;
+        Ok((lab, group))
+    }
+
+    /// Waits for the end of the worker, and closes its lab.
+    pub(super) fn outcome(&self, lab: &Lab, worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let first = match deadline {
             Some(deadline) => worker.wait(wait.at_most(deadline.saturating_duration_since(Instant::now()))),
@@ -77,7 +76,7 @@ impl Run {
                     && deadline.is_some_and(|deadline| Instant::now() >= deadline) =>
             {
                 // An OOM kill in the same moment is still an OOM kill: the verdict looks at the evidence first.
-                group.kill()?;
+                worker.group().kill()?;
                 let mut outcome = worker.wait(wait)?;
                 if !outcome.oom_killed {
                     outcome.verdict = Verdict::Timeout;

@@ -152,23 +152,21 @@ impl Group {
         role: Role<'_>,
     ) -> Result<Worker> {
         let dir = self.alive(operation)?;
-        self.admit(operation, name, oom_score_adj, |lab| {
-            let join = match self.version() {
+        let admission = self.admit(operation)?;
+        let started = admission.lab.supervisor.spawn(&Start {
+            name,
+            join: match self.version() {
                 Version::V1 => Join::Tasks(self.tasks()?),
                 Version::V2 => Join::Directory(dir.as_fd()),
-            };
-            lab.supervisor.spawn(&Start { name, join, oom_score_adj, role })
-        })
+            },
+            oom_score_adj,
+            role,
+        });
+        admission.worker(name, oom_score_adj, started)
     }
 
-    /// What is common to all workers: the limit that they need, and the counters before them.
-    pub(crate) fn admit(
-        &self,
-        operation: &'static str,
-        name: &[u8],
-        oom_score_adj: i16,
-        start: impl FnOnce(&Shared) -> Result<Started>,
-    ) -> Result<Worker> {
+    /// What comes before every worker: it needs a limit that leaves room for it, and the counters are read.
+    pub(crate) fn admit(&self, operation: &'static str) -> Result<Admission<'_>> {
         let lab = self.lab(operation)?;
         for at in self.chain() {
             if let Limit::Bytes(limit) = at.limit()? {
@@ -187,25 +185,7 @@ impl Group {
             }
         }
         self.enter();
-        let oom_kill_before = self.kills()?;
-        let ooms_before = lab.hub.accounts();
-        let started = start(lab).map_err(|error| self.explain_start(error))?;
-        let process = Arc::new(Process {
-            id: started.id,
-            pid: started.pid,
-            pidfd: started.pidfd,
-            name: name.to_vec(),
-            group: self.clone(),
-            oom_score_adj,
-            started_ns: sys::monotonic_ns(),
-            channel: started.channel,
-            forked: started.forked,
-            progress: Mutex::default(),
-            oom_kill_before,
-            ooms_before,
-        });
-        lab.hub.add_worker(&process)?;
-        Ok(Worker(process))
+        Ok(Admission { group: self, lab, oom_kill: self.kills()?, ooms: lab.hub.accounts() })
     }
 
     /// A join that failed with EBUSY on v2 means that the group has children with controllers.
@@ -225,6 +205,37 @@ impl Group {
                 .remedy("start the worker in a group that has no groups below it");
         }
         error
+    }
+}
+
+/// A group that a worker may enter, as it was before.
+pub(crate) struct Admission<'a> {
+    group: &'a Group,
+    pub(crate) lab: &'a Shared,
+    oom_kill: u64,
+    ooms: usize,
+}
+
+impl Admission<'_> {
+    /// The worker that was started, if it was.
+    pub(crate) fn worker(self, name: &[u8], oom_score_adj: i16, started: Result<Started>) -> Result<Worker> {
+        let started = started.map_err(|error| self.group.explain_start(error))?;
+        let process = Arc::new(Process {
+            id: started.id,
+            pid: started.pid,
+            pidfd: started.pidfd,
+            name: name.to_vec(),
+            group: self.group.clone(),
+            oom_score_adj,
+            started_ns: sys::monotonic_ns(),
+            channel: started.channel,
+            forked: started.forked,
+            progress: Mutex::default(),
+            oom_kill_before: self.oom_kill,
+            ooms_before: self.ooms,
+        });
+        self.lab.hub.add_worker(&process)?;
+        Ok(Worker(process))
     }
 }
 
