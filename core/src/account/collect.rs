@@ -32,6 +32,8 @@ mod episode;
 mod logs;
 mod members;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
@@ -302,6 +304,11 @@ impl Collector {
             episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
                 || episode.invoker_thread == Some(trace.invoker_pid) && (as_member || episode.lacks_its_chosen())
         });
+        let is_of = |episode: &Episode| episode.kills.iter().any(|kill| kill.victim.pid == trace.pid);
+        if was_ending && known.as_deref().is_some_and(is_of) {
+            // It was killed already, with the one whose memory it shares, and the kernel chose it once more meanwhile.
+            return;
+        }
         let number = self.next;
         self.next += 1;
         let episode = match known {
