@@ -301,11 +301,10 @@ impl Collector {
                 .unwrap_or_default();
         }
         let known = self.open.iter_mut().rev().find(|episode| {
-            episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
+            episode.has(trace.pid)
                 || episode.invoker_thread == Some(trace.invoker_pid) && (as_member || episode.lacks_its_chosen())
         });
-        let is_of = |episode: &Episode| episode.kills.iter().any(|kill| kill.victim.pid == trace.pid);
-        if was_ending && known.as_deref().is_some_and(is_of) {
+        if was_ending && known.as_deref().is_some_and(|episode| episode.has(trace.pid)) {
             // It was killed already, with the one whose memory it shares, and the kernel chose it once more meanwhile.
             return;
         }
@@ -328,8 +327,7 @@ impl Collector {
             episode.invoker = Some(Process { pid, comm: trace.invoker_comm });
         }
         episode.invoker_thread.get_or_insert(trace.invoker_pid);
-        if episode.call_path.is_empty() || !as_member && !episode.kills.iter().any(|kill| kill.victim.pid == trace.pid)
-        {
+        if episode.call_path.is_empty() || !as_member && !episode.has(trace.pid) {
             episode.call_path = trace.call_path;
         }
         episode.marked_ns.get_or_insert(trace.time_ns);

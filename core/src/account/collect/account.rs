@@ -72,8 +72,7 @@ impl Collector {
         }
         if let Some(predicted) = predicted.as_mut().filter(|one| one.source == "procfs") {
             // Whoever ended otherwise may have been gone, or going, when the kernel looked.
-            let victim = episode.kills.iter().any(|kill| kill.victim.pid == predicted.pid);
-            predicted.determined &= victim || !ended(predicted.pid, state);
+            predicted.determined &= episode.has(predicted.pid) || !ended(predicted.pid, state);
         }
         if predicted.is_none() {
             missing.push(Missing::new("prediction", "no step of a hog led here, and no task table was printed"));

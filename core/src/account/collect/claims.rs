@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::episode::Kill;
 use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Cause, Oom, Victim};
 use crate::memcg::Group;
@@ -215,14 +214,7 @@ impl Collector {
 
     /// The kills of this very group whose account is not complete.
     pub(super) fn pending<'a>(&'a self, cgroup: &'a str) -> impl Iterator<Item = &'a Episode> {
-        self.open.iter().flat_map(move |episode| {
-            let counted = |kill: &&Kill| {
-                kill.victim.group.as_deref() == Some(cgroup)
-                    && kill.victim.cause != Cause::SharedMm
-                    && !episode.ending.contains(&kill.victim.pid)
-            };
-            episode.kills.iter().filter(counted).map(move |_| episode)
-        })
+        self.open.iter().flat_map(move |episode| episode.counted_by(cgroup).map(move |_| episode))
     }
 
     /// The groups that have counted kills without an account, and how many; and whether all counters could be read: those

@@ -75,6 +75,20 @@ impl Episode {
         !self.kills.is_empty() && self.kills.iter().all(|kill| kill.victim.cause == Cause::Group)
     }
 
+    /// Whether that process is among its kills.
+    pub(super) fn has(&self, pid: i32) -> bool {
+        self.kills.iter().any(|kill| kill.victim.pid == pid)
+    }
+
+    /// Its kills that this very group has counted: not who shared the memory of another, nor who was ending anyway.
+    pub(super) fn counted_by<'a>(&'a self, cgroup: &'a str) -> impl Iterator<Item = &'a Kill> {
+        self.kills.iter().filter(move |kill| {
+            kill.victim.group.as_deref() == Some(cgroup)
+                && kill.victim.cause != Cause::SharedMm
+                && !self.ending.contains(&kill.victim.pid)
+        })
+    }
+
     /// When it happened, as far as it is known; what is not known comes last, in the order of reading.
     pub(super) fn order(&self) -> (u64, u64) {
         let first = self.kills.iter().map(|kill| kill.number).min();
@@ -91,8 +105,7 @@ impl Episode {
 
     /// Whether the report tells of this OOM: the same report read further, or one of the same victims.
     pub(super) fn is_of(&self, report: &Report) -> bool {
-        let same_victims =
-            || report.kills.iter().any(|killed| self.kills.iter().any(|kill| kill.victim.pid == killed.pid));
+        let same_victims = || report.kills.iter().any(|killed| self.has(killed.pid));
         match self.first_sequence {
             // A kill line can stand alone, apart from the report that it belongs to.
             Some(_) if report.invoker.is_none() && same_victims() => true,

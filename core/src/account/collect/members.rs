@@ -6,7 +6,6 @@
 use std::time::Instant;
 
 use super::claims::flagged;
-use super::episode::Kill;
 use super::{Collector, Episode, Reading, LINE_WITHIN};
 use crate::account::oom::Cause;
 use crate::observe::hub::State;
@@ -50,11 +49,6 @@ impl Collector {
 
     /// Members whose group nobody knows stood where kills are counted that no other victim explains.
     fn place_members(&self, episode: &mut Episode, reading: &Reading, state: &State) {
-        let counted = |kill: &&Kill| kill.victim.cause != Cause::SharedMm && !episode.ending.contains(&kill.victim.pid);
-        let placed = |cgroup: &str| {
-            let here = episode.kills.iter().filter(counted).filter(|kill| kill.victim.group.as_deref() == Some(cgroup));
-            here.count() as u64
-        };
         let unplaced: Vec<i32> =
             episode.kills.iter().filter(|kill| kill.victim.group.is_none()).map(|kill| kill.victim.pid).collect();
         let chosen = episode.kills.iter().find(|kill| kill.victim.cause == Cause::Selected);
@@ -65,14 +59,14 @@ impl Collector {
             // Where a group does not count its own kills apart, nothing can be concluded.
             let own = reading.of(cgroup).is_some_and(|counters| counters.local.get("oom_kill").is_some());
             let Some(kills) = reading.kills(cgroup).filter(|_| own) else { continue };
-            let owed =
-                self.unaccounted(cgroup, kills).saturating_sub(self.pending(cgroup).count() as u64 + placed(cgroup));
+            let known = self.pending(cgroup).count() + episode.counted_by(cgroup).count();
+            let owed = self.unaccounted(cgroup, kills).saturating_sub(known as u64);
             if owed > 0 {
                 left.push((cgroup.to_string(), owed));
             }
         }
-        let total = |left: &[(String, u64)]| left.iter().map(|(_, owed)| owed).sum::<u64>();
-        if total(&left) == unplaced.len() as u64 + 1 {
+        let total: u64 = left.iter().map(|(_, owed)| owed).sum();
+        if total == unplaced.len() as u64 + 1 {
             // The chosen one was counted twice.
             if let Some((_, owed)) = left.iter_mut().find(|(cgroup, _)| *cgroup == chosen) {
                 *owed -= 1;
