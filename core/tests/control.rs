@@ -4,7 +4,7 @@
 mod common;
 
 use common::{lab, LONG};
-use memoom::{Alarm, ErrorKind, EventKind, Group, GrowStatus, HogOptions, Limit, Limits, Result, Version};
+use memoom::{Alarm, ErrorKind, EventKind, Group, GrowStatus, HogOptions, Kind, Limit, Limits, Result, Version};
 
 const MIB: u64 = 1 << 20;
 
@@ -203,6 +203,65 @@ fn a_group_is_removed_at_once_after_a_kill() {
         group.kill().unwrap();
         group.remove().unwrap();
         assert_eq!(worker.wait(LONG).unwrap().returncode, -9);
+    }
+    lab.close().unwrap();
+}
+
+#[test]
+fn whoever_waits_beside_free_memory_goes_on() {
+    let Some(lab) = lab() else { return };
+    if lab.version() != Version::V1 {
+        return;
+    }
+    let limits = Limits { oom_killer: Some(false), ..Limits::bytes(16 * MIB) };
+    let group = lab.group(Some("beside"), &limits).unwrap();
+    // The kernel wakes nobody when its own memory is given back.
+    let names = group.hog(&HogOptions { kind: Kind::Slab, ..HogOptions::named("names") }).unwrap();
+    assert_eq!(names.grow(Some(8 * MIB), LONG).unwrap().status, GrowStatus::Grew);
+    let hog = group.hog(&HogOptions::named("waits")).unwrap();
+    let mut grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+    while grow.status == GrowStatus::Grew {
+        grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+    }
+    assert_eq!(grow.status, GrowStatus::Blocked);
+    assert_eq!(hog.finish(LONG).unwrap().status, GrowStatus::Blocked, "there is no room yet");
+    let pid = hog.worker().pid();
+    assert!(group.wait_blocked(LONG).unwrap().unwrap().iter().any(|blocked| blocked.pid == pid));
+    names.shrink(6 * MIB, LONG).unwrap();
+    // It comes back bit by bit.
+    let deadline = std::time::Instant::now() + LONG;
+    let blocked = || hog.finish(LONG).unwrap().status == GrowStatus::Blocked;
+    assert!(common::gone_by(deadline, blocked), "usage {:?}", group.usage_bytes());
+    assert_eq!(group.limit().unwrap(), Limit::Bytes(16 * MIB));
+    assert_eq!(group.counters().unwrap().oom_kill_disable, Some(true));
+    lab.close().unwrap();
+}
+
+#[test]
+fn a_raise_reaches_whoever_is_only_about_to_wait() {
+    let Some(lab) = lab() else { return };
+    if lab.version() != Version::V1 {
+        return;
+    }
+    let limits = Limits { oom_killer: Some(false), ..Limits::bytes(8 * MIB) };
+    let group = lab.group(Some("about"), &limits).unwrap();
+    let hog = group.hog(&HogOptions::named("about")).unwrap();
+    for round in 0..60 {
+        let mut grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+        while grow.status == GrowStatus::Grew {
+            grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+        }
+        assert_eq!(grow.status, GrowStatus::Blocked);
+        // It is woken by this page, refused once more, and goes to wait again: the raise comes at any moment of that.
+        group.set_limit(Limit::Bytes(8 * MIB + 4096)).unwrap();
+        let woken = std::time::Instant::now();
+        while woken.elapsed() < std::time::Duration::from_micros(round * 33) {
+            std::hint::spin_loop();
+        }
+        group.set_limit(Limit::Bytes(16 * MIB)).unwrap();
+        assert_eq!(hog.finish(LONG).unwrap().status, GrowStatus::Grew, "round {round}: {:?}", group.usage_bytes());
+        hog.shrink(u64::MAX, LONG).unwrap();
+        group.set_limit(Limit::Bytes(8 * MIB)).unwrap();
     }
     lab.close().unwrap();
 }

@@ -163,7 +163,7 @@ impl Group {
             Version::V2 => dir.number("memory.swap.current"),
             Version::V1 => {
                 let memory = dir.number(v1::USAGE)?.unwrap_or(0);
-                Ok(dir.number("memory.memsw.usage_in_bytes")?.map(|both| both.saturating_sub(memory)))
+                Ok(dir.number(v1::MEMSW_USAGE)?.map(|both| both.saturating_sub(memory)))
             }
         }
     }

@@ -18,6 +18,7 @@ use super::files::{check_name, Dir};
 use super::host::{Host, Version};
 use super::lab;
 use super::limits::{human_size, Limit, Limits};
+use super::wake::Relief;
 use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::hub::Hub;
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) swap: Mutex<Option<Limit>>,
     /// Whether an OOM is to make processes wait (v2: done by memoom).
     pub(crate) pause: Mutex<Option<Pause>>,
+    /// What whoever waits in an OOM was last woken for (v1).
+    pub(crate) woken_for: Mutex<Option<Relief>>,
 }
 
 impl Group {
@@ -127,6 +130,7 @@ impl Group {
             tasks: OnceLock::new(),
             swap: Mutex::new(swap),
             pause: Mutex::default(),
+            woken_for: Mutex::default(),
         }))
     }
 

@@ -16,6 +16,7 @@ pub(crate) mod peak;
 mod settings;
 pub(crate) mod v1;
 pub(crate) mod v2;
+mod wake;
 
 pub use control::{Pressure, Stall};
 pub use counters::{Counters, Stat};

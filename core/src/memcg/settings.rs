@@ -107,8 +107,8 @@ impl Group {
         }
         match self.0.version {
             Version::V1 => {
-                let swap = *self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
-                v1::set_limit(dir, limit, swap)?;
+                let swap = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
+                v1::set_limit(dir, limit, *swap)?;
             }
             Version::V2 => match self.pause().as_mut() {
                 Some(pause) => pause.set_limit(dir, limit)?,
@@ -169,7 +169,10 @@ impl Group {
             self.foresee(self.limit()?);
         }
         match self.0.version {
-            Version::V1 => v1::set_oom_killer(dir, on)?,
+            Version::V1 => {
+                *self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                v1::set_oom_killer(dir, on)?;
+            }
             Version::V2 => return Err(v2::lacks("set oom_killer", v1::OOM_CONTROL, dir)),
         }
         lab.hub.note_switch(self, "oom_killer", on);

@@ -9,6 +9,7 @@ pub(crate) const LIMIT: &str = "memory.limit_in_bytes";
 pub(crate) const USAGE: &str = "memory.usage_in_bytes";
 const USE_HIERARCHY: &str = "memory.use_hierarchy";
 pub(crate) const OOM_CONTROL: &str = "memory.oom_control";
+pub(crate) const MEMSW_USAGE: &str = "memory.memsw.usage_in_bytes";
 pub(crate) const MEMSW_LIMIT: &str = "memory.memsw.limit_in_bytes";
 pub(crate) const SWAPPINESS: &str = "memory.swappiness";
 
@@ -82,6 +83,18 @@ pub(crate) fn forbid_swap(dir: &Dir) -> Result<bool> {
 /// Switches the OOM killer of the group.
 pub(crate) fn set_oom_killer(dir: &Dir, on: bool) -> Result<()> {
     dir.write(OOM_CONTROL, if on { "0" } else { "1" })
+}
+
+/// Wakes whoever waits in an OOM of the group, which the kernel does where its limit rises or its killer is turned on:
+/// the limit goes a page down and up again, or the killer is turned on once more. Nothing else changes.
+pub(crate) fn wake(dir: &Dir, killer: bool) -> Result<()> {
+    if killer {
+        return set_oom_killer(dir, true);
+    }
+    let limit = limit(dir, LIMIT)?.unwrap_or(Limit::Max);
+    let below = limit.bytes().unwrap_or(UNLIMITED_FROM).saturating_sub(crate::sys::page_size());
+    write_limit(dir, LIMIT, Limit::Bytes(below))?;
+    write_limit(dir, LIMIT, limit)
 }
 
 /// OOM kill events of a group and of those below it, each of which counts for itself.

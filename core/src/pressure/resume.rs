@@ -31,13 +31,16 @@ impl Group {
         hub.wait_until(&mut wait.into(), |_| {
             let blocked = self.blocked_now()?;
             // Nothing tells when a task has come to rest in the OOM.
-            Ok(if blocked.is_empty() { Look::Again } else { Look::Done(blocked) })
+            Ok(if blocked.is_empty() || self.wake_forgotten() { Look::Again } else { Look::Done(blocked) })
         })
     }
 
     /// Ends a block ([`Group::block`], [`Group::set_oom_killer`]): see [`Resume`]. Where nobody waits the switch or the
     /// limit changes all the same. It returns when the group goes on; how the steps that were blocked end, `finish` of
     /// the hog says.
+    ///
+    /// The kernel of v1 can miss a process that was refused memory and did not wait yet: it is woken by the next look of
+    /// memoom's, that is, by whoever waits for it, for a step or in a watch.
     ///
     /// On v2 the killer's turn is made by memoom: the limit stands at the usage until somebody's next charge meets it. If
     /// nobody takes memory, a small worker of memoom's does, as on v1 the blocked process itself.

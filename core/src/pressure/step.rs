@@ -215,6 +215,7 @@ impl Hog {
             }
             // Nothing tells when a task has come to rest in the OOM, so its state is looked at while the step lasts.
             match self.blocked_now() {
+                Some(_) if process.group.wake_forgotten() => Ok(Look::Again),
                 Some(blocked) => {
                     let grow = Grow { blocked: Some(blocked.clone()), ..answer(GrowStatus::Blocked, step_bytes) };
                     let mut progress = process.progress();
@@ -341,7 +342,8 @@ impl Hog {
                 return Err(gone("wait for block", self.worker().pid()));
             }
             drop(progress);
-            Ok(self.blocked_now().map_or(Look::Again, Look::Done))
+            let blocked = self.blocked_now().filter(|_| !self.worker().0.group.wake_forgotten());
+            Ok(blocked.map_or(Look::Again, Look::Done))
         })?;
         found.ok_or_else(|| {
             Error::new(ErrorKind::TimedOut, "wait for block", "the hog was not blocked by the deadline")

@@ -167,6 +167,8 @@ impl Hub {
         // The wake comes on a kill, on a block and on removal: only the files say which.
         match group.counters() {
             Ok(counters) => {
+                // It rings when a process comes to rest, also when it should not have.
+                group.wake_forgotten();
                 let kind = EventKind::Notified { counters: Box::new(counters) };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
                 state.collector.look_for_debts();

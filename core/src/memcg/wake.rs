@@ -1,0 +1,69 @@
+//! The wake that the kernel forgets (v1): who goes to wait in an OOM that is over by then waits for ever.
+//!
+//! Whoever is refused memory goes to wait a moment later. Room that is made, or a killer that is turned on, in between
+//! wakes only those that wait already (`memcg_oom_recover`): the latecomer sleeps beside free memory until something else
+//! in the group gives memory back. The group rings when it comes to rest, so it is looked at then.
+
+use std::sync::PoisonError;
+
+use super::limits::Limit;
+use super::{v1, Group, Version};
+use crate::error::Result;
+use crate::sys;
+
+/// Why nobody has to wait in an OOM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Relief {
+    /// The OOM killer is on, in the group and in those above it.
+    Killer,
+    /// There is room, at so much usage below such a limit.
+    Room(u64, Limit),
+}
+
+impl Group {
+    /// Wakes those that wait in an OOM though nothing keeps them, and says whether it did. For one and the same reason
+    /// only once: who waits again then waits for something else.
+    pub(crate) fn wake_forgotten(&self) -> bool {
+        if self.version() != Version::V1 || self.0.lab.is_none() {
+            return false;
+        }
+        self.relief().is_ok_and(|relief| {
+            let mut woken_for = self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner);
+            if relief.is_none() || *woken_for == relief {
+                return false;
+            }
+            // Against a new limit that somebody else sets meanwhile.
+            let _settings = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
+            let woken = v1::wake(&self.0.dir, relief == Some(Relief::Killer)).is_ok();
+            *woken_for = relief;
+            woken
+        })
+    }
+
+    /// Why an OOM of the group is over; `None` while nobody waits, or rightly.
+    fn relief(&self) -> Result<Option<Relief>> {
+        if self.counters()?.under_oom != Some(true) {
+            return Ok(None);
+        }
+        let mut killer = true;
+        let mut room = true;
+        for at in self.chain() {
+            killer &= at.counters()?.oom_kill_disable == Some(false);
+            room &= has_room(at, v1::USAGE, v1::LIMIT)? && has_room(at, v1::MEMSW_USAGE, v1::MEMSW_LIMIT)?;
+        }
+        Ok(match (killer, room) {
+            (true, _) => Some(Relief::Killer),
+            (_, true) => Some(Relief::Room(self.usage_bytes()?, self.limit()?)),
+            _ => None,
+        })
+    }
+}
+
+/// Whether a page more can be charged, and another that the limit is lowered by for a moment.
+fn has_room(group: &Group, usage: &str, limit: &str) -> Result<bool> {
+    let dir = &group.0.dir;
+    Ok(match (dir.number(usage)?, v1::limit(dir, limit)?) {
+        (Some(usage), Some(Limit::Bytes(limit))) => usage.saturating_add(2 * sys::page_size()) <= limit,
+        _ => true,
+    })
+}
