@@ -1,7 +1,8 @@
 //! Members of a group that was killed as a whole, of which /proc could say nothing any more: who they were, and where.
 //!
 //! With `memory.oom.group` the kernel kills the chosen process, and then every process of the group: also the chosen one
-//! once more, if it has its memory still. On a slow or busy machine all of them are gone before the first mark is read.
+//! once more, if it has its memory still, and any other once more whose first thread ends meanwhile. A second line may
+//! name another thread. On a slow or busy machine all of them are gone before the first mark is read.
 
 use std::time::Instant;
 
@@ -13,38 +14,49 @@ use crate::observe::report::{self, Report};
 use crate::observe::Missing;
 
 impl Collector {
-    /// Whether a member looks like a thread of the chosen process while the supervisor may still be about to tell that it
-    /// was a process.
+    /// Whether a member looks like a thread of one that was killed before it, while the supervisor may still be about to
+    /// tell that it was a process.
     pub(super) fn awaits_a_reaping(&mut self, at: usize, state: &State) -> bool {
-        let supervised = self.namesake(&self.open[at], state).is_some_and(|(_, process)| is_supervised(process, state));
-        supervised && self.open[at].untold_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
+        let supervised = |found: &Namesake| found.processes.iter().all(|process| is_supervised(*process, state));
+        self.namesakes(&self.open[at], state).iter().any(supervised)
+            && self.open[at].untold_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
     }
 
     /// Says of each member who it was and where it stood, as far as that can be concluded.
     pub(super) fn identify_members(&mut self, episode: &mut Episode, reading: &Reading, state: &State) {
-        if let Some((thread, process)) = self.namesake(episode, state) {
-            let seen = format!("pid {thread} was killed with the very sizes of pid {process}");
-            let reason = if is_supervised(process, state) {
-                self.note_thread(thread, process);
-                episode.kills.retain(|kill| kill.victim.pid != thread);
+        let found = self.namesakes(episode, state);
+        for Namesake { thread, processes } in &found {
+            let names: Vec<String> = processes.iter().map(i32::to_string).collect();
+            let seen = format!("pid {thread} was killed with the very memory of pid {}", names.join(" or "));
+            let reason = if processes.iter().all(|process| is_supervised(*process, state)) {
+                if let [process] = processes.as_slice() {
+                    self.note_thread(*thread, *process);
+                }
+                episode.kills.retain(|kill| kill.victim.pid != *thread);
                 format!("{seen}, and no such process was reaped: it is taken for a thread of it")
-            } else {
+            } else if found.iter().filter(|other| other.processes == *processes).count() == 1 {
                 format!("{seen}, and may be a thread of it: it had gone before anybody could ask")
+            } else {
+                // Many that look alike are processes that one made of itself.
+                continue;
             };
             episode.missing.push(Missing::new("victim", reason));
         }
         self.place_members(episode, reading, state);
     }
 
-    /// A member that may be a thread of the chosen process, and that process.
-    fn namesake(&self, episode: &Episode, state: &State) -> Option<(i32, i32)> {
+    /// The members that may be threads of others.
+    fn namesakes(&self, episode: &Episode, state: &State) -> Vec<Namesake> {
         let is_process = |pid: i32| {
             state.workers.values().any(|worker| worker.pid == pid)
                 || state.orphans.get(&pid).is_some()
                 || self.members.get(&pid).is_some()
                 || episode.kills.iter().any(|kill| kill.victim.pid == pid && kill.pidfd.is_some())
         };
-        namesake(episode.report.as_ref()?, |pid| self.process_of(pid), is_process)
+        episode
+            .report
+            .as_ref()
+            .map_or_else(Vec::new, |report| namesakes(report, |pid| self.process_of(pid), is_process))
     }
 
     /// Members whose group nobody knows stood where kills are counted that no other victim explains.
@@ -95,49 +107,63 @@ fn is_supervised(process: i32, state: &State) -> bool {
     is_worker || state.orphans.get(&process).is_some()
 }
 
-/// The one member that may be a thread of the chosen process, and that process: the kernel names another thread where the
-/// first has given up its memory. The chosen one does not stand among the members under its own name then, and the thread
-/// has its very sizes. Where several have, they are processes that one made of itself.
-fn namesake(report: &Report, process_of: impl Fn(i32) -> i32, is_process: impl Fn(i32) -> bool) -> Option<(i32, i32)> {
-    report.group_kill.as_ref()?;
-    let (chosen, members) = report.kills.split_first()?;
-    let process = process_of(chosen.pid);
-    // A second line of the same process is no further kill of the report.
-    let named = report.text.matches(&format!("Killed process {} (", chosen.pid)).count();
-    if named > 1 || members.iter().any(|kill| process_of(kill.pid) == process) {
-        return None;
-    }
-    let mut alike = members.iter().filter(|kill| sizes(kill) == sizes(chosen) && !is_process(kill.pid));
-    match (alike.next(), alike.next()) {
-        (Some(one), None) => Some((one.pid, process)),
-        _ => None,
-    }
+/// A member that may be a thread, and of which processes.
+#[derive(Debug, PartialEq)]
+struct Namesake {
+    thread: i32,
+    processes: Vec<i32>,
 }
 
-/// What one and the same memory shows each time.
-fn sizes(kill: &report::Kill) -> impl PartialEq {
-    (
-        [kill.total_vm_bytes, kill.anon_rss_bytes, kill.file_rss_bytes, kill.shmem_rss_bytes, kill.pgtables_bytes],
-        kill.uid,
-        kill.oom_score_adj,
-    )
+/// The members that may be threads of processes that stand before them: of the same memory, and no process that anybody
+/// knows. A process that has both its lines under its own name has no further one.
+fn namesakes(report: &Report, process_of: impl Fn(i32) -> i32, is_process: impl Fn(i32) -> bool) -> Vec<Namesake> {
+    if report.group_kill.is_none() {
+        return Vec::new();
+    }
+    // A second line of the same process is no further kill of the report, unless it names a thread.
+    let lines = |process: i32| {
+        let named = report.text.matches(&format!("Killed process {process} (")).count();
+        named + report.kills.iter().filter(|kill| kill.pid != process && process_of(kill.pid) == process).count()
+    };
+    let known = |at: usize, pid: i32| at == 0 || is_process(pid) || process_of(pid) != pid;
+    let mut found = Vec::new();
+    for (at, kill) in report.kills.iter().enumerate().filter(|(at, kill)| !known(*at, kill.pid)) {
+        let alike = report.kills[..at].iter().enumerate().filter(|(_, other)| memory(other) == memory(kill));
+        let mut processes: Vec<i32> = Vec::new();
+        for (_, other) in alike.filter(|(at, other)| known(*at, other.pid)) {
+            let process = process_of(other.pid);
+            if !processes.contains(&process) && lines(process) == 1 {
+                processes.push(process);
+            }
+        }
+        if !processes.is_empty() {
+            found.push(Namesake { thread: kill.pid, processes });
+        }
+    }
+    found
+}
+
+/// What every line about one and the same memory shows; how much of it is resident changes while it is given back.
+fn memory(kill: &report::Kill) -> impl PartialEq {
+    ([kill.total_vm_bytes, kill.pgtables_bytes], kill.uid, kill.oom_score_adj)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::namesake;
-    use crate::observe::report::parse_reports;
+    use super::{namesakes, Namesake};
+    use crate::observe::report::{parse_reports, Report};
 
-    /// The lines of a group kill, each with its pid and its anonymous memory in KiB; the first is the chosen one's.
-    fn report(lines: &[(i32, u32)]) -> crate::observe::report::Report {
+    /// The lines of a group kill, each with its pid, all its memory and what of it is resident, in KiB; the first is the
+    /// chosen one's.
+    fn report(lines: &[(i32, u32, u32)]) -> Report {
         let mut text = String::new();
-        for (at, (pid, anon)) in lines.iter().enumerate() {
+        for (at, (pid, all, resident)) in lines.iter().enumerate() {
             if at == 1 {
                 text += "Tasks in /lab/g are going to be killed due to memory.oom.group set\n";
             }
             text += &format!(
-                "Memory cgroup out of memory: Killed process {pid} (p) total-vm:{anon}kB, anon-rss:{anon}kB, file-rss:4kB, \
-                 shmem-rss:0kB, UID:0 pgtables:44kB oom_score_adj:0\n"
+                "Memory cgroup out of memory: Killed process {pid} (p) total-vm:{all}kB, anon-rss:{resident}kB, \
+                 file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:44kB oom_score_adj:0\n"
             );
         }
         let mut reports = parse_reports(text.as_bytes());
@@ -145,19 +171,40 @@ mod tests {
         reports.remove(0)
     }
 
+    fn found(report: &Report, threads: &[(i32, i32)], processes: &[i32]) -> Vec<(i32, Vec<i32>)> {
+        let process_of = |pid| threads.iter().find(|(thread, _)| *thread == pid).map_or(pid, |(_, process)| *process);
+        let namesakes = namesakes(report, process_of, |pid| processes.contains(&pid));
+        namesakes.into_iter().map(|Namesake { thread, processes }| (thread, processes)).collect()
+    }
+
     #[test]
-    fn a_thread_of_the_chosen_process_is_known_by_its_sizes() {
-        let nobody = |_: i32| false;
-        let same = |pid: i32| pid;
-        assert_eq!(namesake(&report(&[(10, 400), (11, 400), (12, 80)]), same, nobody), Some((11, 10)));
-        // Under its own name, or under that of a thread that is known.
-        assert_eq!(namesake(&report(&[(10, 400), (10, 400), (11, 400)]), same, nobody), None);
-        assert_eq!(namesake(&report(&[(10, 400), (11, 400)]), |pid| if pid == 11 { 10 } else { pid }, nobody), None);
-        // A process of the same sizes, several that look the same, and none.
-        assert_eq!(namesake(&report(&[(10, 400), (11, 400)]), same, |pid| pid == 11), None);
-        assert_eq!(namesake(&report(&[(10, 400), (11, 400), (12, 400)]), same, nobody), None);
-        assert_eq!(namesake(&report(&[(10, 400), (11, 80)]), same, nobody), None);
+    fn a_thread_of_the_chosen_process_is_known_by_its_memory() {
+        assert_eq!(found(&report(&[(10, 400, 400), (11, 400, 400), (12, 80, 80)]), &[], &[]), [(11, vec![10])]);
+        // Part of it had been given back by then.
+        assert_eq!(found(&report(&[(10, 400, 400), (11, 400, 8)]), &[], &[]), [(11, vec![10])]);
+        // It has its second line under its own name, or under that of a thread that is known.
+        assert_eq!(found(&report(&[(10, 400, 400), (10, 400, 400), (11, 400, 400)]), &[], &[]), []);
+        assert_eq!(found(&report(&[(10, 400, 400), (11, 400, 400)]), &[(11, 10)], &[]), []);
+        // A process of the same memory, and one of other.
+        assert_eq!(found(&report(&[(10, 400, 400), (11, 400, 400)]), &[], &[11]), []);
+        assert_eq!(found(&report(&[(10, 400, 400), (11, 80, 80)]), &[], &[]), []);
         // One kill, and no group.
-        assert_eq!(namesake(&report(&[(10, 400)]), same, nobody), None);
+        assert_eq!(found(&report(&[(10, 400, 400)]), &[], &[]), []);
+    }
+
+    #[test]
+    fn a_member_can_be_met_twice_as_well() {
+        let lines = [(10, 400, 400), (10, 400, 400), (20, 80, 80), (30, 90, 90), (21, 80, 12)];
+        assert_eq!(found(&report(&lines), &[], &[20, 30]), [(21, vec![20])]);
+        // The chosen one and a member.
+        let lines = [(10, 400, 400), (20, 80, 80), (11, 400, 400), (21, 80, 12)];
+        assert_eq!(found(&report(&lines), &[], &[20]), [(11, vec![10]), (21, vec![20])]);
+        // Of one of two that look alike; not of one that nobody knows to be a process.
+        let lines = [(10, 400, 400), (20, 80, 80), (22, 80, 80), (21, 80, 12)];
+        assert_eq!(found(&report(&lines), &[], &[20, 22]), [(21, vec![20, 22])]);
+        assert_eq!(found(&report(&lines[..2]), &[], &[]), []);
+        // What stands before it cannot be its thread.
+        let lines = [(10, 400, 400), (21, 80, 12), (20, 80, 80)];
+        assert_eq!(found(&report(&lines), &[], &[20]), []);
     }
 }
