@@ -109,6 +109,8 @@ impl Group {
             Version::V1 => {
                 let swap = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
                 v1::set_limit(dir, limit, *swap)?;
+                drop(swap);
+                *self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             Version::V2 => match self.pause().as_mut() {
                 Some(pause) => pause.set_limit(dir, limit)?,

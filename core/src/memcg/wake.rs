@@ -20,30 +20,44 @@ pub(crate) enum Relief {
     Room(u64, Limit),
 }
 
+/// What holds those that wait in an OOM of a group.
+enum Hold {
+    /// Nobody waits.
+    Nobody,
+    /// They wait rightly.
+    Oom,
+    /// Nothing holds them.
+    Nothing(Relief),
+}
+
 impl Group {
-    /// Wakes those that wait in an OOM though nothing keeps them, and says whether it did. For one and the same reason
+    /// Wakes those that wait in an OOM though nothing holds them, and says whether it did. For one and the same relief
     /// only once: who waits again then waits for something else.
     pub(crate) fn wake_forgotten(&self) -> bool {
         if self.version() != Version::V1 || self.0.lab.is_none() {
             return false;
         }
-        self.relief().is_ok_and(|relief| {
-            let mut woken_for = self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner);
-            if relief.is_none() || *woken_for == relief {
-                return false;
+        // The lock of the settings is against a new limit that somebody else sets meanwhile.
+        let mut woken_for = self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let _settings = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.hold() {
+            Ok(Hold::Nothing(relief)) if woken_for.as_ref() != Some(&relief) => {
+                let woken = v1::wake(&self.0.dir, relief == Relief::Killer).is_ok();
+                *woken_for = Some(relief);
+                woken
             }
-            // Against a new limit that somebody else sets meanwhile.
-            let _settings = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
-            let woken = v1::wake(&self.0.dir, relief == Some(Relief::Killer)).is_ok();
-            *woken_for = relief;
-            woken
-        })
+            Ok(Hold::Oom) => {
+                *woken_for = None;
+                false
+            }
+            // A group that was removed meanwhile has nobody left who waits.
+            _ => false,
+        }
     }
 
-    /// Why an OOM of the group is over; `None` while nobody waits, or rightly.
-    fn relief(&self) -> Result<Option<Relief>> {
+    fn hold(&self) -> Result<Hold> {
         if self.counters()?.under_oom != Some(true) {
-            return Ok(None);
+            return Ok(Hold::Nobody);
         }
         let mut killer = true;
         let mut room = true;
@@ -52,9 +66,9 @@ impl Group {
             room &= has_room(at, v1::USAGE, v1::LIMIT)? && has_room(at, v1::MEMSW_USAGE, v1::MEMSW_LIMIT)?;
         }
         Ok(match (killer, room) {
-            (true, _) => Some(Relief::Killer),
-            (_, true) => Some(Relief::Room(self.usage_bytes()?, self.limit()?)),
-            _ => None,
+            (true, _) => Hold::Nothing(Relief::Killer),
+            (_, true) => Hold::Nothing(Relief::Room(self.usage_bytes()?, self.limit()?)),
+            _ => Hold::Oom,
         })
     }
 }
