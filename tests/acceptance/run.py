@@ -131,6 +131,11 @@ def run_here(args: argparse.Namespace) -> int:
     faces = args.face.split(",")
     kept: dict[str, dict[str, object]] = {case.name: {"absent": case.absent} if case.absent else {} for case in cases}
     tests: list[tuple[str, str, str, str]] = []
+    host = memoom.Host.probe()
+    # The local part of a release names a build of somebody's, which says nothing to others.
+    kernel = re.match(r"[0-9.]*[0-9]", platform.release())[0]  # type: ignore[index]
+    entry = os.environ.get("MEMOOM_ENTRY", f"{kernel}-{host.version}")
+    document = {"entry": entry, "kernel": kernel, "hierarchy": host.version, "features": has, "cases": kept}
     for number in range(1, args.times + 1):
         judged: list[tuple[str, str, str, str]] = []
         if "c" in faces:
@@ -147,17 +152,13 @@ def run_here(args: argparse.Namespace) -> int:
             print(f"{mark} {len(tests)} - {tests[-1][0]}{skip}", flush=True)
             if status == "failed":
                 print("\n".join(f"# {line}" for line in why.splitlines()[-60:]), flush=True)
+        # After each round: a guest may be out of time before the last one.
+        (results / f"{entry}.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     for case in cases:
         if case.absent:
             tests.append((case.name, "", "skipped", case.absent))
             print(f"ok {len(tests)} - {case.name} # SKIP {case.absent}")
     print(f"1..{len(tests)}")
-    host = memoom.Host.probe()
-    # The local part of a release names a build of somebody's, which says nothing to others.
-    kernel = re.match(r"[0-9.]*[0-9]", platform.release())[0]  # type: ignore[index]
-    entry = os.environ.get("MEMOOM_ENTRY", f"{kernel}-{host.version}")
-    document = {"entry": entry, "kernel": kernel, "hierarchy": host.version, "features": has, "cases": kept}
-    (results / f"{entry}.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     write_junit(results / f"{entry}.xml", tests)
     if args.record:
         record(results / f"{entry}.json")
