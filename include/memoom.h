@@ -600,50 +600,6 @@ typedef int32_t memoom_status;
 typedef uint32_t memoom_switch;
 
 /**
- * How long tasks of a group have waited for memory (PSI). Begin with MEMOOM_PRESSURE_INIT.
- *
- * Since 0.1.
- */
-typedef struct memoom_pressure {
-    /**
-     * As an argument, sizeof(memoom_pressure).
-     */
-    size_t struct_size;
-    /**
-     * While at least one task waited: share of the last 10 seconds, in percent.
-     */
-    double some_avg10;
-    /**
-     * Share of the last minute, in percent.
-     */
-    double some_avg60;
-    /**
-     * Share of the last 5 minutes, in percent.
-     */
-    double some_avg300;
-    /**
-     * All the time so far, in microseconds.
-     */
-    uint64_t some_total_usec;
-    /**
-     * While all tasks that wanted to run waited: share of the last 10 seconds, in percent.
-     */
-    double full_avg10;
-    /**
-     * Share of the last minute, in percent.
-     */
-    double full_avg60;
-    /**
-     * Share of the last 5 minutes, in percent.
-     */
-    double full_avg300;
-    /**
-     * All the time so far, in microseconds.
-     */
-    uint64_t full_total_usec;
-} memoom_pressure;
-
-/**
  * The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
  *
  * Since 0.1.
@@ -772,6 +728,50 @@ typedef struct memoom_leftover {
      */
     uint32_t reserved;
 } memoom_leftover;
+
+/**
+ * How long tasks of a group have waited for memory (PSI). Begin with MEMOOM_PRESSURE_INIT.
+ *
+ * Since 0.1.
+ */
+typedef struct memoom_pressure {
+    /**
+     * As an argument, sizeof(memoom_pressure).
+     */
+    size_t struct_size;
+    /**
+     * While at least one task waited: share of the last 10 seconds, in percent.
+     */
+    double some_avg10;
+    /**
+     * Share of the last minute, in percent.
+     */
+    double some_avg60;
+    /**
+     * Share of the last 5 minutes, in percent.
+     */
+    double some_avg300;
+    /**
+     * All the time so far, in microseconds.
+     */
+    uint64_t some_total_usec;
+    /**
+     * While all tasks that wanted to run waited: share of the last 10 seconds, in percent.
+     */
+    double full_avg10;
+    /**
+     * Share of the last minute, in percent.
+     */
+    double full_avg60;
+    /**
+     * Share of the last 5 minutes, in percent.
+     */
+    double full_avg300;
+    /**
+     * All the time so far, in microseconds.
+     */
+    uint64_t full_total_usec;
+} memoom_pressure;
 
 /**
  * A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
@@ -2536,47 +2536,6 @@ memoom_status memoom_group_frozen(const struct memoom_group *group,
                                   struct memoom_error **reterr_error);
 
 /**
- * How long tasks of the group have waited for memory: memory.pressure (v2).
- *
- * \param group         the group
- * \param ret_pressure  where it goes: a struct that began with MEMOOM_PRESSURE_INIT
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_UNSUPPORTED on v1, and
- * where the kernel has no PSI or it is off; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_pressure(const struct memoom_group *group,
-                                    struct memoom_pressure *ret_pressure,
-                                    struct memoom_error **reterr_error);
-
-/**
- * Asks the kernel for a notification: each time it comes, the watches of the group have an event of the kind "alarm". It
- * stays set until the group or the lab ends.
- *
- * On v1: "threshold SIZE" (the usage crosses it) or "level low|medium|critical[,hierarchy|,local]"
- * (memory.pressure_level). On v2: "some STALL_USEC WINDOW_USEC" or "full STALL_USEC WINDOW_USEC" (memory.pressure), with a
- * window of 500,000 to 10,000,000 microseconds.
- *
- * \param group         the group, made by memoom
- * \param alarm         the alarm
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown alarm or numbers that the kernel
- * refuses; MEMOOM_ERR_UNSUPPORTED for an alarm of the other hierarchy, or where PSI is off;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_add_alarm(const struct memoom_group *group,
-                                     const char *alarm,
-                                     struct memoom_error **reterr_error);
-
-/**
  * Makes a group in a lab. What was made is removed again if any setting fails.
  *
  * \param lab           the lab
@@ -3507,6 +3466,47 @@ MEMOOM_MUST_USE
 memoom_status memoom_parse_size(const char *text,
                                 uint64_t *ret_bytes,
                                 struct memoom_error **reterr_error);
+
+/**
+ * How long tasks of the group have waited for memory: memory.pressure (v2).
+ *
+ * \param group         the group
+ * \param ret_pressure  where it goes: a struct that began with MEMOOM_PRESSURE_INIT
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_UNSUPPORTED on v1, and
+ * where the kernel has no PSI or it is off; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_pressure(const struct memoom_group *group,
+                                    struct memoom_pressure *ret_pressure,
+                                    struct memoom_error **reterr_error);
+
+/**
+ * Asks the kernel for a notification: each time it comes, the watches of the group have an event of the kind "alarm". It
+ * stays set until the group or the lab ends.
+ *
+ * On v1: "threshold SIZE" (the usage crosses it) or "level low|medium|critical[,hierarchy|,local]"
+ * (memory.pressure_level). On v2: "some STALL_USEC WINDOW_USEC" or "full STALL_USEC WINDOW_USEC" (memory.pressure), with a
+ * window of 500,000 to 10,000,000 microseconds.
+ *
+ * \param group         the group, made by memoom
+ * \param alarm         the alarm
+ * \param reterr_error  where the error goes on failure, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown alarm or numbers that the kernel
+ * refuses; MEMOOM_ERR_UNSUPPORTED for an alarm of the other hierarchy, or where PSI is off;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Thread safety: any thread.
+ * Since 0.1.
+ */
+MEMOOM_MUST_USE
+memoom_status memoom_group_add_alarm(const struct memoom_group *group,
+                                     const char *alarm,
+                                     struct memoom_error **reterr_error);
 
 /**
  * When, in nanoseconds of CLOCK_MONOTONIC; the kernel's own stamp where the source has one.

@@ -8,3 +8,4 @@ pub(crate) mod lab;
 pub(crate) mod peak;
 pub(crate) mod predict;
 pub(crate) mod size;
+pub(crate) mod stall;

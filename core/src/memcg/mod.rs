@@ -14,11 +14,11 @@ pub(crate) mod limits;
 mod mountinfo;
 pub(crate) mod peak;
 mod settings;
+pub(crate) mod stall;
 pub(crate) mod v1;
 pub(crate) mod v2;
 mod wake;
 
-pub use control::{Pressure, Stall};
 pub use counters::{Counters, Stat};
 pub use group::Group;
 pub use host::{Ability, Hierarchy, Host, Version};
@@ -26,3 +26,4 @@ pub use lab::{Lab, LabOptions};
 pub use leftover::{gc, Leftover};
 pub use limits::{parse_size, Limit, Limits};
 pub use peak::Peak;
+pub use stall::{Pressure, Stall};
