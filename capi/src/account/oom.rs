@@ -162,7 +162,8 @@ pub extern "C" fn memoom_oom_counters_after(oom: Option<&memoom_oom>) -> *const 
     ffi::get(oom, ptr::null(), |oom| ptr::from_ref(&oom.after))
 }
 
-/// The kernel's own report.
+/// The kernel's own report. Its pids are those of the reader: inside a pid namespace of processes whose names tell who they
+/// are, and 0 for the others; only the text has the kernel's own.
 ///
 /// \param oom  an account, or NULL
 ///

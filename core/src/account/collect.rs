@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use self::claims::{Debt, Tally, Unclaimed};
 use self::episode::Episode;
+use self::outside::Outside;
 use self::reading::Reading;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
@@ -31,6 +32,7 @@ mod disagree;
 mod episode;
 mod logs;
 mod members;
+mod outside;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -71,6 +73,8 @@ pub(crate) struct Collector {
     /// Who shares the memory of a process, by the last scope.
     sharing: Vec<(i32, Candidate)>,
     records: Vec<Record>,
+    /// Inside a pid namespace: reports that name processes as they are outside. They are read all the same.
+    outside: Option<Outside>,
     /// The reports among the records that are dealt with, by their first record.
     told: Vec<u64>,
     /// Whose limit the last OOM hit.
@@ -116,6 +120,11 @@ pub(crate) enum Whose {
 impl Collector {
     pub(crate) fn new(has_trace: bool, has_log: bool) -> Collector {
         Collector { has_trace, has_log, ..Collector::default() }
+    }
+
+    /// One that stands in a pid namespace: the log that it is given tells of processes as they are outside.
+    pub(crate) fn inside_namespace() -> Collector {
+        Collector { outside: Some(Outside::default()), ..Collector::default() }
     }
 
     /// Whether something is not complete yet.

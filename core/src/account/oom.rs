@@ -170,7 +170,8 @@ pub struct Oom {
     /// The counters of the victim's group, where that is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub victim_counters: Option<Span<Counters>>,
-    /// The kernel's own report, where it was printed and read.
+    /// The kernel's own report, where it was printed and read. The pids are those of the reader: inside a pid namespace
+    /// of processes whose names tell who they are, and 0 for the others; only the text has the kernel's own.
     pub report: Option<Arc<Report>>,
     /// The kernel functions on the way to the kill (or to the wait), innermost first.
     pub call_path: Vec<Frame>,

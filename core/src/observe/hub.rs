@@ -138,15 +138,17 @@ impl Hub {
         if let Some(supervisor) = &supervisor {
             epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
         }
-        // Both name processes by the pids of the machine, which mean others in here, and nothing translates them.
+        // Both name processes by the pids of the machine, which mean others in here. A report tells by the path of its
+        // group whose it is all the same; a mark has nothing but the pid.
         let foreign = !super::task::machine_pids();
         if foreign {
             let reason = "this process is in a pid namespace, and the kernel names processes as they are outside";
-            missing.extend(kernel_log.then(|| Missing::new("kernel-log", reason)));
+            let but = format!("{reason}: of a report only the victim is known in here");
+            missing.extend(kernel_log.then(|| Missing::new("kernel-log", but)));
             missing.extend(tracefs.map(|_| Missing::new("tracefs", reason)));
         }
         let mut log = None;
-        if kernel_log && !foreign {
+        if kernel_log {
             match KernelLog::open() {
                 Ok(opened) => log = Some(opened),
                 Err(error) => missing.push(Missing::new("kernel-log", error.to_string())),
@@ -165,7 +167,10 @@ impl Hub {
         if let Some(fd) = trace.as_ref().and_then(TraceInstance::as_fd) {
             epoll.add(fd, readable(tag::TRACE)).map_err(failed)?;
         }
-        let collector = Collector::new(trace.is_some(), log.is_some());
+        let collector = match foreign {
+            true => Collector::inside_namespace(),
+            false => Collector::new(trace.is_some(), log.is_some()),
+        };
         let state = State {
             polling: false,
             closed: false,

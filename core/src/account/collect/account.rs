@@ -23,7 +23,10 @@ impl Collector {
     }
 
     pub(super) fn account(&mut self, mut episode: Episode, state: &State, reading: &Reading, overdue: bool) -> Oom {
-        self.identify_members(&mut episode, reading, state);
+        match self.outside {
+            Some(_) => self.take_outside(&mut episode, state),
+            None => self.identify_members(&mut episode, reading, state),
+        }
         self.told.extend(episode.first_sequence);
         self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
         while self.accounted.len() > MOST_UNCLAIMED {
@@ -77,7 +80,9 @@ impl Collector {
         if predicted.is_none() {
             missing.push(Missing::new("prediction", "no step of a hog led here, and no task table was printed"));
         }
-        if episode.report.as_ref().is_none_or(|report| report.invoker.is_none()) && self.has_log {
+        if episode.report.as_ref().is_none_or(|report| report.invoker.is_none())
+            && (self.has_log || self.outside.is_some())
+        {
             missing.push(Missing::new(
                 "report",
                 "the kernel printed no report: it prints at most 10 in 5 seconds for the whole machine",

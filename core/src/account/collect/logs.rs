@@ -49,6 +49,13 @@ impl Collector {
             .max();
         let kept = self.records.first().map_or(u64::MAX, |record| record.sequence);
         self.told.retain(|first| *first >= kept);
+        if self.outside.is_some() {
+            let claimed = self.logged_outside(reports, tops);
+            if !self.is_open() {
+                self.records.retain(|record| last_whole.is_none_or(|last| record.sequence > last));
+            }
+            return claimed;
+        }
         for mut report in reports {
             if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
                 continue;
