@@ -1535,7 +1535,8 @@ const struct memoom_counters *memoom_oom_counters_before(const struct memoom_oom
 const struct memoom_counters *memoom_oom_counters_after(const struct memoom_oom *oom);
 
 /**
- * The kernel's own report.
+ * The kernel's own report. Its pids are those of the reader: inside a pid namespace of processes whose names tell who they
+ * are, and 0 for the others; only the text has the kernel's own.
  *
  * \param oom  an account, or NULL
  *
@@ -2672,7 +2673,8 @@ memoom_status memoom_group_processes(const struct memoom_group *group,
 
 /**
  * Ends every process of a group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so that none
- * stays blocked. Returns when the signals are sent.
+ * stays blocked. Returns when everybody is in the exit, also who was being forked meanwhile; for a process that the kernel
+ * holds fast it waits one second.
  *
  * \param group         the group, made by memoom
  * \param reterr_error  where the error goes on failure, or NULL

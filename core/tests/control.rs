@@ -191,7 +191,8 @@ fn alarms_are_events_of_the_watch() {
 #[test]
 fn a_group_is_removed_at_once_after_a_kill() {
     let Some(lab) = lab() else { return };
-    for round in 0..5 {
+    // On 7.2 one write of cgroup.kill misses a child about once in 150 storms.
+    for round in 0..20 {
         let group = lab.group(Some(&format!("storm{round}")), &Limits::bytes(128 * MIB)).unwrap();
         let storm = "f() { [ $1 -eq 0 ] && exec sleep 600; f $(($1 - 1)) & f $(($1 - 1)) & wait; }; f 5";
         let worker = group.command(&memoom::Command::new(["sh", "-c", storm])).unwrap();
@@ -201,6 +202,9 @@ fn a_group_is_removed_at_once_after_a_kill() {
         let busy = group.remove().unwrap_err();
         assert!(busy.kind() == ErrorKind::Busy && busy.to_string().contains("group.kill()"), "{busy}");
         group.kill().unwrap();
+        let stat = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let asleep = group.processes().unwrap().into_iter().map(stat).find(|stat| stat.contains(") S "));
+        assert_eq!(asleep, None, "everybody is in the exit");
         group.remove().unwrap();
         assert_eq!(worker.wait(LONG).unwrap().returncode, -9);
     }

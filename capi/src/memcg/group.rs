@@ -302,7 +302,8 @@ pub unsafe extern "C" fn memoom_group_processes(
 }
 
 /// Ends every process of a group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so that none
-/// stays blocked. Returns when the signals are sent.
+/// stays blocked. Returns when everybody is in the exit, also who was being forked meanwhile; for a process that the kernel
+/// holds fast it waits one second.
 ///
 /// \param group         the group, made by memoom
 /// \param reterr_error  where the error goes on failure, or NULL

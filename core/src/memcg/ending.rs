@@ -3,23 +3,27 @@
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
+use super::block::processes_below;
 use super::files::Dir;
 use super::host::Version;
 use super::v1;
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// Kills everything in a group and below it: v2 by one write where the kernel has it (5.14), else process by process
+/// So long `cgroup.kill` is written again and again while somebody is left.
+const HELD_FAST: Duration = Duration::from_secs(1);
+
+/// Kills everything in a group and below it: v2 by `cgroup.kill` where the kernel has it (5.14), else process by process
 /// through pidfds, until nothing is left to be killed.
 pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
     if version == Version::V2 && dir.has("cgroup.kill") {
-        return dir.write("cgroup.kill", "1");
+        return kill_whole(dir);
     }
     if version == Version::V1 && dir.has(v1::OOM_CONTROL) {
         // A process that waits in the OOM may hold what others need; with the killer on nothing waits.
@@ -71,6 +75,20 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
     Ok(())
 }
 
+/// One write can miss a child of a fork that is going on: so it is written until nobody is left who could be one, or who
+/// could still fork. A process that the kernel holds fast (state D) is not waited for any longer.
+fn kill_whole(dir: &Dir) -> Result<()> {
+    let deadline = Instant::now() + HELD_FAST;
+    loop {
+        dir.write("cgroup.kill", "1")?;
+        let alive = processes_below(dir)?.into_iter().any(|pid| !is_ending(&pid.to_string()));
+        if !alive || Instant::now() >= deadline {
+            return Ok(());
+        }
+        wait_for_change(dir);
+    }
+}
+
 fn has_ended(pidfd: &impl AsFd) -> bool {
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
@@ -110,11 +128,17 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
     }
 }
 
-/// A process that is a zombie, or dead, or gone.
+/// A process that is in its exit, a zombie, dead or gone.
 fn is_ending(pid: &str) -> bool {
+    // include/linux/sched.h
+    const PF_EXITING: u64 = 4;
     let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return true };
-    let after_comm = stat.iter().rposition(|&byte| byte == b')').map_or(0, |at| at + 2);
-    matches!(stat.get(after_comm), Some(b'Z' | b'X') | None)
+    let stat = String::from_utf8_lossy(&stat);
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    if matches!(fields.next(), Some("Z" | "X") | None) {
+        return true;
+    }
+    fields.nth(5).and_then(|flags| flags.parse::<u64>().ok()).is_some_and(|flags| flags & PF_EXITING != 0)
 }
 
 /// Until `cgroup.events` changes, but at most a moment: v1 has no such file, and the file says nothing of the

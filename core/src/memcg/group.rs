@@ -237,7 +237,8 @@ impl Group {
     }
 
     /// Ends every process of the group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so
-    /// that none stays blocked. Returns when the signals are sent.
+    /// that none stays blocked. Returns when everybody is in the exit, also who was being forked meanwhile; for a
+    /// process that the kernel holds fast it waits one second.
     ///
     /// # Errors
     /// `InvalidInput` for an opened group; `NotFound`; `PermissionDenied`.
