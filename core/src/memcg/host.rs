@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::mountinfo::{mounts, Mount};
 use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
-use crate::observe::tracefs::Tracefs;
 
 /// The version of the hierarchy in which the memory controller stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -161,7 +160,7 @@ impl Host {
         Ok(())
     }
 
-    fn say(&mut self, name: &'static str, found: std::result::Result<String, (String, String)>) {
+    pub(super) fn say(&mut self, name: &'static str, found: std::result::Result<String, (String, String)>) {
         let available = found.is_ok();
         let (reason, remedy) = found.map_or_else(|missing| missing, |reason| (reason, String::new()));
         self.abilities.push(Ability { name, available, reason, remedy });
@@ -249,54 +248,6 @@ impl Host {
             },
         );
     }
-
-    fn look_at_evidence(&mut self, root: &Path) {
-        let kmsg = below(root, Path::new("/dev/kmsg"));
-        self.say(
-            "kernel-log",
-            match fs::OpenOptions::new().read(true).open(&kmsg) {
-                Ok(_) => Ok("/dev/kmsg can be read".to_string()),
-                Err(error) => Err((
-                    format!("/dev/kmsg cannot be read: {error}"),
-                    "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report"
-                        .to_string(),
-                )),
-            },
-        );
-        self.say("tracefs", match tracefs(root) {
-            Ok(where_it_is) => Ok(where_it_is),
-            Err(error) => Err((error.to_string(), "run as root with tracefs (CONFIG_FTRACE) mounted; accounts then take the call path from the kernel's report".to_string())),
-        });
-        let stack = below(root, Path::new("/proc/self/stack"));
-        self.say(
-            "task-stack",
-            match fs::read(stack) {
-                Ok(_) => Ok("/proc/PID/stack can be read".to_string()),
-                Err(error) => Err((
-                    format!("/proc/PID/stack cannot be read: {error}"),
-                    "run as root (CAP_SYS_ADMIN); a blocked task is then shown by its state and wait channel alone"
-                        .to_string(),
-                )),
-            },
-        );
-        let status = read_or_empty(root, "proc/self/status");
-        let capable = status
-            .lines()
-            .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
-            .unwrap_or(0);
-        const CAP_SYS_RESOURCE: u32 = 24;
-        self.say(
-            "lower-oom-score-adj",
-            if capable >> CAP_SYS_RESOURCE & 1 == 1 {
-                Ok("oom_score_adj can be lowered (CAP_SYS_RESOURCE)".to_string())
-            } else {
-                Err((
-                    "oom_score_adj can be raised but not lowered below its start value".to_string(),
-                    "run with CAP_SYS_RESOURCE".to_string(),
-                ))
-            },
-        );
-    }
 }
 
 /// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
@@ -375,21 +326,6 @@ fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::re
     Ok(())
 }
 
-/// Where tracefs is. The kernel gives it to the rightful also where it is not mounted.
-fn tracefs(root: &Path) -> Result<String> {
-    if root != Path::new("/") {
-        let path = below(root, Path::new("/sys/kernel/tracing/instances"));
-        return fs::metadata(&path)
-            .map(|_| "mounted".to_string())
-            .map_err(|error| Error::os("find tracefs", error).path(path));
-    }
-    let found = Tracefs::find()?;
-    Ok(match found.mount_point() {
-        Some(point) => format!("mounted at {}", point.display()),
-        None => "not mounted; reached by a mount of our own that nobody else sees".to_string(),
-    })
-}
-
 /// Whether groups here have a swap limit beside their limit. The top of a v2 hierarchy has neither file, so that its
 /// children are asked; `None` where no group with the memory controller is there.
 fn accounts_swap(directory: &Path, limit_file: &str, swap_file: &str) -> Option<bool> {
@@ -407,7 +343,7 @@ fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {
 }
 
 /// A path of the machine inside the tree that stands for it.
-fn below(root: &Path, path: &Path) -> PathBuf {
+pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
@@ -416,7 +352,7 @@ fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
     fs::read(&path).map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
 }
 
-fn read_or_empty(root: &Path, file: &str) -> String {
+pub(super) fn read_or_empty(root: &Path, file: &str) -> String {
     String::from_utf8_lossy(&read(root, file).unwrap_or_default()).into_owned()
 }
 

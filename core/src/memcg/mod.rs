@@ -7,6 +7,7 @@ pub(crate) mod ending;
 pub(crate) mod files;
 pub(crate) mod group;
 pub(crate) mod host;
+mod host_evidence;
 mod host_text;
 pub(crate) mod lab;
 pub(crate) mod leftover;
