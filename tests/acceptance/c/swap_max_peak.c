@@ -9,6 +9,20 @@ static memoom_group *with_swap(const char *name)
     return group;
 }
 
+/* What a group takes in all. A page on its way to swap stands in both counters; of these the statistics tell, late, and
+ * before 5.12 not at all: then it may be any of what is in memory. */
+static int is_taken(memoom_group *group, uint64_t bytes)
+{
+    uint64_t both = MEMOOM_UNKNOWN, swap = 0, sum;
+
+    MUST(memoom_group_stat(group, "swapcached", &both, ERR));
+    MUST(memoom_group_swap_usage(group, &swap, ERR));
+    sum = usage(group) + swap;
+    if (both == MEMOOM_UNKNOWN)
+        return close_to(sum, bytes, 5) || (sum > bytes && sum - usage(group) <= bytes);
+    return close_to(sum - both, bytes, 5);
+}
+
 int main(void)
 {
     memoom_group *splits, *dies;
@@ -20,7 +34,9 @@ int main(void)
     ok(grow(hog(splits, "splits", MEMOOM_KIND_ANON), 50 * MIB) == MEMOOM_GROW_GREW, "50M of anon fit");
     MUST(memoom_group_swap_usage(splits, &swap, ERR));
     ok(usage(splits) <= 30 * MIB && swap <= 30 * MIB, "neither is over its limit");
-    near(usage(splits) + swap, 50 * MIB, 5, "together they are 50M");
+    UNTIL(is_taken(splits, 50 * MIB))
+        ;
+    ok(is_taken(splits, 50 * MIB), "together they are 50M");
     ok(counters(splits).oom_kill == 0, "nobody is killed");
     dies = with_swap("dies");
     eats = hog(dies, "eats", MEMOOM_KIND_ANON);
