@@ -4,7 +4,7 @@
 mod common;
 
 use common::{lab, LONG};
-use memoom::{Alarm, ErrorKind, EventKind, Group, GrowStatus, HogOptions, Kind, Limit, Limits, Result, Version};
+use memoom::{Alarm, ErrorKind, EventKind, Group, GrowStatus, Hog, HogOptions, Kind, Limit, Limits, Result, Version};
 
 const MIB: u64 = 1 << 20;
 
@@ -211,23 +211,24 @@ fn a_group_is_removed_at_once_after_a_kill() {
     lab.close().unwrap();
 }
 
+fn grow_until_blocked(hog: &Hog) {
+    let mut grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+    while grow.status == GrowStatus::Grew {
+        grow = hog.grow(Some(2 * MIB), LONG).unwrap();
+    }
+    assert_eq!(grow.status, GrowStatus::Blocked);
+}
+
 #[test]
 fn whoever_waits_beside_free_memory_goes_on() {
-    let Some(lab) = lab() else { return };
-    if lab.version() != Version::V1 {
-        return;
-    }
+    let Some(lab) = common::lab_with(Version::V1) else { return };
     let limits = Limits { oom_killer: Some(false), ..Limits::bytes(16 * MIB) };
     let group = lab.group(Some("beside"), &limits).unwrap();
     // The kernel wakes nobody when its own memory is given back.
     let names = group.hog(&HogOptions { kind: Kind::Slab, ..HogOptions::named("names") }).unwrap();
     assert_eq!(names.grow(Some(8 * MIB), LONG).unwrap().status, GrowStatus::Grew);
     let hog = group.hog(&HogOptions::named("waits")).unwrap();
-    let mut grow = hog.grow(Some(2 * MIB), LONG).unwrap();
-    while grow.status == GrowStatus::Grew {
-        grow = hog.grow(Some(2 * MIB), LONG).unwrap();
-    }
-    assert_eq!(grow.status, GrowStatus::Blocked);
+    grow_until_blocked(&hog);
     assert_eq!(hog.finish(LONG).unwrap().status, GrowStatus::Blocked, "there is no room yet");
     let pid = hog.worker().pid();
     assert!(group.wait_blocked(LONG).unwrap().unwrap().iter().any(|blocked| blocked.pid == pid));
@@ -243,19 +244,12 @@ fn whoever_waits_beside_free_memory_goes_on() {
 
 #[test]
 fn a_raise_reaches_whoever_is_only_about_to_wait() {
-    let Some(lab) = lab() else { return };
-    if lab.version() != Version::V1 {
-        return;
-    }
+    let Some(lab) = common::lab_with(Version::V1) else { return };
     let limits = Limits { oom_killer: Some(false), ..Limits::bytes(8 * MIB) };
     let group = lab.group(Some("about"), &limits).unwrap();
     let hog = group.hog(&HogOptions::named("about")).unwrap();
     for round in 0..60 {
-        let mut grow = hog.grow(Some(2 * MIB), LONG).unwrap();
-        while grow.status == GrowStatus::Grew {
-            grow = hog.grow(Some(2 * MIB), LONG).unwrap();
-        }
-        assert_eq!(grow.status, GrowStatus::Blocked);
+        grow_until_blocked(&hog);
         // It is woken by this page, refused once more, and goes to wait again: the raise comes at any moment of that.
         group.set_limit(Limit::Bytes(8 * MIB + 4096)).unwrap();
         let woken = std::time::Instant::now();

@@ -188,10 +188,7 @@ fn every_pattern_of_every_kind_takes_the_whole_step() {
 
 #[test]
 fn with_the_killer_off_a_fault_blocks_and_a_system_call_is_short() {
-    let Some(lab) = lab() else { return };
-    if lab.version() != Version::V1 {
-        return;
-    }
+    let Some(lab) = common::lab_with(Version::V1) else { return };
     let limits = Limits { oom_killer: Some(false), ..Limits::bytes(20 * MIB) };
     for kind in CHARGED.into_iter().filter(|kind| *kind != Kind::File) {
         let group = lab.group(Some(kind.name()), &limits).unwrap();
@@ -365,10 +362,7 @@ fn reserved_huge_pages_come_from_the_machine_s_reserve() {
 
 #[test]
 fn with_the_killer_off_the_kernel_s_own_memory_is_refused() {
-    let Some(lab) = lab() else { return };
-    if lab.version() != Version::V1 {
-        return;
-    }
+    let Some(lab) = common::lab_with(Version::V1) else { return };
     let limits = Limits { oom_killer: Some(false), ..Limits::bytes(12 * MIB) };
     for kind in [Kind::Stack, Kind::Fork, Kind::Pipe, Kind::Slab] {
         let group = lab.group(Some(kind.name()), &limits).unwrap();

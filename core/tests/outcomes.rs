@@ -56,10 +56,7 @@ fn exits_kills_and_oom_kills_are_told_apart() {
 /// Nobody looks at the watch until all of them have gone, as on a machine that is too busy.
 #[test]
 fn members_that_had_gone_before_anybody_asked_are_placed_by_the_counters() {
-    let Some(lab) = lab() else { return };
-    if lab.version() != Version::V2 {
-        return;
-    }
+    let Some(lab) = common::lab_with(Version::V2) else { return };
     let limits = Limits { oom_group: Some(true), ..Limits::bytes(64 * MIB) };
     let whole = lab.group(Some("whole"), &limits).unwrap();
     let one = whole.child("one", &Limits::default()).unwrap();

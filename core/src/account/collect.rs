@@ -123,8 +123,8 @@ impl Collector {
     }
 
     /// One that stands in a pid namespace: the log that it is given tells of processes as they are outside.
-    pub(crate) fn inside_namespace() -> Collector {
-        Collector { outside: Some(Outside::default()), ..Collector::default() }
+    pub(crate) fn inside_namespace(has_log: bool) -> Collector {
+        Collector { outside: has_log.then(Outside::default), ..Collector::default() }
     }
 
     /// Whether something is not complete yet.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::victim::Candidate;
 use crate::memcg::{Counters, Stat, Version};
 use crate::observe::callpath::Frame;
-use crate::observe::report::Report;
+use crate::observe::report::{Kill, Report};
 use crate::observe::Missing;
 
 /// A value before and after the OOM.
@@ -90,6 +90,19 @@ pub struct Victim {
 }
 
 impl Victim {
+    /// What a kill line says.
+    pub(crate) fn logged(kill: &Kill, cause: Cause, group: Option<String>) -> Victim {
+        Victim {
+            pid: kill.pid,
+            comm: kill.comm.clone(),
+            cause,
+            group,
+            anon_rss_bytes: kill.anon_rss_bytes,
+            oom_score_adj: kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()),
+            sources: vec!["kernel-log"],
+        }
+    }
+
     /// A process that died because it had one and the same memory as the chosen one, known from /proc.
     pub(crate) fn sharing(candidate: &Candidate) -> Victim {
         Victim {

@@ -140,7 +140,7 @@ pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
         };
         Input {
             // The table names a thread that has the memory; the process is its tgid.
-            pid: task.tgid.unwrap_or(task.pid),
+            pid: task.process(),
             comm: task.comm.clone(),
             group: group.clone(),
             rss_pages: task.rss_pages.unwrap_or(0),

@@ -14,6 +14,7 @@ use super::files::Dir;
 use super::host::Version;
 use super::v1;
 use crate::error::{Error, Result};
+use crate::observe::task::{Proc, TaskState};
 use crate::sys;
 
 /// So long `cgroup.kill` is written again and again while somebody is left.
@@ -50,9 +51,7 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
                 Ok(pidfd) => pidfd,
                 Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
                     // No pidfds (under Valgrind): what is listed at this moment stands in the group.
-                    killed += u32::from(
-                        listed(pid) && !is_ending(&pid.to_string()) && sys::signal_pid(pid, libc::SIGKILL).is_ok(),
-                    );
+                    killed += u32::from(listed(pid) && !is_ending(pid) && sys::signal_pid(pid, libc::SIGKILL).is_ok());
                     continue;
                 }
                 Err(_) => continue,
@@ -81,7 +80,7 @@ fn kill_whole(dir: &Dir) -> Result<()> {
     let deadline = Instant::now() + HELD_FAST;
     loop {
         dir.write("cgroup.kill", "1")?;
-        let alive = processes_below(dir)?.into_iter().any(|pid| !is_ending(&pid.to_string()));
+        let alive = processes_below(dir)?.into_iter().any(|pid| !is_ending(pid));
         if !alive || Instant::now() >= deadline {
             return Ok(());
         }
@@ -116,7 +115,8 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
             return busy(&format!("{} groups are inside", below.len()), "remove them first");
         }
         let pids = dir.read("cgroup.procs").ok().flatten().unwrap_or_default();
-        let alive: Vec<&str> = pids.split_whitespace().filter(|pid| !is_ending(pid)).collect();
+        let alive: Vec<&str> =
+            pids.split_whitespace().filter(|pid| pid.parse().is_ok_and(|pid| !is_ending(pid))).collect();
         let waits = killed && Instant::now() < deadline;
         if !alive.is_empty() && !waits {
             return busy(&format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
@@ -129,16 +129,9 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
 }
 
 /// A process that is in its exit, a zombie, dead or gone.
-fn is_ending(pid: &str) -> bool {
-    // include/linux/sched.h
-    const PF_EXITING: u64 = 4;
-    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return true };
-    let stat = String::from_utf8_lossy(&stat);
-    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
-    if matches!(fields.next(), Some("Z" | "X") | None) {
-        return true;
-    }
-    fields.nth(5).and_then(|flags| flags.parse::<u64>().ok()).is_some_and(|flags| flags & PF_EXITING != 0)
+fn is_ending(pid: i32) -> bool {
+    let stat = Proc::system().stat(pid).ok().flatten();
+    stat.is_none_or(|stat| stat.exiting || matches!(stat.state, TaskState::Zombie | TaskState::Dead))
 }
 
 /// Until `cgroup.events` changes, but at most a moment: v1 has no such file, and the file says nothing of the

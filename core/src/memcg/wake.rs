@@ -6,6 +6,7 @@
 
 use std::sync::PoisonError;
 
+use super::block::killer_is_off;
 use super::limits::Limit;
 use super::{v1, Group, Version};
 use crate::error::Result;
@@ -59,17 +60,15 @@ impl Group {
         if self.counters()?.under_oom != Some(true) {
             return Ok(Hold::Nobody);
         }
-        let mut killer = true;
-        let mut room = true;
-        for at in self.chain() {
-            killer &= at.counters()?.oom_kill_disable == Some(false);
-            room &= has_room(at, v1::USAGE, v1::LIMIT)? && has_room(at, v1::MEMSW_USAGE, v1::MEMSW_LIMIT)?;
+        if !killer_is_off(self)? {
+            return Ok(Hold::Nothing(Relief::Killer));
         }
-        Ok(match (killer, room) {
-            (true, _) => Hold::Nothing(Relief::Killer),
-            (_, true) => Hold::Nothing(Relief::Room(self.usage_bytes()?, self.limit()?)),
-            _ => Hold::Oom,
-        })
+        for at in self.chain() {
+            if !has_room(at, v1::USAGE, v1::LIMIT)? || !has_room(at, v1::MEMSW_USAGE, v1::MEMSW_LIMIT)? {
+                return Ok(Hold::Oom);
+            }
+        }
+        Ok(Hold::Nothing(Relief::Room(self.usage_bytes()?, self.limit()?)))
     }
 }
 

@@ -168,7 +168,7 @@ impl Hub {
             epoll.add(fd, readable(tag::TRACE)).map_err(failed)?;
         }
         let collector = match foreign {
-            true => Collector::inside_namespace(),
+            true => Collector::inside_namespace(log.is_some()),
             false => Collector::new(trace.is_some(), log.is_some()),
         };
         let state = State {

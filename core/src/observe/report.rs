@@ -159,7 +159,19 @@ pub struct Report {
     pub text: String,
 }
 
+impl Task {
+    /// The process of the thread that the row names.
+    pub(crate) fn process(&self) -> i32 {
+        self.tgid.unwrap_or(self.pid)
+    }
+}
+
 impl Report {
+    /// The process of a thread, as far as the task table tells.
+    pub(crate) fn process_of(&self, thread: i32) -> Option<i32> {
+        self.tasks.iter().find(|task| task.pid == thread)?.tgid
+    }
+
     /// The form of this document.
     pub const SCHEMA: &'static str = "memoom.report/1";
 

@@ -104,6 +104,8 @@ pub(crate) struct Stat {
     pub(crate) comm: Vec<u8>,
     pub(crate) state: TaskState,
     pub(crate) ppid: i32,
+    /// It is in its exit (PF_EXITING), and takes and forks nothing any more.
+    pub(crate) exiting: bool,
     /// When it started, in clock ticks since boot: with the pid this names a process for good.
     pub(crate) starttime_ticks: u64,
     /// The resident pages by the counter that the OOM score of kernels before 7.0 reads too: cheap, and on many

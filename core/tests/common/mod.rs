@@ -9,7 +9,7 @@ pub mod runner;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use memoom::{Host, Lab};
+use memoom::{Host, Lab, Version};
 
 /// Every wait of a test ends here at the latest; guests under emulation are slow.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -26,6 +26,11 @@ pub fn lab() -> Option<Lab> {
             None
         }
     }
+}
+
+/// The same for what only one hierarchy has.
+pub fn lab_with(version: Version) -> Option<Lab> {
+    lab().filter(|lab| lab.version() == version)
 }
 
 /// Whether a directory or process is gone by the deadline.

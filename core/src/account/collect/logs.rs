@@ -41,7 +41,7 @@ impl Collector {
             self.lost("kernel-log", excess as u64);
         }
         let mut claimed = Vec::new();
-        let reports = parse_records(&self.records);
+        let mut reports = parse_records(&self.records);
         let last_whole = reports
             .iter()
             .filter(|report| !report.kills.is_empty() || report.no_killable)
@@ -50,11 +50,8 @@ impl Collector {
         let kept = self.records.first().map_or(u64::MAX, |record| record.sequence);
         self.told.retain(|first| *first >= kept);
         if self.outside.is_some() {
-            let claimed = self.logged_outside(reports, tops);
-            if !self.is_open() {
-                self.records.retain(|record| last_whole.is_none_or(|last| record.sequence > last));
-            }
-            return claimed;
+            // All below goes by pids.
+            claimed = self.logged_outside(std::mem::take(&mut reports), tops);
         }
         for mut report in reports {
             if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
@@ -62,9 +59,8 @@ impl Collector {
             }
             // Where the first thread of a process has ended the kernel names another one.
             let printed: Vec<i32> = report.kills.iter().map(|kill| kill.pid).collect();
-            for kill in &mut report.kills {
-                let row = report.tasks.iter().find(|task| task.pid == kill.pid);
-                kill.pid = row.and_then(|task| task.tgid).unwrap_or_else(|| self.process_of(kill.pid));
+            for (at, pid) in printed.iter().enumerate() {
+                report.kills[at].pid = report.process_of(*pid).unwrap_or_else(|| self.process_of(*pid));
             }
             // A kill line that came late, apart from its report: its account is there.
             let late =
@@ -73,8 +69,7 @@ impl Collector {
                 self.told.extend(report.first_sequence);
                 continue;
             }
-            let group =
-                report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops));
+            let group = group_of(&report, tops);
             let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
             let ours = group.clone().or(struck).or_else(|| report.kills.iter().find_map(|kill| known(kill.pid)));
             let traced = self.open.iter().any(|episode| episode.is_of(&report));
@@ -118,7 +113,7 @@ impl Collector {
         known: &dyn Fn(i32) -> Option<String>,
     ) {
         // Whoever stands in the kernel's table stood within the scope, which is ours.
-        self.remember(report.tasks.iter().map(|task| (task.tgid.unwrap_or(task.pid), None)));
+        self.remember(report.tasks.iter().map(|task| (task.process(), None)));
         let selected = |kill: &Kill| {
             // Of a group's kills only the first was selected; `chosen` may name another thread of it.
             let first = report.kills[0].pid == kill.pid;
@@ -145,15 +140,8 @@ impl Collector {
         let episode = &mut self.open[at];
         for kill in &report.kills {
             let group = known(kill.pid).or_else(|| self.members.get(&kill.pid).cloned().flatten());
-            let victim = Victim {
-                pid: kill.pid,
-                comm: kill.comm.clone(),
-                cause: if selected(kill) { Cause::Selected } else { Cause::Group },
-                group: group.or_else(|| named(kill)),
-                anon_rss_bytes: kill.anon_rss_bytes,
-                oom_score_adj: kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()),
-                sources: vec!["kernel-log"],
-            };
+            let cause = if selected(kill) { Cause::Selected } else { Cause::Group };
+            let victim = Victim::logged(kill, cause, group.or_else(|| named(kill)));
             let number = self.next;
             self.next += 1;
             episode.add(victim, number);
@@ -176,6 +164,11 @@ impl Collector {
             self.told.extend(report.first_sequence);
         }
     }
+}
+
+/// The group of the one that was chosen, or else the one whose limit was hit, if it is ours.
+pub(super) fn group_of(report: &Report, tops: &[String]) -> Option<String> {
+    report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops))
 }
 
 /// The path of a report as we name groups. The kernel writes paths from the real top of the hierarchy. Inside a cgroup

@@ -17,18 +17,17 @@ impl Collector {
     /// Whether a member looks like a thread of one that was killed before it, while the supervisor may still be about to
     /// tell that it was a process.
     pub(super) fn awaits_a_reaping(&mut self, at: usize, state: &State) -> bool {
-        let supervised = |found: &Namesake| found.processes.iter().all(|process| is_supervised(*process, state));
-        self.namesakes(&self.open[at], state).iter().any(supervised)
+        self.namesakes(&self.open[at], state).iter().any(|found| found.is_supervised(state))
             && self.open[at].untold_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
     }
 
     /// Says of each member who it was and where it stood, as far as that can be concluded.
     pub(super) fn identify_members(&mut self, episode: &mut Episode, reading: &Reading, state: &State) {
         let found = self.namesakes(episode, state);
-        for Namesake { thread, processes } in &found {
+        for namesake @ Namesake { thread, processes } in &found {
             let names: Vec<String> = processes.iter().map(i32::to_string).collect();
             let seen = format!("pid {thread} was killed with the very memory of pid {}", names.join(" or "));
-            let reason = if processes.iter().all(|process| is_supervised(*process, state)) {
+            let reason = if namesake.is_supervised(state) {
                 if let [process] = processes.as_slice() {
                     self.note_thread(*thread, *process);
                 }
@@ -101,17 +100,21 @@ impl Collector {
     }
 }
 
-/// Whether our supervisor reaps this process and all that descend from it.
-fn is_supervised(process: i32, state: &State) -> bool {
-    let is_worker = state.workers.values().any(|worker| worker.pid == process && !worker.forked);
-    is_worker || state.orphans.get(&process).is_some()
-}
-
 /// A member that may be a thread, and of which processes.
 #[derive(Debug, PartialEq)]
 struct Namesake {
     thread: i32,
     processes: Vec<i32>,
+}
+
+impl Namesake {
+    /// Whether our supervisor reaps these processes, and all that descend from them.
+    fn is_supervised(&self, state: &State) -> bool {
+        self.processes.iter().all(|process| {
+            let is_worker = state.workers.values().any(|worker| worker.pid == *process && !worker.forked);
+            is_worker || state.orphans.get(process).is_some()
+        })
+    }
 }
 
 /// The members that may be threads of processes that stand before them: of the same memory, and no process that anybody

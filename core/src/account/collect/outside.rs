@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::logs::inside;
+use super::logs::group_of;
 use super::{Collector, Episode};
 use crate::account::oom::{Process, Victim};
 use crate::observe::hub::State;
@@ -32,8 +32,7 @@ impl Collector {
         let Some(Outside(kept)) = &mut self.outside else { return Vec::new() };
         let mut claimed = Vec::new();
         for report in reports {
-            let path = report.task_memcg.as_deref().or(report.oom_memcg.as_deref());
-            let Some(group) = path.and_then(|path| inside(path, tops)) else { continue };
+            let Some(group) = group_of(&report, tops) else { continue };
             let (Some(first), Some(last)) = (report.first_sequence, report.last_sequence) else { continue };
             if self.told.contains(&first) {
                 continue;
@@ -63,29 +62,30 @@ impl Collector {
     /// Gives an account that the counters have opened the report that tells of it, and its victim what stands there.
     pub(super) fn take_outside(&mut self, episode: &mut Episode, state: &State) {
         let Some(Outside(kept)) = &mut self.outside else { return };
-        let mut victim = episode.kills.first_mut().map(|kill| &mut kill.victim);
-        let group = victim.as_ref().map_or(episode.counted_in.as_ref(), |victim| victim.group.as_ref());
+        let victim = episode.kills.first().map(|kill| &kill.victim);
+        let group = victim.map_or(episode.counted_in.as_ref(), |victim| victim.group.as_ref());
         let fits = |told: &Told| {
             let whole = !told.report.kills.is_empty() || told.report.no_killable;
             whole && group.is_none_or(|group| *group == told.group)
         };
         let fitting: Vec<usize> = (0..kept.len()).filter(|at| fits(&kept[*at])).collect();
-        let of_victim = |at: &usize| victim.as_ref().is_some_and(|victim| killed(&kept[*at].report, victim).is_some());
+        let of_victim = |at: &usize| victim.is_some_and(|victim| killed(&kept[*at].report, victim).is_some());
         // A program may have another name than it was started by: then the report is the only one there is.
         let only = (fitting.len() == 1).then(|| fitting[0]);
         let Some(at) = fitting.iter().copied().find(of_victim).or(only) else { return };
         let Some(Told { first_sequence, mut report, .. }) = kept.remove(at) else { return };
-        let mut known: Vec<(i32, i32)> = Vec::new();
-        if let Some(victim) = &mut victim {
-            if let Some(kill) = killed(&report, victim).or(report.kills.first()) {
-                known.push((process(&report, kill.pid), victim.pid));
-                victim.anon_rss_bytes = kill.anon_rss_bytes;
-                victim.oom_score_adj = kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok());
-                victim.sources.push("kernel-log");
-            }
-        }
+        let kill = victim.and_then(|victim| Some((killed(&report, victim).or(report.kills.first())?, victim)));
+        let said = kill.map(|(kill, victim)| {
+            let line = Victim { pid: victim.pid, ..Victim::logged(kill, victim.cause, None) };
+            (process(&report, kill.pid), line)
+        });
+        let mut known: Vec<(i32, i32)> = said.iter().map(|(outside, line)| (*outside, line.pid)).collect();
         known.extend(by_name(&report, state));
         translate(&mut report, &known);
+        if let Some((_, line)) = said {
+            // It stands there already, and has its number.
+            episode.add(line, self.next);
+        }
         let invoker = report.invoker.as_ref();
         episode.invoker = invoker.map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
         episode.first_sequence = Some(first_sequence);
@@ -95,17 +95,12 @@ impl Collector {
 
 /// The kill line of a process of that name.
 fn killed<'a>(report: &'a Report, victim: &Victim) -> Option<&'a Kill> {
-    report.kills.iter().find(|kill| kill.comm == short(&victim.comm))
-}
-
-/// As much of a name as the kernel keeps.
-fn short(name: &[u8]) -> &[u8] {
-    &name[..name.len().min(15)]
+    report.kills.iter().find(|kill| kill.comm == victim.comm)
 }
 
 /// The process of a thread, by the task table.
 fn process(report: &Report, thread: i32) -> i32 {
-    report.tasks.iter().find(|row| row.pid == thread).and_then(|row| row.tgid).unwrap_or(thread)
+    report.process_of(thread).unwrap_or(thread)
 }
 
 /// Our workers that stand in the task table, by their names where only one process and one worker has it: outside and
@@ -114,10 +109,10 @@ fn by_name(report: &Report, state: &State) -> Vec<(i32, i32)> {
     let mut found = Vec::new();
     for row in &report.tasks {
         let mut rows = report.tasks.iter().filter(|other| other.comm == row.comm);
-        let mut workers = state.workers.values().filter(|worker| short(&worker.name) == row.comm);
+        let mut workers = state.workers.values().filter(|worker| worker.name == row.comm);
         if let ((Some(_), None), (Some(worker), None)) = ((rows.next(), rows.next()), (workers.next(), workers.next()))
         {
-            found.push((row.tgid.unwrap_or(row.pid), worker.pid));
+            found.push((row.process(), worker.pid));
         }
     }
     found
@@ -139,7 +134,7 @@ fn translate(report: &mut Report, known: &[(i32, i32)]) {
         kill.pid = pid;
     }
     for row in &mut report.tasks {
-        let pid = inside(row.tgid.unwrap_or(row.pid));
+        let pid = inside(row.process());
         (row.pid, row.tgid) = (pid, row.tgid.map(|_| pid));
     }
 }
@@ -169,7 +164,7 @@ mod tests {
     #[test]
     fn a_report_is_known_by_its_path_and_grows() {
         let tops = ["/lab/g".to_string()];
-        let mut collector = Collector::inside_namespace();
+        let mut collector = Collector::inside_namespace(true);
         let mut read = |records: Vec<Record>| collector.logged(records, &tops, &|_| None).len();
         assert_eq!(read(records("/other", 1)), 0, "a stranger's");
         let mut first = records("/docker/lab/g/below", 10);

@@ -83,10 +83,13 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let fields: Vec<&str> = std::str::from_utf8(&text[close + 1..]).ok()?.split_ascii_whitespace().collect();
     // The first of these is field 3.
     let field = |number: usize| fields.get(number - 3);
+    // include/linux/sched.h
+    const PF_EXITING: u64 = 4;
     Some(Stat {
         comm: text[open + 1..close].to_vec(),
         state: TaskState::from_char(field(3)?.chars().next()?),
         ppid: field(4)?.parse().ok()?,
+        exiting: field(9)?.parse::<u64>().ok()? & PF_EXITING != 0,
         starttime_ticks: field(22)?.parse().ok()?,
         rss_pages: field(24)?.parse::<i64>().ok()?.max(0).unsigned_abs(),
     })
