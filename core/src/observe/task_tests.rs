@@ -31,7 +31,9 @@ fn a_stat_is_read_from_the_right() {
         let stat = parse_stat(format!("5796 ({comm}){tail}").as_bytes()).expect("a stat");
         assert_eq!(stat.comm, comm.as_bytes());
         assert_eq!((stat.state, stat.ppid), (TaskState::Sleeping, 5791));
-        assert_eq!((stat.starttime_ticks, stat.rss_pages), (116_920, 390));
+        assert_eq!((stat.starttime_ticks, stat.rss_pages, stat.exiting), (116_920, 390, false));
+        let exiting = tail.replace(" 4194304 ", " 4194308 ");
+        assert!(parse_stat(format!("5796 ({comm}){exiting}").as_bytes()).expect("a stat").exiting);
     }
     for bad in [b"".as_slice(), b"1", b"1 (", b"1 (x)", b"1 )x(", b"1 (x) S 1"] {
         assert_eq!(parse_stat(bad), None);
