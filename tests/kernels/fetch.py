@@ -113,26 +113,25 @@ def debian_source(sources: list[Source]) -> Source:
         whole = any(DEBIAN_SUITES.match(suite) for suite in source.suites)
         if whole and "main" in source.components and not source.uri.startswith("cdrom:"):
             return source
-    raise FetchError(
-        "no Debian source in this machine's apt; set MEMOOM_DEBIAN_MIRROR to a mirror's address"
-    )
+    raise FetchError("no Debian source in this machine's apt; set MEMOOM_DEBIAN_MIRROR to a mirror's address")
 
 
-# A private apt, one per suite
+# A private apt, one per suite and architecture
 
 
 class PrivateApt:
     """apt with its own sources, lists and cache, all below one folder."""
 
-    def __init__(self, folder: Path, suite: str) -> None:
-        self.folder = folder / suite
+    def __init__(self, folder: Path, suite: str, architecture: str = "amd64") -> None:
+        self.folder = folder / (suite if architecture == "amd64" else f"{suite}-{architecture}")
         self.suite = suite
+        self.architecture = architecture
         for part in ("lists/partial", "cache/archives/partial"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
         source = debian_source(machine_sources())
         fields = {"Types": "deb", "URIs": source.uri, "Suites": suite, "Components": "main"}
-        fields |= {"Architectures": "amd64", "Targets": "Packages"}
+        fields |= {"Architectures": architecture, "Targets": "Packages"}
         fields |= {name.title(): value for name, value in source.options}
         if "Signed-By" not in fields and Path(DEFAULT_KEYRING).exists():
             fields["Signed-By"] = DEFAULT_KEYRING
@@ -146,8 +145,8 @@ class PrivateApt:
             "Dir::State::Lists": self.folder / "lists",
             "Dir::State::status": self.folder / "status",
             "Dir::Cache": self.folder / "cache",
-            "APT::Architecture": "amd64",
-            "APT::Architectures": "amd64",
+            "APT::Architecture": self.architecture,
+            "APT::Architectures": self.architecture,
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
             "Acquire::Retries": "2",
@@ -171,27 +170,28 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no message"
 
 
-def packages_of(names: set[str], prefix: str) -> tuple[str, list[str]]:
-    """The newest full-flavour release that starts with `prefix`, and the packages that hold it."""
+def packages_of(names: set[str], series: Series) -> tuple[str, list[str]]:
+    """The newest release of a series, and the packages that hold it."""
     found: dict[str, list[str]] = {}
+    form = rf"linux-(?:image|binary)-(?:unsigned-)?(\d[^-]*(?:-\d+)?)-{re.escape(series.flavour)}"
     for name in sorted(names):
-        match = re.fullmatch(r"linux-(?:image|binary)-(?:unsigned-)?(\d[^-]*(?:-\d+)?)-amd64", name)
-        if match and match[1].startswith(prefix):
-            found[match[1]] = choose(names, match[1])
+        match = re.fullmatch(form, name)
+        if match and match[1].startswith(series.prefix):
+            found[match[1]] = choose(names, f"{match[1]}-{series.flavour}")
     found = {release: packages for release, packages in found.items() if packages}
     if not found:
-        raise FetchError(f"no kernel {prefix or 'at all'} among the packages of the suite")
+        raise FetchError(f"no {series.flavour} kernel {series.prefix or 'at all'} among the packages of the suite")
     newest = max(found, key=lambda release: [int(part) for part in re.findall(r"\d+", release)])
-    return f"{newest}-amd64", found[newest]
+    return f"{newest}-{series.flavour}", found[newest]
 
 
 def choose(names: set[str], release: str) -> list[str]:
     """Since 7.x an image is a pair of packages; before, it is one."""
-    modules = f"linux-modules-{release}-amd64"
-    for image in (f"linux-binary-unsigned-{release}-amd64", f"linux-binary-{release}-amd64"):
+    modules = f"linux-modules-{release}"
+    for image in (f"linux-binary-unsigned-{release}", f"linux-binary-{release}"):
         if image in names and modules in names:
             return [image, modules]
-    for image in (f"linux-image-{release}-amd64-unsigned", f"linux-image-{release}-amd64"):
+    for image in (f"linux-image-{release}-unsigned", f"linux-image-{release}"):
         if image in names and modules not in names:
             return [image]
     return []
@@ -256,9 +256,9 @@ def get(series: Series, cache: Path, say, refresh: bool = False) -> Kernel:
             return have
         try:
             say(f"looking up the newest {series.name} kernel of {series.suite}")
-            apt = PrivateApt(cache / "apt", series.suite)
+            apt = PrivateApt(cache / "apt", series.suite, series.architecture)
             apt.update()
-            release, packages = packages_of(apt.names(), series.prefix)
+            release, packages = packages_of(apt.names(), series)
             kernel = cached(cache, release)
             if kernel is None:
                 say(f"fetching {release} ({', '.join(packages)})")

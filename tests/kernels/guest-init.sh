@@ -59,9 +59,11 @@ set_up_hierarchy() {
 # Below the root file system everything is read-only or an overlay: give the programs a real
 # tmpfs for /tmp and for the home. The checkout and the host's Python stand at their own places,
 # read-only, through a mount that caches; what changes on the host meanwhile may not be seen.
+# On a root of its own guest-boot.sh has made that mount already.
 set_up_files() {
     mkdir -p /run/memoom/root
-    mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose memoom.root /run/memoom/root ||
+    mountpoint -q /run/memoom/root ||
+        mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose memoom.root /run/memoom/root ||
         fail "the host's root cannot be mounted"
     mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /tmp || fail "no tmpfs on /tmp"
     for place in "$checkout" "$MEMOOM_PYTHON_HOME"; do

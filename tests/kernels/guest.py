@@ -10,22 +10,20 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import foreign
 from fetch import Kernel
 from hosttools import PATH
+from root import Root
 
 HERE = Path(__file__).resolve().parent
 
 # Measured, see README.md: a plain processor is emulated faster than `max`. It is x86-64-v2.
 EMULATED = "-cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand"
 # The root once more, to be mounted with a cache: without one a start of Python takes 5 s, not 2.
-CACHED_ROOT = (
-    "-fsdev local,id=memoom,path=/,security_model=none,readonly=on,multidevs=remap "
-    "-device virtio-9p-pci,fsdev=memoom,mount_tag=memoom.root"
-)
-# A disk of the guest's own, found inside by its serial.
-DISK = "-drive if=none,id={name},file={path},format=raw,cache=unsafe -device virtio-blk-pci,drive={name},serial={name}"
-GUEST_RESULTS = "/run/memoom/results"
-KERNEL_OPTIONS = ("quiet", "loglevel=1", "mitigations=off", "no_timer_check")
+CACHED_ROOT = shlex.join(foreign.HOST)
+# A root of its own is on a disk as well; what is written there is gone with the guest.
+THROWN_AWAY = ",snapshot=on"
+KERNEL_OPTIONS = ("quiet", "loglevel=1", "mitigations=off")
 
 
 @dataclass
@@ -36,7 +34,9 @@ class Guest:
     hierarchy: str
     checkout: Path
     results: Path
-    virtme: Path
+    virtme: Path | None
+    architecture: str = "amd64"
+    root: Root | None = None
     memory: str = "2G"
     cpus: int = 2
     kvm: bool = False
@@ -48,18 +48,44 @@ class Guest:
     scratch: str = field(default="", init=False)
 
     def argv(self) -> list[str]:
+        """The command line up to what is to be run inside."""
+        return self.virtme_argv() if self.root is None else self.foreign_argv(self.root)
+
+    def virtme_argv(self) -> list[str]:
+        """On this machine's own root, by virtme-ng."""
         argv = [str(self.virtme / "vng"), "-v", "-r", str(self.kernel.image), "--force-9p"]
         argv += ["--cpus", str(self.cpus), "--memory", self.memory, "--user", "root"]
-        argv += [f"--rwdir={GUEST_RESULTS}={self.results}", f"--qemu-opts={CACHED_ROOT}", "--cwd", "/"]
+        argv += [f"--rwdir={foreign.RESULTS}={self.results}", f"--qemu-opts={CACHED_ROOT}", "--cwd", "/"]
         if self.nodes > 1:
-            size = mebibytes(self.memory) // self.nodes
-            argv += ["--memory", f"{size * self.nodes}M"]
-            argv += [f"--numa={size}M" + (f",cpus={at}" if at < self.cpus else "") for at in range(self.nodes)]
-        argv += [f"--append={option}" for option in (*KERNEL_OPTIONS, *self.append)]
-        argv += [f"--qemu-opts={DISK.format(name=path.stem, path=path)}" for path in Path(self.scratch).glob("*.disk")]
+            argv += ["--memory", f"{self.node_size() * self.nodes}M"]
+            argv += [f"--numa={self.node_size()}M{cpus}" for cpus in self.node_cpus()]
+        argv += [f"--append={option}" for option in (*KERNEL_OPTIONS, "no_timer_check", *self.append)]
+        argv += [f"--qemu-opts={shlex.join(disk)}" for disk in self.disks()]
         if not self.kvm:
             argv += ["--disable-kvm", f"--qemu-opts={EMULATED}"]
         return argv
+
+    def foreign_argv(self, root: Root) -> list[str]:
+        """On a root of its own, by the emulator alone; always emulated, as this machine is another."""
+        options = (*KERNEL_OPTIONS, *self.append)
+        argv = foreign.argv(self.architecture, self.kernel, Path(self.scratch), self.results, self.cpus, options)
+        argv += ["-m", f"{self.node_size() * self.nodes}M"]
+        if self.nodes > 1:
+            for at, cpus in enumerate(self.node_cpus()):
+                argv += ["-object", f"memory-backend-ram,id=node{at},size={self.node_size()}M"]
+                argv += ["-numa", f"node,memdev=node{at}{cpus}"]
+        argv += foreign.disk("root", root.image, THROWN_AWAY)
+        return [*argv, *(word for disk in self.disks() for word in disk)]
+
+    def node_size(self) -> int:
+        return mebibytes(self.memory) // self.nodes
+
+    def node_cpus(self) -> list[str]:
+        """For each memory node its processor, as the end of an option, as long as there are any."""
+        return [f",cpus={at}" if at < self.cpus else "" for at in range(self.nodes)]
+
+    def disks(self) -> list[list[str]]:
+        return [foreign.disk(path.stem, path) for path in Path(self.scratch).glob("*.disk")]
 
     def make_disks(self) -> None:
         """A real file system, as the root is none that has a page cache of its own; and swap, if asked for."""
@@ -72,20 +98,40 @@ class Guest:
             subprocess.run(["truncate", "-s", self.swap, str(path / "swap.disk")], check=True)
 
     def init_command(self, *extra: str) -> str:
-        script = HERE / "guest-init.sh"
-        return shlex.join(["sh", str(script), self.hierarchy, str(self.checkout), GUEST_RESULTS, *extra])
+        """What runs inside; on a root of its own a guest sees our script where the host's root is shown."""
+        script = str(HERE / "guest-init.sh") if self.root is None else f"{foreign.HOST_INSIDE}{HERE}/guest-init.sh"
+        return shlex.join(["sh", script, self.hierarchy, str(self.checkout), foreign.RESULTS, *extra])
 
     def environment(self, scratch: str) -> dict[str, str]:
-        path = f"{self.virtme}:{PATH}"
+        path = f"{self.virtme}:{PATH}" if self.virtme else PATH
         return os.environ | {"PATH": path, "TMPDIR": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def prepare(self) -> list[str]:
+        """The disks, and the whole command line that runs the planned suites."""
+        self.make_disks()
+        if self.root is None:
+            return [*self.argv(), "--exec", self.init_command()]
+        foreign.make_initrd(Path(self.scratch), self.kernel, self.root.busybox, self.init_command())
+        return self.argv()
+
+    def prepare_shell(self) -> list[str]:
+        """The same with an interactive shell instead."""
+        self.make_disks()
+        if self.root is None:
+            login = self.results / "shell"
+            login.write_text(f"#!/bin/sh\nexec {self.init_command('shell')}\n")
+            login.chmod(0o755)
+            return [*self.argv(), "--shell", f"{foreign.RESULTS}/shell"]
+        foreign.make_initrd(Path(self.scratch), self.kernel, self.root.busybox, self.init_command("shell"))
+        return self.argv()
 
     def start(self) -> None:
         self.scratch = tempfile.mkdtemp(prefix="memoom-guest-")
-        self.make_disks()
+        argv = self.prepare()
         with open(self.results / "console.log", "wb") as console:
             self.started = time.time()
             self.process = subprocess.Popen(
-                [*self.argv(), "--exec", self.init_command()],
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -105,15 +151,9 @@ class Guest:
 
     def shell(self) -> int:
         """An interactive shell in the guest, on this terminal."""
-        login = self.results / "shell"
-        login.write_text(f"#!/bin/sh\nexec {self.init_command('shell')}\n")
-        login.chmod(0o755)
-        login_inside = f"{GUEST_RESULTS}/shell"
         with tempfile.TemporaryDirectory(prefix="memoom-guest-") as scratch:
             self.scratch = scratch
-            self.make_disks()
-            argv = [*self.argv(), "--shell", login_inside]
-            return subprocess.run(argv, env=self.environment(scratch), check=False).returncode
+            return subprocess.run(self.prepare_shell(), env=self.environment(scratch), check=False).returncode
 
     def end(self) -> None:
         """Kill the emulator and everything started for it: it is a session of its own."""

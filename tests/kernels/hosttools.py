@@ -8,13 +8,17 @@ from pathlib import Path
 
 # A program that must be found, and the Debian package that brings it.
 PROGRAMS = {
-    "qemu-system-x86_64": "qemu-system-x86",
     "busybox": "busybox-static",
     "depmod": "kmod",
     "file": "file",
     "mkfs.ext4": "e2fsprogs",
     "dpkg": "dpkg",
     "apt-get": "apt",
+}
+# The same for each architecture, needed only by who chose it.
+EMULATORS = {
+    "amd64": ("qemu-system-x86_64", "qemu-system-x86"),
+    "arm64": ("qemu-system-aarch64", "qemu-system-arm"),
 }
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -23,13 +27,14 @@ class HostError(Exception):
     """The host lacks something; the text says what to install."""
 
 
-def missing_packages() -> list[str]:
-    return [package for name, package in PROGRAMS.items() if not shutil.which(name, path=PATH)]
+def missing_packages(architectures: set[str]) -> list[str]:
+    programs = PROGRAMS | dict(EMULATORS[architecture] for architecture in sorted(architectures))
+    return [package for name, package in programs.items() if not shutil.which(name, path=PATH)]
 
 
-def need_packages(say) -> None:
+def need_packages(architectures: set[str], say) -> None:
     """Install what is missing, as root or with a sudo that asks nothing."""
-    packages = missing_packages()
+    packages = missing_packages(architectures)
     if not packages:
         return
     hint = f"install these packages first: {' '.join(packages)}"
@@ -45,7 +50,7 @@ def need_packages(say) -> None:
             )
         except OSError as error:
             raise HostError(f"{hint} ({error})") from error
-    if missing_packages():
+    if missing_packages(architectures):
         reason = (done.stderr.strip() or "apt-get gave no reason").splitlines()[-1]
         raise HostError(f"{hint} ({reason})")
 

@@ -5,11 +5,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Series:
-    """One line of kernels: the newest release whose name starts with `prefix`, from `suite`."""
+    """One line of kernels: the newest release whose name starts with `prefix`, from `suite`.
+
+    `flavour` is the end of the release's name: Debian's architecture, and what else it was built with.
+    """
 
     name: str
     suite: str
     prefix: str
+    flavour: str = "amd64"
+
+    @property
+    def architecture(self) -> str:
+        return self.flavour.partition("-")[0]
+
+    @property
+    def foreign(self) -> bool:
+        """A guest of it cannot use this machine's own root file system, which is one for amd64."""
+        return self.architecture != "amd64"
 
 
 @dataclass(frozen=True)
@@ -24,19 +37,27 @@ class Entry:
 
 @dataclass(frozen=True)
 class Suite:
-    """One command run inside a guest, from the top of the checkout."""
+    """One command run inside a guest, from the top of the checkout, where its programs can run."""
 
     name: str
     command: str
     deadline: int = 300
     hierarchies: tuple[str, ...] = ("v1", "v2", "hybrid")
+    architectures: tuple[str, ...] = ("amd64",)
     default: bool = True
     quick: bool = False
 
+    def fits(self, entry: Entry) -> bool:
+        return entry.hierarchy in self.hierarchies and entry.series.architecture in self.architectures
+
+
+ANY = ("amd64", "arm64")
 
 SERIES_5_10 = Series("5.10", "bullseye", "5.10.")
 SERIES_6_1 = Series("6.1", "bookworm", "6.1.")
 SERIES_6_12 = Series("6.12", "trixie", "6.12.")
+# Pages of 16 KiB, which no x86 kernel has.
+SERIES_6_12_16K = Series("6.12-16k", "trixie", "6.12.", "arm64-16k")
 SERIES_NEWEST = Series("newest", "sid", "")
 
 ENTRIES = (
@@ -47,14 +68,15 @@ ENTRIES = (
     Entry("5.10-v2", SERIES_5_10, "v2"),
     Entry("6.12-v2", SERIES_6_12, "v2"),
     Entry("6.1-hybrid", SERIES_6_1, "hybrid"),
+    Entry("6.12-16k-v2", SERIES_6_12_16K, "v2"),
 )
 
 # Programs are built outside; a suite only runs them. A status other than 0 is a failure.
 SUITES = (
-    Suite("smoke", "sh tests/kernels/suite-smoke.sh", deadline=120, quick=True),
+    Suite("smoke", "sh tests/kernels/suite-smoke.sh", deadline=120, architectures=ANY, quick=True),
     Suite("rust", "sh tests/kernels/suite-rust.sh", deadline=1200),
     Suite("c", "sh tests/kernels/suite-c.sh", deadline=600),
     Suite("python", "sh tests/kernels/suite-python.sh", deadline=1500),
     Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500, default=False),
-    Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
+    Suite("facts", "{python} tests/kernels/facts.py", deadline=120, architectures=ANY, default=False),
 )

@@ -7,6 +7,7 @@ did not, 2 when the run could not be made.
 
 import argparse
 import concurrent.futures
+import functools
 import os
 import re
 import shlex
@@ -20,11 +21,15 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import fetch
+import foreign
 import hosttools
+import root
 from guest import Guest, fresh_results
-from matrix import ENTRIES, SUITES, Entry, Suite
+from matrix import ANY, ENTRIES, SUITES, Entry, Series, Suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# Of a guest's own root; the others use this machine's.
+OWN_PYTHON = "/usr/bin/python3"
 TAIL_LINES = 25
 KERNEL_TROUBLE = re.compile(r"\b(WARNING: CPU|BUG:|Oops|general protection fault|INFO: task .* blocked)")
 
@@ -102,7 +107,7 @@ def chosen_entries(args: argparse.Namespace) -> list[Entry]:
 
 def chosen_suites(args: argparse.Namespace) -> list[Suite]:
     if args.command:
-        return [Suite("command", args.command, deadline=int(args.deadline))]
+        return [Suite("command", args.command, deadline=int(args.deadline), architectures=ANY)]
     if args.suite:
         return chosen(args.suite, SUITES, "suite")
     return [suite for suite in SUITES if suite.default and (suite.quick or not args.quick)]
@@ -111,7 +116,10 @@ def chosen_suites(args: argparse.Namespace) -> list[Suite]:
 def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: list[Suite]) -> None:
     """The two files that guest-init.sh reads."""
     variables = {"MEMOOM_ENTRY": entry.name, "MEMOOM_REQUIRE": "1"}
-    variables["MEMOOM_PYTHON_HOME"] = sys.base_prefix
+    python, home = (OWN_PYTHON, "/usr") if entry.series.foreign else (sys.executable, sys.base_prefix)
+    variables["MEMOOM_PYTHON_HOME"] = home
+    built = f"guest-{entry.series.architecture}" if entry.series.foreign else "guest"
+    variables["MEMOOM_PROGRAMS"] = f"target/{built}"
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
     if args.enable:
@@ -124,7 +132,7 @@ def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: lis
     (folder / "environment").write_text("".join(lines))
     plan = ""
     for suite in suites:
-        command = suite.command.replace("{python}", shlex.quote(sys.executable))
+        command = suite.command.replace("{python}", shlex.quote(python))
         plan += f"{suite.name}\t{suite.deadline}\t{command}\n"
     (folder / "plan").write_text(plan)
 
@@ -164,9 +172,10 @@ def judge(folder: Path, suites: list[Suite], ended: str) -> list[Result]:
 class Matrix:
     """Runs the entries, a few at a time, and ends every guest when it is told to stop."""
 
-    def __init__(self, args: argparse.Namespace, virtme: Path) -> None:
+    def __init__(self, args: argparse.Namespace, virtme: Path | None, roots: dict[Series, root.Root]) -> None:
         self.args = args
         self.virtme = virtme
+        self.roots = roots
         self.lock = threading.Lock()
         self.guests: list[Guest] = []
         self.stopped = False
@@ -180,12 +189,13 @@ class Matrix:
     def guest(self, entry: Entry, kernel: fetch.Kernel) -> Guest:
         results = fresh_results(self.args.results / entry.name)
         settings = {"memory": self.args.memory, "cpus": self.args.cpus, "kvm": self.args.kvm}
-        settings |= {"nodes": self.args.nodes}
+        settings |= {"nodes": self.args.nodes, "architecture": entry.series.architecture}
+        settings |= {"root": self.roots.get(entry.series)}
         settings |= {"swap": self.args.swap, "append": tuple(self.args.append)}
         return Guest(kernel, entry.hierarchy, CHECKOUT, results, self.virtme, **settings)
 
     def run(self, entry: Entry, kernel: fetch.Kernel, suites: list[Suite]) -> Outcome:
-        suites = [suite for suite in suites if entry.hierarchy in suite.hierarchies]
+        suites = [suite for suite in suites if suite.fits(entry)]
         begun = time.monotonic()
         guest = self.guest(entry, kernel)
         write_plan(guest.results, self.args, entry, suites)
@@ -212,7 +222,7 @@ class Matrix:
 def print_list() -> None:
     for entry in ENTRIES:
         mark = "" if entry.default else "  (--all)"
-        print(f"{entry.name:12} newest {entry.series.name:7} from {entry.series.suite}{mark}")
+        print(f"{entry.name:12} newest {entry.series.name:8} from {entry.series.suite}{mark}")
     for suite in SUITES:
         print(f"suite {suite.name:12} {suite.deadline:5} s  {suite.command}")
 
@@ -242,13 +252,12 @@ def print_logs(outcomes: list[Outcome]) -> None:
                     print("\n".join(lines))
 
 
-def run_entries(matrix: Matrix, entries: list[Entry], kernels: dict) -> list[Outcome]:
+def run_entries(matrix: Matrix, entries: list[Entry], kernels: dict, suites: list[Suite]) -> list[Outcome]:
     """A signal is only noted by its handler and acted upon between two waits, so that it cannot
     strike while a guest is being started or ended."""
     noted: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: noted.append(number))
-    suites = chosen_suites(matrix.args)
     jobs = matrix.args.jobs or min(2, os.cpu_count() or 1)
     outcomes = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -267,20 +276,38 @@ def run_entries(matrix: Matrix, entries: list[Entry], kernels: dict) -> list[Out
     return outcomes
 
 
+def get_root(series: Series, kernel: fetch.Kernel, args: argparse.Namespace) -> root.Root:
+    finish = functools.partial(foreign.finish, series.architecture, kernel)
+    return root.get(series, args.cache, say, finish, args.refresh)
+
+
+def fits_any(entry: Entry, suites: list[Suite]) -> bool:
+    fits = any(suite.fits(entry) for suite in suites)
+    if not fits:
+        say(f"{entry.name}: left out, as none of these suites runs there")
+    return fits
+
+
 def run(args: argparse.Namespace) -> int:
-    hosttools.need_packages(say)
     entries = chosen_entries(args)
-    series = {entry.series for entry in entries}
-    kernels = {one: fetch.get(one, args.cache, say, args.refresh) for one in sorted(series, key=str)}
-    virtme = hosttools.need_virtme(CHECKOUT, args.cache, say)
+    suites = chosen_suites(args)
+    if not args.shell and not args.fetch_only:
+        entries = [entry for entry in entries if fits_any(entry, suites)]
+        if not entries:
+            return 2
+    series = sorted({entry.series for entry in entries}, key=str)
+    hosttools.need_packages({one.architecture for one in series}, say)
+    kernels = {one: fetch.get(one, args.cache, say, args.refresh) for one in series}
+    roots = {one: get_root(one, kernels[one], args) for one in series if one.foreign}
+    virtme = hosttools.need_virtme(CHECKOUT, args.cache, say) if len(roots) < len(series) else None
     if args.fetch_only:
         return 0
-    matrix = Matrix(args, virtme)
+    matrix = Matrix(args, virtme, roots)
     if args.shell:
         guest = matrix.guest(entries[0], kernels[entries[0].series])
         write_plan(guest.results, args, entries[0], [])
         return guest.shell()
-    outcomes = run_entries(matrix, entries, kernels)
+    outcomes = run_entries(matrix, entries, kernels, suites)
     outcomes.sort(key=lambda outcome: entries.index(outcome.entry))
     print_table(outcomes)
     print_logs(outcomes)

@@ -2,6 +2,7 @@
 # The live Rust tests and the Rust example, built outside by build.py and run inside as they are.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
+programs=${MEMOOM_PROGRAMS:-target/guest}
 # Nothing in a guest may depend on a duration: what must be gone within 2 s elsewhere has longer here. Fewer runs do.
 export MEMOOM_SLOW=1 MEMOOM_RUNS="${MEMOOM_RUNS:-20}" RUST_BACKTRACE=0
 # The same runs every time, as in .ci/run; many new ones: --command 'env MEMOOM_RUNS=1000 target/guest/core-scenarios'.
@@ -20,8 +21,8 @@ for program in core-bad_input core-outcomes core-leftovers core-control core-tri
     core-control) set -- --skip alarms_are_events_of_the_watch ;;
     *) set -- ;;
     esac
-    "target/guest/$program" --test-threads=1 --nocapture "$@" || status=1
+    "$programs/$program" --test-threads=1 --nocapture "$@" || status=1
 done
 echo "== experiments"
-target/guest/core-experiments || status=1
+"$programs/core-experiments" || status=1
 exit $status

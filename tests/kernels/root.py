@@ -1,0 +1,142 @@
+"""A root file system for guests that cannot use this machine's own: Debian packages of their architecture as one image.
+
+Nothing is installed and no program of a package is run here: apt resolves and downloads with a private state, dpkg
+unpacks, and `lay_out` and `FINISH` do the little that is needed of what the packages' own scripts would have done. The
+newest of its suite is looked up, and kept in the cache as the kernels are.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fetch import LOOKUP_DAYS, FetchError, PrivateApt, last_line, locked
+from hosttools import PATH
+from matrix import Series
+
+# What guest-boot.sh, guest-init.sh and the suites call; apt adds what these depend on.
+WANTED = (
+    "base-files bash busybox-static coreutils dash e2fsprogs findutils grep iproute2 kmod libc-bin libgcc-s1 "
+    "libstdc++6 mawk mount procps python3 python3-pytest sed util-linux"
+).split()
+# Python's packages get their bytecode where they are installed; without it an import of pytest takes 30 s, not 6.
+FINISH = "python3 -m compileall -q -j 2 /usr/lib/python3 /usr/lib/python3.*"
+INSTALL = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
+IMAGE_BYTES = 2 << 30
+# Whoever changes what an image is made of or how gets a new one.
+RECIPE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Root:
+    """An image to boot with, and the program that boots it."""
+
+    folder: Path
+
+    @property
+    def image(self) -> Path:
+        return self.folder / "root.img"
+
+    @property
+    def busybox(self) -> Path:
+        return self.folder / "busybox"
+
+
+def get(series: Series, cache: Path, say, finish: Callable[[str, Root], None], refresh: bool = False) -> Root:
+    """The newest root for the kernels of a series; from the cache when it was looked up lately.
+
+    `finish` runs a command inside a new one and keeps what that changes.
+    """
+    name = f"{series.suite}-{series.architecture}"
+    roots = cache / "roots"
+    roots.mkdir(parents=True, exist_ok=True)
+    note = cache / "series" / f"root-{name}-{RECIPE}"
+    note.parent.mkdir(exist_ok=True)
+    with locked(cache / "lock"):
+        have = newest_cached(roots, note)
+        if have and time.time() - note.stat().st_mtime < LOOKUP_DAYS * 86400 and not refresh:
+            return have
+        try:
+            say(f"looking up the newest {series.architecture} packages of {series.suite} for a root")
+            apt = PrivateApt(cache / "apt", series.suite, series.architecture)
+            apt.update()
+            folder = roots / f"{name}-{identity(apt)}"
+            if not folder.is_dir():
+                say(f"making {folder.name}, which takes some minutes")
+                make(apt, folder, finish)
+        except (FetchError, OSError, subprocess.CalledProcessError) as error:
+            if have is None:
+                raise FetchError(f"a root of {name}: {error}") from error
+            say(f"using {have.folder.name} from the cache: {error}")
+            return have
+        note.write_text(folder.name + "\n")
+        return Root(folder)
+
+
+def newest_cached(roots: Path, note: Path) -> Root | None:
+    if not note.is_file():
+        return None
+    root = Root(roots / note.read_text().strip())
+    return root if root.image.is_file() else None
+
+
+def identity(apt: PrivateApt) -> str:
+    """A name for the set of packages and versions that an image is made of, and how."""
+    planned = apt.run(*INSTALL, "--simulate", *WANTED)
+    packages = sorted(re.findall(r"^Inst (\S+) \((\S+)", planned, re.MULTILINE))
+    if not packages:
+        raise FetchError(f"apt would install nothing of {apt.suite}")
+    return hashlib.sha256(f"{RECIPE} {packages}".encode()).hexdigest()[:12]
+
+
+def make(apt: PrivateApt, folder: Path, finish: Callable[[str, Root], None]) -> None:
+    """Download, unpack, pack and finish beside the cache, then move into it in one step."""
+    archives = apt.folder / "cache" / "archives"
+    apt.run("apt-get", "clean")
+    apt.run(*INSTALL, "--download-only", *WANTED)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-") as scratch:
+        files, made = Path(scratch) / "files", Path(scratch) / "made"
+        files.mkdir()
+        made.mkdir()
+        # The links of the merged /usr are in this one, and have to be there before what is unpacked through them.
+        for package in sorted(archives.glob("*.deb"), key=lambda path: not path.name.startswith("base-files_")):
+            subprocess.run(["dpkg", "-x", package, files], check=True)
+        lay_out(files)
+        root = Root(made)
+        shutil.copy2(files / "usr/bin/busybox", root.busybox)
+        pack(files, root.image)
+        finish(FINISH, root)
+        made.rename(folder)
+    apt.run("apt-get", "clean")
+
+
+def lay_out(root: Path) -> None:
+    """What installing would have added to the packages' files, as far as a guest needs it."""
+    for name in ("bin", "sbin", "lib"):
+        if not (root / name).is_symlink():
+            raise FetchError(f"/{name} is no link into /usr in these packages")
+    # base-passwd copies its list of users; here, those that own or are named by anything.
+    (root / "etc/passwd").write_text(
+        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    )
+    (root / "etc/group").write_text("root:x:0:\ntty:x:5:\nnogroup:x:65534:\n")
+    # update-alternatives.
+    (root / "usr/bin/awk").symlink_to("mawk")
+    # The installer's.
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
+
+
+def pack(files: Path, image: Path) -> None:
+    """One file with a file system: inside, it is a disk with a page cache, as a real machine's root."""
+    image.touch()
+    os.truncate(image, IMAGE_BYTES)
+    argv = ["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-E", "lazy_itable_init=1", "-d", str(files), str(image)]
+    done = subprocess.run(argv, env=os.environ | {"PATH": PATH}, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise FetchError(f"mkfs.ext4 {image.name}: {last_line(done.stderr)}")
