@@ -71,6 +71,7 @@ fuzz: .packages ## fuzz the report parser for FUZZ_SECONDS (60)
 
 lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check
+	rustfmt --check --edition 2021 core/helper/main.rs
 	$(CARGO) clippy -q --all-targets -- -D warnings
 	PYO3_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) clippy -q -p memoom-python -- -D warnings
 	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples tests/acceptance

@@ -5,6 +5,12 @@
 #![no_std]
 #![no_main]
 
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("memoom's helper runs on x86-64 and aarch64; another architecture is a file in core/helper/arch");
+
+#[cfg_attr(target_arch = "x86_64", path = "arch/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "arch/aarch64.rs")]
+mod arch;
 mod child;
 mod cleanup;
 mod hog;
@@ -24,17 +30,6 @@ mod wire;
 mod worker;
 
 use core::ffi::CStr;
-
-core::arch::global_asm!(
-    ".globl _start",
-    "_start:",
-    "xor ebp, ebp",
-    "mov rdi, rsp",
-    "and rsp, -16",
-    "call {main}",
-    "ud2",
-    main = sym main,
-);
 
 /// A bug, and nothing to report it with; the host sees the exit.
 #[panic_handler]

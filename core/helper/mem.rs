@@ -1,15 +1,13 @@
-//! The memory functions that the compiler calls; string instructions, so they cannot call themselves.
+//! The memory functions that the compiler calls; made of instructions, so that they cannot call themselves.
 
-use core::arch::asm;
+use crate::arch;
 
 /// # Safety
 /// As in C.
 #[no_mangle]
 pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     // SAFETY: the caller's promise.
-    unsafe {
-        asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _, options(nostack, preserves_flags));
-    }
+    unsafe { arch::copy_up(to, from, count) };
     to
 }
 
@@ -17,15 +15,13 @@ pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *
 /// As in C.
 #[no_mangle]
 pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    if (to as usize).wrapping_sub(from as usize) >= count {
-        // SAFETY: forwards never overwrites what is still to be read.
-        return unsafe { memcpy(to, from, count) };
-    }
-    // SAFETY: the caller's promise; backwards from the last byte, and the direction flag is cleared again.
+    // SAFETY: the caller's promise; upwards never overwrites what is still to be read where `to` is not inside.
     unsafe {
-        let last = count.wrapping_sub(1);
-        asm!("std", "rep movsb", "cld", inout("rcx") count => _, inout("rdi") to.wrapping_add(last) => _,
-            inout("rsi") from.wrapping_add(last) => _, options(nostack));
+        if (to as usize).wrapping_sub(from as usize) >= count {
+            arch::copy_up(to, from, count);
+        } else {
+            arch::copy_down(to, from, count);
+        }
     }
     to
 }
@@ -35,9 +31,7 @@ pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> 
 #[no_mangle]
 pub unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     // SAFETY: the caller's promise.
-    unsafe {
-        asm!("rep stosb", inout("rcx") count => _, inout("rdi") to => _, in("al") byte as u8, options(nostack, preserves_flags));
-    }
+    unsafe { arch::fill(to, byte as u8, count) };
     to
 }
 

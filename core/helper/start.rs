@@ -1,12 +1,12 @@
 //! Starting a worker: from the request to a process in its group, or to nothing and the reason.
 
-use crate::turn;
 use crate::child::{self, Entry, Plan, Program};
+use crate::spare::SPARE_NAME;
 use crate::state::{State, IMAGE};
 use crate::sys::{self, Errno};
 use crate::text::{self, Decimal};
+use crate::turn;
 use crate::wire::{fd, role, stage, Start, BLOB_HEAD, MOST_COMM};
-use crate::spare::SPARE_NAME;
 use core::ptr::null;
 
 type Failure = (u32, Errno);

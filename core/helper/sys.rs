@@ -3,11 +3,6 @@
 //! Wrappers whose arguments cannot break memory safety are safe functions; the few that hand addresses to the
 //! kernel or take over its answer as an address are `unsafe`.
 
-#[cfg(not(target_arch = "x86_64"))]
-compile_error!(
-    "memoom's helper knows the system calls of x86_64 only; add those of this architecture to core/helper/sys.rs"
-);
-
 mod file;
 mod memory;
 mod message;
@@ -21,6 +16,9 @@ pub use message::*;
 pub use net::*;
 pub use pipe::*;
 pub use process::*;
+
+use crate::arch::{self, nr};
+pub use crate::arch::{O_DIRECTORY, O_NOFOLLOW};
 
 /// An errno.
 pub type Errno = i32;
@@ -48,8 +46,6 @@ pub const ENOBUFS: Errno = 105;
 pub const O_RDONLY: usize = 0;
 pub const O_WRONLY: usize = 1;
 pub const O_RDWR: usize = 2;
-pub const O_DIRECTORY: usize = 0o200_000;
-pub const O_NOFOLLOW: usize = 0o400_000;
 pub const O_CLOEXEC: usize = 0o2_000_000;
 pub const AT_FDCWD: i32 = -100;
 pub const AT_EMPTY_PATH: usize = 0x1000;
@@ -78,88 +74,14 @@ const MSG_NOSIGNAL: usize = 0x4000;
 const MSG_CTRUNC: i32 = 8;
 const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
 
-mod nr {
-    pub const READ: usize = 0;
-    pub const READV: usize = 19;
-    pub const WRITEV: usize = 20;
-    pub const WRITE: usize = 1;
-    pub const CLOSE: usize = 3;
-    pub const FSTAT: usize = 5;
-    pub const MMAP: usize = 9;
-    pub const MUNMAP: usize = 11;
-    pub const RT_SIGACTION: usize = 13;
-    pub const RT_SIGPROCMASK: usize = 14;
-    pub const PREAD64: usize = 17;
-    pub const MREMAP: usize = 25;
-    pub const MINCORE: usize = 27;
-    pub const MADVISE: usize = 28;
-    pub const SOCKET: usize = 41;
-    pub const CONNECT: usize = 42;
-    pub const BIND: usize = 49;
-    pub const LISTEN: usize = 50;
-    pub const GETSOCKNAME: usize = 51;
-    pub const SETSOCKOPT: usize = 54;
-    pub const GETPID: usize = 39;
-    pub const SENDMSG: usize = 46;
-    pub const RECVMSG: usize = 47;
-    pub const RECVFROM: usize = 45;
-    pub const CLONE: usize = 56;
-    pub const EXECVE: usize = 59;
-    pub const WAIT4: usize = 61;
-    pub const KILL: usize = 62;
-    pub const FCNTL: usize = 72;
-    pub const FTRUNCATE: usize = 77;
-    pub const CHDIR: usize = 80;
-    pub const FCHDIR: usize = 81;
-    pub const SETPGID: usize = 109;
-    pub const GETPPID: usize = 110;
-    pub const MLOCK: usize = 149;
-    pub const PRCTL: usize = 157;
-    pub const SCHED_SETSCHEDULER: usize = 144;
-    pub const SCHED_SETAFFINITY: usize = 203;
-    pub const SCHED_GETAFFINITY: usize = 204;
-    pub const GETDENTS64: usize = 217;
-    pub const CLOCK_GETTIME: usize = 228;
-    pub const EXIT_GROUP: usize = 231;
-    pub const OPENAT: usize = 257;
-    pub const MKNODAT: usize = 259;
-    pub const UNLINKAT: usize = 263;
-    pub const SYNC_FILE_RANGE: usize = 277;
-    pub const PPOLL: usize = 271;
-    pub const SIGNALFD4: usize = 289;
-    pub const EVENTFD2: usize = 290;
-    pub const ACCEPT4: usize = 288;
-    pub const FALLOCATE: usize = 285;
-    pub const DUP3: usize = 292;
-    pub const PIPE2: usize = 293;
-    pub const PRLIMIT64: usize = 302;
-    pub const PREADV: usize = 295;
-    pub const PWRITEV: usize = 296;
-    pub const MEMFD_CREATE: usize = 319;
-    pub const EXECVEAT: usize = 322;
-    pub const PIDFD_SEND_SIGNAL: usize = 424;
-    pub const PIDFD_OPEN: usize = 434;
-    pub const CLONE3: usize = 435;
-    pub const CLOSE_RANGE: usize = 436;
-}
-
 /// The system call itself.
 ///
 /// # Safety
 /// The caller answers for what the kernel reads and writes at the addresses among the arguments.
 #[inline(always)]
 unsafe fn raw(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> Result<usize, Errno> {
-    let result: isize;
-    // SAFETY: the registers are those of the kernel's calling convention; memory is the caller's promise.
-    unsafe {
-        core::arch::asm!(
-            "syscall",
-            inlateout("rax") number as isize => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack),
-        );
-    }
+    // SAFETY: the caller's promise.
+    let result = unsafe { arch::call(number, [a, b, c, d, e, f]) };
     if (-4095..0).contains(&result) {
         Err(-result as Errno)
     } else {
@@ -223,7 +145,8 @@ pub fn set_scheduler(policy: usize, priority: i32) {
 /// The CPUs that this process may use; how many words of the mask the kernel filled.
 pub fn affinity(mask: &mut [u64]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most the length that is given.
-    unsafe { raw(nr::SCHED_GETAFFINITY, 0, size_of_val(mask), mask.as_mut_ptr() as usize, 0, 0, 0) }.map(|bytes| bytes / 8)
+    unsafe { raw(nr::SCHED_GETAFFINITY, 0, size_of_val(mask), mask.as_mut_ptr() as usize, 0, 0, 0) }
+        .map(|bytes| bytes / 8)
 }
 
 /// Keeps this process on the CPUs of the mask; a refusal changes nothing.
@@ -304,8 +227,9 @@ pub fn getdents(fd: i32, to: &mut [u64]) -> Result<usize, Errno> {
 
 /// Device and size of an open file.
 pub fn fstat(fd: i32) -> Result<(u64, u64), Errno> {
-    let mut stat = [0u64; 18]; // struct stat of x86_64: st_dev first, st_size at byte 48, 144 bytes in all
-                               // SAFETY: the kernel writes 144 bytes.
+    // struct stat of both architectures: st_dev first, st_size at byte 48.
+    let mut stat = [0u64; 18];
+    // SAFETY: the kernel writes 144 bytes at most.
     unsafe { raw(nr::FSTAT, fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0) }?;
     Ok((stat[0], stat[6]))
 }
@@ -352,7 +276,8 @@ pub fn default_signals() {
 
 /// A file that is readable when one of the signals is pending.
 pub fn signalfd(mask: u64) -> Result<i32, Errno> {
-    let flags = O_CLOEXEC | 0o4000; // SFD_CLOEXEC | SFD_NONBLOCK
-                                    // SAFETY: the kernel reads eight bytes.
+    const SFD_NONBLOCK: usize = 0o4000;
+    let flags = O_CLOEXEC | SFD_NONBLOCK;
+    // SAFETY: the kernel reads eight bytes.
     unsafe { raw(nr::SIGNALFD4, usize::MAX, &mask as *const u64 as usize, 8, flags, 0, 0) }.map(|fd| fd as i32)
 }

@@ -5,8 +5,8 @@
 
 use crate::hog::{Arena, Store, Taken};
 use crate::mailbox::Mailbox;
-use crate::turn::Turn;
 use crate::sys::{self, Errno};
+use crate::turn::Turn;
 use crate::wire::{Command, Message, MOST};
 use crate::Auxiliary;
 use core::ffi::CStr;
@@ -139,8 +139,12 @@ pub fn live_as_hog(
                 let taken = store.grow(bytes);
                 turn.end();
                 let (end_ns, total_bytes) = (sys::now_ns(), store.total() as u64);
-                taken.map(|Taken { bytes, errno }| {
-                    Message::Grew { total_bytes, bytes: bytes as u64, errno, start_ns, end_ns }
+                taken.map(|Taken { bytes, errno }| Message::Grew {
+                    total_bytes,
+                    bytes: bytes as u64,
+                    errno,
+                    start_ns,
+                    end_ns,
                 })
             }
             Some(Command::Shrink { bytes }) => {

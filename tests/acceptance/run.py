@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -196,6 +197,15 @@ def record(result: Path) -> None:
     table.write_page()
 
 
+def call(command: list[str]) -> int:
+    """Runs a command to its end; whoever is stopped meanwhile ends it first, or its guest would go on."""
+    with subprocess.Popen(command) as running:
+        try:
+            return running.wait()
+        finally:
+            running.terminate()
+
+
 def run_guests(args: argparse.Namespace) -> int:
     """The same inside guests: built here, run there, and the results taken from their folders."""
     if not args.no_build:
@@ -208,7 +218,7 @@ def run_guests(args: argparse.Namespace) -> int:
         folder = KEPT / "guests"
         command = [sys.executable, str(CHECKOUT / "tests/kernels/run.py"), "--only", entry, "--results", str(folder)]
         command += [*args.guest_option, "--command", shlex.join(inside)]
-        worst = max(worst, subprocess.run(command, check=False).returncode)
+        worst = max(worst, call(command))
         result = folder / entry / f"{entry}.json"
         if not result.exists():
             print(f"run.py: {entry} left no result", file=sys.stderr)
@@ -223,6 +233,7 @@ def main() -> int:
     if args.table:
         table.write_page()
         return 0
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     return run_guests(args) if args.guest else run_here(args)
 
 

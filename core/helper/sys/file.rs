@@ -1,6 +1,6 @@
 //! System calls for the files that a hog fills.
 
-use super::{nr, plain, raw, Errno, AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_RDWR};
+use super::{nr, plain, raw, Errno, AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDWR};
 use core::ffi::CStr;
 
 /// A piece of memory in a list of them (struct iovec).
@@ -13,7 +13,7 @@ pub struct Piece {
 
 /// A new file without a name in the working directory; file systems differ in the errno with which they refuse.
 pub fn nameless_file() -> Result<i32, Errno> {
-    const O_TMPFILE: usize = 0o20_200_000;
+    const O_TMPFILE: usize = 0o20_000_000 | O_DIRECTORY;
     let (flags, here) = (O_TMPFILE | O_RDWR | O_CLOEXEC, c".".as_ptr() as usize);
     // SAFETY: the kernel reads up to the NUL.
     unsafe { raw(nr::OPENAT, AT_FDCWD as usize, here, flags, 0o600, 0, 0) }.map(|fd| fd as i32)

@@ -1,6 +1,6 @@
 //! System calls that make, become and reap a process.
 
-use super::{nr, raw, Errno, AT_EMPTY_PATH, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD};
+use super::{arch, nr, raw, Errno, AT_EMPTY_PATH, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, SIGCHLD};
 
 /// A child that has ended.
 pub struct Ended {
@@ -94,25 +94,8 @@ pub unsafe fn vfork<T>(
         Some(_) => (nr::CLONE3, &args as *const CloneArgs as usize, core::mem::size_of::<CloneArgs>(), 0),
         None => (nr::CLONE, flags | SIGCHLD as usize, top, &mut pidfd as *mut i32 as usize),
     };
-    let result: isize;
-    // SAFETY: the child gets its own stack and never comes back from the call; the parent sees an ordinary system
-    // call that changes memory. Registers other than rax, rcx and r11 survive in both.
-    unsafe {
-        core::arch::asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            "xor ebp, ebp",
-            "mov rdi, r13",
-            "call r12",
-            "ud2",
-            "2:",
-            inlateout("rax") number as isize => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") 0usize, in("r8") 0usize,
-            in("r12") body, in("r13") argument,
-            lateout("rcx") _, lateout("r11") _,
-        );
-    }
+    // SAFETY: the child gets its own stack and, as the body does not return, never comes back from the call.
+    let result = unsafe { arch::call_child(number, [a, b, c], body as usize, argument as usize) };
     if result < 0 {
         return Err(-result as Errno);
     }
