@@ -189,7 +189,7 @@ fn a_report_for_people() {
     assert_eq!(
         lines[tasks..tasks + 2],
         [
-            "  tasks: 4, sizes in pages",
+            "  tasks: 4, sizes in pages of 4 KiB",
             "    protected        pid 89      uid 0 total_vm 250 rss 18 pgtables_bytes 28672 swapents 0 oom_score_adj -1000",
         ]
     );

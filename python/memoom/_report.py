@@ -83,6 +83,7 @@ class Report(Table):
     stat_truncated: bool
     protection: ReportPart | None
     tasks: tuple[ReportPart, ...]
+    page_bytes: int | None
     sacrifice: ReportPart | None
     kills: tuple[ReportPart, ...]
     shared_memory: tuple[ReportPart, ...]

@@ -54,7 +54,7 @@ def empty(record):
         "first_sequence": record[0], "last_sequence": record[3], "invoker": None, "cpu": None, "constraint": None,
         "nodemask": None, "cpuset": None, "mems_allowed": None, "oom_memcg": None, "task_memcg": None,
         "chosen": None, "memory": None, "swap": None, "memory_swap": None, "kmem": None, "stat": {}, "stats": [],
-        "stat_truncated": False, "protection": None, "tasks": [], "sacrifice": None, "kills": [],
+        "stat_truncated": False, "protection": None, "tasks": [], "page_bytes": None, "sacrifice": None, "kills": [],
         "shared_memory": [], "pinned": [], "already_exiting": [], "group_kill": None, "no_killable": False,
         "call_trace": [], "reaper": [], "suppressed_before": None, "missing": [], "text": [],
     }
@@ -132,6 +132,9 @@ def expected(path):
             report["text"] += [line for line in text.rstrip().split("\\x0a") if line] if is_stat else [text.rstrip()]
     for report in reports:
         report["text"] = "\n".join(report["text"])
+        sizes = {task["pid"]: task["total_vm_pages"] for task in report["tasks"]}
+        if any(kill["pid"] in sizes for kill in report["kills"]):
+            report["page_bytes"] = 4096  # every capture is of x86-64
         if not report["tasks"] and report["invoker"]:
             report["missing"] = [{"source": "tasks", "reason": NO_TABLE}]
     return {"schema": "memoom.reports/1", "reports": reports}

@@ -131,6 +131,9 @@ pub struct Report {
     pub protection: Option<Protection>,
     /// The task table; empty with vm.oom_dump_tasks=0.
     pub tasks: Vec<Task>,
+    /// The page of the machine that wrote the log, in bytes: the table counts in pages what the kill line of the same
+    /// process has in kB. Absent where the two do not stand together.
+    pub page_bytes: Option<u64>,
     /// `Kill process … score … or sacrifice child` (before 5.1).
     pub sacrifice: Option<Sacrifice>,
     /// The processes killed, in the order printed, each once.

@@ -11,7 +11,6 @@ from .units import size
 
 __all__ = ["raw_html", "report_html"]
 
-_PAGE = 4096
 # A report of a whole machine lists every process; the largest tell the story.
 _TASKS = 40
 
@@ -88,7 +87,8 @@ def _tasks(report: Report) -> Markup:
     for task in tasks[:_TASKS]:
         pages = task.get("rss_pages")
         fate = badge("killed", BAD) if task.get("pid") in killed or task.get("tgid") in killed else ""
-        held = None if pages is None else size(pages * _PAGE)
+        page = report.page_bytes
+        held = None if pages is None else size(pages * page) if page else f"{pages} pages"
         lines.append(
             (task.get("pid"), task.get("uid"), tag("b", task.get("comm")), held, task.get("oom_score_adj"), fate)
         )

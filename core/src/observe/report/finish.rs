@@ -3,7 +3,22 @@
 use super::draft::Draft;
 use super::lines::Kind;
 use super::parse::Summary;
-use super::{Chosen, Report, Scope};
+use super::{Chosen, Kill, Report, Scope, Task};
+
+/// The pages of all machines that Linux runs on, in bytes.
+const PAGES: std::ops::RangeInclusive<u64> = 4 << 10..=256 << 10;
+
+/// The page that makes the row of a process fit its kill line. Its address space may have changed in between, but not
+/// so much that the next power of two would fit better.
+fn page(kill: &Kill, tasks: &[Task]) -> Option<u64> {
+    let bytes = kill.total_vm_bytes?;
+    let pages = tasks.iter().find(|task| task.pid == kill.pid)?.total_vm_pages.filter(|&pages| pages > 0)?;
+    let page = (bytes / pages).checked_next_power_of_two()?;
+    [page / 2, page].into_iter().filter(|page| PAGES.contains(page)).find(|page| {
+        let fits = pages.saturating_mul(*page);
+        fits.abs_diff(bytes) <= bytes / 4
+    })
+}
 
 impl Draft {
     pub(super) fn scope(&self) -> Option<Scope> {
@@ -40,6 +55,7 @@ impl Draft {
             self.note("stat", "a value does not fit");
         }
         self.report.stat = std::mem::take(&mut self.counters).stat();
+        self.report.page_bytes = self.report.kills.iter().find_map(|kill| page(kill, &self.report.tasks));
         self.name_missing();
         self.report
     }
@@ -110,5 +126,31 @@ impl Draft {
             let lost = self.lost;
             self.note("log", format!("{lost} records between the lines of the report are not in the log"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_told_by_the_row_and_the_kill_line_together() {
+        let told = |pages: u64, kib: u64| {
+            let task = Task { pid: 7, total_vm_pages: Some(pages), ..Task::default() };
+            let kill = Kill { pid: 7, total_vm_bytes: Some(kib << 10), ..Kill::default() };
+            page(&kill, &[task])
+        };
+        assert_eq!(told(10_292, 41_168), Some(4 << 10));
+        assert_eq!(told(1_295, 20_720), Some(16 << 10));
+        assert_eq!(told(650, 41_600), Some(64 << 10));
+        // It has mapped or unmapped something since.
+        assert_eq!(told(1_000, 4_400), Some(4 << 10));
+        assert_eq!(told(1_000, 3_600), Some(4 << 10));
+        // Nothing fits: another process of that number, or a line that was changed.
+        assert_eq!(told(1_000, 5_700), None);
+        assert_eq!(told(1_000, 40), None);
+        assert_eq!(told(1, 1 << 40), None);
+        assert_eq!(told(0, 40), None);
+        assert_eq!(told(u64::MAX, u64::MAX >> 10), None);
     }
 }

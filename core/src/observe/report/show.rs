@@ -120,7 +120,8 @@ impl Report {
 
     fn choice(&self, lines: &mut Vec<String>) {
         if !self.tasks.is_empty() {
-            lines.push(format!("  tasks: {}, sizes in pages", self.tasks.len()));
+            let page = self.page_bytes.map_or_else(String::new, |bytes| format!(" of {} KiB", bytes >> 10));
+            lines.push(format!("  tasks: {}, sizes in pages{page}", self.tasks.len()));
             lines.extend(self.tasks.iter().map(|task| format!("    {}", row(task))));
         }
         if let Some(chosen) = &self.chosen {
