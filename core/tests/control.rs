@@ -251,7 +251,7 @@ fn a_raise_reaches_whoever_is_only_about_to_wait() {
     for round in 0..60 {
         grow_until_blocked(&hog);
         // It is woken by this page, refused once more, and goes to wait again: the raise comes at any moment of that.
-        group.set_limit(Limit::Bytes(8 * MIB + 4096)).unwrap();
+        group.set_limit(Limit::Bytes(8 * MIB + common::page_bytes())).unwrap();
         let woken = std::time::Instant::now();
         while woken.elapsed() < std::time::Duration::from_micros(round * 33) {
             std::hint::spin_loop();

@@ -157,7 +157,7 @@ fn a_process_whose_first_thread_has_ended() {
     assert!(gone_by(Instant::now() + LONG, || !is_zombie()), "the first thread did not end");
     let prediction = group.predict().unwrap();
     let row = prediction.candidates.iter().find(|candidate| candidate.pid == pid).expect("it is in the table");
-    assert!(row.eligible && row.rss_pages >= 8 * MIB / 4096, "{row:?}");
+    assert!(row.eligible && row.rss_pages >= 8 * MIB / common::page_bytes(), "{row:?}");
     let oom = squeeze(&group, &mut watch);
     assert_eq!(oom.victims.len(), 1, "{}", oom.to_text());
     assert_eq!(oom.victims[0].pid, pid, "the process, not its thread\n{}", oom.to_text());

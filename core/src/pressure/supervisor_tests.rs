@@ -210,7 +210,7 @@ fn a_hog_takes_and_gives_back_in_acknowledged_steps() {
     }
     let resident = fs::read_to_string(format!("/proc/{}/statm", hog.pid)).unwrap();
     let resident: u64 = resident.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(resident * 4096 >= 20 * MIB, "{resident} pages");
+    assert!(resident * crate::sys::page_size() >= 20 * MIB, "{resident} pages");
     hog.channel.as_ref().unwrap().shrink(10 * MIB).unwrap();
     let Message::Shrunk { total_bytes, bytes, .. } = answer(&hog) else { panic!() };
     assert_eq!((total_bytes, bytes), (10 * MIB, 10 * MIB));

@@ -47,6 +47,13 @@ pub fn gone_by(deadline: Instant, mut is_there: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// The size of a page: 4 KiB on x86-64, up to 64 KiB elsewhere.
+#[allow(unsafe_code)]
+pub fn page_bytes() -> u64 {
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
+}
+
 pub fn process_is_there(pid: i32) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
