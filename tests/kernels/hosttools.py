@@ -20,6 +20,8 @@ EMULATORS = {
     "amd64": ("qemu-system-x86_64", "qemu-system-x86"),
     "arm64": ("qemu-system-aarch64", "qemu-system-arm"),
 }
+# What builds for an architecture that is not this machine's.
+COMPILERS = {"arm64": {"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"}}
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
@@ -27,14 +29,22 @@ class HostError(Exception):
     """The host lacks something; the text says what to install."""
 
 
-def missing_packages(architectures: set[str]) -> list[str]:
-    programs = PROGRAMS | dict(EMULATORS[architecture] for architecture in sorted(architectures))
+def missing(programs: dict[str, str]) -> list[str]:
     return [package for name, package in programs.items() if not shutil.which(name, path=PATH)]
 
 
 def need_packages(architectures: set[str], say) -> None:
+    """What booting a guest of these needs."""
+    install(PROGRAMS | dict(EMULATORS[architecture] for architecture in sorted(architectures)), say)
+
+
+def need_compiler(architecture: str, say) -> None:
+    install(dict(COMPILERS[architecture]), say)
+
+
+def install(programs: dict[str, str], say) -> None:
     """Install what is missing, as root or with a sudo that asks nothing."""
-    packages = missing_packages(architectures)
+    packages = " ".join(missing(programs)).split()
     if not packages:
         return
     hint = f"install these packages first: {' '.join(packages)}"
@@ -50,7 +60,7 @@ def need_packages(architectures: set[str], say) -> None:
             )
         except OSError as error:
             raise HostError(f"{hint} ({error})") from error
-    if missing_packages(architectures):
+    if missing(programs):
         reason = (done.stderr.strip() or "apt-get gave no reason").splitlines()[-1]
         raise HostError(f"{hint} ({reason})")
 

@@ -25,7 +25,7 @@ import foreign
 import hosttools
 import root
 from guest import Guest, fresh_results
-from matrix import ANY, ENTRIES, SUITES, Entry, Series, Suite
+from matrix import ENTRIES, SUITES, Entry, Series, Suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Of a guest's own root; the others use this machine's.
@@ -107,7 +107,7 @@ def chosen_entries(args: argparse.Namespace) -> list[Entry]:
 
 def chosen_suites(args: argparse.Namespace) -> list[Suite]:
     if args.command:
-        return [Suite("command", args.command, deadline=int(args.deadline), architectures=ANY)]
+        return [Suite("command", args.command, deadline=int(args.deadline))]
     if args.suite:
         return chosen(args.suite, SUITES, "suite")
     return [suite for suite in SUITES if suite.default and (suite.quick or not args.quick)]
@@ -118,8 +118,10 @@ def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: lis
     variables = {"MEMOOM_ENTRY": entry.name, "MEMOOM_REQUIRE": "1"}
     python, home = (OWN_PYTHON, "/usr") if entry.series.foreign else (sys.executable, sys.base_prefix)
     variables["MEMOOM_PYTHON_HOME"] = home
-    built = f"guest-{entry.series.architecture}" if entry.series.foreign else "guest"
-    variables["MEMOOM_PROGRAMS"] = f"target/{built}"
+    built = f"target/guest-{entry.series.architecture}" if entry.series.foreign else "target/guest"
+    variables["MEMOOM_PROGRAMS"] = built
+    if entry.series.foreign:
+        variables |= {"MEMOOM_PYTHON": python, "PYTHONPATH": str(CHECKOUT / built / "python")}
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
     if args.enable:
@@ -281,20 +283,9 @@ def get_root(series: Series, kernel: fetch.Kernel, args: argparse.Namespace) -> 
     return root.get(series, args.cache, say, finish, args.refresh)
 
 
-def fits_any(entry: Entry, suites: list[Suite]) -> bool:
-    fits = any(suite.fits(entry) for suite in suites)
-    if not fits:
-        say(f"{entry.name}: left out, as none of these suites runs there")
-    return fits
-
-
 def run(args: argparse.Namespace) -> int:
     entries = chosen_entries(args)
     suites = chosen_suites(args)
-    if not args.shell and not args.fetch_only:
-        entries = [entry for entry in entries if fits_any(entry, suites)]
-        if not entries:
-            return 2
     series = sorted({entry.series for entry in entries}, key=str)
     hosttools.need_packages({one.architecture for one in series}, say)
     kernels = {one: fetch.get(one, args.cache, say, args.refresh) for one in series}

@@ -2,6 +2,7 @@
 # The Python face: its tests, its example and the command's own demo, with the environment that was made outside.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
+python=${MEMOOM_PYTHON:-.venv/bin/python}
 export PYTHONDONTWRITEBYTECODE=1 MEMOOM_SLOW=1
 status=0
 echo "== pytest"
@@ -12,7 +13,7 @@ for name in control errors experiments run survival values waiting; do
 done
 # Words are meant to be split.
 # shellcheck disable=SC2086
-.venv/bin/python -m pytest -q -p no:cacheprovider $tests || status=1
+"$python" -m pytest -q -p no:cacheprovider $tests || status=1
 echo "== demo"
-.venv/bin/memoom demo || status=1
+"$python" -m memoom demo || status=1
 exit $status

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <memoom.h>
 
@@ -31,6 +32,12 @@ static inline int ok(int holds, const char *what)
     printf("%s %d - %s\n", holds ? "ok" : "not ok", acceptance_count, what);
     fflush(stdout);
     return holds;
+}
+
+/* Of this machine: limits are whole pages. */
+static inline uint64_t page_bytes(void)
+{
+    return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* For a call that must work: MUST(memoom_group_kill(group, ERR)). */

@@ -12,8 +12,8 @@ int main(void)
 
     begin();
     empty = group_in(NULL, "empty", MEMOOM_UNLIMITED);
-    MUST(memoom_group_set_limit(empty, 3 * 4096 + 100, ERR));
-    ok(memoom_group_limit(empty, &bytes, NULL) == MEMOOM_OK && bytes == 3 * 4096, "rounded down to pages");
+    MUST(memoom_group_set_limit(empty, 3 * page_bytes() + 100, ERR));
+    ok(memoom_group_limit(empty, &bytes, NULL) == MEMOOM_OK && bytes == 3 * page_bytes(), "rounded down to pages");
     MUST(memoom_group_set_limit(empty, MEMOOM_UNLIMITED, ERR));
     ok(memoom_group_limit(empty, &bytes, NULL) == MEMOOM_OK && bytes == MEMOOM_UNLIMITED, "no limit");
     MUST(memoom_group_set_limit(empty, 0, ERR));

@@ -13,12 +13,12 @@ int main(void)
 
     begin();
     group = group_in(NULL, "rules", 4 * MIB);
-    MUST(memoom_group_set_swap(group, 3 * 4096 + 100, ERR));
-    ok(number_of(group, MEMSW) == 4 * MIB + 3 * 4096, "rounded down to pages");
+    MUST(memoom_group_set_swap(group, 3 * page_bytes() + 100, ERR));
+    ok(number_of(group, MEMSW) == 4 * MIB + 3 * page_bytes(), "rounded down to pages");
     ok(write_to(group, MEMSW, "2M") == EINVAL, "not below the limit of memory");
     ok(write_to(group, MEMSW, "1xx") == EINVAL && write_to(group, MEMSW, "1.0") == EINVAL, "no nonsense");
     MUST(memoom_group_set_limit(group, 8 * MIB, ERR));
-    ok(memoom_group_swap(group, &bytes, NULL) == MEMOOM_OK && bytes == 3 * 4096, "it goes along with the limit");
+    ok(memoom_group_swap(group, &bytes, NULL) == MEMOOM_OK && bytes == 3 * page_bytes(), "it goes along with the limit");
     MUST(memoom_group_set_swap(group, MEMOOM_UNLIMITED, ERR));
     ok(memoom_group_swap(group, &bytes, NULL) == MEMOOM_OK && bytes == MEMOOM_UNLIMITED, "no limit");
     for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {

@@ -1,5 +1,7 @@
 """v1 limits: rounded to pages, none by -1, nonsense refused; each kind of memory is killed at 2M, page cache is not."""
 
+from mmap import PAGESIZE
+
 import pytest
 from conftest import PATIENCE, grow
 
@@ -8,7 +10,7 @@ import memoom
 
 def test_limit_in_bytes(lab: memoom.Lab) -> None:
     empty = lab.group("empty", limit="max")
-    for given, shown in ((3 * 4096 + 100, 3 * 4096), ("max", None), (0, 0)):
+    for given, shown in ((3 * PAGESIZE + 100, 3 * PAGESIZE), ("max", None), (0, 0)):
         empty.set_limit(given)
         assert empty.limit == shown
     with pytest.raises(memoom.InvalidInputError):

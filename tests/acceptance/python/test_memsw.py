@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from mmap import PAGESIZE
 from typing import Literal, get_args
 
 import pytest
@@ -15,14 +16,14 @@ Kind = Literal["anon", "mlock", "populate", "shmem"]
 def test_memsw(lab: memoom.Lab, expect: Callable[[str], int]) -> None:
     rules = lab.group("rules", limit="4M")
     memsw = rules.path / "memory.memsw.limit_in_bytes"
-    rules.set_swap(3 * 4096 + 100)
-    assert int(memsw.read_text()) == 4 * MIB + 3 * 4096
+    rules.set_swap(3 * PAGESIZE + 100)
+    assert int(memsw.read_text()) == 4 * MIB + 3 * PAGESIZE
     for refused in ("2M", "1xx", "1.0"):
         with pytest.raises(OSError, match="") as raised:
             memsw.write_text(refused)
         assert raised.value.errno == errno.EINVAL
     rules.set_limit("8M")
-    assert rules.swap == 3 * 4096
+    assert rules.swap == 3 * PAGESIZE
     rules.set_swap("max")
     assert rules.swap is None
     kind: Kind
