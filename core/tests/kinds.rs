@@ -249,7 +249,9 @@ fn what_the_kernel_keeps_for_a_hog_is_charged_and_given_back() {
     // How much more than its own bytes the kernel takes for it, at most, in percent. For a process it is page tables, a
     // kernel stack and a stack, up to 24 pages for its own 64 KiB, whatever the size of a page.
     let of_a_process = 24 * page_bytes() * 100 / (64 << 10);
-    for (kind, more) in [(Kind::Stack, 10), (Kind::Fork, of_a_process), (Kind::Pipe, 10), (Kind::Socket, 60), (Kind::Slab, 60)] {
+    for (kind, more) in
+        [(Kind::Stack, 10), (Kind::Fork, of_a_process), (Kind::Pipe, 10), (Kind::Socket, 60), (Kind::Slab, 60)]
+    {
         let group = lab.group(Some(kind.name()), &Limits::bytes(96 * MIB)).unwrap();
         if kind == Kind::Socket && lab.version() == Version::V1 {
             // v1 counts the memory of sockets only where it has had a limit.

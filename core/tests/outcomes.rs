@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -123,11 +123,16 @@ fn a_command_that_does_not_start_says_why_and_leaves_nothing() {
     lab.close().unwrap();
 }
 
+/// std::io::pipe is younger than the compiler that we promise to do with.
+fn pipe() -> (OwnedFd, OwnedFd) {
+    nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap()
+}
+
 #[test]
 fn a_command_has_its_environment_directory_and_descriptors() {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some("stdio"), &Limits::bytes(32 * MIB)).unwrap();
-    let (mut reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = pipe();
     let mut command = Command::new([
         "sh",
         "-c",
@@ -136,16 +141,16 @@ fn a_command_has_its_environment_directory_and_descriptors() {
     command.env = Some(vec![("WORD".into(), "hello".into()), ("PATH".into(), "/usr/bin:/bin".into())]);
     command.cwd = Some("/".into());
     let input = {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        std::io::Write::write_all(&mut writer, b"from the pipe\n").unwrap();
-        OwnedFd::from(reader)
+        let (reader, writer) = pipe();
+        std::io::Write::write_all(&mut File::from(writer), b"from the pipe\n").unwrap();
+        reader
     };
-    command.stdio = [Stdio::Fd(Arc::new(input)), Stdio::Fd(Arc::new(OwnedFd::from(writer))), Stdio::Null];
+    command.stdio = [Stdio::Fd(Arc::new(input)), Stdio::Fd(Arc::new(writer)), Stdio::Null];
     let worker = group.command(&command).unwrap();
     // Our copy of the writing end goes, so that the pipe ends with the command.
     drop(command);
     let mut said = String::new();
-    reader.read_to_string(&mut said).unwrap();
+    File::from(reader).read_to_string(&mut said).unwrap();
     // The three standard ones and the directory that ls itself opens.
     assert_eq!(said, "hello in /: from the pipe\n4\n");
     assert_eq!(worker.wait(LONG).unwrap().returncode, 2);

@@ -42,7 +42,7 @@ class Build:
 
     def executables(self, *arguments: str) -> dict[str, Path]:
         """The programs that a cargo command makes, by name."""
-        command = ["cargo", *arguments, *self.options, "--message-format=json"]
+        command = ["cargo", *arguments, *self.options, "--message-format=json-render-diagnostics"]
         environment = os.environ | self.environment
         made = subprocess.run(
             command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True, check=True
