@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_paces(lab: memoom.Lab) -> None:
     assert (paced.stop, paced.steps, paced.last) == ("total", 0, None)
     assert hog.pace(rate="40M", total="12M", timeout=PATIENCE).steps == 2
     assert hog.pace(below="4M", timeout=PATIENCE).stop == "below"
-    assert 36 * MIB - (64 + 2) * 4096 < group.usage_bytes <= 36 * MIB
+    assert 36 * MIB - (64 + 2) * mmap.PAGESIZE < group.usage_bytes <= 36 * MIB
     ticker = group.ticker("tick", every=0.05)
     assert hog.pace(rate=4096, until="ticked", timeout=PATIENCE).stop == "event"
     ticker.kill()

@@ -108,7 +108,8 @@ static void blocks(memoom_group *group, memoom_worker *large)
 
 static void ooms(memoom_group *group, memoom_worker *large)
 {
-    memoom_worker *small = hog(group, "small", 4 * MIB);
+    /* Below a limit of 1000 pages oom_score_adj has no effect, and a page may have 16 KiB. */
+    memoom_worker *small = hog(group, "small", 8 * MIB);
     memoom_way way = MEMOOM_WAY_SUREST;
     memoom_oom *oom = NULL;
 

@@ -14,6 +14,9 @@ status=0
 # --command 'target/guest/core-spared --test-threads=1'.
 # For the hogs of reserved huge pages; a guest is thrown away.
 echo 16 >/proc/sys/vm/nr_hugepages
+# And of transparent ones of 2 MiB, which are not the usual ones where pages have more than 4 KiB.
+thp=/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled
+[ -e "$thp" ] && grep -q '\[never\]' "$thp" && echo madvise >"$thp"
 for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-matrix core-kinds core-prediction core-functions core-scenarios; do
     echo "== $program"
     case $program in

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::face::{At, Face, Settings};
-use super::{lab, says, LONG, MIB};
+use super::{lab, page_bytes, says, LONG, MIB};
 
 /// Every kind takes its steps and gives them back; what this machine lacks for one is said with a remedy.
 pub fn all<F: Face>() {
@@ -70,7 +70,7 @@ pub fn paces<F: Face>() {
     let arrived = F::pace(&hog, &At { below: Some(4 * MIB), ..At::default() }, LONG).unwrap();
     assert_eq!(arrived.stop, "below");
     let usage = F::usage(&group).unwrap();
-    assert!(usage <= 36 * MIB && usage > 36 * MIB - (64 + 2) * 4096, "{usage}");
+    assert!(usage <= 36 * MIB && usage > 36 * MIB - (64 + 2) * page_bytes(), "{usage}");
     // The ticker's tick is the event.
     let ticker = F::ticker(&group, "tick", Duration::from_millis(50)).unwrap();
     let at = At { rate: Some(4096), until: Some("ticked"), ..At::default() };

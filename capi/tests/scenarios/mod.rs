@@ -17,6 +17,13 @@ use face::{Face, Failure};
 pub const LONG: Duration = Duration::from_secs(60);
 pub const MIB: u64 = 1 << 20;
 
+/// The size of a page of this machine.
+#[allow(unsafe_code)]
+pub fn page_bytes() -> u64 {
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
+}
+
 /// A lab, or `None` with the reason printed where this machine cannot have one. With MEMOOM_REQUIRE=1 that is a failure.
 pub fn lab<F: Face>() -> Option<F::Lab> {
     match F::lab() {

@@ -2,7 +2,7 @@
 
 use memoom::Version;
 
-use crate::common::Random;
+use crate::common::{page_bytes, Random};
 
 const MIB: u64 = 1 << 20;
 
@@ -113,7 +113,7 @@ impl Plan {
             let share = if random.below(3) == 0 { room } else { room / 3 };
             let bytes = match kind {
                 Kind::Ticker => 0,
-                _ => 4096 * (1 + random.below(1 + share / 4096)),
+                _ => page_bytes() * (1 + random.below(1 + share / page_bytes())),
             };
             room = room.saturating_sub(bytes + bytes / 256);
             let oom_score_adj = match random.below(if may_lower_scores { 10 } else { 7 }) {

@@ -8,7 +8,7 @@ use memoom::{Group, GrowStatus, Hog, HogOptions, Lab, Limit, Limits, Version, Wa
 use super::plan::{ByHand, Kind, Member, Plan, Trigger};
 use super::truth::{self, Choice};
 use crate::common::actor::Actor;
-use crate::common::{Random, LONG};
+use crate::common::{page_bytes, Random, LONG};
 
 /// A member on the stage.
 pub enum Player {
@@ -120,8 +120,8 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
     let program = matches!(players[plan.grower], Player::Actor { .. });
     let (mut choice, mut slack) = (None, slack(&path, version, program));
     let mut reckon = |limit: u64, grower: Option<i32>| {
-        let room = limit.saturating_sub(truth::usage(&path, version)) / 4096;
-        choice = truth::choice(&truth::tasks(&path), grower, limit / 4096, room);
+        let room = limit.saturating_sub(truth::usage(&path, version)) / page_bytes();
+        choice = truth::choice(&truth::tasks(&path), grower, limit / page_bytes(), room);
         slack = self::slack(&path, version, program);
     };
     match plan.trigger {
@@ -138,7 +138,7 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
             });
             match &mut players[plan.grower] {
                 Player::Hog(hog) => loop {
-                    let step = 4096 * (1 + random.below(plan.step / 4096));
+                    let step = page_bytes() * (1 + random.below(plan.step / page_bytes()));
                     reckon(limit, Some(grower));
                     let status = hog.grow(Some(step), LONG).unwrap().status;
                     if status == GrowStatus::Killed || truth::kills(groups[0].path(), version) > 0 {
@@ -163,18 +163,18 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
         Trigger::Lower => {
             let usage = truth::usage(&path, version);
             let may_die = truth::tasks(&path).into_iter().filter(|task| task.oom_score_adj != -1000);
-            let largest = may_die.map(|task| task.own).max().unwrap_or(0) * 4096;
+            let largest = may_die.map(|task| task.own).max().unwrap_or(0) * page_bytes();
             // Room for all but half of the largest: one death is enough, if it is the largest that dies. Page cache
             // goes before anybody.
             let room = usage.saturating_sub(truth::reclaimable(&path, version) + largest / 2);
-            limit = room / 4096 * 4096;
+            limit = room / page_bytes() * page_bytes();
             reckon(limit, None);
             struck.set_limit(Limit::Bytes(limit)).unwrap();
         }
         Trigger::Unblock | Trigger::KillBlocked => {
             struck.set_oom_killer(false).unwrap();
             let Player::Hog(hog) = &players[plan.grower] else { unreachable!("only hogs are blocked") };
-            while hog.grow(Some(plan.step / 4096 * 4096), LONG).unwrap().status == GrowStatus::Grew {}
+            while hog.grow(Some(plan.step / page_bytes() * page_bytes()), LONG).unwrap().status == GrowStatus::Grew {}
             blocked = true;
             reckon(limit, None);
             if plan.trigger == Trigger::KillBlocked {
@@ -227,8 +227,8 @@ pub fn clear(played: Played) {
 fn slack(path: &Path, version: Version, program: bool) -> u64 {
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let file = std::env::current_exe().and_then(std::fs::metadata).map_or(0, |file| file.len());
-    let mapped = if program { file / 4096 } else { 0 };
-    cpus * (64 + 64) + 64 + truth::reclaimable(path, version) / 4096 + mapped
+    let mapped = if program { file / page_bytes() } else { 0 };
+    cpus * (64 + 64) + 64 + truth::reclaimable(path, version) / page_bytes() + mapped
 }
 
 /// SIGKILL without memoom's own call to kill, so that memoom does not know of it.

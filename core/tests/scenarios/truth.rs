@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use memoom::Version;
 
 use crate::common::actor::read;
+use crate::common::page_bytes;
 
 /// One process as /proc shows it, in pages.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ fn below(path: &Path) -> Vec<PathBuf> {
 
 /// What the kernel scores of each process of a group.
 pub fn tasks(path: &Path) -> Vec<Task> {
-    let page = 4096;
+    let page = page_bytes();
     processes(path)
         .into_iter()
         .filter_map(|pid| {
