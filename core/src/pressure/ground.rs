@@ -181,10 +181,18 @@ fn loopback() -> Result<()> {
     })
 }
 
-/// Huge pages that nobody touches, else huge pages, else base pages in large steps.
+/// Huge pages that nobody touches, else huge pages, else base pages in large steps. Where a tmpfs has huge pages of
+/// another size (32 MiB with base pages of 16 KiB), a step would take one whole: base pages that nobody touches then.
 fn fastest() -> (u32, Option<OwnedFd>) {
+    let size = fs::read_to_string(format!("{THP}/hpage_pmd_size")).ok();
+    let fits = size.is_none_or(|size| size.trim().parse() == Ok(Kind::AnonThp.unit()));
+    if !fits {
+        if let Ok(mount) = tmpfs(&[]) {
+            return (hog::TMPFS_HUGE, Some(mount));
+        }
+    }
     match (tmpfs(&[(c"huge", c"always")]), huge_pages()) {
-        (Ok(mount), Ok(())) => (hog::TMPFS_HUGE, Some(mount)),
+        (Ok(mount), Ok(())) if fits => (hog::TMPFS_HUGE, Some(mount)),
         (_, Ok(())) => (hog::ANON_THP, None),
         (_, Err(_)) => (hog::POPULATE, None),
     }
