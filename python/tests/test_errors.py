@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from mmap import PAGESIZE
 
 import pytest
 from conftest import HIERARCHY, PATIENCE
@@ -75,7 +76,7 @@ def test_groups(lab: memoom.Lab) -> None:
     raised(lambda: odd.usage_bytes, memoom.NotFoundError, "removed")
     raised(odd.watch, memoom.NotFoundError, "removed")
     raised(lambda: lab.group(limit="1000000G"), memoom.OutOfMemoryError, "remedy")
-    raised(lambda: lab.group("tiny", limit=4096).hog(), memoom.InvalidInputError, "below what a process needs", "4096")
+    raised(lambda: lab.group("tiny", limit=PAGESIZE).hog(), memoom.InvalidInputError, "process needs", f"{PAGESIZE}")
     hog = group.hog()
     raised(group.remove, memoom.BusyError, str(hog.pid), "remedy")
     raised(lambda: lab.group(parent=group), memoom.InvalidInputError, "needs a name")

@@ -18,8 +18,12 @@ use crate::observe::task::Proc;
 use crate::observe::{Missing, Wait};
 use crate::sys;
 
-/// What a worker needs before its first step; below this limit the kernel kills it at its start.
-const LEAST_LIMIT: u64 = 128 << 10;
+/// What a worker needs before its first step; below this limit the kernel kills it at its start. It takes 9 pages where a
+/// page has 16 KiB, its page tables among them, and nearly as many bytes where it has 4.
+fn least_limit() -> u64 {
+    (128 << 10).max(12 * sys::page_size())
+}
+
 /// How long the evidence of an end may take to be complete.
 const SETTLE_WITHIN: Duration = Duration::from_secs(12);
 
@@ -170,7 +174,7 @@ impl Group {
         let lab = self.lab(operation)?;
         for at in self.chain() {
             if let Limit::Bytes(limit) = at.limit()? {
-                if limit < LEAST_LIMIT {
+                if limit < least_limit() {
                     return Err(Error::new(
                         ErrorKind::InvalidInput,
                         operation,
@@ -179,7 +183,8 @@ impl Group {
                     .path(at.path())
                     .value(limit)
                     .remedy(&format!(
-                        "start the worker first and set the limit then, or choose at least {LEAST_LIMIT} bytes"
+                        "start the worker first and set the limit then, or choose at least {} bytes",
+                        least_limit()
                     )));
                 }
             }

@@ -94,6 +94,20 @@ static inline int near(uint64_t seen, uint64_t expected, uint64_t percent, const
     return holds;
 }
 
+/* By how much the usage of a group may be ahead of what is used: 64 pages for each CPU. */
+static inline uint64_t charged_ahead(void)
+{
+    return 64 * page_bytes() * (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* As near, for the usage of a group. */
+static inline int near_usage(uint64_t seen, uint64_t expected, uint64_t percent, const char *what)
+{
+    int is_ahead = seen > expected && seen - expected <= charged_ahead();
+
+    return near(is_ahead ? expected : seen, expected, percent, what);
+}
+
 /* Whether something comes true that no call tells of; it is asked again and again, and given up after LONG. */
 #define UNTIL(holds) until_begins(); while (!(holds) && until_goes_on())
 static struct timespec until_since;

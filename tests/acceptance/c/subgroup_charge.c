@@ -18,17 +18,17 @@ int main(void)
     ok(usage(one) == 0, "a new child has nothing of it");
     first = hog(one, "first", MEMOOM_KIND_ANON);
     ok(grow(first, 16 * MIB) == MEMOOM_GROW_GREW, "16M in a child");
-    near(usage(one), 16 * MIB, 3, "charged to it");
-    near(usage(parent), own + 16 * MIB, 5, "and to the parent");
+    near_usage(usage(one), 16 * MIB, 3, "charged to it");
+    near_usage(usage(parent), own + 16 * MIB, 5, "and to the parent");
     two = group_in(parent, "two", 32 * MIB);
     second = hog(two, "second", MEMOOM_KIND_ANON);
     ok(grow(second, 16 * MIB) == MEMOOM_GROW_GREW, "16M in another");
-    near(usage(one), 16 * MIB, 3, "a neighbour is no business of its");
-    near(usage(parent), own + 32 * MIB, 5, "both count in the parent");
+    near_usage(usage(one), 16 * MIB, 3, "a neighbour is no business of its");
+    near_usage(usage(parent), own + 32 * MIB, 5, "both count in the parent");
     MUST(memoom_worker_kill(first, ERR));
     ok(verdict(first) == MEMOOM_VERDICT_KILLED, "one goes");
     UNTIL(close_to(usage(parent), own + 16 * MIB, 10))
         ;
-    near(usage(parent), own + 16 * MIB, 10, "the parent has back what it held");
+    near_usage(usage(parent), own + 16 * MIB, 10, "the parent has back what it held");
     return end();
 }

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from mmap import PAGESIZE
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import memoom
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 MIB = 1 << 20
+# By how much a group's usage may be ahead: the kernel charges 64 pages for each CPU in advance.
+AHEAD = 64 * PAGESIZE * (os.cpu_count() or 1)
 # Nothing takes so long, also under emulation.
 PATIENCE = 120.0
 
@@ -52,6 +55,12 @@ def grow(hog: memoom.Hog, size: str) -> str:
 def near(seen: int, expected: int, percent: int) -> bool:
     """Whether a number is within so many percent of another (of their sum, as the kernel's own tests have it)."""
     return abs(seen - expected) <= (seen + expected) // 100 * percent
+
+
+def near_usage(group: memoom.Group, expected: int, percent: int) -> bool:
+    """The same for the usage of a group, which may be ahead of what is used."""
+    usage = group.usage_bytes
+    return near(usage, expected, percent) or 0 <= usage - expected <= AHEAD
 
 
 def until(holds: Callable[[], bool]) -> bool:

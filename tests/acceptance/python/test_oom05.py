@@ -9,11 +9,12 @@ from conftest import MIB, PATIENCE, until
 
 import memoom
 
-# Takes so many MiB, under a memory policy where a mask of nodes is given, and stays. 238: set_mempolicy, 2: MPOL_BIND.
+# Takes so many MiB, under a memory policy where a mask of nodes is given, and stays. 2: MPOL_BIND.
 TAKES = """
-import ctypes, mmap, signal, sys
+import ctypes, mmap, os, signal, sys
+set_mempolicy = 238 if os.uname().machine == "x86_64" else 237
 nodes, size = ctypes.c_ulong(int(sys.argv[1])), int(sys.argv[2]) << 20
-if nodes.value and ctypes.CDLL(None).syscall(238, 2, ctypes.byref(nodes), 64) != 0:
+if nodes.value and ctypes.CDLL(None).syscall(set_mempolicy, 2, ctypes.byref(nodes), 64) != 0:
     raise SystemExit(1)
 memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 for at in range(0, size, 1 << 20):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conftest import MIB, PATIENCE, grow, near, until
+from conftest import MIB, PATIENCE, grow, near_usage, until
 
 import memoom
 
@@ -18,11 +18,11 @@ def test_subgroup_charge(lab: memoom.Lab, expect: Callable[[str], int]) -> None:
     assert one.usage_bytes == 0
     first = one.hog("first")
     assert grow(first, "16M") == "grew"
-    assert near(one.usage_bytes, 16 * MIB, 3)
-    assert near(parent.usage_bytes, own + 16 * MIB, 5)
+    assert near_usage(one, 16 * MIB, 3)
+    assert near_usage(parent, own + 16 * MIB, 5)
     assert grow(parent.child("two", limit="32M").hog("second"), "16M") == "grew"
-    assert near(one.usage_bytes, 16 * MIB, 3)
-    assert near(parent.usage_bytes, own + 32 * MIB, 5)
+    assert near_usage(one, 16 * MIB, 3)
+    assert near_usage(parent, own + 32 * MIB, 5)
     first.kill()
     assert first.wait(PATIENCE).verdict == "killed"
-    assert until(lambda: near(parent.usage_bytes, own + 16 * MIB, 10)), parent.usage_bytes
+    assert until(lambda: near_usage(parent, own + 16 * MIB, 10)), parent.usage_bytes
