@@ -68,6 +68,7 @@ pub const POLLHUP: i16 = 16;
 pub const PR_SET_PDEATHSIG: usize = 1;
 pub const PR_SET_NAME: usize = 15;
 pub const PR_SET_CHILD_SUBREAPER: usize = 36;
+pub const PR_SET_THP_DISABLE: usize = 41;
 
 const MSG_DONTWAIT: usize = 0x40;
 const MSG_NOSIGNAL: usize = 0x4000;

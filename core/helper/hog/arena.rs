@@ -67,6 +67,11 @@ impl Arena {
                 unsafe { sys::unmap(self.base, self.page) };
                 self.base = sys::map_shared(ARENA - self.page, self.page, self.fd)?;
             }
+            // The rest of what is private has base pages for good: where huge ones are always on, khugepaged would charge one
+            // on top of those it takes the place of. A kernel without huge pages refuses, which is as good.
+            Way::Lock | Way::Populate => {
+                let _ = sys::prctl(sys::PR_SET_THP_DISABLE, 1);
+            }
             _ => {}
         }
         Ok(self)

@@ -27,4 +27,6 @@ def test_swap_max_peak(lab: memoom.Lab) -> None:
     eats = dies.hog("eats")
     assert grow(eats, "100M") == "killed"
     assert eats.wait(PATIENCE).oom_killed
-    assert (dies.counters.oom, dies.counters.oom_kill) == (1, 1)
+    # A page that reaches the swap while the kernel decides makes room: it goes back, and declares another OOM later.
+    assert dies.counters.oom_kill == 1
+    assert (dies.counters.oom or 0) >= 1
