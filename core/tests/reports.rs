@@ -43,8 +43,15 @@ fn all_logs() -> Vec<(String, Vec<u8>)> {
     found
 }
 
-const CAPTURES: [&str; 6] =
-    ["6.18.44-v1-plain", "6.18.44-v1-weird_comm_1", "interleaved-6.18.44-v1-run0", "v1-5.10", "v2-6.1", "v2-7.2"];
+const CAPTURES: [&str; 7] = [
+    "6.18.44-v1-plain",
+    "6.18.44-v1-weird_comm_1",
+    "interleaved-6.18.44-v1-run0",
+    "v1-5.10",
+    "v2-6.1",
+    "v2-6.12-16k",
+    "v2-7.2",
+];
 
 #[test]
 fn every_field_of_every_capture() {

@@ -123,7 +123,7 @@ def expected(path):
         elif match := re.fullmatch(r"Tasks in (.*) are going to be killed due to memory.oom.group set", text):
             report["group_kill"] = match[1]
         else:
-            known = text.startswith(("Call Trace:", "Memory cgroup stats for ", "Tasks state"))
+            known = text.startswith(("Call Trace:", "Call trace:", "Memory cgroup stats for ", "Tasks state"))
         if known:
             report["last_sequence"] = record[3]
         # The dump of the stack is kept whole; of what comes behind it only the report's own lines.
@@ -134,7 +134,8 @@ def expected(path):
         report["text"] = "\n".join(report["text"])
         sizes = {task["pid"]: task["total_vm_pages"] for task in report["tasks"]}
         if any(kill["pid"] in sizes for kill in report["kills"]):
-            report["page_bytes"] = 4096  # every capture is of x86-64
+            # The others are of x86-64.
+            report["page_bytes"] = 16384 if (report["release"] or "").endswith("-arm64-16k") else 4096
         if not report["tasks"] and report["invoker"]:
             report["missing"] = [{"source": "tasks", "reason": NO_TABLE}]
     return {"schema": "memoom.reports/1", "reports": reports}
