@@ -4101,7 +4101,8 @@ memoom_status memoom_run_function(memoom_function function,
                                   struct memoom_error **reterr_error);
 
 /**
- * Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
+ * Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group, or 12
+ * pages where that is more.
  *
  * \param group         the group, made by memoom
  * \param options       what it is told; NULL for MEMOOM_HOG_OPTIONS_INIT

@@ -172,7 +172,8 @@ impl memoom_grow {
     }
 }
 
-/// Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
+/// Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group, or 12
+/// pages where that is more.
 ///
 /// \param group         the group, made by memoom
 /// \param options       what it is told; NULL for MEMOOM_HOG_OPTIONS_INIT

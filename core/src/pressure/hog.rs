@@ -65,7 +65,8 @@ pub struct Hog {
 }
 
 impl Group {
-    /// Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group.
+    /// Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group, or
+    /// 12 pages where that is more.
     ///
     /// # Errors
     /// `InvalidInput` for the name, the score, a pattern that the kind does not know, or a limit below what a process
