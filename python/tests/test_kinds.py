@@ -136,7 +136,7 @@ def test_what_is_forced_spins_until_its_deadline() -> None:
             return
         outcome = worker.wait(PATIENCE)
         assert (outcome.verdict, outcome.returncode, outcome.oom_killed) == ("killed", -9, False)
-        counters = group.counters()
+        counters = group.counters
         assert counters.oom_kill in (0, None)
         # v1 counts no failure where the equal limit of memory+swap was met first.
         assert counters.oom or (counters.peak_bytes or 0) > 15 * MIB, counters
