@@ -98,6 +98,17 @@ def test_reports_of_real_logs(log: Any) -> None:
             assert frame.killed.any()
 
 
+def test_a_report_has_the_pages_of_its_own_machine() -> None:
+    # An arm64 kernel: the process that lived had 2464 pages of 16 KiB.
+    (report, _) = memoom.parse_reports((CHECKOUT / "tests/logs/v2-6.12-16k.kmsg").read_bytes())
+    assert report.page_bytes == 16 << 10
+    assert ">38.5M<" in checked(report)
+    # Without a kill line nothing tells how large a page is, and so the table does not.
+    (bare,) = memoom.parse_reports(report.text.partition("Memory cgroup out of memory")[0].encode())
+    assert bare.page_bytes is None
+    assert ">2464 pages<" in checked(bare)
+
+
 def test_the_chart_has_the_numbers_of_the_timeline(lab: memoom.Lab, killed: memoom.Oom) -> None:
     """The places of limit and usage in the picture, read back from it."""
     timeline = lab.timeline()
