@@ -186,13 +186,9 @@ fn loopback() -> Result<()> {
 fn fastest() -> (u32, Option<OwnedFd>) {
     let size = fs::read_to_string(format!("{THP}/hpage_pmd_size")).ok();
     let fits = size.is_none_or(|size| size.trim().parse() == Ok(Kind::AnonThp.unit()));
-    if !fits {
-        if let Ok(mount) = tmpfs(&[]) {
-            return (hog::TMPFS_HUGE, Some(mount));
-        }
-    }
-    match (tmpfs(&[(c"huge", c"always")]), huge_pages()) {
-        (Ok(mount), Ok(())) if fits => (hog::TMPFS_HUGE, Some(mount)),
+    let huge: &[_] = if fits { &[(c"huge", c"always")] } else { &[] };
+    match (tmpfs(huge), huge_pages()) {
+        (Ok(mount), usable) if usable.is_ok() || !fits => (hog::TMPFS_HUGE, Some(mount)),
         (_, Ok(())) => (hog::ANON_THP, None),
         (_, Err(_)) => (hog::POPULATE, None),
     }
