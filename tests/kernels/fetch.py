@@ -27,6 +27,9 @@ CARRIED_OPTIONS = ("signed-by", "trusted", "check-valid-until", "check-date")
 DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
+INSTALL = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
+
+
 class FetchError(Exception):
     """A kernel could not be had; the text says why and what to do."""
 
@@ -158,6 +161,14 @@ class PrivateApt:
             raise FetchError(f"{' '.join(command[:2])} for {self.suite}: {last_line(done.stderr)}")
         return done.stdout
 
+    @contextlib.contextmanager
+    def closure(self, *wanted: str):
+        """The packages that installing these would bring, downloaded; gone again at the end."""
+        self.run("apt-get", "clean")
+        self.run(*INSTALL, "--download-only", *wanted)
+        yield list((self.folder / "cache" / "archives").glob("*.deb"))
+        self.run("apt-get", "clean")
+
     def update(self) -> None:
         self.run("apt-get", "update", "-q", "--error-on=any")
 
@@ -210,6 +221,12 @@ def newest_cached(cache: Path, series: Series) -> Kernel | None:
     return cached(cache, note.read_text().strip()) if note.is_file() else None
 
 
+def extract(packages: list[Path], to: Path) -> None:
+    """The files of packages, in that order; nothing of them is run."""
+    for package in packages:
+        subprocess.run(["dpkg", "-x", package, to], check=True)
+
+
 def unpack(apt: PrivateApt, cache: Path, release: str, packages: list[str]) -> Kernel:
     """Download and unpack beside the cache, then move into it in one step."""
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
@@ -217,8 +234,7 @@ def unpack(apt: PrivateApt, cache: Path, release: str, packages: list[str]) -> K
         apt.run("apt-get", "download", "-q", *packages, cwd=work)
         root = work / "root"
         root.mkdir()
-        for package in sorted(work.glob("*.deb")):
-            subprocess.run(["dpkg", "-x", package, root], check=True)
+        extract(sorted(work.glob("*.deb")), root)
         lay_out(root, release)
         target = cache / "unpacked" / release
         target.parent.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetch import LOOKUP_DAYS, FetchError, PrivateApt, last_line, locked
+from fetch import INSTALL, LOOKUP_DAYS, FetchError, PrivateApt, extract, last_line, locked
 from hosttools import PATH
 from matrix import Series
 
@@ -27,7 +27,6 @@ WANTED = (
 ).split()
 # Python's packages get their bytecode where they are installed; without it an import of pytest takes 30 s, not 6.
 FINISH = "python3 -m compileall -q -j 2 /usr/lib/python3 /usr/lib/python3.*"
-INSTALL = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
 IMAGE_BYTES = 2 << 30
 # Whoever changes what an image is made of or how gets a new one.
 RECIPE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
@@ -97,23 +96,19 @@ def identity(apt: PrivateApt) -> str:
 
 def make(apt: PrivateApt, folder: Path, finish: Callable[[str, Root], None]) -> None:
     """Download, unpack, pack and finish beside the cache, then move into it in one step."""
-    archives = apt.folder / "cache" / "archives"
-    apt.run("apt-get", "clean")
-    apt.run(*INSTALL, "--download-only", *WANTED)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-") as scratch:
+    scratch_folder = tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-")
+    with apt.closure(*WANTED) as packages, scratch_folder as scratch:
         files, made = Path(scratch) / "files", Path(scratch) / "made"
         files.mkdir()
         made.mkdir()
         # The links of the merged /usr are in this one, and have to be there before what is unpacked through them.
-        for package in sorted(archives.glob("*.deb"), key=lambda path: not path.name.startswith("base-files_")):
-            subprocess.run(["dpkg", "-x", package, files], check=True)
+        extract(sorted(packages, key=lambda path: not path.name.startswith("base-files_")), files)
         lay_out(files)
         root = Root(made)
         shutil.copy2(files / "usr/bin/busybox", root.busybox)
         pack(files, root.image)
         finish(FINISH, root)
         made.rename(folder)
-    apt.run("apt-get", "clean")
 
 
 def lay_out(root: Path) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fetch import FetchError, PrivateApt, locked
+from fetch import FetchError, PrivateApt, extract, locked
 from matrix import SERIES_6_12_16K
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu"}
@@ -56,19 +56,15 @@ def of_debian(architecture: str, cache: Path, say: Callable[[str], None]) -> Pat
 def unpack(suite: str, architecture: str, cache: Path, folder: Path) -> None:
     """Download and unpack beside the cache, then move into it in one step."""
     ours, theirs = PrivateApt(cache / "apt", suite), PrivateApt(cache / "apt", suite, architecture)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-") as scratch:
+    ours.update()
+    theirs.update()
+    scratch_folder = tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-")
+    with ours.closure("rustc") as packages, scratch_folder as scratch:
         root = Path(scratch) / "made" / "root"
         root.mkdir(parents=True)
-        ours.update()
-        theirs.update()
-        ours.run("apt-get", "clean")
-        ours.run("apt-get", "install", "-q", "-y", "--no-install-recommends", "--download-only", "rustc")
         # Of the other architecture the library alone: what that depends on is for running there.
         theirs.run("apt-get", "download", "-q", "libstd-rust-dev", cwd=Path(scratch))
-        archives = (ours.folder / "cache" / "archives").glob("*.deb")
-        for package in [*archives, *Path(scratch).glob("*.deb")]:
-            subprocess.run(["dpkg", "-x", package, root], check=True)
-        ours.run("apt-get", "clean")
+        extract([*packages, *Path(scratch).glob("*.deb")], root)
         wrapper = root.parent / "rustc"
         wrapper.write_text(WRAPPER.format(root=folder / "root"))
         wrapper.chmod(0o755)
