@@ -69,13 +69,16 @@ bench: .packages develop ## run the benchmarks, with their floors measured in th
 fuzz: .packages ## fuzz the report parser for FUZZ_SECONDS (60)
 	fuzz/run.sh
 
+# The Python of every folder.
+CHECKED = benches docs/conf.py examples packaging python/memoom python/tests tests
+
 lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check
 	rustfmt --check --edition 2021 core/helper/main.rs
 	$(CARGO) clippy -q --all-targets -- -D warnings
 	PYO3_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) clippy -q -p memoom-python -- -D warnings
-	$(VENV)/bin/ruff check -q --config python/pyproject.toml python/memoom python/tests examples tests/acceptance
-	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml python/memoom python/tests examples tests/acceptance
+	$(VENV)/bin/ruff check -q --config python/pyproject.toml $(CHECKED)
+	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml $(CHECKED)
 	cd python && ../$(VENV)/bin/mypy --no-error-summary && ../$(VENV)/bin/python -m mypy.stubtest memoom
 
 header: ## write include/memoom.h anew from the C face

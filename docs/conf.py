@@ -16,7 +16,14 @@ version = release
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "breathe"]
 root_doc = "docs/index"
-include_patterns = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/**", "examples/notebooks/*.py"]
+include_patterns = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/**",
+    "examples/notebooks/*.py",
+]
 exclude_patterns = ["target", ".venv", ".git", "docs/conf.py", "docs/requirements.txt", "**/.ruff_cache"]
 html_theme = "furo"
 html_title = f"memoom {release}"

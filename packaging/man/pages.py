@@ -26,22 +26,61 @@ HEADER = TOP / "include/memoom.h"
 
 # What the first word after memoom_ is the noun of; other words are nouns themselves.
 NOUNS = {
-    "version": "library", "parse": "library", "status": "error", "gc": "leftover", "switch": "group",
-    "counters": "group", "cgroup": "host", "hierarchy": "host", "ability": "host", "ticker": "worker",
-    "grow": "hog", "cause": "oom", "victim": "oom", "candidate": "oom", "process": "oom", "predicted": "oom",
-    "frame": "oom", "blocked": "oom", "missing": "oom", "kill": "report", "verdict": "outcome",
+    "version": "library",
+    "parse": "library",
+    "status": "error",
+    "gc": "leftover",
+    "switch": "group",
+    "counters": "group",
+    "cgroup": "host",
+    "hierarchy": "host",
+    "ability": "host",
+    "ticker": "worker",
+    "grow": "hog",
+    "cause": "oom",
+    "victim": "oom",
+    "candidate": "oom",
+    "process": "oom",
+    "predicted": "oom",
+    "frame": "oom",
+    "blocked": "oom",
+    "missing": "oom",
+    "kill": "report",
+    "verdict": "outcome",
     "evidence": "outcome",
 }
-MACROS = {"ERR": "error", "OK": "error", "CAUSE": "oom", "VERDICT": "outcome", "ON": "group", "OFF": "group",
-          "SWITCH": "group", "CGROUP": "host", "HIERARCHY": "host", "GROW": "hog", "LAB": "lab", "FD": "command"}
+MACROS = {
+    "ERR": "error",
+    "OK": "error",
+    "CAUSE": "oom",
+    "VERDICT": "outcome",
+    "ON": "group",
+    "OFF": "group",
+    "SWITCH": "group",
+    "CGROUP": "host",
+    "HIERARCHY": "host",
+    "GROW": "hog",
+    "LAB": "lab",
+    "FD": "command",
+}
 ABOUT = {
-    "library": "version of the library, and sizes as text", "error": "why a call failed", "host": "what this machine can do",
-    "lab": "one safe place for experiments", "leftover": "what dead owners have left behind",
-    "group": "one memory cgroup", "prediction": "whom the kernel would kill now", "worker": "one process in a group",
-    "hog": "a worker that takes memory in steps", "command": "a command as a worker",
-    "function": "a function in a forked child as a worker", "run": "one call: run under a limit and account for the end",
-    "watch": "a pollable stream of events", "event": "one thing that happened", "oom": "the account of one OOM",
-    "outcome": "how a worker ended", "report": "the kernel's own OOM text, parsed",
+    "library": "version of the library, and sizes as text",
+    "error": "why a call failed",
+    "host": "what this machine can do",
+    "lab": "one safe place for experiments",
+    "leftover": "what dead owners have left behind",
+    "group": "one memory cgroup",
+    "prediction": "whom the kernel would kill now",
+    "worker": "one process in a group",
+    "hog": "a worker that takes memory in steps",
+    "command": "a command as a worker",
+    "function": "a function in a forked child as a worker",
+    "run": "one call: run under a limit and account for the end",
+    "watch": "a pollable stream of events",
+    "event": "one thing that happened",
+    "oom": "the account of one OOM",
+    "outcome": "how a worker ended",
+    "report": "the kernel's own OOM text, parsed",
     "timeline": "everything that happened in a lab, in order",
 }
 
@@ -159,7 +198,7 @@ def prose(comment: str) -> list[str]:
             flush()
             code = []
         elif line.startswith("\\endcode"):
-            out.append(".Bd -literal -offset indent\n" + "\n".join((code or [])) + "\n.Ed")
+            out.append(".Bd -literal -offset indent\n" + "\n".join(code or []) + "\n.Ed")
             code = None
         elif code is not None:
             code.append("\\&" + line.replace("\\", "\\e") if line[:1] in (".", "'") else line.replace("\\", "\\e"))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Reads <memoom.h> for the checks of the interface.
 
-    stub.py stub       a C source that defines every function of the header, so that a compiler writes down its interface
-    stub.py constants  the constants, one a line
-    stub.py null       a C program that calls every function with nothing but NULL and 0
+stub.py stub       a C source that defines every function of the header; a compiler then writes down its interface
+stub.py constants  the constants, one a line
+stub.py null       a C program that calls every function with nothing but NULL and 0
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "packaging/man"))
 
-from pages import HEADER, Item, items  # noqa: E402
+from pages import HEADER, Item, items
 
 
 def parts(item: Item) -> tuple[str, str, list[str]]:
@@ -66,21 +66,24 @@ def null(found: list[Item]) -> str:
         kind, name, parameters = parts(item)
         pointers = [one for one in parameters if "*" in one or re.match(r"memoom_function\b", one)]
         fallible = bool(parameters) and parameters[-1].endswith("**reterr_error")
-        values = ["&error" if fallible and one is parameters[-1] else "NULL" if one in pointers else "0" for one in parameters]
+        values = [
+            "&error" if fallible and one is parameters[-1] else "NULL" if one in pointers else "0" for one in parameters
+        ]
         call = f"{name}({', '.join(values)})"
         if fallible:
             out += [
-                f"    ok({call} == MEMOOM_ERR_INVALID_INPUT && error && strstr(memoom_error_message(error), \"is NULL\"), \"{name}\");",
-                f"    ok({call.replace('&error', 'NULL')} == MEMOOM_ERR_INVALID_INPUT, \"{name} without an error\");",
+                f"    ok({call} == MEMOOM_ERR_INVALID_INPUT && error",
+                f'           && strstr(memoom_error_message(error), "is NULL"), "{name}");',
+                f'    ok({call.replace("&error", "NULL")} == MEMOOM_ERR_INVALID_INPUT, "{name} without an error");',
                 "    memoom_error_free(error);",
                 "    error = NULL;",
             ]
         elif kind == "void":
-            out += [f"    {call};", f"    ok(1, \"{name}\");"]
+            out += [f"    {call};", f'    ok(1, "{name}");']
         elif "*" in kind and parameters:
-            out += [f"    (void){call};", f"    ok(1, \"{name}\");"]
+            out += [f"    (void){call};", f'    ok(1, "{name}");']
         else:
-            out += [f"    (void){call};", f"    ok(1, \"{name}\");"]
+            out += [f"    (void){call};", f'    ok(1, "{name}");']
     return "\n".join([*out, "    return done();", "}"]) + "\n"
 
 

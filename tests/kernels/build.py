@@ -44,9 +44,7 @@ class Build:
         """The programs that a cargo command makes, by name."""
         command = ["cargo", *arguments, *self.options, "--message-format=json-render-diagnostics"]
         environment = os.environ | self.environment
-        made = subprocess.run(
-            command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True, check=True
-        )
+        made = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
         programs = {}
         for line in made.stdout.splitlines():
             message = json.loads(line)

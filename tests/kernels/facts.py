@@ -10,9 +10,17 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 ASKED = (
-    "memory.oom_control memory.events.local cgroup.kill memory.peak memory.reclaim "
-    "memory.memsw.limit_in_bytes memory.swap.max memory.oom.group memory.force_empty cgroup.event_control"
-).split()
+    "memory.oom_control",
+    "memory.events.local",
+    "cgroup.kill",
+    "memory.peak",
+    "memory.reclaim",
+    "memory.memsw.limit_in_bytes",
+    "memory.swap.max",
+    "memory.oom.group",
+    "memory.force_empty",
+    "cgroup.event_control",
+)
 # The same numbers on every architecture, as all of these are newer than 423.
 CALLS = {"pidfd_open": 434, "openat2": 437, "close_range": 436, "fsopen": 430}
 CALLS |= {"pidfd_send_signal": 424, "process_mrelease": 448, "memfd_secret": 447}
@@ -130,7 +138,14 @@ def main() -> None:
         "stacktrace_trigger": "stacktrace" in text(tracing / "events/oom/mark_victim/trigger"),
         "sysctl": {
             name: text(f"/proc/sys/{name}")
-            for name in ("vm/memfd_noexec", "vm/panic_on_oom", "vm/oom_kill_allocating_task", "kernel/dmesg_restrict", "kernel/yama/ptrace_scope", "kernel/printk")
+            for name in (
+                "vm/memfd_noexec",
+                "vm/panic_on_oom",
+                "vm/oom_kill_allocating_task",
+                "kernel/dmesg_restrict",
+                "kernel/yama/ptrace_scope",
+                "kernel/printk",
+            )
         },
         "swap": text("/proc/swaps").splitlines()[1:],
         "thp": text("/sys/kernel/mm/transparent_hugepage/enabled"),

@@ -25,8 +25,6 @@ DEBIAN_SUITES = re.compile(
 )
 CARRIED_OPTIONS = ("signed-by", "trusted", "check-valid-until", "check-date")
 DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-
 INSTALL = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
 
 
@@ -216,9 +214,27 @@ def cached(cache: Path, release: str) -> Kernel | None:
     return Kernel(release, image) if image.is_file() else None
 
 
-def newest_cached(cache: Path, series: Series) -> Kernel | None:
-    note = cache / "series" / series.name
-    return cached(cache, note.read_text().strip()) if note.is_file() else None
+def newest(note: Path, find, look_up, say, refresh: bool):
+    """What a note of the cache names; from the cache when it was looked up lately.
+
+    `find` gives what a name stands for, or None when the cache has lost it. `look_up` makes sure of the newest and
+    gives its name.
+    """
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with locked(note.parents[1] / "lock"):
+        name = note.read_text().strip() if note.is_file() else ""
+        have = find(name) if name else None
+        if have and not refresh and time.time() - note.stat().st_mtime < LOOKUP_DAYS * 86400:
+            return have
+        try:
+            name = look_up()
+        except (FetchError, OSError, subprocess.CalledProcessError) as error:
+            if have is None:
+                raise FetchError(f"{note.name}: {error}") from error
+            say(f"using {name} from the cache: {error}")
+            return have
+        note.write_text(name + "\n")
+        return find(name)
 
 
 def extract(packages: list[Path], to: Path) -> None:
@@ -227,7 +243,7 @@ def extract(packages: list[Path], to: Path) -> None:
         subprocess.run(["dpkg", "-x", package, to], check=True)
 
 
-def unpack(apt: PrivateApt, cache: Path, release: str, packages: list[str]) -> Kernel:
+def unpack(apt: PrivateApt, cache: Path, release: str, packages: list[str]) -> None:
     """Download and unpack beside the cache, then move into it in one step."""
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
         work = Path(scratch)
@@ -241,10 +257,8 @@ def unpack(apt: PrivateApt, cache: Path, release: str, packages: list[str]) -> K
         shutil.rmtree(target, ignore_errors=True)
         root.chmod(0o755)
         root.rename(target)
-    kernel = cached(cache, release)
-    if kernel is None:
+    if cached(cache, release) is None:
         raise FetchError(f"{' and '.join(packages)} hold no boot/vmlinuz-{release}")
-    return kernel
 
 
 def lay_out(root: Path, release: str) -> None:
@@ -261,31 +275,19 @@ def lay_out(root: Path, release: str) -> None:
 
 
 def get(series: Series, cache: Path, say, refresh: bool = False) -> Kernel:
-    """The newest kernel of a series; from the cache when it was looked up lately."""
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / "series").mkdir(exist_ok=True)
-    note = cache / "series" / series.name
-    with locked(cache / "lock"):
-        have = newest_cached(cache, series)
-        fresh = have and time.time() - note.stat().st_mtime < LOOKUP_DAYS * 86400
-        if have and fresh and not refresh:
-            return have
-        try:
-            say(f"looking up the newest {series.name} kernel of {series.suite}")
-            apt = PrivateApt(cache / "apt", series.suite, series.architecture)
-            apt.update()
-            release, packages = packages_of(apt.names(), series)
-            kernel = cached(cache, release)
-            if kernel is None:
-                say(f"fetching {release} ({', '.join(packages)})")
-                kernel = unpack(apt, cache, release, packages)
-        except (FetchError, OSError, subprocess.CalledProcessError) as error:
-            if have is None:
-                raise FetchError(f"{series.name}: {error}") from error
-            say(f"using {have.release} from the cache: {error}")
-            return have
-        note.write_text(kernel.release + "\n")
-        return kernel
+    """The newest kernel of a series."""
+
+    def look_up() -> str:
+        say(f"looking up the newest {series.name} kernel of {series.suite}")
+        apt = PrivateApt(cache / "apt", series.suite, series.architecture)
+        apt.update()
+        release, packages = packages_of(apt.names(), series)
+        if cached(cache, release) is None:
+            say(f"fetching {release} ({', '.join(packages)})")
+            unpack(apt, cache, release, packages)
+        return release
+
+    return newest(cache / "series" / series.name, lambda release: cached(cache, release), look_up, say, refresh)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """One guest: how it is booted, waited for and ended. What it did is read from its files."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -158,10 +159,8 @@ class Guest:
     def end(self) -> None:
         """Kill the emulator and everything started for it: it is a session of its own."""
         if self.process is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
 

@@ -11,20 +11,37 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetch import INSTALL, LOOKUP_DAYS, FetchError, PrivateApt, extract, last_line, locked
+from fetch import INSTALL, FetchError, PrivateApt, extract, last_line, newest
 from hosttools import PATH
 from matrix import Series
 
 # What guest-boot.sh, guest-init.sh and the suites call; apt adds what these depend on.
 WANTED = (
-    "base-files bash busybox-static coreutils dash e2fsprogs findutils grep iproute2 kmod libc-bin libgcc-s1 "
-    "libstdc++6 mawk mount procps python3 python3-pytest sed util-linux"
-).split()
+    "base-files",
+    "bash",
+    "busybox-static",
+    "coreutils",
+    "dash",
+    "e2fsprogs",
+    "findutils",
+    "grep",
+    "iproute2",
+    "kmod",
+    "libc-bin",
+    "libgcc-s1",
+    "libstdc++6",
+    "mawk",
+    "mount",
+    "procps",
+    "python3",
+    "python3-pytest",
+    "sed",
+    "util-linux",
+)
 # Python's packages get their bytecode where they are installed; without it an import of pytest takes 30 s, not 6.
 FINISH = "python3 -m compileall -q -j 2 /usr/lib/python3 /usr/lib/python3.*"
 IMAGE_BYTES = 2 << 30
@@ -48,40 +65,26 @@ class Root:
 
 
 def get(series: Series, cache: Path, say, finish: Callable[[str, Root], None], refresh: bool = False) -> Root:
-    """The newest root for the kernels of a series; from the cache when it was looked up lately.
-
-    `finish` runs a command inside a new one and keeps what that changes.
-    """
+    """The newest root for the kernels of a series; `finish` runs a command inside a new one, which keeps its files."""
     name = f"{series.suite}-{series.architecture}"
     roots = cache / "roots"
-    roots.mkdir(parents=True, exist_ok=True)
-    note = cache / "series" / f"root-{name}-{RECIPE}"
-    note.parent.mkdir(exist_ok=True)
-    with locked(cache / "lock"):
-        have = newest_cached(roots, note)
-        if have and time.time() - note.stat().st_mtime < LOOKUP_DAYS * 86400 and not refresh:
-            return have
-        try:
-            say(f"looking up the newest {series.architecture} packages of {series.suite} for a root")
-            apt = PrivateApt(cache / "apt", series.suite, series.architecture)
-            apt.update()
-            folder = roots / f"{name}-{identity(apt)}"
-            if not folder.is_dir():
-                say(f"making {folder.name}, which takes some minutes")
-                make(apt, folder, finish)
-        except (FetchError, OSError, subprocess.CalledProcessError) as error:
-            if have is None:
-                raise FetchError(f"a root of {name}: {error}") from error
-            say(f"using {have.folder.name} from the cache: {error}")
-            return have
-        note.write_text(folder.name + "\n")
-        return Root(folder)
+
+    def look_up() -> str:
+        say(f"looking up the newest {series.architecture} packages of {series.suite} for a root")
+        apt = PrivateApt(cache / "apt", series.suite, series.architecture)
+        apt.update()
+        folder = roots / f"{name}-{identity(apt)}"
+        if not folder.is_dir():
+            say(f"making {folder.name}, which takes some minutes")
+            roots.mkdir(exist_ok=True)
+            make(apt, folder, finish)
+        return folder.name
+
+    return newest(cache / "series" / f"root-{name}-{RECIPE}", lambda found: cached(roots, found), look_up, say, refresh)
 
 
-def newest_cached(roots: Path, note: Path) -> Root | None:
-    if not note.is_file():
-        return None
-    root = Root(roots / note.read_text().strip())
+def cached(roots: Path, name: str) -> Root | None:
+    root = Root(roots / name)
     return root if root.image.is_file() else None
 
 

@@ -239,7 +239,7 @@ def print_table(outcomes: list[Outcome]) -> None:
         rows.append((*head, "(all)", f"booted in {boot} s", f"{outcome.seconds:.1f}"))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_logs(outcomes: list[Outcome]) -> None:

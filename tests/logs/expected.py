@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Works out what the captures hold, without the parser: one regular expression per record."""
+
 import json
 import pathlib
 import re
@@ -42,28 +43,65 @@ KILL = re.compile(
 def kill(match):
     pid, comm, total, anon, file, shmem, uid, tables, adj = match.groups()
     return {
-        "pid": int(pid), "comm": comm, "uid": int(uid), "total_vm_bytes": kib(total),
-        "anon_rss_bytes": kib(anon), "file_rss_bytes": kib(file), "shmem_rss_bytes": kib(shmem),
-        "pgtables_bytes": kib(tables), "oom_score_adj": int(adj),
+        "pid": int(pid),
+        "comm": comm,
+        "uid": int(uid),
+        "total_vm_bytes": kib(total),
+        "anon_rss_bytes": kib(anon),
+        "file_rss_bytes": kib(file),
+        "shmem_rss_bytes": kib(shmem),
+        "pgtables_bytes": kib(tables),
+        "oom_score_adj": int(adj),
     }
 
 
 def empty(record):
     return {
-        "schema": "memoom.report/1", "release": None, "scope": "memcg", "time_usec": record[1], "logged_at": None,
-        "first_sequence": record[0], "last_sequence": record[3], "invoker": None, "cpu": None, "constraint": None,
-        "nodemask": None, "cpuset": None, "mems_allowed": None, "oom_memcg": None, "task_memcg": None,
-        "chosen": None, "memory": None, "swap": None, "memory_swap": None, "kmem": None, "stat": {}, "stats": [],
-        "stat_truncated": False, "protection": None, "tasks": [], "page_bytes": None, "sacrifice": None, "kills": [],
-        "shared_memory": [], "pinned": [], "already_exiting": [], "group_kill": None, "no_killable": False,
-        "call_trace": [], "reaper": [], "suppressed_before": None, "missing": [], "text": [],
+        "schema": "memoom.report/1",
+        "release": None,
+        "scope": "memcg",
+        "time_usec": record[1],
+        "logged_at": None,
+        "first_sequence": record[0],
+        "last_sequence": record[3],
+        "invoker": None,
+        "cpu": None,
+        "constraint": None,
+        "nodemask": None,
+        "cpuset": None,
+        "mems_allowed": None,
+        "oom_memcg": None,
+        "task_memcg": None,
+        "chosen": None,
+        "memory": None,
+        "swap": None,
+        "memory_swap": None,
+        "kmem": None,
+        "stat": {},
+        "stats": [],
+        "stat_truncated": False,
+        "protection": None,
+        "tasks": [],
+        "page_bytes": None,
+        "sacrifice": None,
+        "kills": [],
+        "shared_memory": [],
+        "pinned": [],
+        "already_exiting": [],
+        "group_kill": None,
+        "no_killable": False,
+        "call_trace": [],
+        "reaper": [],
+        "suppressed_before": None,
+        "missing": [],
+        "text": [],
     }
 
 
 def expected(path):
     reports, suppressed, columns = [], None, None
-    every = list(records(path))
-    for at, record in enumerate(every):
+    # All of them first: a line that continues a record is added to it after the record was given.
+    for record in list(records(path)):
         text = record[2]
         report = reports[-1] if reports else None
         known = True
@@ -71,25 +109,44 @@ def expected(path):
         if match := re.fullmatch(r"oom_kill_process: (\d+) callbacks suppressed", text):
             suppressed = int(match[1])
             continue
-        if match := re.fullmatch(r"(.*) invoked oom-killer: gfp_mask=(0x\w+)\((.*)\), order=(\d+), oom_score_adj=(-?\d+)", text):
+        if match := re.fullmatch(
+            r"(.*) invoked oom-killer: gfp_mask=(0x\w+)\((.*)\), order=(\d+), oom_score_adj=(-?\d+)", text
+        ):
             report = empty(record)
             reports.append(report)
             report["suppressed_before"], suppressed = suppressed, None
-            report["invoker"] = {"comm": match[1], "pid": None, "gfp_mask": match[2], "gfp_flags": match[3],
-                                 "order": int(match[4]), "oom_score_adj": int(match[5])}
+            report["invoker"] = {
+                "comm": match[1],
+                "pid": None,
+                "gfp_mask": match[2],
+                "gfp_flags": match[3],
+                "order": int(match[4]),
+                "oom_score_adj": int(match[5]),
+            }
         elif report is None:
             continue
         elif match := re.match(r"CPU: (\d+) (?:UID: \d+ )?PID: (\d+) Comm: .* Not tainted (\S+) #1", text):
             report["cpu"], report["release"] = int(match[1]), match[3]
             report["invoker"]["pid"] = int(match[2])
         elif match := re.fullmatch(r" (\? )?([\w.]+)\+0x(\w+)/0x(\w+)", text):
-            report["call_trace"].append({"function": match[2], "offset": int(match[3], 16), "size": int(match[4], 16),
-                                         "module": None, "uncertain": match[1] is not None})
-        elif match := re.fullmatch(r"(memory|swap|memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)", text):
+            report["call_trace"].append(
+                {
+                    "function": match[2],
+                    "offset": int(match[3], 16),
+                    "size": int(match[4], 16),
+                    "module": None,
+                    "uncertain": match[1] is not None,
+                }
+            )
+        elif match := re.fullmatch(
+            r"(memory|swap|memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB, failcnt (\d+)", text
+        ):
             limit = int(match[3])
             report[match[1].replace("+", "_")] = {
-                "usage_bytes": kib(match[2]), "limit_bytes": None if limit >= UNLIMITED else limit * 1024,
-                "failcnt": int(match[4])}
+                "usage_bytes": kib(match[2]),
+                "limit_bytes": None if limit >= UNLIMITED else limit * 1024,
+                "failcnt": int(match[4]),
+            }
         elif is_stat:
             for pair in text.split("\\x0a"):
                 key, value = pair.split(" ")
@@ -98,8 +155,8 @@ def expected(path):
             report["protection"] = {"min_bytes": kib(match[1]), "low_bytes": kib(match[2])}
         elif text.startswith("[  pid  ]"):
             columns = text.split()[3:-1]
-        elif match := re.fullmatch(r"\[ *(\d+)\]((?: +-?\d+){%d}) (.*)" % len(columns or []), text):
-            row = dict(zip(columns, map(int, match[2].split())))
+        elif match := re.fullmatch(rf"\[ *(\d+)\]((?: +-?\d+){{{len(columns or [])}}}) (.*)", text):
+            row = dict(zip(columns, map(int, match[2].split()), strict=True))
             task = {"pid": int(match[1]), "tgid": row["tgid"], "uid": row["uid"], "comm": match[3]}
             for name in ("total_vm", "rss", "rss_anon", "rss_file", "rss_shmem"):
                 task[name + "_pages"] = row.get(name)
@@ -107,10 +164,13 @@ def expected(path):
             task.update(nr_ptes=None, nr_pmds=None, nr_puds=None)
             task["swapents_pages"], task["oom_score_adj"] = row["swapents"], row["oom_score_adj"]
             report["tasks"].append(task)
-        elif match := re.fullmatch(r"oom-kill:constraint=(\w+),nodemask=(.*),cpuset=(.*),mems_allowed=(.*),oom_memcg=(.*)"
-                                   r",task_memcg=(.*?),task=(.*),pid=(\d+),uid=(\d+)", text):
+        elif match := re.fullmatch(
+            r"oom-kill:constraint=(\w+),nodemask=(.*),cpuset=(.*),mems_allowed=(.*),oom_memcg=(.*)"
+            r",task_memcg=(.*?),task=(.*),pid=(\d+),uid=(\d+)",
+            text,
+        ):
             names = ("constraint", "nodemask", "cpuset", "mems_allowed", "oom_memcg", "task_memcg")
-            report.update(zip(names, match.groups()))
+            report.update(zip(names, match.groups(), strict=False))
             report["chosen"] = {"comm": match[7], "pid": int(match[8]), "uid": int(match[9])}
         elif match := KILL.fullmatch(text):
             victim = kill(match)
