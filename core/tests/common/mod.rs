@@ -54,6 +54,13 @@ pub fn page_bytes() -> u64 {
     u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
 }
 
+/// By how much the usage of a group may be ahead of what is used: 64 pages for each CPU.
+#[allow(unsafe_code)]
+pub fn charged_ahead() -> u64 {
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    64 * page_bytes() * u64::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap()
+}
+
 pub fn process_is_there(pid: i32) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),

@@ -100,12 +100,12 @@ static inline uint64_t charged_ahead(void)
     return 64 * page_bytes() * (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* As near, for the usage of a group. */
+/* As near, for the usage of a group: what is charged ahead comes on top of what is used, page tables and all. */
 static inline int near_usage(uint64_t seen, uint64_t expected, uint64_t percent, const char *what)
 {
-    int is_ahead = seen > expected && seen - expected <= charged_ahead();
+    uint64_t above = seen > expected ? seen - expected : 0, ahead = charged_ahead();
 
-    return near(is_ahead ? expected : seen, expected, percent, what);
+    return near(seen - (above < ahead ? above : ahead), expected, percent, what);
 }
 
 /* Whether something comes true that no call tells of; it is asked again and again, and given up after LONG. */

@@ -58,9 +58,9 @@ def near(seen: int, expected: int, percent: int) -> bool:
 
 
 def near_usage(group: memoom.Group, expected: int, percent: int) -> bool:
-    """The same for the usage of a group, which may be ahead of what is used."""
+    """The same for the usage of a group: what is charged ahead comes on top of what is used, page tables and all."""
     usage = group.usage_bytes
-    return near(usage, expected, percent) or 0 <= usage - expected <= AHEAD
+    return near(usage - min(max(usage - expected, 0), AHEAD), expected, percent)
 
 
 def until(holds: Callable[[], bool]) -> bool:
