@@ -15,8 +15,12 @@ status=0
 # For the hogs of reserved huge pages; a guest is thrown away.
 echo 16 >/proc/sys/vm/nr_hugepages
 # And of transparent ones of 2 MiB, which are not the usual ones where pages have more than 4 KiB.
-thp=/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled
-[ -e "$thp" ] && grep -q '\[never\]' "$thp" && echo madvise >"$thp"
+# Those that are make room for themselves: khugepaged puts one of 32 MiB in the place of several, and the hog has more.
+thp=/sys/kernel/mm/transparent_hugepage
+if grep -q '\[never\]' "$thp/hugepages-2048kB/enabled" 2>/dev/null; then
+    echo never >"$thp/hugepages-$(($(cat "$thp/hpage_pmd_size") / 1024))kB/enabled"
+    echo madvise >"$thp/hugepages-2048kB/enabled"
+fi
 for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-matrix core-kinds core-prediction core-functions core-scenarios; do
     echo "== $program"
     case $program in
