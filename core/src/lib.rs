@@ -40,7 +40,8 @@ pub use memcg::{
     Stat, Version,
 };
 pub use observe::{
-    explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Frame, Missing, Report, Source, Step, Wait, Watch,
+    explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Finding, Frame, Missing, Report, Source, Step,
+    Wait, Watch,
 };
 pub use pressure::{
     Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run, Stdio, Stop,

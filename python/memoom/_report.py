@@ -9,7 +9,7 @@ from . import _native
 from ._document import Document
 from ._result import Table
 
-__all__ = ["Frame", "Missing", "Report", "ReportInvoker", "ReportPart"]
+__all__ = ["Finding", "Frame", "Missing", "Report", "ReportInvoker", "ReportPart"]
 
 
 class Missing(Document):
@@ -17,6 +17,18 @@ class Missing(Document):
 
     source: str
     reason: str
+
+
+class Finding(Document):
+    """One answer to the question why memory ran out: a code for programs, plain sentences, the fields that show it."""
+
+    code: str
+    text: str
+    evidence: tuple[str, ...]
+    remedy: str | None
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Frame(Document):

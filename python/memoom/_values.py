@@ -20,7 +20,7 @@ from ._account import (
     Victim,
 )
 from ._memcg import Ability, Counters, Host, Leftover, Pressure, Stall
-from ._report import Frame, Missing, Report, ReportInvoker, ReportPart
+from ._report import Finding, Frame, Missing, Report, ReportInvoker, ReportPart
 from ._steps import Blocked, Grow, Paced
 from ._timeline import Event, Timeline
 
@@ -32,6 +32,7 @@ __all__ = [
     "Disagreement",
     "Event",
     "Evidence",
+    "Finding",
     "Frame",
     "Grow",
     "Host",
