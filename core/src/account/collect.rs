@@ -13,13 +13,13 @@ use self::claims::{Debt, Tally, Unclaimed};
 use self::episode::Episode;
 use self::outside::Outside;
 use self::reading::Reading;
+use self::records::Records;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
 use crate::map::Map;
 use crate::memcg::{Counters, Group};
 use crate::observe::hub::State;
-use crate::observe::kmsg::Record;
 use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
 use crate::observe::Missing;
@@ -34,6 +34,7 @@ mod logs;
 mod members;
 mod outside;
 mod reading;
+mod records;
 #[cfg(test)]
 mod tests;
 
@@ -72,7 +73,7 @@ pub(crate) struct Collector {
     threads: Map<i32, i32>,
     /// Who shares the memory of a process, by the last scope.
     sharing: Vec<(i32, Candidate)>,
-    records: Vec<Record>,
+    records: Records,
     /// Inside a pid namespace: reports that name processes as they are outside. They are read all the same.
     outside: Option<Outside>,
     /// The reports among the records that are dealt with, by their first record.

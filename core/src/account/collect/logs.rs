@@ -31,23 +31,22 @@ impl Collector {
                 .iter()
                 .any(|words| record.text.windows(words.len()).any(|window| window == *words))
         };
-        if !self.is_open() && !self.records.iter().any(telling) {
+        if !self.is_open() && !self.records.all().iter().any(telling) {
             self.records.clear();
             return Vec::new();
         }
-        if self.records.len() > MOST_RECORDS {
-            let excess = self.records.len() - MOST_RECORDS;
-            self.records.drain(..excess);
+        let excess = self.records.cut(MOST_RECORDS);
+        if excess > 0 {
             self.lost("kernel-log", excess as u64);
         }
         let mut claimed = Vec::new();
-        let mut reports = parse_records(&self.records);
+        let mut reports = parse_records(self.records.all());
         let last_whole = reports
             .iter()
             .filter(|report| !report.kills.is_empty() || report.no_killable)
             .filter_map(|report| report.last_sequence)
             .max();
-        let kept = self.records.first().map_or(u64::MAX, |record| record.sequence);
+        let kept = self.records.first().unwrap_or(u64::MAX);
         self.told.retain(|first| *first >= kept);
         if self.outside.is_some() {
             // All below goes by pids.
@@ -84,13 +83,8 @@ impl Collector {
                 continue;
             }
             if let (Some(first), Some(last)) = (report.first_sequence, report.last_sequence) {
-                let lines = self
-                    .records
-                    .iter()
-                    // Nothing new: what is kept is looked through again, and all of it may be shown.
-                    .filter(|record| (first..=last).contains(&record.sequence))
-                    .filter(|record| first_new.is_none() || is_new(record));
-                claimed.extend(lines.map(|record| (ours.clone(), record.clone())));
+                let lines = self.records.show(first..=last);
+                claimed.extend(lines.into_iter().map(|record| (ours.clone(), record)));
             }
             self.add_report(report, &printed, ours, known);
         }
@@ -217,6 +211,7 @@ mod tests {
         collector.traced(trace, Whose::Ours("/memoom-1".to_string()));
         assert!(collector.looks_again());
         assert_eq!(collector.logged(Vec::new(), &tops, &|_| None).len(), 1, "the line is shown");
+        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None).len(), 0, "and shown once");
         assert!(collector.open[0].is_told_by("kernel-log"));
         assert_eq!(collector.open.len(), 1);
     }

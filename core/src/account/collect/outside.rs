@@ -20,8 +20,6 @@ pub(super) struct Outside(VecDeque<Told>);
 
 struct Told {
     first_sequence: u64,
-    /// Up to where its records were given back.
-    shown: u64,
     group: String,
     report: Report,
 }
@@ -39,19 +37,13 @@ impl Collector {
             }
             // The same report grows as more of it is read.
             let at = kept.iter().position(|told| told.first_sequence == first).unwrap_or_else(|| {
-                kept.push_back(Told {
-                    first_sequence: first,
-                    shown: 0,
-                    group: group.clone(),
-                    report: Report::default(),
-                });
+                kept.push_back(Told { first_sequence: first, group: group.clone(), report: Report::default() });
                 kept.len() - 1
             });
             let told = &mut kept[at];
-            let lines =
-                self.records.iter().filter(|record| (first.max(told.shown + 1)..=last).contains(&record.sequence));
-            claimed.extend(lines.map(|record| (Some(group.clone()), record.clone())));
-            (told.shown, told.group, told.report) = (last, group, report);
+            let lines = self.records.show(first..=last);
+            claimed.extend(lines.into_iter().map(|record| (Some(group.clone()), record)));
+            (told.group, told.report) = (group, report);
             if kept.len() > MOST_REPORTS {
                 kept.pop_front();
             }

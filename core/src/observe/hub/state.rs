@@ -114,7 +114,8 @@ impl State {
             self.push(sys::monotonic_ns(), Source::KernelLog, None, None, EventKind::Lost { count: lost });
             self.collector.lost("kernel-log", lost);
         }
-        if !records.is_empty() || self.collector.looks_again() {
+        let again = self.collector.looks_again();
+        if !records.is_empty() || again {
             let known: Vec<(i32, String)> =
                 self.workers.values().map(|process| (process.pid, process.group.cgroup().to_string())).collect();
             let tops = self.tops();
