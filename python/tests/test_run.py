@@ -115,6 +115,28 @@ def test_the_documents(cli: Cli, tmp_path: Path) -> None:
     done = cli("run", "--limit", "64M", "--output", str(file), "--", "sh", "-c", "exit 3")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
     assert json.loads(file.read_text())["verdict"] == "exited"
+    # An earlier outcome gives way.
+    done = cli("run", "--limit", "64M", "--output", str(file), "--", "true")
+    assert json.loads(file.read_text())["returncode"] == 0
+
+    # What is none is left as it is, whether it is there, or led to by a link that somebody has planted.
+    notes = tmp_path / "notes.txt"
+    notes.write_text("my notes, longer than any outcome " * 100)
+    for at, target in (("link", notes), ("dangling", tmp_path / "nowhere")):
+        (tmp_path / at).symlink_to(target)
+    for at, why in (("notes.txt", "it is no outcome"), ("link", "symbolic link"), ("dangling", "symbolic link")):
+        done = cli("run", "--limit", "64M", "--output", at, "--", "touch", "ran")
+        assert done.returncode == 125 and why in done.stderr and "remedy" in done.stderr, done
+    assert notes.read_text() == "my notes, longer than any outcome " * 100
+    assert not (tmp_path / "nowhere").exists() and not (tmp_path / "ran").exists()
+    # Where no file is meant, it is written to what is there.
+    done = cli("run", "--limit", "64M", "--output", "/dev/stdout", "--", "echo", "first")
+    assert done.stdout.startswith('first\n{"schema":"memoom.outcome/'), done
+    with open(tmp_path / "log", "w+") as log:
+        cli("run", "--limit", "64M", "--output", "/dev/stdout", "--", "echo", "first", capture_output=False, stdout=log)
+        log.seek(0)
+        assert log.read().startswith('first\n{"schema":"memoom.outcome/')
+    assert cli("run", "--limit", "64M", "--output", "/dev/null", "--", "true").returncode == 0
 
 
 def test_the_timeout(cli: Cli) -> None:

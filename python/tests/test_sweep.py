@@ -122,6 +122,82 @@ def test_files_of_trials(tmp_path: Path) -> None:
             plan.read_trials(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("deep.json", "[" * 100_000, "nested too deeply"),
+        ("deep.jsonl", '{"argv": ' + "[" * 100_000 + "\n", "nested too deeply"),
+        ("deep.toml", "argv = " + "[" * 100_000, "nested too deeply"),
+        (
+            "deep.toml",
+            '[base]\nx.y = "' + "a" + '"\n[grid]\nz = [' + "[" * 2000 + "]" * 2000 + "]",
+            "nested too deeply",
+        ),
+        ("grid.json", '{"grid": 3}', r"grid.json: the grid is 3; remedy: give a table"),
+        ("grid.json", '{"grid": [["limit"]]}', "the grid is .*; remedy: give a table"),
+        ("base.json", '{"base": ["true"]}', "the base is .*; remedy: give a table"),
+        ("trials.json", '{"trials": 7}', "trials is 7; remedy: give a list of tables"),
+        ("trials.json", '{"trials": {"argv": 1}}', "give a list of tables"),
+        ("trials.json", '{"trials": ["true"]}', "a trial is 'true'; remedy: give a table"),
+        ("list.json", '["true"]', "a trial is 'true'; remedy: give a table"),
+        ("scalar.json", "5", "it is 5; remedy: give a table"),
+        ("null.json", "null", "it is None; remedy"),
+        ("parameters.json", '{"base": {"parameters": 1}, "grid": {"a": [1]}}', "the parameters is 1; remedy"),
+        (
+            "repeat.toml",
+            "[grid]\nrepeat = 1_000_000_000_000",
+            "the grid has 1000000000000 points; remedy: give at most",
+        ),
+        ("repeat.toml", f"[grid]\nrepeat = {10**30}", "the grid has 10+ points"),
+        ("repeat.toml", "[grid]\nrepeat = -1", "the axis 'repeat' of the grid is range"),
+        ("product.json", json.dumps({"grid": {f"axis{at}": list(range(100)) for at in range(9)}}), "has 10{18} points"),
+    ],
+)
+def test_files_that_nobody_could_run(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """Each is one clear error, at once, and no RecursionError, TypeError or MemoryError."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(memoom.InvalidInputError, match=message):
+        plan.keyed(plan.read_trials(tmp_path / name), known=True)
+
+
+def test_a_trial_that_is_nested_too_deeply() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(memoom.InvalidInputError, match="nested too deeply"):
+        memoom.sweep([{"argv": deep}])
+
+
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
+    odd = "a\u2028b\u2029c\x85d\x0be\x1cf"
+    file = tmp_path / "odd.jsonl"
+    file.write_bytes((json.dumps({"argv": [odd]}, ensure_ascii=False) + "\r\n").encode().replace(b"\x0b", b"\\u000b"))
+    file.write_bytes(file.read_bytes().replace(b"\x1c", b"\\u001c"))
+    assert plan.read_trials(file) == [{"argv": [odd]}]
+    output = tmp_path / "results"
+    memoom.sweep([{"number": 1, "text": odd}], run=double, output=output)
+    assert memoom.read_results(output)[0].trial["text"] == odd
+    # What is not UTF-8 comes back as it was given.
+    memoom.sweep([{"number": 2, "text": "\udcff"}], run=double, output=output)
+    assert memoom.read_results(output)[1].trial["text"] == "\udcff"
+
+
+@pytest.mark.parametrize(
+    ("trial", "message"),
+    [
+        ({"argv": ["true"], "limits": "8M"}, r"has no 'limits' \('limits': did you mean 'limit'\?\)"),
+        ({"argc": ["true"]}, r"has 0 of argv, function, hogs \('argc': did you mean 'argv'\?\)"),
+        ({"argv": ["true"], "timeout": -1}, "the timeout -1 of a trial is no time span"),
+        ({"argv": ["true"], "timeout": float("nan")}, "the timeout nan of a trial is no time span"),
+        ({"argv": ["true"], "timeout": "1s"}, "the timeout '1s' of a trial is no time span"),
+        ({"argv": ["true"], "parameters": [1]}, "are no table"),
+    ],
+)
+def test_what_was_meant(trial: dict[str, Any], message: str) -> None:
+    with pytest.raises(memoom.InvalidInputError, match=message):
+        memoom.sweep([trial])
+
+
 def test_shards_are_a_partition() -> None:
     trials = plan.keyed(numbers(200), known=False)
     parts = [plan.shard(trials, f"{number}/7") for number in range(7)]
@@ -239,13 +315,153 @@ def test_a_torn_last_line(tmp_path: Path, cut: int | str) -> None:
 
 def test_what_is_no_file_of_results(tmp_path: Path) -> None:
     output = tmp_path / "results"
-    output.write_text('{"key": "a"}\nno result\n{"key": "b"}\n')
+    memoom.sweep(numbers(2), run=double, output=output)
+    first, second = output.read_text().splitlines(keepends=True)
+    output.write_text(f"{first}no result\n{second}")
     for call in (lambda: memoom.sweep([], output=output), lambda: memoom.read_results(output)):
         with pytest.raises(memoom.InvalidInputError, match=r"results, line 2: .*remedy"):
             call()
     assert output.read_text().count("\n") == 3
     with pytest.raises(memoom.IoError, match="No such file"):
         memoom.sweep([], output=tmp_path / "none" / "results")
+
+
+RESULT = (
+    json.dumps(
+        {
+            "schema": "memoom.result/1",
+            "key": "a",
+            "status": "exited",
+            "trial": {},
+            "host": {"node": "x", "release": "y"},
+        }
+    )
+    .replace(": ", ":")
+    .replace(", ", ",")
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"my notes",
+        b"my notes\n",
+        b"{",
+        b'{"key": "a"}\n',
+        b'{"key": "a"}',
+        b'{"schema": "memoom.outcome/1", "key": "a"}\n',
+        RESULT.encode() + b"\nmy notes",
+        RESULT.encode() + b"\nmy notes\n",
+        # A result that was torn stands behind whole ones.
+        RESULT.encode()[:40],
+        RESULT.replace('"key":"a"', '"key":7').encode() + b"\n",
+        RESULT.replace('"trial":{}', '"trial":[]').encode() + b"\n",
+        RESULT.replace('"host":{', '"hosts":{').encode() + b"\n",
+        b"[" * 200_000 + b"\n",
+        bytes(range(256)) * 16,
+    ],
+)
+def test_a_file_that_is_not_ours_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
+    """Whatever it holds, it is refused before any trial runs, and not one byte of it is touched."""
+    output = tmp_path / "notes.txt"
+    output.write_bytes(content)
+    before = output.stat().st_mtime_ns
+    for call in (lambda: memoom.sweep(numbers(1), run=fail, output=output), lambda: memoom.read_results(output)):
+        with pytest.raises(memoom.InvalidInputError, match=r"notes\.txt.*remedy"):
+            call()
+    assert output.read_bytes() == content and output.stat().st_mtime_ns == before
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_command_leaves_notes_alone(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("my notes")
+    (tmp_path / "trials.jsonl").write_text('{"argv": ["true"], "limit": "8M"}\n')
+    for option in ("--output", "--parquet"):
+        done = cli("sweep", "trials.jsonl", option, "notes.txt")
+        assert done.returncode == 1 and "notes.txt" in done.stderr and "remedy" in done.stderr, done
+        assert (tmp_path / "notes.txt").read_text() == "my notes"
+    # The table was refused before the trials were run.
+    assert not (tmp_path / "trials.results.jsonl").exists()
+
+
+def test_no_planted_link_is_followed(tmp_path: Path) -> None:
+    """Not for the results, not for their lock, not for a table: neither to a file nor to where none is yet."""
+    victim, nowhere = tmp_path / "victim", tmp_path / "nowhere"
+    victim.write_text("precious")
+    for target in (victim, nowhere):
+        for name in ("linked", "results.lock", "linked.parquet"):
+            (tmp_path / name).symlink_to(target)
+        for call in (
+            lambda: memoom.sweep(numbers(1), run=fail, output=tmp_path / "linked"),
+            lambda: memoom.sweep(numbers(1), run=fail, output=tmp_path / "results"),
+            lambda: memoom.SweepResults(()).to_parquet(tmp_path / "linked.parquet"),
+        ):
+            with pytest.raises(memoom.InvalidInputError, match="symbolic link, which is not followed; remedy"):
+                call()
+        for name in ("linked", "results.lock", "linked.parquet"):
+            assert (tmp_path / name).is_symlink()
+            (tmp_path / name).unlink()
+    assert victim.read_text() == "precious" and not nowhere.exists()
+    # A file of the user's that has the name of a lock is neither emptied nor removed.
+    (tmp_path / "results.lock").write_text("mine")
+    with pytest.raises(memoom.InvalidInputError, match=r"results\.lock: it is no lock of a sweep"):
+        memoom.sweep(numbers(1), run=fail, output=tmp_path / "results")
+    assert (tmp_path / "results.lock").read_text() == "mine"
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("pipe", "/dev/null", tmp_path):
+        with pytest.raises((memoom.InvalidInputError, memoom.IoError), match=r"no regular file|Is a directory"):
+            memoom.sweep(numbers(1), run=fail, output=tmp_path / place)
+
+
+def test_a_table_replaces_only_tables(tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    results = memoom.sweep(numbers(2), run=double)
+    table, other = tmp_path / "table.parquet", tmp_path / "other.parquet"
+    results.to_parquet(table)
+    results[:1].to_parquet(table)
+    assert polars.read_parquet(table).height == 1 and table.stat().st_mode & 0o777 == 0o666 & ~umask()
+    polars.DataFrame({"mine": [1, 2]}).write_parquet(other)
+    (tmp_path / "notes.txt").write_text("my notes")
+    for path in (other, tmp_path / "notes.txt"):
+        before = path.read_bytes()
+        with pytest.raises(memoom.InvalidInputError, match="it is no table of results of memoom, and left as it is"):
+            results.to_parquet(path)
+        assert path.read_bytes() == before
+    with pytest.raises(memoom.IoError, match="No such file"):
+        results.to_parquet(tmp_path / "none" / "table.parquet")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "other.parquet", "table.parquet"]
+
+
+def umask() -> int:
+    old = os.umask(0)
+    os.umask(old)
+    return old
+
+
+@pytest.mark.parametrize("missing", ["polars", "pandas", "pyarrow", "distributed"])
+def test_what_is_not_installed_is_said_first(
+    tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The remedy, and not one trial was run for nothing."""
+    from memoom._cli import main
+
+    monkeypatch.chdir(tmp_path)
+    for module in [missing] if missing != "pyarrow" else ["pyarrow", "polars"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    extra = {"distributed": "dask", "pyarrow": "parquet"}.get(missing, missing)
+    results = memoom.sweep(numbers(1), run=double)
+    if missing in ("polars", "pandas"):
+        with pytest.raises(memoom.MissingExtraError, match=rf"pip install 'memoom\[{extra}\]'"):
+            getattr(results, f"to_{missing}")()
+        return
+    if missing == "pyarrow":
+        with pytest.raises(memoom.MissingExtraError, match=rf"pip install 'memoom\[{extra}\]'"):
+            results.to_parquet(tmp_path / "table.parquet")
+    (tmp_path / "trials.jsonl").write_text('{"argv": ["touch", "run"]}\n')
+    more = ["--parquet", "table.parquet"] if missing == "pyarrow" else ["--executor", "dask:tcp://127.0.0.1:1"]
+    assert main(["sweep", "trials.jsonl", *more]) == 1
+    assert f"pip install 'memoom[{extra}]'" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["trials.jsonl"]
 
 
 def test_one_sweep_at_a_time_writes_a_file(tmp_path: Path) -> None:
@@ -267,7 +483,7 @@ def test_one_sweep_at_a_time_writes_a_file(tmp_path: Path) -> None:
 def test_a_full_disk_tears_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "results"
     with store.Store(output) as file:
-        file.append('{"key": "a"}')
+        file.append(RESULT)
         real = os.write
 
         def half(fd: int, data: Any) -> int:
@@ -279,8 +495,8 @@ def test_a_full_disk_tears_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(memoom.IoError, match="No space left on device; remedy"):
             file.append('{"key": "b", "value": 1}')
         monkeypatch.undo()
-        assert output.read_text() == '{"key": "a"}\n'
-        file.append('{"key": "c"}')
+        assert output.read_text() == f"{RESULT}\n"
+        file.append(RESULT.replace('"a"', '"c"'))
     assert [result.key for result in memoom.read_results(output)] == ["a", "c"]
 
 

@@ -7,7 +7,9 @@ something to say: an OOM, or a SIGKILL that was none.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _FAILED, _CANNOT_RUN, _NOT_FOUND = 125, 126, 127
 _SIGKILL = 9
+# How every outcome begins.
+_OUTCOME = b'{"schema":"memoom.outcome/'
 
 
 class _RunParser(Parser):
@@ -28,13 +32,14 @@ def main(arguments: list[str]) -> int:
     options, command = _parse(arguments)
 
     from .. import MemoomError, run
+    from .._files import open_own
     from .signals import Forwarder
 
     output = None
     try:
         if options.output is not None:
             # Opened first: the command must not run for an hour only to have its account lost.
-            output = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
+            output = open_own("write outcome", options.output, _is_outcome, "outcome of memoom run")
         # The signals are held back before the command starts, so that none is lost between.
         forwarder = Forwarder()
         outcome = run(
@@ -59,13 +64,20 @@ def main(arguments: list[str]) -> int:
         complain("memoom run", f"{error.filename}: {error.strerror}")
         return _FAILED
     if output is not None:
-        with output:
-            output.write(outcome.to_json() + "\n")
+        with open(output, "wb") as file:
+            if stat.S_ISREG(os.fstat(output).st_mode) and not fcntl.fcntl(output, fcntl.F_GETFL) & os.O_APPEND:
+                file.truncate(0)
+            file.write(outcome.to_json().encode() + b"\n")
     elif options.json:
         print(outcome.to_json(), file=sys.stderr)
     if output is not None or not options.json:
         _tell(outcome, options.full)
     return 128 - outcome.returncode if outcome.returncode < 0 else outcome.returncode
+
+
+def _is_outcome(fd: int) -> bool:
+    """Whether a file is what an earlier run has written."""
+    return os.pread(fd, len(_OUTCOME), 0) == _OUTCOME
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -83,7 +95,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--oom-group", action="store_true", help="an OOM kill takes all processes of CMD (v2)")
     parser.add_argument("--timeout", type=float, metavar="S", help="kill CMD and its children after so many seconds")
     parser.add_argument("--json", action="store_true", help="write the outcome to standard error as one line of JSON")
-    parser.add_argument("--output", metavar="FILE", help="write that line to FILE")
+    parser.add_argument("--output", metavar="FILE", help="write that line to FILE, in place of an earlier outcome")
     parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
     # What argparse does with "--" differs between versions, so the first one is taken out here.

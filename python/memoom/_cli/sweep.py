@@ -23,9 +23,13 @@ def main(arguments: list[str]) -> int:
     from .. import MemoomError
     from .._sweep import sweep
     from .._sweep.plan import read_trials
+    from .._sweep.results import require_parquet
 
     output = options.output or _output(options.file, options.shard)
     try:
+        if options.parquet is not None:
+            # Hours of trials must not come before the news that their table cannot be written.
+            require_parquet(options.parquet)
         trials = read_trials(options.file)
         with _executor(options.executor, options.jobs) as executor:
             results = sweep(
@@ -48,7 +52,7 @@ def main(arguments: list[str]) -> int:
     if options.parquet is not None:
         try:
             results.to_parquet(options.parquet)
-        except (OSError, ImportError) as error:
+        except (MemoomError, OSError, ImportError) as error:
             complain("memoom sweep", error)
             return 1
     if options.json:
@@ -97,9 +101,9 @@ def _output(file: str, shard: str | None) -> str:
 @contextmanager
 def _executor(where: str, jobs: int) -> Iterator[Executor]:
     if where.startswith("dask:"):
-        from importlib import import_module
+        from .._frames import extra
 
-        client_class: Any = import_module("distributed").Client
+        client_class = extra("distributed", "dask").Client
         with (
             client_class(where.removeprefix("dask:"), set_as_default=False) as client,
             client.get_executor() as executor,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 import time
 import uuid
@@ -104,9 +105,10 @@ def _place() -> Path:
     except OSError as error:
         raise MemoomError(f"run trial: cannot make {place}: {error.strerror}", path=str(place)) from error
     found = place.lstat()
-    if place.is_symlink() or found.st_uid != os.getuid():
+    # Whoever else may write there could plant links in it.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise PermissionDeniedError(
-            f"run trial: {place} is not a directory of this user; remedy: remove it",
+            f"run trial: {place} is not a directory of this user alone; remedy: remove it",
             operation="run trial",
             path=str(place),
         )

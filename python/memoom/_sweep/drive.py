@@ -64,7 +64,7 @@ def sweep(
         bar = progress_of(progress, len(wanted) - len(to_run), len(wanted))
         try:
             for line in _drive(pool, to_run, run, most):
-                record = parse(line.encode())
+                record = parse(line)
                 append(line)
                 known[record["key"]] = record
                 bar.update(record["status"] == "error")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import itertools
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ _KINDS = {
     "hogs": {"hogs", "steps", "oom_killer"},
 }
 _COMMON = {"key", "limit", "swap", "high", "oom_group", "oom_score_adj", "timeout", "parameters"}
+# A sweep is held in memory; whoever has more has several.
+_MOST = 1_000_000
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -37,6 +42,8 @@ def key_of(trial: Mapping[str, Any]) -> str:
         return own
     try:
         text = json.dumps(trial, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        raise _wrong("a trial is nested too deeply; remedy: use plain data of a few levels") from None
     except (TypeError, ValueError) as error:
         raise _wrong(f"{trial!r} is no plain data ({error}); remedy: use what JSON has") from error
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -64,13 +71,30 @@ def check(trial: Mapping[str, Any]) -> None:
     """Whether it is a trial that memoom can run."""
     kinds = [kind for kind in _KINDS if kind in trial]
     if len(kinds) != 1:
-        raise _wrong(f"{dict(trial)!r} has {len(kinds)} of {', '.join(_KINDS)}; remedy: give exactly one")
-    unknown = trial.keys() - _KINDS[kinds[0]] - _COMMON
+        meant = _meant(trial, _COMMON.union(*_KINDS.values())) if not kinds else ""
+        raise _wrong(f"{dict(trial)!r} has {len(kinds)} of {', '.join(_KINDS)}{meant}; remedy: give exactly one")
+    has = _KINDS[kinds[0]] | _COMMON
+    unknown = [name for name in trial if name not in has]
     if unknown:
         raise _wrong(
-            f"a trial with {kinds[0]!r} has no {', '.join(sorted(map(repr, unknown)))}; "
+            f"a trial with {kinds[0]!r} has no {', '.join(sorted(map(repr, unknown)))}{_meant(unknown, has)}; "
             "remedy: put what is your own under 'parameters'"
         )
+    if not isinstance(trial.get("parameters", {}), Mapping):
+        raise _wrong(f"the parameters {trial['parameters']!r} of a trial are no table; remedy: give names and values")
+    timeout = trial.get("timeout")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0):
+        raise _wrong(f"the timeout {timeout!r} of a trial is no time span; remedy: give seconds, 0 or more")
+
+
+def _meant(unknown: Iterable[str], known: Iterable[str]) -> str:
+    """What was probably meant by keys that no trial has."""
+    found = [
+        f"{name!r}: did you mean {close[0]!r}?"
+        for name in map(str, unknown)
+        if name not in known and (close := difflib.get_close_matches(name, sorted(known), 1))
+    ]
+    return f" ({' '.join(found)})" if found else ""
 
 
 def shard(trials: Mapping[str, Trial], text: str) -> dict[str, Trial]:
@@ -90,46 +114,73 @@ def read_trials(path: str | Path) -> list[Trial]:
     """The trials of a file: `.toml` or `.json` with base, grid and trials, or `.jsonl` with one trial a line."""
     path = Path(path)
     try:
-        if path.suffix == ".jsonl":
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return [json.loads(line) for line in lines if line.strip()]
-        if path.suffix == ".toml":
-            import tomllib
-
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        elif path.suffix == ".json":
-            document = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            raise _wrong(f"{path}: the name ends in none of .toml, .json, .jsonl")
+        document = _read(path)
+    except RecursionError:
+        raise _wrong(f"{path}: it is nested too deeply; remedy: use plain data of a few levels") from None
     except ValueError as error:
         if isinstance(error, InvalidInputError):
             raise
         raise _wrong(f"{path}: {error}") from error
-    if isinstance(document, list):
-        return document
-    unknown = document.keys() - {"schema", "base", "grid", "trials"}
-    if unknown or document.get("schema", "memoom.sweep/1") != "memoom.sweep/1":
-        raise _wrong(f"{path}: it has {', '.join(sorted(unknown)) or 'another schema'}; remedy: base, grid, trials")
-    return expand(document.get("base", {}), document.get("grid", {}), document.get("trials", []))
+    try:
+        if isinstance(document, list):
+            return [{**_table("a trial", trial)} for trial in document]
+        document = _table("it", document)
+        unknown = document.keys() - {"schema", "base", "grid", "trials"}
+        if unknown or document.get("schema", "memoom.sweep/1") != "memoom.sweep/1":
+            raise _wrong(f"it has {', '.join(sorted(unknown)) or 'another schema'}; remedy: base, grid, trials")
+        return expand(document.get("base", {}), document.get("grid", {}), document.get("trials", []))
+    except InvalidInputError as error:
+        raise _wrong(f"{path}: {error.message.removeprefix('read trials: ')}") from None
+
+
+def _read(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".jsonl":
+        # Only a newline ends a line: JSON may hold other ends of lines in its texts.
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    if path.suffix == ".toml":
+        import tomllib
+
+        return tomllib.loads(text)
+    if path.suffix == ".json":
+        return json.loads(text)
+    raise _wrong(f"{path}: the name ends in none of .toml, .json, .jsonl")
+
+
+def _table(what: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(f"{what} is {reprlib.repr(value)}; remedy: give a table (a JSON object)")
+    return value
 
 
 def expand(base: Mapping[str, Any], grid: Mapping[str, Any], trials: Iterable[Mapping[str, Any]] = ()) -> list[Trial]:
     """Each trial of the list and each point of the grid, over the base.
 
     An axis of the grid that is a key of trials is set there; any other is a parameter, and ``{name}`` in the texts of
-    argv, args, kwargs, env, cwd and hogs is replaced by its value. ``repeat`` may be a number instead of a list.
+    argv, args, kwargs, env, cwd and hogs is replaced by its value. ``repeat`` may be a number instead of a list. A grid
+    has at most a million points.
     """
-    axes: dict[str, list[Any]] = {}
-    for name, values in grid.items():
-        if name == "repeat" and isinstance(values, int):
-            values = list(range(values))
-        if not isinstance(values, list) or not values:
+    base = _table("the base", base)
+    axes: dict[str, Sequence[Any]] = {}
+    for name, values in _table("the grid", grid).items():
+        if name == "repeat" and isinstance(values, int) and not isinstance(values, bool):
+            values = range(values)
+        if not isinstance(values, list | range) or not values:
             raise _wrong(f"the axis {name!r} of the grid is {values!r}; remedy: give a list of values")
         axes[name] = values
-    points: list[dict[str, Any]] = []
-    if axes:
-        points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    return [_settle({**base, **trial}) for trial in trials] + [_placed(base, point) for point in points]
+    count = math.prod(map(_length, axes.values()))
+    if count > _MOST:
+        raise _wrong(f"the grid has {count} points; remedy: give at most {_MOST} in one sweep")
+    points = itertools.product(*axes.values()) if axes else ()
+    if not isinstance(trials, Iterable) or isinstance(trials, str | Mapping):
+        raise _wrong(f"trials is {reprlib.repr(trials)}; remedy: give a list of tables")
+    listed = [_settle({**base, **_table("a trial", trial)}) for trial in trials]
+    return listed + [_placed(base, dict(zip(axes, point, strict=True))) for point in points]
+
+
+def _length(values: Sequence[Any]) -> int:
+    # len() ends at what an index of the machine can hold.
+    return values.stop if isinstance(values, range) else len(values)
 
 
 def _placed(base: Mapping[str, Any], point: Mapping[str, Any]) -> Trial:
@@ -137,13 +188,13 @@ def _placed(base: Mapping[str, Any], point: Mapping[str, Any]) -> Trial:
     trial = {**base, **{name: value for name, value in point.items() if name in trial_keys}}
     own = {name: value for name, value in point.items() if name not in trial_keys}
     if own:
-        trial["parameters"] = {**trial.get("parameters", {}), **own}
+        trial["parameters"] = {**_table("the parameters", trial.get("parameters", {})), **own}
     return _settle(trial)
 
 
 def _settle(trial: Trial) -> Trial:
     """The trial with its parameters in the places that name them."""
-    parameters = trial.get("parameters", {})
+    parameters = _table("the parameters", trial.get("parameters", {}))
 
     def fill(value: Any) -> Any:
         if isinstance(value, str):

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from .._document import Document
-from .._errors import InvalidInputError
+from .._errors import InvalidInputError, MissingExtraError
+from .._files import replacing, require_own
+from .._frames import extra
 from .._values import Oom, Outcome
-from .store import parse, read_lines
+from .store import read_lines
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
 
 
 class TrialError(Document):
@@ -134,27 +140,53 @@ class SweepResults(Sequence[TrialResult]):
         columns = dict.fromkeys(name for row in rows for name in row)
         return [{name: row.get(name) for name in columns} for row in rows]
 
-    def to_pandas(self) -> Any:
+    def to_pandas(self) -> pandas.DataFrame:
         """A pandas table (``pip install memoom[pandas]``)."""
-        import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        return extra("pandas", "pandas").DataFrame(self.rows())  # type: ignore[no-any-return]
 
-        return pandas.DataFrame(self.rows())
-
-    def to_polars(self) -> Any:
+    def to_polars(self) -> polars.DataFrame:
         """A polars table (``pip install memoom[polars]``)."""
-        import polars  # type: ignore[import-untyped, import-not-found, unused-ignore]
-
-        return polars.DataFrame(self.rows(), infer_schema_length=None, strict=False)
+        return extra("polars", "polars").DataFrame(  # type: ignore[no-any-return]
+            self.rows(), infer_schema_length=None, strict=False
+        )
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Writes a parquet file (``pip install memoom[polars]`` or ``pyarrow``)."""
-        try:
-            self.to_polars().write_parquet(os.fspath(path))
-        except ImportError:
-            import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]
-            import pyarrow.parquet  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        """Writes a parquet file (``pip install memoom[parquet]``, or with polars), whole or not at all.
 
-            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(self.rows()), os.fspath(path))
+        A file that is there already is replaced only if it is such a table; anything else is an `InvalidInputError`.
+        """
+        writer = require_parquet(path)
+        with replacing(_WRITING, path, _is_table, _TABLE) as new:
+            if writer.__name__ == "polars":
+                self.to_polars().write_parquet(new)
+            else:
+                table = writer.Table.from_pylist(self.rows())
+                extra("pyarrow.parquet", "parquet").write_table(table, new)
+
+
+_WRITING, _TABLE = "write parquet", "table of results of memoom"
+
+
+def require_parquet(path: str | os.PathLike[str]) -> Any:
+    """The library that writes parquet. Raises what stands in the way of the file, so that it is said first."""
+    require_own(_WRITING, path, _is_table, _TABLE)
+    try:
+        return extra("polars", "polars")
+    except MissingExtraError:
+        pyarrow = extra("pyarrow", "parquet")
+        extra("pyarrow.parquet", "parquet")
+        return pyarrow
+
+
+def _is_table(fd: int) -> bool:
+    """Whether it is a parquet file with the columns that every table of results has: their names stand in its end."""
+    end = os.lseek(fd, 0, os.SEEK_END)
+    tail = os.pread(fd, 8, max(end - 8, 0))
+    if end < 12 or os.pread(fd, 4, 0) != b"PAR1" or tail[4:] != b"PAR1":
+        return False
+    length = min(int.from_bytes(tail[:4], "little"), end - 8)
+    schema = os.pread(fd, length, end - 8 - length)
+    return all(name in schema for name in (b"oom_killed", b"predicted_right", b"max_rss_bytes", b"started_at"))
 
 
 def read_results(*paths: str | os.PathLike[str]) -> SweepResults:
@@ -164,13 +196,7 @@ def read_results(*paths: str | os.PathLike[str]) -> SweepResults:
     """
     found: dict[str, dict[str, Any]] = {}
     for path in map(Path, paths):
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        try:
-            parse(content[whole:])
-        except ValueError:
-            content = content[:whole]
-        for key, record in read_lines(content, path).items():
+        for key, record in read_lines(path.read_bytes(), path, torn=True).items():
             if key in found:
                 raise InvalidInputError(
                     f"read results: {path}: the trial {key} has a result in another file already; "

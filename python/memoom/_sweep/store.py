@@ -11,6 +11,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from .._errors import BusyError, InvalidInputError, IoError, MemoomError
+from .._files import open_own
+
+SCHEMA = "memoom.result/1"
+_OPENING = "open results"
+# How every result begins: only what begins so can be one that a death has torn.
+_HEAD = f'{{"schema":"{SCHEMA}","key":"'.encode()
 
 # These locks are the process's own, so a second sweep of this process is told apart here.
 _open: set[str] = set()
@@ -30,7 +36,8 @@ class Store:
         self._fd = self._lock_fd = -1
         try:
             self._lock()
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            # What it holds is looked at line by line, so that the answer can say where it is none of ours.
+            self._fd = open_own(_OPENING, self.path, lambda fd: True, "", flags=os.O_APPEND, regular=True)
             self.records = self._load()
         except BaseException as error:
             self.close()
@@ -52,7 +59,8 @@ class Store:
         if self._beside in _open:
             raise busy
         while self._lock_fd < 0:
-            fd = os.open(self._beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            # It is removed at the end, so it must be ours: a lock has no content.
+            fd = open_own(_OPENING, self._beside, lambda fd: False, "lock of a sweep", regular=True)
             try:
                 fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # Whoever had it may have removed it in between.
@@ -67,19 +75,19 @@ class Store:
         _open.add(self._beside)
 
     def _load(self) -> dict[str, dict[str, Any]]:
-        """What is there, by key. A last line that was torn by a death is taken out."""
-        content = self.path.read_bytes()
+        """What is there, by key. A last line that was torn by a death is taken out; nothing else is."""
+        with open(self._fd, "rb", closefd=False) as file:
+            file.seek(0)
+            content = file.read()
+        known = read_lines(content, self.path, torn=True)
         whole = content.rfind(b"\n") + 1
         if content[whole:]:
-            try:
-                parse(content[whole:])
-            except ValueError:
+            if is_torn(content[whole:]):
                 os.ftruncate(self._fd, whole)
-                content = content[:whole]
             else:
                 # Only its newline is missing.
                 os.write(self._fd, b"\n")
-        return read_lines(content, self.path)
+        return known
 
     def append(self, line: str) -> None:
         """Adds one result, whole or not at all."""
@@ -116,18 +124,45 @@ class Store:
         self.close()
 
 
-def parse(line: bytes) -> dict[str, Any]:
-    """One result."""
-    record = json.loads(line)
-    if not isinstance(record, dict) or "key" not in record:
-        raise ValueError("it is no result")
+def parse(line: bytes | str) -> dict[str, Any]:
+    """One result; a `ValueError` says what it lacks."""
+    try:
+        record = json.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise ValueError(f"it is no result (no JSON object with the schema {SCHEMA})")
+    for name, kind, called in (("key", str, "text"), ("status", str, "text"), ("trial", dict, "object")):
+        if not isinstance(record.get(name), kind):
+            raise ValueError(f"its {name} is {record.get(name)!r}, and no {called}")
+    host = record.get("host")
+    if not isinstance(host, dict) or not {"node", "release"} <= host.keys():
+        raise ValueError(f"its host is {host!r}, and no object with node and release")
     return record
 
 
-def read_lines(content: bytes, path: Path) -> dict[str, dict[str, Any]]:
-    """The results of a file by key; of two with one key (an error that was tried again) the later one counts."""
+def is_torn(tail: bytes) -> bool:
+    """Whether what stands behind the last newline is the beginning of a result, and no whole one."""
+    if not tail.startswith(_HEAD[: len(tail)]):
+        return False
+    try:
+        json.loads(tail)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def read_lines(content: bytes, path: Path, *, torn: bool = False) -> dict[str, dict[str, Any]]:
+    """The results of a file by key; of two with one key (an error that was tried again) the later one counts.
+
+    With `torn`, a last line that a death has torn is passed over, where whole results stand before it.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(content.splitlines(), 1):
+    # Only a newline ends a line: other ends of lines may stand in a text.
+    *lines, last = content.split(b"\n")
+    if last and not (torn and lines and is_torn(last)):
+        lines.append(last)
+    for number, line in enumerate(lines, 1):
         try:
             record = parse(line)
         except ValueError as error:

@@ -20,8 +20,8 @@ from .._native import parse_size
 from .._run import run
 from .._values import Host, Outcome
 from .budget import reserve
+from .store import SCHEMA
 
-SCHEMA = "memoom.result/1"
 # What is kept of what a command has written.
 _TAIL = 2000
 _MOST_STEPS = 100_000
@@ -79,7 +79,13 @@ def _error(error: Exception) -> dict[str, Any]:
 
 
 def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+    line = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        # A path or an argument that is not UTF-8 stands in it, as Python carries such.
+        line = json.dumps(record, separators=(",", ":"))
+    return line
 
 
 def _run(trial: Mapping[str, Any]) -> dict[str, Any]:
