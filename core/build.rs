@@ -8,9 +8,9 @@ use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=helper");
-    println!("cargo:rerun-if-changed=src/pressure/wire.rs");
-    println!("cargo:rerun-if-changed=src/pressure/wire");
-    println!("cargo:rerun-if-changed=src/pressure/mailbox.rs");
+    println!("cargo:rerun-if-changed=src/helper/wire.rs");
+    println!("cargo:rerun-if-changed=src/helper/wire");
+    println!("cargo:rerun-if-changed=src/helper/mailbox.rs");
     println!("cargo:rerun-if-changed=build.rs");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let output = Path::new(&variable("OUT_DIR")).join("memoom-helper");

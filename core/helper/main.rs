@@ -14,7 +14,7 @@ mod arch;
 mod child;
 mod cleanup;
 mod hog;
-#[path = "../src/pressure/mailbox.rs"]
+#[path = "../src/helper/mailbox.rs"]
 mod mailbox;
 mod mem;
 mod spare;
@@ -25,7 +25,7 @@ mod sys;
 mod text;
 mod tree;
 mod turn;
-#[path = "../src/pressure/wire.rs"]
+#[path = "../src/helper/wire.rs"]
 mod wire;
 mod worker;
 

@@ -23,13 +23,129 @@
 mod error;
 mod map;
 mod order;
-mod text;
-
-pub mod account;
-pub mod memcg;
-pub mod observe;
-pub mod pressure;
 mod sys;
+mod text;
+mod wait;
+
+/// The groups: the host that has them, the lab that keeps them, the limits and counters of each.
+pub mod memcg {
+    pub(crate) mod counters;
+    pub(crate) mod files;
+    pub(crate) mod limits;
+    pub(crate) mod path;
+    pub(crate) mod v1;
+    pub(crate) mod v2;
+    pub(crate) mod version;
+    pub(crate) mod wake;
+
+    pub use crate::lab::group::peak::Peak;
+    pub use crate::lab::group::stall::{Pressure, Stall};
+    pub use crate::lab::group::Group;
+    pub use crate::lab::host::{Ability, Hierarchy, Host};
+    pub use crate::lab::lab::{Lab, LabOptions};
+    pub use crate::lab::leftover::{gc, Leftover};
+    pub use counters::{Counters, Stat};
+    pub use limits::{parse_size, Limit, Limits};
+    pub use version::Version;
+}
+
+/// What happened: kernel log, call path, task state, and the watch that joins them.
+pub mod observe {
+    pub(crate) mod callpath;
+    pub(crate) mod event;
+    mod event_text;
+    pub(crate) mod finding;
+    pub(crate) mod kmsg;
+    pub(crate) mod missing;
+    pub mod report;
+    pub(crate) mod task;
+    pub(crate) mod trace;
+    mod trace_text;
+    pub(crate) mod tracefs;
+
+    #[cfg(test)]
+    mod live;
+
+    pub use crate::lab::group::alarm::Alarm;
+    pub use crate::lab::watch::Watch;
+    pub use crate::wait::Wait;
+    pub use callpath::{explain, step, Frame, Step};
+    pub use event::{Event, EventKind, Source};
+    pub use finding::Finding;
+    pub use kmsg::Record;
+    pub use missing::Missing;
+    pub use report::{parse_reports, reports_to_json, Report};
+}
+
+/// The host's side of processes: the supervisor and the channel to each worker.
+mod helper {
+    pub(crate) mod channel;
+    pub(crate) mod descriptor;
+    pub(crate) mod mailbox;
+    pub(crate) mod supervisor;
+    pub(crate) mod wire;
+}
+
+/// The findings: the account of an OOM, the outcome of a worker, the timeline of a lab.
+pub mod account {
+    pub(crate) mod collect;
+    pub(crate) mod oom;
+    pub(crate) mod oom_text;
+    pub(crate) mod outcome;
+    mod outcome_text;
+    mod prediction_text;
+    pub(crate) mod sample;
+    pub(crate) mod scope;
+    pub(crate) mod timeline;
+    mod timeline_text;
+    pub(crate) mod victim;
+
+    pub use oom::{Blocked, Cause, Disagreement, Oom, Predicted, Process, Span, Victim};
+    pub use outcome::{Evidence, Outcome, Verdict};
+    pub use timeline::Timeline;
+    pub use victim::{Candidate, Prediction};
+}
+
+/// Where the rooms meet: a lab, its groups, and the hub that reads every source of it.
+mod lab {
+    pub(crate) mod ending;
+    pub(crate) mod group;
+    pub(crate) mod host;
+    pub(crate) mod hub;
+    #[allow(clippy::module_inception)] // a room is called after the chief thing in it
+    pub(crate) mod lab;
+    pub(crate) mod leftover;
+    pub(crate) mod watch;
+}
+
+/// Allocation pressure: the workers of a group and the supervisor that starts, reaps and cleans up.
+pub mod pressure {
+    pub(crate) mod command;
+    pub(crate) mod function;
+    pub(crate) mod hog;
+    pub(crate) mod kind;
+    pub(crate) mod needs;
+    mod pace;
+    pub(crate) mod resume;
+    pub(crate) mod run;
+    mod step;
+    mod ticker;
+    mod trigger;
+    mod unkillable;
+    pub(crate) mod worker;
+
+    pub use command::{Command, Stdio};
+    pub use function::Function;
+    pub use hog::{Hog, HogOptions};
+    pub use kind::{Kind, Pattern};
+    pub use pace::{Pace, Paced, Stop};
+    pub use resume::Resume;
+    pub use run::Run;
+    pub use step::{Grow, GrowStatus};
+    pub use ticker::TickerOptions;
+    pub use trigger::{Triggered, Way};
+    pub use worker::Worker;
+}
 
 pub use account::{
     Blocked, Candidate, Cause, Disagreement, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim,

@@ -17,12 +17,13 @@ use self::records::Records;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
+use crate::lab::group::Group;
+use crate::lab::hub::State;
 use crate::map::Map;
-use crate::memcg::{Counters, Group};
-use crate::observe::hub::State;
+use crate::memcg::Counters;
+use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
-use crate::observe::Missing;
 use crate::order::order;
 use crate::sys;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::victim::Candidate;
-use crate::memcg::{Counters, Stat, Version};
+use crate::memcg::version::Version;
+use crate::memcg::{Counters, Stat};
 use crate::observe::callpath::Frame;
+use crate::observe::missing::Missing;
 use crate::observe::report::{Kill, Report};
-use crate::observe::Missing;
 
 /// A value before and after the OOM.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::oom::Oom;
-use crate::observe::Missing;
+use crate::observe::missing::Missing;
 
 /// How a worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

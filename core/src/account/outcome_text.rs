@@ -48,7 +48,7 @@ fn signal_name(number: i32) -> String {
 mod tests {
     use super::*;
     use crate::account::outcome::Evidence;
-    use crate::observe::Missing;
+    use crate::observe::missing::Missing;
 
     fn outcome(verdict: Verdict, returncode: i32) -> Outcome {
         Outcome {

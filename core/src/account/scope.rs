@@ -2,7 +2,9 @@
 
 use super::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
 use crate::error::Result;
-use crate::memcg::{v1, v2, Group, Limit, Version};
+use crate::lab::group::Group;
+use crate::memcg::version::Version;
+use crate::memcg::{v1, v2, Limit};
 use crate::observe::report::Report;
 use crate::observe::task::{Proc, Stat, TaskState};
 use crate::pressure::kind::Weight;

@@ -6,10 +6,12 @@
 
 use std::sync::PoisonError;
 
-use super::block::killer_is_off;
 use super::limits::Limit;
-use super::{v1, Group, Version};
+use super::v1;
 use crate::error::Result;
+use crate::lab::group::block::killer_is_off;
+use crate::lab::group::Group;
+use crate::memcg::version::Version;
 use crate::sys;
 
 /// Why nobody has to wait in an OOM.

@@ -29,8 +29,8 @@ mod wrapping;
 use serde::Serialize;
 
 use super::kmsg::Record;
-use super::Missing;
 pub use crate::memcg::Stat;
+use crate::observe::missing::Missing;
 
 /// Every OOM report in a log, in the order of their first lines.
 ///

@@ -306,7 +306,7 @@ pub(crate) fn machine_pids() -> bool {
     // PROC_PID_INIT_INO, the number of that namespace on every kernel (include/linux/proc_ns.h).
     const FIRST: u64 = 0xEFFF_FFFC;
     // 0: /proc does not say.
-    matches!(crate::memcg::leftover::pid_namespace(), 0 | FIRST)
+    matches!(crate::lab::leftover::pid_namespace(), 0 | FIRST)
 }
 
 /// Whether a task in this state waits for its memory cgroup because the OOM killer is off: state D, and the wait

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hog::check_score;
-use super::supervisor::Role;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
+use crate::helper::supervisor::Role;
+use crate::lab::group::Group;
 use crate::memcg::files::Dir;
-use crate::memcg::Group;
 use crate::sys;
 
 /// Where one of the standard descriptors of a command goes.

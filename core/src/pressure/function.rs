@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
-use super::descriptor::{above_stdio, readable};
 use super::hog::{check_comm, check_score};
 use super::run::Run;
-use super::supervisor::{start_failed, Started, Usage};
-use super::wire::stage;
 use super::worker::{Exit, Process, Worker};
 use crate::account::outcome::Outcome;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::{Group, Version};
-use crate::observe::Wait;
+use crate::helper::descriptor::{above_stdio, readable};
+use crate::helper::supervisor::{start_failed, Started, Usage};
+use crate::helper::wire::stage;
+use crate::lab::group::Group;
+use crate::memcg::version::Version;
 use crate::sys::{self, fork};
+use crate::wait::Wait;
 
 /// How a function is run.
 #[derive(Debug, Clone)]

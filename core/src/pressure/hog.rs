@@ -4,12 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-use super::ground::Ground;
 use super::kind::{Kind, Pattern};
-use super::supervisor::Role;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::Group;
+use crate::helper::supervisor::Role;
+use crate::lab::group::Group;
+use crate::pressure::needs::Ground;
 
 /// What a new hog may be told.
 #[derive(Debug, Clone)]

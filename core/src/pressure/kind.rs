@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::wire::{hog, pattern};
 use crate::error::{Error, ErrorKind, Result};
+use crate::helper::wire::{hog, pattern};
 
 /// The kind of memory that a hog takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -7,10 +7,10 @@ use super::step::{Grow, GrowStatus};
 use super::Hog;
 use crate::account::scope::nearest_limit;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lab::hub::{Look, State};
 use crate::memcg::Limit;
-use crate::observe::hub::{Look, State};
-use crate::observe::Wait;
 use crate::sys;
+use crate::wait::Wait;
 
 /// Pages that the kernel charges to a group ahead for each CPU (MEMCG_CHARGE_BATCH). A hog stays on one CPU.
 const BATCH_PAGES: u64 = 64;

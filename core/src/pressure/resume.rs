@@ -5,9 +5,11 @@ use std::time::Duration;
 use super::worker::Worker;
 use crate::account::oom::Blocked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::{v2, Group, Limit, Version};
-use crate::observe::hub::Look;
-use crate::observe::Wait;
+use crate::lab::group::Group;
+use crate::lab::hub::Look;
+use crate::memcg::version::Version;
+use crate::memcg::{v2, Limit};
+use crate::wait::Wait;
 
 /// How those that wait in an OOM go on.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,10 @@ use super::worker::Worker;
 use crate::account::outcome::{Outcome, Verdict};
 use crate::account::victim::NEVER;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::{Group, Lab, LabOptions, Limits};
-use crate::observe::Wait;
+use crate::lab::group::Group;
+use crate::lab::lab::{Lab, LabOptions};
+use crate::memcg::Limits;
+use crate::wait::Wait;
 
 /// A command to be run under limits.
 #[derive(Debug, Clone, Default)]

@@ -2,20 +2,21 @@
 
 use std::time::Instant;
 
-use super::ground::explain;
 use super::kind::Kind;
-use super::spared::{spared, SPINS};
 use super::worker::Answer;
 use super::Hog;
 use crate::account::oom::Blocked;
 use crate::account::scope::{nearest_limit, scope, Growing, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::block::{killer_is_off, waiting};
-use crate::memcg::{Limit, Version};
+use crate::lab::group::block::{killer_is_off, waiting};
+use crate::lab::hub::Look;
+use crate::memcg::version::Version;
+use crate::memcg::Limit;
 use crate::observe::event::{EventKind, Source};
-use crate::observe::hub::Look;
 use crate::observe::task::Proc;
-use crate::observe::Wait;
+use crate::pressure::needs::explain;
+use crate::pressure::unkillable::{spared, SPINS};
+use crate::wait::Wait;
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::hog::{check_comm, check_score};
-use super::supervisor::Role;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::Group;
+use crate::helper::supervisor::Role;
+use crate::lab::group::Group;
 
 /// What a new ticker may be told.
 #[derive(Debug, Clone)]

@@ -11,11 +11,13 @@ use super::worker::Worker;
 use crate::account::oom::Oom;
 use crate::account::scope::nearest_limit;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::block::killer_is_off;
-use crate::memcg::{v2, Group, Limit, Limits, Version};
-use crate::observe::hub::Look;
-use crate::observe::Wait;
+use crate::lab::group::block::killer_is_off;
+use crate::lab::group::Group;
+use crate::lab::hub::Look;
+use crate::memcg::version::Version;
+use crate::memcg::{v2, Limit, Limits};
 use crate::sys;
+use crate::wait::Wait;
 
 /// How an OOM is brought about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,7 +174,7 @@ impl Group {
     }
 
     fn has_processes(&self) -> Result<bool> {
-        Ok(!crate::memcg::block::processes_below(&self.0.dir)?.is_empty())
+        Ok(!crate::lab::group::block::processes_below(&self.0.dir)?.is_empty())
     }
 }
 

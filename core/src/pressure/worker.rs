@@ -5,18 +5,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::channel::Channel;
-use super::supervisor::{Join, Role, Start, Started, Usage};
-use super::wire::Message;
 use crate::account::outcome::{Evidence, Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memcg::lab::Shared;
-use crate::memcg::{Group, Limit, Version};
+use crate::helper::channel::Channel;
+use crate::helper::supervisor::{Join, Role, Start, Started, Usage};
+use crate::helper::wire::Message;
+use crate::lab::group::Group;
+use crate::lab::hub::{Look, State};
+use crate::lab::lab::Shared;
+use crate::memcg::version::Version;
+use crate::memcg::Limit;
 use crate::observe::event::EventKind;
-use crate::observe::hub::{Look, State};
+use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
-use crate::observe::{Missing, Wait};
 use crate::sys;
+use crate::wait::Wait;
 
 /// What a worker needs before its first step; below this limit the kernel kills it at its start. It takes 9 pages where a
 /// page has 16 KiB, its page tables among them, and nearly as many bytes where it has 4.
@@ -354,7 +357,7 @@ impl Worker {
             .filter(|oom| {
                 let struck = |cgroup: &Option<String>| {
                     cgroup.as_deref().is_some_and(|cgroup| {
-                        process.group.covers(cgroup) || crate::memcg::group::covers(cgroup, process.group.cgroup())
+                        process.group.covers(cgroup) || crate::memcg::path::covers(cgroup, process.group.cgroup())
                     })
                 };
                 oom.killed(process.pid)

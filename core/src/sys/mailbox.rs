@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 
-use crate::pressure::mailbox::Mailbox;
+use crate::helper::mailbox::Mailbox;
 
 /// A mailbox that is shared with another process.
 #[derive(Debug)]

@@ -6,12 +6,14 @@ use super::{Before, Collector, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
 use crate::account::victim::Candidate;
-use crate::memcg::{Counters, Group, Stat, Version};
+use crate::lab::group::Group;
+use crate::lab::hub::State;
+use crate::memcg::version::Version;
+use crate::memcg::{Counters, Stat};
 use crate::observe::callpath::Frame;
-use crate::observe::hub::State;
+use crate::observe::missing::Missing;
 use crate::observe::report::Report;
 use crate::observe::task::Proc;
-use crate::observe::Missing;
 use crate::sys;
 
 impl Collector {
@@ -217,7 +219,7 @@ impl Collector {
         let only = limited.next().filter(|_| limited.next().is_none());
         let found = group.chain().find(rose).or_else(|| group.chain().find(full)).or(only);
         // Of several kills at once the first has had its readings: it was the same limit.
-        let last = || self.last_struck.as_deref().filter(|last| crate::memcg::group::covers(last, group.cgroup()));
+        let last = || self.last_struck.as_deref().filter(|last| crate::memcg::path::covers(last, group.cgroup()));
         found.map(Group::cgroup).or_else(last).map(str::to_string)
     }
 }

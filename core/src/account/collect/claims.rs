@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Cause, Oom, Victim};
-use crate::memcg::Group;
-use crate::observe::hub::State;
+use crate::lab::group::Group;
+use crate::lab::hub::State;
+use crate::observe::missing::Missing;
 use crate::observe::report::Report;
 use crate::observe::trace::TraceVictim;
-use crate::observe::Missing;
 use crate::order::order;
 use crate::sys;
 

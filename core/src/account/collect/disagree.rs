@@ -4,8 +4,9 @@ use super::account::ended;
 use super::episode::Episode;
 use super::{own_kills, Collector, Reading};
 use crate::account::oom::{Cause, Disagreement, Oom, Victim};
-use crate::memcg::{Counters, Version};
-use crate::observe::hub::State;
+use crate::lab::hub::State;
+use crate::memcg::version::Version;
+use crate::memcg::Counters;
 
 impl Collector {
     /// What the sources of an account say against each other.

@@ -8,12 +8,12 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::account::oom::{Cause, Process, Victim};
 use crate::account::victim::NEVER;
-use crate::memcg::group::covers;
-use crate::memcg::Group;
+use crate::lab::group::Group;
+use crate::lab::hub::State;
+use crate::memcg::path::covers;
 use crate::observe::callpath::Frame;
-use crate::observe::hub::State;
+use crate::observe::missing::Missing;
 use crate::observe::report::Report;
-use crate::observe::Missing;
 use crate::sys;
 
 /// One OOM in the making.

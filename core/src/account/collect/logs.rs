@@ -171,7 +171,7 @@ pub(super) fn group_of(report: &Report, tops: &[String]) -> Option<String> {
 pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
     let path = crate::text::escape(path);
     for top in tops {
-        if crate::memcg::group::covers(top, &path) {
+        if crate::memcg::path::covers(top, &path) {
             return Some(path);
         }
         let mut below = top.as_str();

@@ -9,9 +9,9 @@ use std::time::Instant;
 use super::claims::flagged;
 use super::{Collector, Episode, Reading, LINE_WITHIN};
 use crate::account::oom::Cause;
-use crate::observe::hub::State;
+use crate::lab::hub::State;
+use crate::observe::missing::Missing;
 use crate::observe::report::{self, Report};
-use crate::observe::Missing;
 
 impl Collector {
     /// Whether a member looks like a thread of one that was killed before it, while the supervisor may still be about to

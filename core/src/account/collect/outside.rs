@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::logs::group_of;
 use super::{Collector, Episode};
 use crate::account::oom::{Process, Victim};
-use crate::observe::hub::State;
+use crate::lab::hub::State;
 use crate::observe::kmsg::Record;
 use crate::observe::report::{Kill, Report};
 

@@ -1,9 +1,9 @@
 //! One reading of the counters of all groups, so that all that an account says of them is of one moment.
 
 use super::own_kills;
+use crate::lab::hub::State;
 use crate::map::Map;
 use crate::memcg::Counters;
-use crate::observe::hub::State;
 use crate::sys;
 
 /// What the counters of the observed groups show now; those that cannot be read are not in it.

@@ -1,0 +1,150 @@
+//! How a group ends: everything in it is killed, and what is empty is removed, as soon as the kernel lets go of it.
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+
+use crate::error::{Error, Result};
+use crate::lab::group::block::processes_below;
+use crate::memcg::files::Dir;
+use crate::memcg::v1;
+use crate::memcg::version::Version;
+use crate::observe::task::{Proc, TaskState};
+use crate::sys;
+
+/// So long `cgroup.kill` is written again and again while somebody is left.
+const HELD_FAST: Duration = Duration::from_secs(1);
+
+/// Kills everything in a group and below it: v2 by `cgroup.kill` where the kernel has it (5.14), else process by process
+/// through pidfds, until nothing is left to be killed.
+pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
+    if version == Version::V2 && dir.has("cgroup.kill") {
+        return kill_whole(dir);
+    }
+    if version == Version::V1 && dir.has(v1::OOM_CONTROL) {
+        // A process that waits in the OOM may hold what others need; with the killer on nothing waits.
+        let _ = v1::set_oom_killer(dir, true);
+    }
+    for name in dir.dirs()? {
+        if let Ok(below) = dir.dir(OsStr::from_bytes(&name)) {
+            kill_tree(&below, version)?;
+        }
+    }
+    let listed = |pid: i32| {
+        dir.read("cgroup.procs")
+            .ok()
+            .flatten()
+            .is_some_and(|text| text.lines().any(|line| line.trim().parse() == Ok(pid)))
+    };
+    // Processes that fork while we kill appear again; each round takes all that it sees.
+    for _ in 0..1000 {
+        let text = dir.read("cgroup.procs")?.unwrap_or_default();
+        let mut killed = 0;
+        for pid in text.lines().filter_map(|line| line.trim().parse::<i32>().ok()) {
+            // The pid may have become another process between the list and the pidfd: look again with the pidfd held.
+            let pidfd = match sys::pidfd_open(pid) {
+                Ok(pidfd) => pidfd,
+                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                    // No pidfds (under Valgrind): what is listed at this moment stands in the group.
+                    killed += u32::from(listed(pid) && !is_ending(pid) && sys::signal_pid(pid, libc::SIGKILL).is_ok());
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            if has_ended(&pidfd) || !listed(pid) {
+                continue;
+            }
+            match sys::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL) {
+                Ok(()) => killed += 1,
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                Err(error) => return Err(Error::os("kill process", error).path(dir.path()).value(pid)),
+            }
+            let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut fds, PollTimeout::from(100u8));
+        }
+        if killed == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One write can miss a child of a fork that is going on: so it is written until nobody is left who could be one, or who
+/// could still fork. A process that the kernel holds fast (state D) is not waited for any longer.
+fn kill_whole(dir: &Dir) -> Result<()> {
+    let deadline = Instant::now() + HELD_FAST;
+    loop {
+        dir.write("cgroup.kill", "1")?;
+        let alive = processes_below(dir)?.into_iter().any(|pid| !is_ending(pid));
+        if !alive || Instant::now() >= deadline {
+            return Ok(());
+        }
+        wait_for_change(dir);
+    }
+}
+
+fn has_ended(pidfd: &impl AsFd) -> bool {
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Removes an empty group; where everybody was `killed`, those that are still inside are waited for. EBUSY with nobody
+/// inside means that the kernel has not yet let go of a dead process (always possible from 6.19): that is waited for,
+/// by `cgroup.events` where there is one.
+pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, deadline: Instant) -> Result<()> {
+    loop {
+        let errno = match above.remove_dir(name) {
+            Ok(()) => return Ok(()),
+            Err(errno) => errno,
+        };
+        let busy = |reason: &str, remedy: &str| {
+            Err(Error::os("remove group", Errno::EBUSY).path(dir.path()).reason(reason).remedy(remedy))
+        };
+        match errno {
+            Errno::ENOENT | Errno::ENODEV => return Ok(()),
+            Errno::EBUSY | Errno::ENOTEMPTY => {}
+            errno => return Err(Error::os("remove group", errno).path(dir.path())),
+        }
+        let below = dir.dirs().unwrap_or_default();
+        if !below.is_empty() {
+            return busy(&format!("{} groups are inside", below.len()), "remove them first");
+        }
+        let pids = dir.read("cgroup.procs").ok().flatten().unwrap_or_default();
+        let alive: Vec<&str> =
+            pids.split_whitespace().filter(|pid| pid.parse().is_ok_and(|pid| !is_ending(pid))).collect();
+        let waits = killed && Instant::now() < deadline;
+        if !alive.is_empty() && !waits {
+            return busy(&format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
+        }
+        if Instant::now() >= deadline {
+            return busy("the kernel still holds it, though no live process is inside", "try again later: `memoom gc`");
+        }
+        wait_for_change(dir);
+    }
+}
+
+/// A process that is in its exit, a zombie, dead or gone.
+fn is_ending(pid: i32) -> bool {
+    let stat = Proc::system().stat(pid).ok().flatten();
+    stat.is_none_or(|stat| stat.exiting || matches!(stat.state, TaskState::Zombie | TaskState::Dead))
+}
+
+/// Until `cgroup.events` changes, but at most a moment: v1 has no such file, and the file says nothing of the
+/// references that still hold a group after it is empty.
+fn wait_for_change(dir: &Dir) {
+    const MOMENT_MS: u8 = 2;
+    match dir.open_file("cgroup.events", OFlag::O_RDONLY) {
+        Ok(events) => {
+            let mut fds = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
+            let _ = poll(&mut fds, PollTimeout::from(MOMENT_MS));
+        }
+        Err(_) => {
+            let _ = poll(&mut [], PollTimeout::from(MOMENT_MS));
+        }
+    }
+}

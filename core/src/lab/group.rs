@@ -1,0 +1,393 @@
+//! One memory cgroup: how it is made or opened, its counters and processes, and its end.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::ending::{kill_tree, remove_empty};
+use super::host::Host;
+use super::lab;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lab::group::block::Pause;
+use crate::lab::hub::Hub;
+use crate::memcg::counters::Counters;
+use crate::memcg::files::{check_name, Dir};
+use crate::memcg::limits::{human_size, Limit, Limits};
+use crate::memcg::path::covers;
+use crate::memcg::version::Version;
+use crate::memcg::wake::Relief;
+use crate::memcg::{v1, v2};
+
+pub(crate) mod alarm;
+pub(crate) mod block;
+pub(crate) mod control;
+pub(crate) mod peak;
+mod settings;
+pub(crate) mod stall;
+
+/// How long a removal may wait for the kernel to let go of dead processes.
+const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// One memory cgroup (memcg): made in a lab, or an existing one opened by path to be observed only.
+///
+/// Clones are the same group. Every method may be called from any thread.
+#[derive(Clone)]
+pub struct Group(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) version: Version,
+    pub(crate) dir: Dir,
+    /// The path from the top of the hierarchy, as the kernel writes it in reports.
+    pub(crate) cgroup: String,
+    pub(crate) parent: Option<Group>,
+    /// The lab that made it; an opened group has none.
+    pub(crate) lab: Option<Arc<lab::Shared>>,
+    /// The observer of an opened group; a lab's groups share the lab's.
+    pub(crate) own_hub: Mutex<Weak<Hub>>,
+    removed: AtomicBool,
+    /// Everybody inside was killed: who is still there is on the way out.
+    killed: AtomicBool,
+    /// `tasks`, kept open for the workers that join (v1).
+    tasks: OnceLock<OwnedFd>,
+    /// Swap beyond the limit, to be kept in step when the limit changes (v1 counts memory+swap).
+    pub(crate) swap: Mutex<Option<Limit>>,
+    /// Whether an OOM is to make processes wait (v2: done by memoom).
+    pub(crate) pause: Mutex<Option<Pause>>,
+    /// What whoever waits in an OOM was last woken for (v1).
+    pub(crate) woken_for: Mutex<Option<Relief>>,
+}
+
+impl Group {
+    /// Opens an existing group by the path of its directory, to be observed only: its limits and counters can be
+    /// read and its OOMs watched; nothing of it is changed.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such directory; `InvalidInput` where it is not a memory cgroup.
+    pub fn open(path: impl AsRef<Path>) -> Result<Group> {
+        let path = path.as_ref();
+        let dir = Dir::open(path)
+            .map_err(|error| error.remedy("give the directory of a group, such as /sys/fs/cgroup/..."))?;
+        let version = if dir.has(v1::LIMIT) {
+            Version::V1
+        } else if dir.has(v2::LIMIT) || dir.has("cgroup.controllers") && dir.has(v2::USAGE) {
+            Version::V2
+        } else {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "open group",
+                "the directory is not a group of the memory controller",
+            )
+            .path(path)
+            .remedy("give a directory with memory.limit_in_bytes (v1) or memory.max (v2) in it"));
+        };
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let cgroup = Host::probe()
+            .ok()
+            .and_then(|host| host.cgroup_of(&real))
+            .unwrap_or_else(|| crate::text::escape(real.as_os_str().as_bytes()));
+        Ok(Group::build(version, dir, cgroup, None, None, None))
+    }
+
+    /// A group below this one that somebody else made, to be observed only.
+    pub(crate) fn open_below(&self, name: &OsStr) -> Result<Group> {
+        let dir = self.0.dir.dir(name)?;
+        Ok(Group::build(self.version(), dir, self.path_below(name), Some(self.clone()), None, None))
+    }
+
+    /// The path from the top of the hierarchy that a group of that name below this one has.
+    pub(crate) fn path_below(&self, name: &OsStr) -> String {
+        format!("{}/{}", self.cgroup().trim_end_matches('/'), crate::text::escape(name.as_bytes()))
+    }
+
+    /// The top of a hierarchy, which has no limit of its own.
+    pub(crate) fn top(host: &Host, path: &Path) -> Result<Group> {
+        let Some(version) = host.version else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "open group",
+                "no mounted hierarchy has the memory controller",
+            )
+            .path(path));
+        };
+        Ok(Group::build(version, Dir::open(path)?, host.cgroup_of(path).unwrap_or_default(), None, None, None))
+    }
+
+    fn build(
+        version: Version,
+        dir: Dir,
+        cgroup: String,
+        parent: Option<Group>,
+        lab: Option<Arc<lab::Shared>>,
+        swap: Option<Limit>,
+    ) -> Group {
+        Group(Arc::new(Inner {
+            version,
+            dir,
+            cgroup,
+            parent,
+            lab,
+            own_hub: Mutex::new(Weak::new()),
+            removed: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            tasks: OnceLock::new(),
+            swap: Mutex::new(swap),
+            pause: Mutex::default(),
+            woken_for: Mutex::default(),
+        }))
+    }
+
+    /// Makes a group in a lab, below `above` or at the lab's top. What was made is removed if any setting fails.
+    pub(crate) fn make(lab: &Arc<lab::Shared>, above: Option<&Group>, name: &[u8], limits: &Limits) -> Result<Group> {
+        let name = check_name(name)?;
+        lab.check_open("create group")?;
+        let version = lab.version;
+        let parent_dir = above.map_or(&lab.dir, |group| &group.0.dir);
+        let budget = lab.check_budget(above, limits.limit)?;
+        if let (Some(group), Version::V2) = (above, version) {
+            v2::enable_memory(&group.0.dir)?;
+        }
+        let dir = parent_dir.make_dir(name)?;
+        let base = above.map_or(lab.cgroup.as_str(), |group| group.cgroup());
+        let cgroup = format!("{base}/{}", crate::text::escape(name.as_bytes()));
+        let group = Group::build(version, dir, cgroup, above.cloned(), Some(lab.clone()), limits.swap);
+        let settled = group.apply(limits, lab.host.swap_total_bytes > 0).and_then(|()| lab.hub.observe(&group));
+        if let Err(error) = settled {
+            // Nothing half done: the directory goes again, whatever became of its settings.
+            let _ = parent_dir.remove_dir(name);
+            return Err(error);
+        }
+        lab.remember(&group, budget);
+        group.note_settings(limits);
+        Ok(group)
+    }
+
+    /// Makes a group below this one. On v2 a group with processes cannot have children with the memory controller.
+    ///
+    /// # Errors
+    /// `InvalidInput` for the name or for an opened group, `AlreadyExists`, `Busy` (processes stand in this group,
+    /// v2), `OutOfMemory` (the limits of the lab exceed the host's memory), `Unsupported` (a switch of the other
+    /// version), `Closed`.
+    pub fn child(&self, name: impl AsRef<[u8]>, limits: &Limits) -> Result<Group> {
+        let lab = self.lab("create group")?;
+        Group::make(lab, Some(self), name.as_ref(), limits)
+    }
+
+    /// The last component of its path.
+    pub fn name(&self) -> String {
+        crate::text::escape(self.0.dir.path().file_name().map_or(b"/", |name| name.as_bytes()))
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        self.0.dir.path()
+    }
+
+    /// Its path from the top of the hierarchy, as the kernel writes it in /proc/PID/cgroup and in reports.
+    pub fn cgroup(&self) -> &str {
+        &self.0.cgroup
+    }
+
+    /// The hierarchy in which it stands.
+    pub fn version(&self) -> Version {
+        self.0.version
+    }
+
+    /// The group above it in the lab; `None` at the lab's top and for an opened group.
+    pub fn parent(&self) -> Option<&Group> {
+        self.0.parent.as_ref()
+    }
+
+    /// Bytes charged now: `memory.usage_in_bytes` (v1), `memory.current` (v2). Up to 64 pages for each CPU may be
+    /// charged in advance.
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed.
+    pub fn usage_bytes(&self) -> Result<u64> {
+        let file = if self.0.version == Version::V1 { v1::USAGE } else { v2::USAGE };
+        Ok(self.alive("read usage")?.number(file)?.unwrap_or(0))
+    }
+
+    /// The most that was ever charged, in bytes; `None` where this kernel does not keep it (v2 before about 5.19).
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed.
+    pub fn peak_bytes(&self) -> Result<Option<u64>> {
+        let file = if self.0.version == Version::V1 { "memory.max_usage_in_bytes" } else { "memory.peak" };
+        self.alive("read peak")?.number(file)
+    }
+
+    /// All counters at this moment.
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed.
+    pub fn counters(&self) -> Result<Counters> {
+        let dir = self.alive("read counters")?;
+        match self.0.version {
+            Version::V1 => v1::counters(dir),
+            Version::V2 => v2::counters(dir),
+        }
+    }
+
+    /// The processes of the group (`cgroup.procs`), in the order in which the kernel scans them; those of groups
+    /// below are not among them.
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed.
+    pub fn processes(&self) -> Result<Vec<i32>> {
+        let text = self.alive("list processes")?.read("cgroup.procs")?.unwrap_or_default();
+        Ok(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
+    }
+
+    /// Ends every process of the group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so
+    /// that none stays blocked. Returns when everybody is in the exit, also who was being forked meanwhile; for a
+    /// process that the kernel holds fast it waits one second.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an opened group; `NotFound`; `PermissionDenied`.
+    pub fn kill(&self) -> Result<()> {
+        self.lab("kill group")?;
+        let dir = self.alive("kill group")?;
+        self.0.killed.store(true, Ordering::Release);
+        kill_tree(dir, self.0.version)?;
+        // Whoever comes next must not find the group frozen.
+        self.let_go()
+    }
+
+    /// Removes the group: it must have no process and no group below it. The kernel may take a moment to let go of a
+    /// process that has ended, and after [`Group::kill`] the processes take one to end; that is waited for.
+    ///
+    /// # Errors
+    /// `Busy` where processes or groups are inside (named); `InvalidInput` for an opened group.
+    pub fn remove(&self) -> Result<()> {
+        let lab = self.lab("remove group")?;
+        let dir = self.alive("remove group")?;
+        let above = self.0.parent.as_ref().map_or(&lab.dir, |group| &group.0.dir);
+        let Some(name) = dir.path().file_name() else {
+            return Err(
+                Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path())
+            );
+        };
+        let killed = self.chain().any(|group| group.0.killed.load(Ordering::Acquire));
+        remove_empty(above, name, dir, killed, Instant::now() + REMOVE_DEADLINE)?;
+        self.0.removed.store(true, Ordering::Release);
+        lab.forget(self);
+        Ok(())
+    }
+
+    /// The lab of a group that memoom made; an opened group is observed only.
+    pub(crate) fn lab(&self, operation: &'static str) -> Result<&Arc<lab::Shared>> {
+        match &self.0.lab {
+            Some(lab) => lab.check_open(operation).map(|()| lab),
+            None => Err(Error::new(ErrorKind::InvalidInput, operation, "the group was opened to be observed only")
+                .path(self.path())
+                .remedy("make a group of your own in a lab")),
+        }
+    }
+
+    /// The directory, while the group is there.
+    pub(crate) fn alive(&self, operation: &'static str) -> Result<&Dir> {
+        if let Some(lab) = &self.0.lab {
+            lab.check_open(operation)?;
+        }
+        if self.0.removed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::NotFound, operation, "the group was removed").path(self.path()));
+        }
+        Ok(&self.0.dir)
+    }
+
+    /// The file by which a worker joins (v1).
+    pub(crate) fn tasks(&self) -> Result<BorrowedFd<'_>> {
+        if let Some(tasks) = self.0.tasks.get() {
+            return Ok(tasks.as_fd());
+        }
+        let opened = self.0.dir.open_file("tasks", OFlag::O_WRONLY)?;
+        Ok(self.0.tasks.get_or_init(|| opened).as_fd())
+    }
+
+    /// OOM kill events of the group so far, by the file that costs least.
+    pub(crate) fn kills(&self) -> Result<u64> {
+        let mut counters = Counters::default();
+        match self.0.version {
+            Version::V1 => v1::oom_control(&self.0.dir.read(v1::OOM_CONTROL)?.unwrap_or_default(), &mut counters),
+            Version::V2 => v2::events(&self.0.dir.read(v2::EVENTS)?.unwrap_or_default(), &mut counters),
+        }
+        Ok(counters.oom_kill.unwrap_or(0))
+    }
+
+    /// OOM kill events of the group and of the groups below it so far: v1 counts each group alone.
+    pub(crate) fn kills_below(&self) -> Result<u64> {
+        match self.0.version {
+            Version::V1 => v1::kills_below(&self.0.dir),
+            Version::V2 => self.kills(),
+        }
+    }
+
+    /// A process starts in the group: who is found inside is not on the way out.
+    pub(crate) fn enter(&self) {
+        self.0.killed.store(false, Ordering::Release);
+    }
+
+    /// Has everything read that the sources have.
+    pub(crate) fn refresh(&self) {
+        if let Some(lab) = &self.0.lab {
+            drop(lab.hub.refresh());
+        }
+    }
+
+    /// This group and the groups above it in the lab, innermost first.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Group> {
+        std::iter::successors(Some(self), |group| group.0.parent.as_ref())
+    }
+
+    /// Whether the group of that kernel path is this one or stands below it.
+    pub(crate) fn covers(&self, cgroup: &str) -> bool {
+        covers(self.cgroup(), cgroup)
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Group({})", self.0.cgroup)
+    }
+}
+
+impl Host {
+    /// The path from the top of the hierarchy of a directory of the memory controller's mount.
+    pub(crate) fn cgroup_of(&self, directory: &Path) -> Option<String> {
+        let inside = directory.strip_prefix(self.mount.as_deref()?).ok()?;
+        let base = self.mount_root.trim_end_matches('/');
+        let inside: PathBuf = inside.components().collect();
+        Some(if inside.as_os_str().is_empty() {
+            if base.is_empty() {
+                "/".to_string()
+            } else {
+                base.to_string()
+            }
+        } else {
+            format!("{base}/{}", crate::text::escape(inside.as_os_str().as_bytes()))
+        })
+    }
+}
+
+/// The answer to a limit that is more than the host can give.
+pub(crate) fn over_budget(path: &Path, wanted: u64, available: u64) -> Error {
+    Error::new(
+        ErrorKind::OutOfMemory,
+        "set limit",
+        &format!(
+            "the limits of this lab would sum to {}, and the host has {} free",
+            human_size(wanted),
+            human_size(available)
+        ),
+    )
+    .path(path)
+    .value(wanted)
+    .remedy("choose a smaller limit, so that the experiment cannot take the host's own memory")
+}

@@ -1,0 +1,106 @@
+//! How long the processes of a group wait for memory (PSI).
+
+use serde::Serialize;
+
+use super::control::missing;
+use crate::error::{ErrorKind, Result};
+use crate::lab::group::Group;
+use crate::memcg::v1;
+use crate::memcg::version::Version;
+
+const PRESSURE: &str = "memory.pressure";
+
+/// How long tasks of a group have waited for memory (PSI): `memory.pressure` of v2, from 4.20.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Pressure {
+    /// While at least one task of the group waited.
+    pub some: Stall,
+    /// While all tasks of the group that wanted to run waited.
+    pub full: Stall,
+}
+
+/// One line of a pressure file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Stall {
+    /// Share of the last 10 seconds, in percent.
+    pub avg10: f64,
+    /// Share of the last minute, in percent.
+    pub avg60: f64,
+    /// Share of the last 5 minutes, in percent.
+    pub avg300: f64,
+    /// All the time so far, in microseconds.
+    pub total_usec: u64,
+}
+
+impl Pressure {
+    /// The numbers as one JSON object on one line.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
+}
+
+impl Group {
+    /// How long tasks of the group have waited for memory: `memory.pressure` (v2).
+    ///
+    /// # Errors
+    /// `Unsupported` on v1, and where the kernel has no PSI or it is off (boot option `psi=1`).
+    pub fn pressure(&self) -> Result<Pressure> {
+        let dir = self.alive("read pressure")?;
+        if self.0.version == Version::V1 {
+            return Err(v1::lacks("read pressure", PRESSURE, dir));
+        }
+        let text = dir.read(PRESSURE).map_err(|error| match error.errno() {
+            Some(libc::EOPNOTSUPP) => error.with_kind(ErrorKind::Unsupported).remedy("boot with psi=1"),
+            _ => error,
+        })?;
+        text.as_deref()
+            .map(parse_pressure)
+            .ok_or_else(|| missing("read pressure", dir, PRESSURE).remedy("boot with psi=1"))
+    }
+}
+
+/// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, and the same with `full`.
+fn parse_pressure(text: &str) -> Pressure {
+    let mut pressure = Pressure::default();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let stall = match words.next() {
+            Some("some") => &mut pressure.some,
+            Some("full") => &mut pressure.full,
+            _ => continue,
+        };
+        for (key, value) in words.filter_map(|word| word.split_once('=')) {
+            match key {
+                "avg10" => stall.avg10 = share(value).unwrap_or_default(),
+                "avg60" => stall.avg60 = share(value).unwrap_or_default(),
+                "avg300" => stall.avg300 = share(value).unwrap_or_default(),
+                "total" => stall.total_usec = value.parse().unwrap_or_default(),
+                _ => {}
+            }
+        }
+    }
+    pressure
+}
+
+/// A share in percent, which the kernel always writes with two decimals.
+fn share(text: &str) -> Option<f64> {
+    let (whole, hundredths) = text.split_once('.').filter(|(_, decimals)| decimals.len() == 2)?;
+    let (whole, hundredths) = (whole.parse::<u64>().ok()?, hundredths.parse::<u64>().ok()?);
+    Some((whole.checked_mul(100)? + hundredths) as f64 / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_of_a_kernel_and_of_a_later_one() {
+        let text = "some avg10=1.50 avg60=2.25 avg300=3.00 total=400\nfull avg10=0.10 avg60=0.20 avg300=0.30 total=5 new=1\nother avg10=9\n";
+        let pressure = parse_pressure(text);
+        assert_eq!(pressure.some, Stall { avg10: 1.5, avg60: 2.25, avg300: 3.0, total_usec: 400 });
+        assert_eq!(pressure.full, Stall { avg10: 0.1, avg60: 0.2, avg300: 0.3, total_usec: 5 });
+        assert_eq!(parse_pressure(""), Pressure::default());
+    }
+}

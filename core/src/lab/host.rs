@@ -1,0 +1,345 @@
+//! The host as memoom sees it: where the memory controller is, what may be done there, and what is missing.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use nix::unistd::{access, AccessFlags};
+use serde::Serialize;
+
+use self::mountinfo::{mounts, Mount};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::version::Version;
+use crate::memcg::{v1, v2};
+
+mod evidence;
+mod mountinfo;
+mod text;
+
+/// How the machine has its cgroup hierarchies mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hierarchy {
+    /// Only v1 hierarchies.
+    V1,
+    /// Only the v2 hierarchy.
+    V2,
+    /// Both are mounted; the memory controller stands in one of them.
+    Hybrid,
+    /// No cgroup file system is mounted.
+    None,
+}
+
+/// Something that memoom can do here, or why it cannot and what would help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ability {
+    /// A short name, such as `kernel-log`.
+    pub name: &'static str,
+    /// Whether it can be had.
+    pub available: bool,
+    /// What was found.
+    pub reason: String,
+    /// What to do about it; empty where nothing is missing.
+    pub remedy: String,
+}
+
+/// This machine as memoom sees it. Nothing is changed by looking.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Host {
+    /// What is mounted.
+    pub hierarchy: Hierarchy,
+    /// Where the memory controller stands; `None` where it is nowhere.
+    pub version: Option<Version>,
+    /// The mount point of that hierarchy.
+    #[serde(serialize_with = "crate::text::maybe_path")]
+    pub mount: Option<PathBuf>,
+    /// What part of the hierarchy that mount shows (field 4 of mountinfo); `/` is all of it.
+    #[serde(skip)]
+    pub(crate) mount_root: String,
+    /// The memory group of this process, as the kernel writes it in /proc/self/cgroup.
+    pub own_group: Option<String>,
+    /// The directory below which labs are made unless told otherwise.
+    #[serde(serialize_with = "crate::text::maybe_path")]
+    pub parent: Option<PathBuf>,
+    /// The kernel release, from /proc/sys/kernel/osrelease.
+    pub release: String,
+    /// Bytes of memory that the host can give now, from /proc/meminfo (MemAvailable).
+    pub available_bytes: u64,
+    /// Bytes of swap that are on, from /proc/meminfo (SwapTotal).
+    pub swap_total_bytes: u64,
+    /// What works here and what does not.
+    pub abilities: Vec<Ability>,
+}
+
+impl Host {
+    /// Looks at this machine.
+    ///
+    /// # Errors
+    /// `Io` where /proc cannot be read. A machine without cgroups is an answer, not an error.
+    pub fn probe() -> Result<Host> {
+        Host::probe_at(Path::new("/"))
+    }
+
+    /// Looks at a tree that stands for a machine: `root/proc`, `root/sys` and so on. With `/` it is this machine.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` where `proc/self/mountinfo` or `proc/self/cgroup` cannot be read.
+    pub fn probe_at(root: &Path) -> Result<Host> {
+        let mounts = mounts(&read(root, "proc/self/mountinfo")?);
+        let groups = read(root, "proc/self/cgroup")?;
+        let meminfo = read_or_empty(root, "proc/meminfo");
+        let found = find_memory(root, &mounts);
+        let own = found.as_ref().and_then(|(version, _)| own_group(&groups, *version));
+        let any_v1 = mounts.iter().any(|mount| mount.kind == b"cgroup");
+        let any_v2 = mounts.iter().any(|mount| mount.kind == b"cgroup2");
+        let mut host = Host {
+            hierarchy: match (any_v1, any_v2) {
+                (true, true) => Hierarchy::Hybrid,
+                (true, false) => Hierarchy::V1,
+                (false, true) => Hierarchy::V2,
+                (false, false) => Hierarchy::None,
+            },
+            version: found.as_ref().map(|(version, _)| *version),
+            mount: found.as_ref().map(|(_, mount)| below(root, &mount.point)),
+            mount_root: found.as_ref().map_or_else(String::new, |(_, mount)| mount.root.to_string_lossy().into_owned()),
+            own_group: own.as_ref().map(|own| crate::text::escape(own.as_os_str().as_bytes())),
+            parent: None,
+            release: read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string(),
+            available_bytes: meminfo_bytes(&meminfo, "MemAvailable:").unwrap_or(0),
+            swap_total_bytes: meminfo_bytes(&meminfo, "SwapTotal:").unwrap_or(0),
+            abilities: Vec::new(),
+        };
+        match found {
+            Some((version, mount)) => host.look_at_groups(root, version, &mount, own.as_deref()),
+            None => host.say("memory-controller", Err((
+                match host.hierarchy {
+                    Hierarchy::None => "no cgroup file system is mounted".to_string(),
+                    _ => "no mounted hierarchy has the memory controller".to_string(),
+                },
+                "mount cgroup2 on /sys/fs/cgroup; where it lacks `memory` in cgroup.controllers, the kernel was built or booted without it (cgroup_disable=memory), or v1 holds it".to_string(),
+            ))),
+        }
+        host.look_at_evidence(root);
+        Ok(host)
+    }
+
+    /// Whether that ability is there.
+    pub fn can(&self, name: &str) -> bool {
+        self.abilities.iter().any(|ability| ability.name == name && ability.available)
+    }
+
+    /// Why a lab cannot be made here: the first missing ability that a lab needs, as an error; `Ok` where it can.
+    ///
+    /// # Errors
+    /// `Unsupported` without a memory controller, `PermissionDenied` where no group may be made.
+    pub fn require_lab(&self) -> Result<()> {
+        for (name, kind) in
+            [("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)]
+        {
+            if let Some(missing) = self.abilities.iter().find(|ability| ability.name == name && !ability.available) {
+                return Err(Error::new(kind, "make lab", &missing.reason).remedy(&missing.remedy));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn say(&mut self, name: &'static str, found: std::result::Result<String, (String, String)>) {
+        let available = found.is_ok();
+        let (reason, remedy) = found.map_or_else(|missing| missing, |reason| (reason, String::new()));
+        self.abilities.push(Ability { name, available, reason, remedy });
+    }
+
+    fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount, own: Option<&Path>) {
+        let point = below(root, &mount.point);
+        let name = version.name();
+        self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
+
+        // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that
+        // may not write there may own the group in which it stands (a delegated unit, a container), or, where it
+        // stands in a leaf of that, one above.
+        let own = own.and_then(|own| own_directory(&point, mount, own));
+        let ours = own.iter().flat_map(|own| own.ancestors().take_while(|above| *above != point));
+        let candidates: Vec<PathBuf> = std::iter::once(point.as_path()).chain(ours).map(Path::to_path_buf).collect();
+        let mut refusals = Vec::new();
+        let mut occupied = None;
+        for directory in candidates {
+            match usable_parent(&directory, version, mount.read_only) {
+                Ok(()) => {
+                    self.say("create-groups", Ok(format!("groups can be made below {}", directory.display())));
+                    self.parent = Some(directory);
+                    break;
+                }
+                Err(refusal) => {
+                    refusals.push(format!("{}: {}", directory.display(), refusal.why));
+                    occupied = occupied.or(refusal.occupied.then_some(directory));
+                }
+            }
+        }
+        if self.parent.is_none() {
+            let remedy = match occupied {
+                _ if mount.read_only => {
+                    "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup".to_string()
+                }
+                Some(directory) => {
+                    let leaf = directory.join("main");
+                    let leaf = leaf.display();
+                    format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
+                }
+                None => {
+                    "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
+                }
+            };
+            self.say("create-groups", Err((refusals.join("; "), remedy)));
+        }
+
+        let looked_at = self.parent.clone().unwrap_or(point);
+        let (limit_file, swap_file) = match version {
+            Version::V1 => (v1::LIMIT, v1::MEMSW_LIMIT),
+            Version::V2 => (v2::LIMIT, v2::SWAP_LIMIT),
+        };
+        let swap_is_on = self.swap_total_bytes > 0;
+        self.say(
+            "swap-accounting",
+            match accounts_swap(&looked_at, limit_file, swap_file) {
+                Some(true) => Ok(format!("{swap_file} is there")),
+                None => Ok(format!("whether {swap_file} is there shows when the first group is made")),
+                Some(false) if !swap_is_on => Ok("the kernel does not account swap, and no swap is on".to_string()),
+                Some(false) => Err((
+                    "swap is on and the kernel does not account it to groups".to_string(),
+                    "boot with swapaccount=1; until then an OOM may come late".to_string(),
+                )),
+            },
+        );
+        self.say(
+            "oom-killer-switch",
+            match version {
+                Version::V1 => Ok("memory.oom_control can turn the OOM killer of a group off".to_string()),
+                Version::V2 => Err((
+                    "cgroup v2 has no switch for the OOM killer".to_string(),
+                    "run the v1 experiments where the memory controller is on v1".to_string(),
+                )),
+            },
+        );
+        self.say(
+            "oom-group",
+            match version {
+                Version::V2 => Ok("memory.oom.group can make a kill take the whole group".to_string()),
+                Version::V1 => Err((
+                    "cgroup v1 has no memory.oom.group".to_string(),
+                    "run the v2 experiments where the memory controller is on v2".to_string(),
+                )),
+            },
+        );
+    }
+}
+
+/// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
+/// lists it. An earlier mount of the same hierarchy wins, as tools use that one.
+fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
+    let of_v1 = |mount: &&Mount| {
+        mount.kind == b"cgroup" && mount.super_options.split(|&byte| byte == b',').any(|option| option == b"memory")
+    };
+    let of_v2 = |mount: &&Mount| {
+        mount.kind == b"cgroup2"
+            && fs::read_to_string(below(root, &mount.point).join("cgroup.controllers"))
+                .is_ok_and(|text| v2::lists_memory(&text))
+    };
+    let v1 = mounts.iter().find(of_v1).map(|mount| (Version::V1, mount));
+    let (version, mount) = v1.or_else(|| mounts.iter().find(of_v2).map(|mount| (Version::V2, mount)))?;
+    Some((version, mount.clone()))
+}
+
+/// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
+fn own_group(text: &[u8], version: Version) -> Option<PathBuf> {
+    text.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut parts = line.splitn(3, |&byte| byte == b':');
+        let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let ours = match version {
+            Version::V1 => controllers.split(|&byte| byte == b',').any(|name| name == b"memory"),
+            Version::V2 => id == b"0" && controllers.is_empty(),
+        };
+        ours.then(|| PathBuf::from(OsString::from_vec(path.to_vec())))
+    })
+}
+
+/// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
+fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
+    let inside = own.strip_prefix(&mount.root).ok()?;
+    // Seen from inside a cgroup namespace a group outside of it begins with `/..`, which no mount here shows.
+    let only_names = inside.components().all(|part| matches!(part, Component::Normal(_)));
+    only_names.then(|| point.join(inside))
+}
+
+/// Why no group can be made in a directory.
+struct Refusal {
+    why: String,
+    /// Whether only the processes in it are in the way.
+    occupied: bool,
+}
+
+fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal { why, occupied: false });
+    if read_only {
+        return refuse("the file system is mounted read-only".to_string());
+    }
+    if let Err(errno) = access(directory, AccessFlags::W_OK) {
+        return refuse(format!("not writable ({})", errno.desc()));
+    }
+    if version == Version::V2 {
+        let list = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
+        if !v2::lists_memory(&list("cgroup.controllers")) {
+            return refuse("cgroup.controllers does not list memory".to_string());
+        }
+        if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)) {
+            if let Err(errno) = access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK) {
+                return refuse(format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc()));
+            }
+            // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
+            let processes = list("cgroup.procs");
+            if directory.join("cgroup.type").exists() && !processes.trim().is_empty() {
+                let named: Vec<&str> = processes.split_whitespace().take(8).collect();
+                let why = format!(
+                    "processes stand in it (pids {}), so it cannot give its children the memory controller",
+                    named.join(", ")
+                );
+                return Err(Refusal { why, occupied: true });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether groups here have a swap limit beside their limit. The top of a v2 hierarchy has neither file, so that its
+/// children are asked; `None` where no group with the memory controller is there.
+fn accounts_swap(directory: &Path, limit_file: &str, swap_file: &str) -> Option<bool> {
+    let ask = |group: &Path| {
+        let has_swap = group.join(swap_file).exists();
+        (has_swap || group.join(limit_file).exists()).then_some(has_swap)
+    };
+    let children = || fs::read_dir(directory).ok()?.flatten().find_map(|entry| ask(&entry.path()));
+    ask(directory).or_else(children)
+}
+
+fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(key))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// A path of the machine inside the tree that stands for it.
+pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
+    let path = root.join(file);
+    fs::read(&path).map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
+}
+
+pub(super) fn read_or_empty(root: &Path, file: &str) -> String {
+    String::from_utf8_lossy(&read(root, file).unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

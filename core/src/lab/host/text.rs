@@ -1,0 +1,69 @@
+//! The host as a document and as a text for a person.
+
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+
+use serde::Serialize;
+
+use crate::lab::host::{Hierarchy, Host};
+
+impl Host {
+    /// The form of this document.
+    pub const SCHEMA: &'static str = "memoom.host/1";
+
+    /// The host as one JSON document; beside what was found, `lab` says whether a lab can be made here and `refusal`
+    /// why not.
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            schema: &'static str,
+            lab: bool,
+            refusal: Option<String>,
+            #[serde(flatten)]
+            host: &'a Host,
+        }
+        let refusal = self.require_lab().err().map(|error| error.to_string());
+        crate::text::json(&Document { schema: Host::SCHEMA, lab: refusal.is_none(), refusal, host: self })
+    }
+
+    /// The host as a person reads it: what is where, each ability with what helps where it is missing, and whether a
+    /// lab can be made.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let hierarchy = match self.hierarchy {
+            Hierarchy::V1 => "cgroup v1",
+            Hierarchy::V2 => "cgroup v2",
+            Hierarchy::Hybrid => "cgroup v1 and v2",
+            Hierarchy::None => "none",
+        };
+        let controller = match (self.version, &self.mount) {
+            (Some(version), Some(mount)) => {
+                format!("on cgroup {}, at {}", version.name(), crate::text::escape(mount.as_os_str().as_bytes()))
+            }
+            _ => "nowhere".to_string(),
+        };
+        let _ = writeln!(text, "kernel             {}", self.release);
+        let _ = writeln!(text, "hierarchies        {hierarchy}; the memory controller is {controller}");
+        let _ = writeln!(text, "own group          {}", self.own_group.as_deref().unwrap_or("unknown"));
+        let (available, swap) = (self.available_bytes >> 20, self.swap_total_bytes >> 20);
+        let _ = writeln!(text, "memory             {available} MiB available, {swap} MiB of swap on");
+        text.push('\n');
+        for ability in &self.abilities {
+            let mark = if ability.available { '✓' } else { '✗' };
+            let _ = writeln!(text, "{mark} {:<20} {}", ability.name, ability.reason);
+            if !ability.remedy.is_empty() {
+                let _ = writeln!(text, "  {:<20} → {}", "", ability.remedy);
+            }
+        }
+        text.push('\n');
+        let _ = match (self.require_lab(), &self.parent) {
+            (Ok(()), Some(parent)) => {
+                let parent = crate::text::escape(parent.as_os_str().as_bytes());
+                writeln!(text, "A lab can be made here, below {parent}.")
+            }
+            (Ok(()), None) => writeln!(text, "A lab can be made here."),
+            (Err(refusal), _) => writeln!(text, "No lab can be made here: {refusal}"),
+        };
+        text
+    }
+}

@@ -1,0 +1,417 @@
+//! Where all sources of a lab (or of one opened group) come together: one epoll, one list of events, one collector.
+//!
+//! No thread runs here: whoever waits does the reading. When several threads wait, one polls and the others wait for
+//! it, so that no wake is lost.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
+
+use crate::account::collect::Collector;
+use crate::account::oom::Oom;
+use crate::account::sample::Samples;
+use crate::account::timeline::Timeline;
+use crate::error::{Error, Result};
+use crate::helper::supervisor::Supervisor;
+use crate::lab::group::alarm::Bell;
+use crate::lab::group::Group;
+use crate::lab::hub::backlog::{Backlog, Cursor};
+use crate::lab::hub::tree::Tree;
+use crate::map::Map;
+use crate::memcg::version::Version;
+use crate::memcg::{v1, v2, Limit};
+use crate::observe::event::{Event, EventKind, Source};
+use crate::observe::kmsg::KernelLog;
+use crate::observe::missing::Missing;
+use crate::observe::trace::TraceInstance;
+use crate::observe::tracefs::Tracefs;
+use crate::pressure::worker::Process;
+use crate::sys;
+
+pub(crate) mod backlog;
+mod drain;
+mod opened;
+mod state;
+pub(crate) mod tree;
+mod waiting;
+
+pub(crate) use self::waiting::Look;
+
+/// What an epoll entry stands for; the number of the group, worker or victim is in the low half.
+mod tag {
+    pub(super) const SUPERVISOR: u64 = 1 << 32;
+    pub(super) const LOG: u64 = 2 << 32;
+    pub(super) const TRACE: u64 = 3 << 32;
+    pub(super) const GROUP: u64 = 4 << 32;
+    pub(super) const CHANNEL: u64 = 5 << 32;
+    pub(super) const VICTIM: u64 = 6 << 32;
+    pub(super) const KICK: u64 = 7 << 32;
+    pub(super) const CHILD: u64 = 8 << 32;
+    pub(super) const BELL: u64 = 9 << 32;
+    pub(super) const TREE: u64 = 10 << 32;
+    pub(super) const TIMER: u64 = 11 << 32;
+    pub(super) const KIND: u64 = !0 << 32;
+}
+
+/// While something may change without a wake (a task's state, the exit of a stranger), it is looked at this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// How far the ancestors of a process are looked at.
+const MOST_GENERATIONS: usize = 64;
+
+/// All sources and what they said.
+pub(crate) struct Hub {
+    epoll: Epoll,
+    /// Wakes whoever polls, for news that no descriptor brings (a notice read by another call).
+    kick: EventFd,
+    /// Wakes whoever polls while an account is open: that it is complete makes no other descriptor readable.
+    timer: TimerFd,
+    state: Mutex<State>,
+    turn: Condvar,
+}
+
+/// What is known so far; always behind the hub's lock.
+pub(crate) struct State {
+    polling: bool,
+    /// The lab was closed: nothing will come any more.
+    closed: bool,
+    supervisor: Option<Arc<Supervisor>>,
+    log: Option<KernelLog>,
+    trace: Option<TraceInstance>,
+    pub(crate) groups: Map<u64, Observed>,
+    next_group: u64,
+    pub(crate) workers: Map<u64, Arc<Process>>,
+    pub(crate) orphans: Map<i32, u64>,
+    pub(crate) events: Backlog<Event>,
+    pub(crate) ooms: Backlog<Oom>,
+    pub(crate) collector: Collector,
+    pub(crate) samples: Samples,
+    pub(crate) missing: Vec<Missing>,
+    watches: Vec<Weak<Cursor>>,
+    /// The directory of an opened group, and what comes and goes in it.
+    tree: Option<Tree>,
+    bells: Map<u64, Bell>,
+    next_bell: u64,
+}
+
+/// A group whose notifications are read.
+pub(crate) struct Observed {
+    pub(crate) group: Group,
+    notify: Option<Notify>,
+    /// How often the kernel has notified (v1): at each OOM, and once at the end.
+    rung: u64,
+    pub(crate) removed: bool,
+}
+
+enum Notify {
+    V1(EventFd),
+    V2(OwnedFd),
+}
+
+impl AsFd for Notify {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Notify::V1(event) => event.as_fd(),
+            Notify::V2(events) => events.as_fd(),
+        }
+    }
+}
+
+impl Hub {
+    /// Opens the sources. One that cannot be had is named in the accounts, not an error.
+    pub(crate) fn new(
+        supervisor: Option<Arc<Supervisor>>,
+        kernel_log: bool,
+        tracefs: Option<(&Tracefs, &str)>,
+        mut missing: Vec<Missing>,
+    ) -> Result<Hub> {
+        let failed = |errno: Errno| Error::os("make watch", errno);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        let readable = |tag| EpollEvent::new(EpollFlags::EPOLLIN, tag);
+        let kick = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        epoll.add(&kick, readable(tag::KICK)).map_err(failed)?;
+        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(failed)?;
+        epoll.add(timer.as_fd(), readable(tag::TIMER)).map_err(failed)?;
+        if let Some(supervisor) = &supervisor {
+            epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
+        }
+        // Both name processes by the pids of the machine, which mean others in here. A report tells by the path of its
+        // group whose it is all the same; a mark has nothing but the pid.
+        let foreign = !crate::observe::task::machine_pids();
+        if foreign {
+            let reason = "this process is in a pid namespace, and the kernel names processes as they are outside";
+            let but = format!("{reason}: of a report only the victim is known in here");
+            missing.extend(kernel_log.then(|| Missing::new("kernel-log", but)));
+            missing.extend(tracefs.map(|_| Missing::new("tracefs", reason)));
+        }
+        let mut log = None;
+        if kernel_log {
+            match KernelLog::open() {
+                Ok(opened) => log = Some(opened),
+                Err(error) => missing.push(Missing::new("kernel-log", error.to_string())),
+            }
+        }
+        if let Some(log) = &log {
+            epoll.add(log.as_fd(), readable(tag::LOG)).map_err(failed)?;
+        }
+        let mut trace = None;
+        if let Some((tracefs, name)) = tracefs.filter(|_| !foreign) {
+            match TraceInstance::create(tracefs, name) {
+                Ok(created) => trace = Some(created),
+                Err(error) => missing.push(Missing::new("tracefs", error.to_string())),
+            }
+        }
+        if let Some(fd) = trace.as_ref().and_then(TraceInstance::as_fd) {
+            epoll.add(fd, readable(tag::TRACE)).map_err(failed)?;
+        }
+        let collector = match foreign {
+            true => Collector::inside_namespace(log.is_some()),
+            false => Collector::new(trace.is_some(), log.is_some()),
+        };
+        let state = State {
+            polling: false,
+            closed: false,
+            supervisor,
+            log,
+            trace,
+            groups: Map::new(),
+            next_group: 0,
+            workers: Map::new(),
+            orphans: Map::new(),
+            events: Backlog::default(),
+            ooms: Backlog::default(),
+            collector,
+            samples: Samples::default(),
+            missing,
+            watches: Vec::new(),
+            tree: None,
+            bells: Map::new(),
+            next_bell: 0,
+        };
+        Ok(Hub { epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in a reader leaves the lists whole: each change is one push.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one descriptor that becomes readable when a source has something.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+
+    /// Starts to read a group's notifications, and remembers its counters as the "before" of its first OOM.
+    pub(crate) fn observe(&self, group: &Group) -> Result<()> {
+        let mut state = self.lock();
+        self.observe_in(&mut state, group)
+    }
+
+    fn observe_in(&self, state: &mut State, group: &Group) -> Result<()> {
+        let dir = &group.0.dir;
+        let id = state.next_group;
+        state.next_group += 1;
+        let failed = |errno: Errno| Error::os("watch group", errno).path(group.path());
+        let notify = match group.version() {
+            Version::V1 => {
+                let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+                let control = dir.open_file(v1::OOM_CONTROL, OFlag::O_RDONLY)?;
+                use std::os::fd::AsRawFd;
+                match dir.write("cgroup.event_control", &format!("{} {}", event.as_raw_fd(), control.as_raw_fd())) {
+                    Ok(()) => {
+                        self.epoll
+                            .add(&event, EpollEvent::new(EpollFlags::EPOLLIN, tag::GROUP | id))
+                            .map_err(failed)?;
+                        Some(Notify::V1(event))
+                    }
+                    // Observing must go on without the right to register: the other sources remain.
+                    Err(error) if group.0.lab.is_none() => {
+                        state.miss("counters", format!("no OOM notification: {error}"));
+                        None
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Version::V2 => match dir.open_file(v2::EVENTS, OFlag::O_RDONLY) {
+                Ok(events) => {
+                    self.epoll.add(&events, EpollEvent::new(EpollFlags::EPOLLPRI, tag::GROUP | id)).map_err(failed)?;
+                    let _ = nix::sys::uio::pread(&events, &mut [0; 512], 0);
+                    Some(Notify::V2(events))
+                }
+                Err(error) => {
+                    state.missing.push(Missing::new("counters", format!("no OOM notification: {error}")));
+                    None
+                }
+            },
+        };
+        state.collector.before(group, None);
+        state.groups.insert(id, Observed { group: group.clone(), notify, rung: 0, removed: false });
+        state.sample_usage(group);
+        Ok(())
+    }
+
+    /// The group is gone, by our own hand.
+    pub(crate) fn unobserve(&self, group: &Group) {
+        let mut state = self.lock();
+        let ids: Vec<u64> = state
+            .groups
+            .iter()
+            .filter(|(_, observed)| observed.group.cgroup() == group.cgroup())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.drop_group(&mut state, id);
+        }
+        if !state.collector.is_open() {
+            state.collector.forget(group.cgroup());
+        }
+    }
+
+    /// How many accounts there are; what is under way is waited for no longer than one reading.
+    pub(crate) fn accounts(&self) -> usize {
+        let mut state = self.lock();
+        if state.collector.is_open() && !state.polling {
+            self.drain(&mut state);
+        }
+        state.ooms.end()
+    }
+
+    /// A worker is ready: its channel is read from now on.
+    pub(crate) fn add_worker(&self, process: &Arc<Process>) -> Result<()> {
+        let mut state = self.lock();
+        if let Some(channel) = &process.channel {
+            self.epoll
+                .add(channel, EpollEvent::new(EpollFlags::EPOLLIN, tag::CHANNEL | process.id))
+                .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
+        }
+        if process.forked {
+            // Nobody else reaps it; its pidfd tells of its end.
+            self.epoll
+                .add(&process.pidfd, EpollEvent::new(EpollFlags::EPOLLIN, tag::CHILD | process.id))
+                .map_err(|errno| Error::os("watch worker", errno).value(process.pid))?;
+        }
+        // Of workers that have ended and that nobody holds any more, nothing will be asked.
+        if !state.collector.is_open() {
+            state.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
+        }
+        state.workers.insert(process.id, process.clone());
+        if process.channel.is_none() {
+            // A command grows by itself; a hog is looked at before each step.
+            state.collector.before(&process.group, None);
+        }
+        if state.polling {
+            // The call that started it may have read an exit meanwhile, and nothing else tells the one who polls.
+            self.kick();
+        }
+        let name = crate::text::escape(&process.name);
+        state.push(
+            process.started_ns,
+            Source::Memoom,
+            Some(process.group.cgroup()),
+            Some(process.pid),
+            EventKind::Started { name },
+        );
+        Ok(())
+    }
+
+    pub(crate) fn note(&self, source: Source, group: &Group, pid: Option<i32>, kind: EventKind) {
+        self.lock().push(sys::monotonic_ns(), source, Some(group.cgroup()), pid, kind);
+    }
+
+    pub(crate) fn note_limit(&self, group: &Group, limit: Limit) {
+        self.note(Source::Memoom, group, None, EventKind::Limit { limit_bytes: limit.bytes() });
+    }
+
+    pub(crate) fn note_switch(&self, group: &Group, name: &str, on: bool) {
+        self.note(Source::Memoom, group, None, EventKind::Switch { name: name.to_string(), on });
+    }
+
+    /// An alarm is set: its rings become events.
+    pub(crate) fn add_bell(&self, bell: Bell) -> Result<()> {
+        let mut state = self.lock();
+        let id = state.next_bell;
+        state.next_bell += 1;
+        self.epoll
+            .add(&bell, EpollEvent::new(bell.flags(), tag::BELL | id))
+            .map_err(|errno| Error::os("add alarm", errno).path(bell.group.path()))?;
+        state.bells.insert(id, bell);
+        Ok(())
+    }
+
+    /// Has everything read again, by whoever polls.
+    pub(crate) fn kick(&self) {
+        let _ = self.kick.write(1);
+    }
+
+    pub(crate) fn timeline(&self) -> Timeline {
+        let mut state = self.lock();
+        self.drain(&mut state);
+        Timeline::new(state.events.all(), state.ooms.all())
+    }
+
+    /// Stops reading; the tracefs instance goes, as its files are closed. Gives back the forked children that have
+    /// not ended, for nobody else reaps them.
+    pub(crate) fn close(&self) -> Vec<Arc<Process>> {
+        let mut state = self.lock();
+        self.drain(&mut state);
+        // What is still open gets its account now, with what is known.
+        state.conclude();
+        self.collect(&mut state);
+        let ids: Vec<u64> = state.groups.keys().copied().collect();
+        for id in ids {
+            self.drop_group(&mut state, id);
+        }
+        if let Some(trace) = state.trace.take() {
+            if let Some(fd) = trace.as_fd() {
+                let _ = self.epoll.delete(fd);
+            }
+            drop(trace);
+        }
+        if let Some(log) = state.log.take() {
+            let _ = self.epoll.delete(log.as_fd());
+        }
+        if let Some(supervisor) = state.supervisor.take() {
+            let _ = self.epoll.delete(supervisor.socket());
+        }
+        let mut children = Vec::new();
+        for (_, process) in std::mem::take(&mut state.workers) {
+            if process.forked && process.progress().exit.is_none() {
+                let _ = self.epoll.delete(&process.pidfd);
+                children.push(process.clone());
+            }
+            process.progress().abandoned = true;
+        }
+        state.closed = true;
+        self.turn.notify_all();
+        // Whoever polls in another thread learns it too.
+        self.kick();
+        children
+    }
+
+    fn drop_group(&self, state: &mut State, id: u64) {
+        if let Some(observed) = state.groups.remove(&id) {
+            state.bells.retain(|_, bell| {
+                let stays = bell.group.cgroup() != observed.group.cgroup();
+                if !stays {
+                    let _ = self.epoll.delete(&*bell);
+                }
+                stays
+            });
+            self.unlisten(observed.notify);
+        }
+    }
+
+    /// Nothing will come of a group any more.
+    fn unlisten(&self, notify: Option<Notify>) {
+        if let Some(notify) = notify {
+            let _ = self.epoll.delete(&notify);
+        }
+    }
+}

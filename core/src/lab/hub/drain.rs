@@ -1,0 +1,216 @@
+//! One reading of all sources of a lab: who has something to tell is asked for it.
+
+use nix::errno::Errno;
+use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
+
+use super::{tag, Hub, Notify, State};
+use crate::helper::supervisor::Notice;
+use crate::observe::event::{EventKind, Source};
+use crate::observe::missing::Missing;
+use crate::pressure::worker::Exit;
+use crate::sys;
+
+impl Hub {
+    /// Reads every source that has something. The order matters: a worker's last words before its exit, the evidence
+    /// of a kill before the account of it.
+    pub(super) fn drain(&self, state: &mut State) {
+        let had = (state.events.end(), state.ooms.end());
+        let mut exits =
+            state.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices()) && self.read_exits(state);
+        let mut ready = [EpollEvent::empty(); 64];
+        loop {
+            let count = match self.epoll.wait(&mut ready, EpollTimeout::ZERO) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(_) => 0,
+            };
+            let mut evidence = state.collector.is_open() || std::mem::take(&mut exits);
+            for entry in &ready[..count] {
+                let number = entry.data() & !tag::KIND;
+                match entry.data() & tag::KIND {
+                    tag::CHANNEL => self.read_channel(state, number),
+                    tag::GROUP => {
+                        self.read_notification(state, number);
+                        evidence = true;
+                    }
+                    tag::BELL => self.read_bell(state, number),
+                    tag::TREE => self.read_tree(state),
+                    tag::TIMER => drop(self.timer.wait()),
+                    tag::VICTIM => evidence = true,
+                    tag::LOG | tag::TRACE => evidence = true,
+                    tag::SUPERVISOR => evidence |= self.read_exits(state),
+                    tag::CHILD => evidence |= self.read_child(state, number),
+                    tag::KICK => {
+                        let _ = self.kick.read();
+                        evidence |= self.read_exits(state);
+                    }
+                    _ => {}
+                }
+            }
+            if evidence {
+                self.collect(state);
+            }
+            if count < ready.len() {
+                break;
+            }
+        }
+        state.look_for_blocks();
+        self.tidy(state);
+        if had != (state.events.end(), state.ooms.end()) {
+            state.ring();
+        }
+    }
+
+    /// Reads the evidence of kills and settles what is complete. An account is settled only by a reading that began
+    /// after the end of its last victim was seen.
+    pub(super) fn collect(&self, state: &mut State) {
+        loop {
+            state.seal();
+            state.read_trace();
+            state.read_log();
+            self.watch_victims(state);
+            let had = state.ooms.end();
+            for (pidfd, _) in state.settle() {
+                let _ = self.epoll.delete(&pidfd);
+            }
+            let sealed = state.collector.sealed();
+            state.seal();
+            // What waits for its turn, or for a line of the log, is looked at again by whoever waits.
+            if state.ooms.end() == had && state.collector.sealed() <= sealed {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn read_channel(&self, state: &mut State, id: u64) {
+        let Some(process) = state.workers.get(&id).cloned() else { return };
+        let open = process.read_channel(|time_ns, kind| {
+            if matches!(kind, EventKind::Stepped { .. }) {
+                state.collector.stepped(process.pid, time_ns);
+            }
+            state.push(time_ns, Source::Worker, Some(process.group.cgroup()), Some(process.pid), kind);
+        });
+        if !open {
+            if let Some(channel) = &process.channel {
+                let _ = self.epoll.delete(channel);
+            }
+        }
+    }
+
+    pub(super) fn read_exits(&self, state: &mut State) -> bool {
+        let Some(supervisor) = state.supervisor.clone() else { return false };
+        let notices = match supervisor.notices() {
+            Ok(notices) => notices,
+            Err(error) => {
+                // The supervisor was killed: its workers die with it, and nobody reaps them for us any more.
+                let _ = self.epoll.delete(supervisor.socket());
+                state.missing.push(Missing::new("supervisor", error.to_string()));
+                state.supervisor = None;
+                for process in state.workers.values().filter(|process| !process.forked) {
+                    process.progress().abandoned = true;
+                }
+                return true;
+            }
+        };
+        let mut killed = false;
+        for notice in notices {
+            match notice {
+                Notice::Exit { id, pid, status, rusage, time_ns } => {
+                    if let Some(process) = state.workers.get(&id).cloned() {
+                        self.read_channel(state, id);
+                        if let Some(channel) = &process.channel {
+                            let _ = self.epoll.delete(channel);
+                        }
+                        let exit = Exit::new(status, rusage, time_ns);
+                        killed |= exit.returncode == -libc::SIGKILL;
+                        state.collector.look_for_debts();
+                        let kind = EventKind::Exited { returncode: exit.returncode };
+                        process.progress().exit = Some(exit);
+                        state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
+                    }
+                }
+                Notice::Orphan { pid, time_ns, .. } => {
+                    state.orphans.insert(pid, time_ns);
+                    state.collector.look_for_debts();
+                    killed = true;
+                }
+                Notice::Lost { orphans } => {
+                    state.push(sys::monotonic_ns(), Source::Supervisor, None, None, EventKind::Lost { count: orphans });
+                }
+            }
+        }
+        killed
+    }
+
+    /// A forked child has ended: it is reaped here.
+    pub(super) fn read_child(&self, state: &mut State, id: u64) -> bool {
+        let Some(process) = state.workers.get(&id).cloned() else { return false };
+        let exit = process.reap_child();
+        if exit.is_some() || process.progress().abandoned {
+            let _ = self.epoll.delete(&process.pidfd);
+        }
+        let Some(exit) = exit else { return false };
+        process.progress().exit = Some(exit);
+        let kind = EventKind::Exited { returncode: exit.returncode };
+        state.push(exit.time_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
+        exit.returncode == -libc::SIGKILL
+    }
+
+    pub(super) fn read_notification(&self, state: &mut State, id: u64) {
+        let Some(observed) = state.groups.get_mut(&id) else { return };
+        match &observed.notify {
+            Some(Notify::V1(event)) => observed.rung += event.read().unwrap_or(0),
+            Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
+            None => {}
+        }
+        let group = observed.group.clone();
+        // The wake comes on a kill, on a block and on removal: only the files say which.
+        match group.counters() {
+            Ok(counters) => {
+                // It rings when a process comes to rest, also when it should not have.
+                group.wake_forgotten();
+                let kind = EventKind::Notified { counters: Box::new(counters) };
+                state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
+                state.collector.look_for_debts();
+            }
+            Err(_) => {
+                let told_by_the_tree = state.tree.is_some();
+                if let Some(observed) = state.groups.get_mut(&id) {
+                    if observed.removed {
+                        return;
+                    }
+                    observed.removed = !told_by_the_tree;
+                    self.unlisten(observed.notify.take());
+                }
+                if !told_by_the_tree {
+                    state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);
+                }
+            }
+        }
+    }
+
+    /// An alarm went off. The removal of the group rings too, and for a stall for ever: then the alarm ends.
+    pub(super) fn read_bell(&self, state: &mut State, id: u64) {
+        let Some(bell) = state.bells.get(&id) else { return };
+        bell.take();
+        let (group, alarm) = (bell.group.clone(), bell.text.clone());
+        match group.usage_bytes() {
+            Ok(usage_bytes) if group.0.dir.exists() => {
+                let kind = EventKind::Alarm { alarm, usage_bytes };
+                state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
+            }
+            _ => {
+                if let Some(bell) = state.bells.remove(&id) {
+                    let _ = self.epoll.delete(&bell);
+                }
+            }
+        }
+    }
+
+    /// The exit of a victim that is no worker of ours shows on its pidfd alone.
+    pub(super) fn watch_victims(&self, state: &mut State) {
+        for (pidfd, number) in state.collector.unwatched() {
+            let _ = self.epoll.add(pidfd, EpollEvent::new(EpollFlags::EPOLLIN, tag::VICTIM | number));
+        }
+    }
+}

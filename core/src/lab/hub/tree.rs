@@ -1,0 +1,154 @@
+//! The comings and goings of groups: of a watched one, and of those below it, by inotify on their directories.
+//!
+//! The kernel tells of each mkdir and rmdir in a cgroup file system. A group's own files do not tell of its end
+//! reliably: on v1 the notification may come before the directory is gone.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+
+use crate::error::{Error, Result};
+use crate::lab::group::Group;
+use crate::map::Map;
+
+/// The directories that are listened to.
+pub(crate) struct Tree {
+    inotify: Inotify,
+    top: Group,
+    /// The directory that holds the top, and the name of the top in it.
+    above: Option<(WatchDescriptor, OsString)>,
+    /// The top and the groups below it whose groups are of interest.
+    inside: Map<WatchDescriptor, Group>,
+    recursive: bool,
+}
+
+/// What has come or gone.
+pub(crate) enum Coming {
+    /// A group was made below the top.
+    Made(Group),
+    /// A group has gone: its path as the kernel writes it.
+    Gone(String),
+}
+
+impl Tree {
+    /// Listens for the end of a group.
+    pub(crate) fn of(top: &Group) -> Result<Tree> {
+        let failed = |errno| Error::os("watch directory", errno).path(top.path());
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
+        let directory = top.0.dir.proc_path();
+        // The path that was given may be relative or a link; this one is neither.
+        let real = std::fs::read_link(&directory).map_err(|error| Error::os("read directory", errno_of(&error)))?;
+        let above = match real.file_name() {
+            Some(name) => {
+                let above = inotify.add_watch(&directory.join(".."), AddWatchFlags::IN_DELETE).map_err(failed)?;
+                Some((above, name.to_os_string()))
+            }
+            None => None,
+        };
+        Ok(Tree { inotify, top: top.clone(), above, inside: Map::new(), recursive: false })
+    }
+
+    /// Listens for the groups below too, and gives those that are there.
+    pub(crate) fn recurse(&mut self) -> Result<Vec<Group>> {
+        if self.recursive {
+            return Ok(Vec::new());
+        }
+        self.recursive = true;
+        let mut found = Vec::new();
+        let top = self.top.clone();
+        self.look_inside(&top, &mut found)?;
+        Ok(found)
+    }
+
+    /// Whether groups below the top are of interest.
+    pub(crate) fn is_recursive(&self) -> bool {
+        self.recursive
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+
+    /// What has come and gone since the last reading. A group may be told twice.
+    pub(crate) fn read(&mut self) -> Vec<Coming> {
+        let mut comings = Vec::new();
+        loop {
+            match self.inotify.read_events() {
+                Ok(events) => events.into_iter().for_each(|event| self.take(event, &mut comings)),
+                Err(Errno::EINTR) => continue,
+                Err(_) => return comings,
+            }
+        }
+    }
+
+    fn take(&mut self, event: InotifyEvent, comings: &mut Vec<Coming>) {
+        if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+            self.look_again(comings);
+        } else if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+            self.inside.remove(&event.wd);
+        } else if let (Some(name), Some(group)) = (&event.name, self.inside.get(&event.wd).cloned()) {
+            if event.mask.contains(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ISDIR) {
+                let mut found = Vec::new();
+                // What has gone again already is told by its own IN_DELETE.
+                let _ = self.enter(&group, name, &mut found);
+                comings.extend(found.into_iter().map(Coming::Made));
+            } else if event.mask.contains(AddWatchFlags::IN_DELETE) {
+                comings.push(Coming::Gone(group.path_below(name)));
+            }
+        }
+        // The directory above may be one of the tree's own, in another watch of the same machine, but never in this.
+        if let (Some(name), Some((above, top))) = (&event.name, &self.above) {
+            if event.wd == *above && name == top && event.mask.contains(AddWatchFlags::IN_DELETE) {
+                comings.push(Coming::Gone(self.top.cgroup().to_string()));
+            }
+        }
+    }
+
+    /// Events were lost: everything is looked at anew.
+    fn look_again(&mut self, comings: &mut Vec<Coming>) {
+        if !self.top.0.dir.exists() {
+            comings.push(Coming::Gone(self.top.cgroup().to_string()));
+        }
+        let gone: Vec<WatchDescriptor> =
+            self.inside.iter().filter(|(_, group)| !group.0.dir.exists()).map(|(wd, _)| *wd).collect();
+        for group in gone.iter().filter_map(|wd| self.inside.remove(wd)) {
+            comings.push(Coming::Gone(group.cgroup().to_string()));
+        }
+        if self.recursive {
+            let mut found = Vec::new();
+            let top = self.top.clone();
+            let _ = self.look_inside(&top, &mut found);
+            comings.extend(found.into_iter().map(Coming::Made));
+        }
+    }
+
+    fn enter(&mut self, above: &Group, name: &OsStr, found: &mut Vec<Group>) -> Result<()> {
+        let group = above.open_below(name)?;
+        found.push(group.clone());
+        self.look_inside(&group, found)
+    }
+
+    /// Listens first and lists then: what is made in between is told twice, and not missed.
+    fn look_inside(&mut self, group: &Group, found: &mut Vec<Group>) -> Result<()> {
+        let of_interest = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR;
+        let wd = self
+            .inotify
+            .add_watch(&group.0.dir.proc_path(), of_interest)
+            .map_err(|errno| Error::os("watch directory", errno).path(group.path()))?;
+        self.inside.insert(wd, group.clone());
+        for name in group.0.dir.dirs()? {
+            match self.enter(group, OsStr::from_bytes(&name), found) {
+                Err(error) if error.kind() == crate::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}

@@ -1,0 +1,376 @@
+//! One safe place for experiments: a subtree of its own and one supervisor; when it ends, nothing of it is left.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::group::{over_budget, Group};
+use super::host::Host;
+use super::leftover;
+use crate::account::sample::Samples;
+use crate::account::timeline::Timeline;
+use crate::error::{Error, ErrorKind, Result};
+use crate::helper::supervisor::{self, Supervisor};
+use crate::lab::hub::Hub;
+use crate::map::Map;
+use crate::memcg::files::Dir;
+use crate::memcg::limits::{Limit, Limits};
+use crate::memcg::version::Version;
+use crate::memcg::{v1, v2};
+use crate::observe::missing::Missing;
+use crate::observe::tracefs::Tracefs;
+
+/// How long the end of a lab may take before it is an error.
+const END_DEADLINE: Duration = Duration::from_secs(15);
+
+/// What a new lab may be told. [`Default`] is right for almost everybody.
+#[derive(Debug, Clone)]
+pub struct LabOptions {
+    /// The directory below which the lab is made; otherwise [`Host::parent`].
+    pub parent: Option<PathBuf>,
+    /// Where the helper program may be written when the kernel forbids running it from memory
+    /// (`vm.memfd_noexec` 2); otherwise the system's directory for temporary files.
+    pub helper_dir: Option<PathBuf>,
+    /// Whether the kernel log is read (reports).
+    pub kernel_log: bool,
+    /// Whether a private tracefs instance is made (call paths, every victim's pid).
+    pub call_path: bool,
+    /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
+    /// [`Group::sample`] does; never, by default. Nobody samples while nobody waits.
+    pub sample_every: Option<Duration>,
+}
+
+impl Default for LabOptions {
+    fn default() -> LabOptions {
+        LabOptions { parent: None, helper_dir: None, kernel_log: true, call_path: true, sample_every: None }
+    }
+}
+
+/// One safe place for experiments.
+///
+/// A lab is a cgroup subtree of its own and one supervisor process, a child of this one. When the lab is closed or
+/// dropped, or when this process ends in whatever way, every process, group and tracefs instance of it goes.
+///
+/// Calls may come from any thread. After a fork the child must not use the lab; the copy does no harm when dropped.
+pub struct Lab {
+    shared: Arc<Shared>,
+}
+
+/// What the lab's groups and workers hold in common.
+pub(crate) struct Shared {
+    pub(crate) host: Host,
+    pub(crate) version: Version,
+    pub(crate) name: String,
+    above: Dir,
+    pub(crate) dir: Dir,
+    pub(crate) cgroup: String,
+    pub(crate) supervisor: Arc<Supervisor>,
+    pub(crate) hub: Arc<Hub>,
+    /// The limit of each group by its path; `None` for "no limit".
+    limits: Mutex<Map<String, Option<u64>>>,
+    unnamed: AtomicU64,
+    closed: AtomicBool,
+    owner: u32,
+}
+
+impl Lab {
+    /// Makes a lab on this host.
+    ///
+    /// # Errors
+    /// `Unsupported` without a memory controller, `PermissionDenied` where no group may be made, each with the remedy;
+    /// `Io` where the supervisor cannot be started.
+    #[allow(clippy::new_without_default)] // it starts a process and may fail
+    pub fn new() -> Result<Lab> {
+        Lab::with(&LabOptions::default())
+    }
+
+    /// Makes a lab as told.
+    ///
+    /// # Errors
+    /// As [`Lab::new`]; `NotFound` where `parent` is no directory; `Busy` where processes stand in it (v2).
+    pub fn with(options: &LabOptions) -> Result<Lab> {
+        let host = Host::probe()?;
+        let (above, version) = match &options.parent {
+            Some(parent) => {
+                let group = Group::open(parent).or_else(|error| match &host.mount {
+                    // The top of a v2 hierarchy has no memory.max, and yet labs are made there.
+                    Some(mount) if mount == parent => Ok(Group::top(&host, parent)?),
+                    _ => Err(error),
+                })?;
+                (Dir::open(parent)?, group.version())
+            }
+            None => {
+                host.require_lab()?;
+                let (Some(parent), Some(version)) = (&host.parent, host.version) else {
+                    return Err(Error::new(ErrorKind::Unsupported, "make lab", "no place for a lab was found"));
+                };
+                (Dir::open(parent)?, version)
+            }
+        };
+        // A lab whose owner has died and whose supervisor was killed too would stay for ever: whoever comes next
+        // removes it. A failure here is not ours to report; `memoom gc` does.
+        drop(leftover::remove_in(&above, version));
+
+        let name = leftover::new_name();
+        let supervisor = Arc::new(Supervisor::start(&supervisor::Options {
+            helper_dir: options.helper_dir.as_deref(),
+            spares: version == Version::V1,
+        })?);
+        let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
+        let generation = if version == Version::V1 { 1 } else { 2 };
+        if version == Version::V2 {
+            borrow_controller(&supervisor, &above)?;
+        }
+        // Registered before it is made: whatever dies from here on, the supervisor removes it.
+        supervisor.guard_tree(generation, above.as_fd(), &c_name)?;
+        let dir = above.make_dir(OsStr::new(&name))?;
+        match version {
+            Version::V1 => v1::count_below(&dir)?,
+            Version::V2 => drop(v2::enable_memory(&dir)?),
+        }
+        let cgroup = host.cgroup_of(dir.path()).unwrap_or_else(|| format!("/{name}"));
+        let mut missing = Vec::new();
+        let mut tracefs = None;
+        if options.call_path {
+            match Tracefs::find() {
+                Ok(found) => {
+                    drop(leftover::remove_instances(&found));
+                    supervisor.guard_instance(found.instances_dir(), &c_name)?;
+                    tracefs = Some(found);
+                }
+                Err(error) => missing.push(Missing::new("tracefs", error.to_string())),
+            }
+        } else {
+            missing.push(Missing::new("tracefs", "not asked for (call_path is off)"));
+        }
+        if !options.kernel_log {
+            missing.push(Missing::new("kernel-log", "not asked for (kernel_log is off)"));
+        }
+        let hub = Hub::new(
+            Some(supervisor.clone()),
+            options.kernel_log,
+            tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())),
+            missing,
+        )?;
+        hub.lock().samples = Samples::new(options.sample_every);
+        let shared = Shared {
+            host,
+            version,
+            name,
+            above,
+            dir,
+            cgroup,
+            supervisor,
+            hub: Arc::new(hub),
+            limits: Mutex::default(),
+            unnamed: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            owner: std::process::id(),
+        };
+        Ok(Lab { shared: Arc::new(shared) })
+    }
+
+    /// Its name: the last component of its directory. It records the owner, so that `memoom gc` can tell whether
+    /// the lab is still somebody's.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        self.shared.dir.path()
+    }
+
+    /// The host on which it stands, as it was when the lab was made.
+    pub fn host(&self) -> &Host {
+        &self.shared.host
+    }
+
+    /// The hierarchy in which it stands.
+    pub fn version(&self) -> Version {
+        self.shared.version
+    }
+
+    /// The process that starts, reaps and cleans up.
+    pub fn supervisor_pid(&self) -> i32 {
+        self.shared.supervisor.pid()
+    }
+
+    /// Makes a group at the lab's top. Without a name it gets one of its own.
+    ///
+    /// # Errors
+    /// `InvalidInput` for the name, `AlreadyExists`, `OutOfMemory` (the limits of the lab exceed the host's memory),
+    /// `Unsupported` (a switch of the other version), `Closed`.
+    pub fn group(&self, name: Option<&str>, limits: &Limits) -> Result<Group> {
+        match name {
+            Some(name) => Group::make(&self.shared, None, name.as_bytes(), limits),
+            None => {
+                let number = self.shared.unnamed.fetch_add(1, Ordering::Relaxed) + 1;
+                Group::make(&self.shared, None, format!("group{number}").as_bytes(), limits)
+            }
+        }
+    }
+
+    /// As [`Lab::group`], with a name that need not be UTF-8.
+    ///
+    /// # Errors
+    /// As [`Lab::group`].
+    pub fn group_named(&self, name: &[u8], limits: &Limits) -> Result<Group> {
+        Group::make(&self.shared, None, name, limits)
+    }
+
+    /// The groups of the lab that are there, in the order in which they were made.
+    pub fn groups(&self) -> Vec<Group> {
+        self.shared.hub.lock().living_groups().cloned().collect()
+    }
+
+    /// Everything that happened so far, in order.
+    pub fn timeline(&self) -> Timeline {
+        self.shared.hub.timeline()
+    }
+
+    /// Ends the lab: every worker is killed, every group and the tracefs instance removed, the supervisor reaped.
+    /// Closing twice is fine.
+    ///
+    /// # Errors
+    /// `TimedOut` or `Busy` where something could not be removed, naming it.
+    pub fn close(&self) -> Result<()> {
+        self.shared.close()
+    }
+
+    /// Whether the lab was closed.
+    pub fn closed(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // An error cannot be returned here; the supervisor goes on removing, and gc finds what it cannot.
+        let _ = self.shared.close();
+    }
+}
+
+impl std::fmt::Debug for Lab {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lab({})", self.shared.cgroup)
+    }
+}
+
+impl Shared {
+    pub(crate) fn check_open(&self, operation: &'static str) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, operation, "the lab was closed")
+                .path(self.dir.path())
+                .remedy("make a new lab"));
+        }
+        if self.owner != std::process::id() {
+            return Err(Error::new(
+                ErrorKind::Closed,
+                operation,
+                "the lab belongs to the process that made it, not to its forked child",
+            )
+            .path(self.dir.path())
+            .remedy("make a lab in this process"));
+        }
+        Ok(())
+    }
+
+    fn close(&self) -> Result<()> {
+        if self.owner != std::process::id() || self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let deadline = Instant::now() + END_DEADLINE;
+        // The instance cannot be removed while its files are open here.
+        let children = self.hub.close();
+        let ended = self.supervisor.end(deadline);
+        // Frozen ones die only now, as the supervisor has thawed them.
+        for child in children {
+            child.end_child(deadline);
+        }
+        // The supervisor does the work; where it was itself killed, the same is done from here.
+        match leftover::remove_tree(&self.above, OsStr::new(&self.name), self.version, deadline) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(ended.err().unwrap_or(error)),
+        }
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Map<String, Option<u64>>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a new group of that limit keeps the sum within the host's memory.
+    pub(crate) fn check_budget(&self, above: Option<&Group>, limit: Option<Limit>) -> Result<Option<u64>> {
+        let bytes = limit.and_then(Limit::bytes);
+        let base = above.map_or(self.cgroup.as_str(), Group::cgroup);
+        self.check_sum(&format!("{base}/ "), bytes, self.dir.path())
+    }
+
+    /// The same for a group that changes its limit.
+    pub(crate) fn check_budget_change(&self, group: &Group, limit: Limit) -> Result<Option<u64>> {
+        self.check_sum(group.cgroup(), limit.bytes(), group.path())
+    }
+
+    fn check_sum(&self, cgroup: &str, bytes: Option<u64>, path: &Path) -> Result<Option<u64>> {
+        let Some(wanted) = bytes else { return Ok(None) };
+        let mut limits = self.limits().clone();
+        limits.insert(cgroup.to_string(), Some(wanted));
+        let sum = sum_of_limits(&limits);
+        if sum > self.host.available_bytes && self.host.available_bytes > 0 {
+            return Err(over_budget(path, sum, self.host.available_bytes));
+        }
+        Ok(bytes)
+    }
+
+    pub(crate) fn remember(&self, group: &Group, bytes: Option<u64>) {
+        self.limits().insert(group.cgroup().to_string(), bytes);
+    }
+
+    pub(crate) fn forget(&self, group: &Group) {
+        self.limits().remove(group.cgroup());
+        self.hub.unobserve(group);
+    }
+}
+
+/// What the groups can take at most: of nested limits the outermost counts.
+fn sum_of_limits(limits: &Map<String, Option<u64>>) -> u64 {
+    let limited_above = |cgroup: &str| {
+        limits
+            .iter()
+            .any(|(other, bytes)| bytes.is_some() && other != cgroup && crate::memcg::path::covers(other, cgroup))
+    };
+    let counted = limits.iter().filter(|(cgroup, _)| !limited_above(cgroup));
+    counted.filter_map(|(_, bytes)| *bytes).fold(0, u64::saturating_add)
+}
+
+/// Labs need the memory controller in the children of their parent. Where the parent does not give it yet, it is
+/// switched on and the supervisor switches it off again at the end, if no other group is there by then.
+fn borrow_controller(supervisor: &Supervisor, above: &Dir) -> Result<()> {
+    if above.read(v2::SUBTREE_CONTROL)?.is_some_and(|text| v2::lists_memory(&text)) {
+        return Ok(());
+    }
+    let control = above.open_file(v2::SUBTREE_CONTROL, nix::fcntl::OFlag::O_WRONLY)?;
+    supervisor.guard_restore(control.as_fd(), above.as_fd(), c"-memory")?;
+    v2::enable_memory(above).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_nested_limits_the_outermost_counts() {
+        let limits = [
+            ("/lab/a", Some(10)),
+            ("/lab/a/b", Some(7)),
+            ("/lab/c", None),
+            ("/lab/c/d", Some(3)),
+            ("/lab/ab", Some(1)),
+        ];
+        let limits = limits.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect();
+        assert_eq!(sum_of_limits(&limits), 14);
+    }
+}

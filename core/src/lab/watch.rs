@@ -1,0 +1,178 @@
+//! A watch: the pollable stream of what happens in a group and below it.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, PoisonError};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::hub::{Hub, Look, State};
+use crate::account::oom::Oom;
+use crate::error::{Error, Result};
+use crate::lab::group::Group;
+use crate::lab::hub::backlog::Cursor;
+use crate::memcg::path::covers;
+use crate::observe::event::{Event, EventKind, Source};
+use crate::observe::tracefs::Tracefs;
+use crate::wait::Wait;
+
+/// A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
+///
+/// Several watches of one group see the same events, each in its own time. A watch may be used from any thread.
+pub struct Watch {
+    hub: Arc<Hub>,
+    group: Group,
+    cursor: Arc<Cursor>,
+    fd: Epoll,
+}
+
+impl Group {
+    /// Opens a watch. Open it before the workers start, so that it sees everything.
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed; `Io` where no descriptor is to be had. A source that cannot be opened is
+    /// named in each account instead.
+    pub fn watch(&self) -> Result<Watch> {
+        let _ = self.alive("watch group")?;
+        if !self.0.dir.exists() {
+            return Err(
+                Error::new(crate::ErrorKind::NotFound, "watch group", "the group was removed").path(self.path())
+            );
+        }
+        self.watch_with(self.hub()?)
+    }
+
+    /// The same, with the groups below: their counters and notifications are read too, also of those that are made
+    /// later, so that an OOM in one of them is accounted for as if it were watched itself. In a lab this is what every
+    /// watch does.
+    ///
+    /// # Errors
+    /// As [`Group::watch`]; `Io` where the directories cannot be listened to (`fs.inotify.max_user_watches`).
+    pub fn watch_recursive(&self) -> Result<Watch> {
+        let watch = self.watch()?;
+        if self.0.lab.is_none() {
+            watch.hub.observe_below(self)?;
+        }
+        Ok(watch)
+    }
+
+    fn watch_with(&self, hub: Arc<Hub>) -> Result<Watch> {
+        let failed = |errno| Error::os("make watch", errno).path(self.path());
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        let fd = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        fd.add(hub.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
+        fd.add(&bell, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(failed)?;
+        let mut state = hub.refresh();
+        let cursor = Arc::new(Cursor::new(bell, state.events.end(), state.ooms.end()));
+        state.add_watch(&cursor);
+        drop(state);
+        Ok(Watch { hub, group: self.clone(), cursor, fd })
+    }
+
+    /// The hub of its lab; an opened group has one of its own as long as it is watched.
+    fn hub(&self) -> Result<Arc<Hub>> {
+        if let Some(lab) = &self.0.lab {
+            return Ok(lab.hub.clone());
+        }
+        let mut own = self.0.own_hub.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = own.upgrade() {
+            return Ok(hub);
+        }
+        let name = crate::lab::leftover::new_name();
+        let mut missing = Vec::new();
+        let tracefs = Tracefs::find()
+            .map_err(|error| missing.push(crate::observe::missing::Missing::new("tracefs", error.to_string())))
+            .ok();
+        let hub = Hub::new(None, true, tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())), missing)?;
+        hub.observe_opened(self)?;
+        let hub = Arc::new(hub);
+        *own = Arc::downgrade(&hub);
+        Ok(hub)
+    }
+}
+
+impl Watch {
+    /// The group that is watched.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// The one descriptor to poll for reading: readable when [`Watch::next`] or [`Watch::wait_oom`] may have something.
+    /// Other records of the kernel log make it readable too; then `next` answers `None`.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.0.as_fd()
+    }
+
+    /// The next event; `None` when there is none by the deadline.
+    ///
+    /// # Errors
+    /// `Interrupted`; `Io` where waiting failed.
+    pub fn next<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Event>>> {
+        let Watch { hub, group, cursor, .. } = self;
+        hub.wait_until(&mut wait.into(), |state| {
+            let (next, first) = (cursor.event(), state.events.first());
+            if next < first {
+                cursor.read_events(first);
+                return Ok(Look::Done(Arc::new(unread(first - next))));
+            }
+            for (number, event) in (next..).zip(state.events.since(next)) {
+                if concerns(group, event) {
+                    cursor.read_events(number + 1);
+                    return Ok(Look::Done(event.clone()));
+                }
+            }
+            cursor.read_events(state.events.end());
+            let _ = cursor.bell.read();
+            Ok(Look::Wait)
+        })
+    }
+
+    /// The account of the next OOM of the group, of a group below it, or of a group above it that struck here; `None`
+    /// when there is none by the deadline. Events that are passed over meanwhile can still be read with
+    /// [`Watch::next`].
+    ///
+    /// # Errors
+    /// `Interrupted`; `Io` where waiting failed.
+    pub fn wait_oom<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Oom>>> {
+        let Watch { hub, group, cursor, .. } = self;
+        hub.wait_until(&mut wait.into(), |state: &mut State| {
+            let (next, first) = (cursor.oom(), state.ooms.first());
+            if next < first {
+                state.events.push(unread(first - next));
+            }
+            for (number, oom) in (next.max(first)..).zip(state.ooms.since(next)) {
+                if struck(group, oom) {
+                    cursor.read_ooms(number + 1);
+                    return Ok(Look::Done(oom.clone()));
+                }
+            }
+            cursor.read_ooms(state.ooms.end());
+            let _ = cursor.bell.read();
+            Ok(Look::Wait)
+        })
+    }
+}
+
+/// So much was not read in time and was forgotten.
+fn unread(count: usize) -> Event {
+    let kind = EventKind::Lost { count: count as u64 };
+    Event { time_ns: crate::sys::monotonic_ns(), source: Source::Memoom, group: None, pid: None, kind }
+}
+
+/// What happened in the group or below it; losses concern everybody.
+fn concerns(group: &Group, event: &Event) -> bool {
+    match &event.group {
+        Some(cgroup) => group.covers(cgroup),
+        None => matches!(event.kind, EventKind::Lost { .. }),
+    }
+}
+
+fn struck(group: &Group, oom: &Oom) -> bool {
+    let inside = |cgroup: &str| group.covers(cgroup);
+    let above = |cgroup: &str| covers(cgroup, group.cgroup());
+    let victims = || oom.victims.iter().filter_map(|victim| victim.group.as_deref());
+    match &oom.limit_group {
+        Some(cgroup) => inside(cgroup) || above(cgroup) && (victims().any(inside) || victims().next().is_none()),
+        None => victims().any(inside),
+    }
+}
