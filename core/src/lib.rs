@@ -37,6 +37,7 @@ pub mod memcg {
     pub(crate) mod v2;
     pub(crate) mod version;
     pub(crate) mod wake;
+    pub(crate) mod workload;
 
     pub use crate::lab::group::peak::Peak;
     pub use crate::lab::group::stall::{Pressure, Stall};
@@ -47,6 +48,7 @@ pub mod memcg {
     pub use counters::{Counters, Stat};
     pub use limits::{parse_size, Limit, Limits};
     pub use version::Version;
+    pub use workload::{workload, Workload, WorkloadKind};
 }
 
 /// What happened: kernel log, call path, task state, and the watch that joins them.
