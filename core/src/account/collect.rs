@@ -63,8 +63,8 @@ pub(crate) struct Collector {
     debt: Option<Debt>,
     /// The counters have moved, or somebody was killed: debts are looked for.
     look_for_debts: bool,
-    /// When the counters of a group last moved, or a process was killed.
-    noticed: Option<Instant>,
+    /// When a group of v1 last rang: before the kill that it rings for is counted.
+    rung: Option<Instant>,
     /// Accounted kills of which nobody knows in which of our groups they were.
     unplaced: u64,
     /// Where the processes of the last scopes stood; `None` for "in one of ours". A victim may be gone before /proc is
@@ -131,13 +131,23 @@ impl Collector {
 
     /// Whether something is not complete yet.
     pub(crate) fn is_open(&self) -> bool {
-        !self.open.is_empty() || self.debt.is_some() || self.expecting()
+        !self.open.is_empty() || self.debt.is_some()
     }
 
-    /// The counters of a group have moved, or a process was killed.
+    /// Whether the sources are to be read again without their word. Nobody who asks how a worker ended has to wait for
+    /// more than what is open: at its reaping the counters are right.
+    pub(crate) fn looks_on(&self) -> bool {
+        self.is_open() || self.expecting()
+    }
+
+    /// The counters of a group have moved, or a process has ended.
     pub(crate) fn look_for_debts(&mut self) {
         self.look_for_debts = true;
-        self.noticed = Some(Instant::now());
+    }
+
+    /// A group of v1 has rung.
+    pub(crate) fn rang(&mut self) {
+        self.rung = Some(Instant::now());
     }
 
     /// The tracepoint and the log are read from now on.

@@ -262,6 +262,12 @@ impl Proc {
         }
     }
 
+    /// Whether a process is ending or in its exit: what [`Proc::is_ending`] says, or PF_EXITING. One that cannot be read
+    /// is not known to be.
+    pub(crate) fn is_dying(&self, pid: i32) -> bool {
+        self.is_ending(pid) || matches!(self.stat(pid), Ok(stat) if stat.as_ref().is_none_or(|stat| stat.exiting))
+    }
+
     /// The process of a thread: its own pid for the first one.
     ///
     /// What `/proc/PID/status` holds of a task's memory while it is read would keep that of a victim in its exit, and

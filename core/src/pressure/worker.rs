@@ -360,8 +360,9 @@ impl Worker {
                         process.group.covers(cgroup) || crate::memcg::path::covers(cgroup, process.group.cgroup())
                     })
                 };
-                oom.killed(process.pid)
-                    || struck(&oom.limit_group) && oom.victims.iter().any(|victim| struck(&victim.group))
+                // A kill that is counted and that nobody could place may be of this group.
+                let of_the_group = oom.victims.is_empty() || oom.victims.iter().any(|victim| struck(&victim.group));
+                oom.killed(process.pid) || struck(&oom.limit_group) && of_the_group
             })
             .cloned()
             .collect();
@@ -375,7 +376,7 @@ impl Worker {
                 format!("exit code {}", exit.returncode)
             },
         }];
-        let now = process.group.counters().ok().and_then(|counters| counters.oom_kill);
+        let now = process.group.counters();
         if let Some(victim) = own.and_then(|oom| oom.victims.iter().find(|victim| victim.pid == process.pid)) {
             for source in &victim.sources {
                 evidence.push(Evidence { source, says: format!("pid {} was killed in an OOM", process.pid) });
@@ -388,19 +389,13 @@ impl Worker {
                 }
             }
         }
-        match now {
-            Some(now) => evidence.push(Evidence {
-                source: "counters",
-                says: if now == process.oom_kill_before {
-                    format!("oom_kill stayed {now}")
-                } else {
-                    format!("oom_kill rose from {} to {now}", process.oom_kill_before)
-                },
-            }),
-            None => {
-                evidence.push(Evidence { source: "counters", says: "this kernel does not count oom_kill".to_string() })
-            }
-        }
+        let says = match now.map(|now| now.oom_kill) {
+            Ok(Some(now)) if now == process.oom_kill_before => format!("oom_kill stayed {now}"),
+            Ok(Some(now)) => format!("oom_kill rose from {} to {now}", process.oom_kill_before),
+            Ok(None) => "this kernel does not count oom_kill".to_string(),
+            Err(error) => format!("the group's counters could not be read: {error}"),
+        };
+        evidence.push(Evidence { source: "counters", says });
         let verdict = match (exit.returncode, own) {
             (returncode, Some(_)) if returncode == -libc::SIGKILL => Verdict::OomKilled,
             (returncode, _) if returncode < 0 => Verdict::Killed,

@@ -12,6 +12,7 @@ use crate::lab::group::Group;
 use crate::lab::hub::State;
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
+use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
 use crate::order::order;
 use crate::sys;
@@ -19,11 +20,13 @@ use crate::sys;
 /// The kernel counts a kill a moment before it marks the victim, so what the counters owe is believed only when it has
 /// stayed the same for so long.
 const STEADY: Duration = Duration::from_millis(20);
-/// After so long a kill that is counted and that nobody can place gets an account without a victim.
+/// After so long a kill that is counted and that nobody can place gets an account without a victim. Where neither
+/// tracepoint nor log is read nothing can come late, and [`STEADY`] is enough.
 const GIVE_UP: Duration = Duration::from_millis(200);
 
-/// So long after a notification the counters are read again and again, where nothing else would tell.
-const NOTICED_FOR: Duration = Duration::from_millis(500);
+/// So long after the ring of a v1 group its counters are read again and again, where nothing else tells of the kill that
+/// it rang for. Nobody's outcome waits for this.
+const RUNG_FOR: Duration = Duration::from_millis(500);
 /// How much later than the reading of a counter a kill may be marked that the reading has seen.
 const MARKED_WITHIN_NS: u64 = 5_000_000;
 /// Readings of a counter, and kills, that are remembered for each group.
@@ -137,6 +140,8 @@ pub(super) struct Debt {
     total: u64,
     candidates: usize,
     since_ns: u64,
+    /// How often it was asked whether a worker is dying of it.
+    asked: u32,
 }
 
 impl Debt {
@@ -268,11 +273,14 @@ impl Collector {
             return;
         }
         let candidates = self.unclaimed.len();
-        let same = |debt: &Debt| debt.total == total && debt.candidates == candidates;
-        let since_ns =
-            self.debt.as_ref().filter(|debt| same(debt)).map_or_else(sys::monotonic_ns, |debt| debt.since_ns);
+        let same = |debt: &&Debt| debt.total == total && debt.candidates == candidates;
+        let (since_ns, asked) = self
+            .debt
+            .as_ref()
+            .filter(same)
+            .map_or_else(|| (sys::monotonic_ns(), 0), |debt| (debt.since_ns, debt.asked));
         let read_ns = if last { u64::MAX } else { self.read_ns };
-        let debt = Debt { total, candidates, since_ns };
+        let debt = Debt { total, candidates, since_ns, asked };
         let stayed = debt.stayed(read_ns);
         self.debt = Some(debt);
         // With memory.oom.group counters run ahead of the victims until all of them are known.
@@ -282,15 +290,42 @@ impl Collector {
         }
         if self.claim_by_time(&owing, read_ns) || stayed >= STEADY && self.claim_all(&owing, total) {
             self.debt = None;
-        } else if stayed >= GIVE_UP {
+        } else if stayed >= self.patience() && (last || !self.awaits_an_exit(&owing, stayed, state)) {
             self.without_victim(&owing, total);
         }
+    }
+
+    /// How long a source may take to tell of a kill that is counted.
+    fn patience(&self) -> Duration {
+        let has_source = self.has_trace || self.has_log || self.outside.is_some();
+        if has_source {
+            GIVE_UP
+        } else {
+            STEADY
+        }
+    }
+
+    /// Whether a worker is dying in a group that owes a kill: its reaping will tell whether it was that. To look at a
+    /// process in its exit may keep its memory a moment longer, so it is asked more and more seldom.
+    fn awaits_an_exit(&mut self, owing: &[Owing], stayed: Duration, state: &State) -> bool {
+        let Some(debt) = &mut self.debt else { return false };
+        if stayed < STEADY * 2u32.saturating_pow(debt.asked) {
+            return debt.asked > 0;
+        }
+        debt.asked += 1;
+        let proc = Proc::system();
+        state.workers.values().any(|process| {
+            let progress = process.progress();
+            let is_awaited = progress.exit.is_none() && !progress.abandoned;
+            drop(progress);
+            is_awaited && owing.iter().any(|one| one.cgroup == process.group.cgroup()) && proc.is_dying(process.pid)
+        })
     }
 
     /// Whether a counter may rise without a word: v1 notifies before it kills, and nothing else tells of the kill where
     /// neither tracepoint nor log is read.
     pub(super) fn expecting(&self) -> bool {
-        !self.has_trace && !self.has_log && self.noticed.is_some_and(|noticed| noticed.elapsed() < NOTICED_FOR)
+        !self.has_trace && !self.has_log && self.rung.is_some_and(|rung| rung.elapsed() < RUNG_FOR)
     }
 
     /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: if it rang for at least
@@ -443,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_debt_grows_old_only_while_the_sources_are_read() {
-        let debt = Debt { total: 1, candidates: 0, since_ns: 1_000_000_000 };
+        let debt = Debt { total: 1, candidates: 0, since_ns: 1_000_000_000, asked: 0 };
         // The last reading was before the counter moved, however long ago that is by now.
         assert!(debt.stayed(999_000_000).is_zero());
         assert!(debt.stayed(1_199_000_000) < GIVE_UP);

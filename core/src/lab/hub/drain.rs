@@ -5,6 +5,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use super::{tag, Hub, Notify, State};
 use crate::helper::supervisor::Notice;
+use crate::memcg::Version;
 use crate::observe::event::{EventKind, Source};
 use crate::observe::missing::Missing;
 use crate::pressure::worker::Exit;
@@ -24,7 +25,7 @@ impl Hub {
                 Err(Errno::EINTR) => continue,
                 Err(_) => 0,
             };
-            let mut evidence = state.collector.is_open() || std::mem::take(&mut exits);
+            let mut evidence = state.collector.looks_on() || std::mem::take(&mut exits);
             for entry in &ready[..count] {
                 let number = entry.data() & !tag::KIND;
                 match entry.data() & tag::KIND {
@@ -112,7 +113,8 @@ impl Hub {
                 return true;
             }
         };
-        let mut killed = false;
+        // Also an end that was no kill: the counters are right by now, and say what became of its children.
+        let mut ended = false;
         for notice in notices {
             match notice {
                 Notice::Exit { id, pid, status, rusage, time_ns } => {
@@ -122,7 +124,7 @@ impl Hub {
                             let _ = self.epoll.delete(channel);
                         }
                         let exit = Exit::new(status, rusage, time_ns);
-                        killed |= exit.returncode == -libc::SIGKILL;
+                        ended = true;
                         state.collector.look_for_debts();
                         let kind = EventKind::Exited { returncode: exit.returncode };
                         process.progress().exit = Some(exit);
@@ -132,14 +134,14 @@ impl Hub {
                 Notice::Orphan { pid, time_ns, .. } => {
                     state.orphans.insert(pid, time_ns);
                     state.collector.look_for_debts();
-                    killed = true;
+                    ended = true;
                 }
                 Notice::Lost { orphans } => {
                     state.push(sys::monotonic_ns(), Source::Supervisor, None, None, EventKind::Lost { count: orphans });
                 }
             }
         }
-        killed
+        ended
     }
 
     /// A forked child has ended: it is reaped here.
@@ -153,7 +155,8 @@ impl Hub {
         process.progress().exit = Some(exit);
         let kind = EventKind::Exited { returncode: exit.returncode };
         state.push(exit.time_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
-        exit.returncode == -libc::SIGKILL
+        state.collector.look_for_debts();
+        true
     }
 
     pub(super) fn read_notification(&self, state: &mut State, id: u64) {
@@ -172,6 +175,9 @@ impl Hub {
                 let kind = EventKind::Notified { counters: Box::new(counters) };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
                 state.collector.look_for_debts();
+                if group.version() == Version::V1 {
+                    state.collector.rang();
+                }
             }
             Err(_) => {
                 let told_by_the_tree = state.tree.is_some();

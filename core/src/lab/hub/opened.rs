@@ -118,7 +118,7 @@ impl Hub {
 
     /// After each reading: has the next one come where no descriptor would ask for it, and forgets what nobody needs.
     pub(super) fn tidy(&self, state: &mut State) {
-        if state.collector.is_open() {
+        if state.collector.looks_on() {
             let soon = Expiration::OneShot(TimeSpec::from_duration(LOOK_AGAIN));
             let _ = self.timer.set(soon, TimerSetTimeFlags::empty());
         }

@@ -62,7 +62,7 @@ impl Hub {
             let again = match done(&mut state)? {
                 Look::Done(()) => return Ok(()),
                 Look::Again => Some(LOOK_AGAIN),
-                Look::Wait => (state.collector.is_open() || state.looks_for_blocks()).then_some(LOOK_AGAIN),
+                Look::Wait => (state.collector.looks_on() || state.looks_for_blocks()).then_some(LOOK_AGAIN),
             };
             if wait.expired() {
                 return Ok(());
