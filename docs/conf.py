@@ -50,6 +50,13 @@ breathe_projects = {"memoom": str(BUILD / "doxygen" / "xml")}
 breathe_default_project = "memoom"
 
 
+# The labelled parts of the header's comments, as Doxygen knows them.
+_LABELS = (
+    r"sed -e 's/^ \* Returns: / * \\return /'"
+    r" -e 's/^ \* \(Ownership\|Thread safety\|Needs\): \(.*\)/ * \\par \1\n * \2/'"
+)
+
+
 def _doxygen(app) -> None:
     """Reads include/memoom.h, whose comments are the reference of the C face."""
     (BUILD / "doxygen").mkdir(parents=True, exist_ok=True)
@@ -61,6 +68,7 @@ def _doxygen(app) -> None:
         GENERATE_XML = YES
         GENERATE_HTML = NO
         GENERATE_LATEX = NO
+        INPUT_FILTER = "{_LABELS}"
         QUIET = YES
         WARNINGS = NO
         OPTIMIZE_OUTPUT_FOR_C = YES

@@ -1,15 +1,40 @@
 /*
  * memoom: make a memory-cgroup OOM happen on purpose, safely, and read a complete account of what the kernel did.
  *
- * The way is always the same: a host has a place for a lab; a lab has groups; workers put pressure on a group; a watch
- * sees what happens; an oom accounts for it and an outcome says how a worker ended. memoom_run does it all in one call.
+ *     #include <memoom.h>              // cc program.c $(pkg-config --cflags --libs memoom)
+ *     #include <stdio.h>
  *
- * The contract of all calls (docs/c-api.md has it in full):
- * - A fallible call returns a memoom_status: MEMOOM_OK is 0, failures are negative. Its last parameter takes an error
- *   object, or is NULL. Outputs (ret_...) are written only on success, the error (reterr_error) only on failure.
+ *     int main(void)
+ *     {
+ *         const char *argv[] = {"./server", "--self-test", NULL};
+ *         memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
+ *         memoom_outcome *outcome = NULL;
+ *         memoom_error *error = NULL;
+ *         options.limit_bytes = 80 << 20;
+ *         if (memoom_run(argv, &options, &outcome, &error) != MEMOOM_OK)
+ *             fprintf(stderr, "%s\n", memoom_error_message(error));
+ *         else
+ *             fprintf(stderr, "%s\n", memoom_outcome_to_text(outcome));
+ *         memoom_outcome_free(outcome);
+ *         memoom_error_free(error);
+ *         return 0;
+ *     }
+ *
+ * For more than one process the way is always the same: a host has a place for a lab; a lab has groups; workers put
+ * pressure on a group; a watch sees what happens; an oom accounts for it and an outcome says how a worker ended. The
+ * header is in that order.
+ *
+ * What holds for every call, unless its comment says otherwise (docs/c-api.md has the contract in full):
+ * - A fallible call returns a memoom_status: MEMOOM_OK is 0, failures are negative. Its last parameter, reterr_error,
+ *   takes the error of a failure, or is NULL. Outputs (ret_...) are written only on success.
  * - _create, _open, _spawn and the like give an object of the caller's; its _free takes it back and accepts NULL.
- *   Objects may be freed in any order. What a comment calls borrowed is valid until its owner is freed.
- * - Getters return values and cannot fail: for a NULL object they give what their comment says.
+ *   Objects may be freed in any order. What a getter points to is borrowed from its object and valid until that is
+ *   freed.
+ * - Getters return values and cannot fail; they accept NULL, and give what their comment says for it.
+ * - A call may come from any thread, but for _free: then no other thread may use the object any more. What is read
+ *   only (results, lists, errors) never changes, so any number of threads may read it, and a forked child too. With a
+ *   lab, group, worker or watch of its parent's a forked child can do nothing: it gets MEMOOM_ERR_CLOSED.
+ * - Everything is there since version 0.1.
  * - Strings in are bytes that end in NUL. Strings out are ASCII: what is not printable ASCII, and the backslash, is
  *   written \xNN, as the kernel does in /dev/kmsg. Only paths of files and error messages are bytes as they are.
  * - Structs begin with struct_size; begin each with its _INIT macro. What is not set keeps the default, and programs
@@ -42,827 +67,133 @@
 #define MEMOOM_MUST_USE
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-/**
- * The major version of the library that this header belongs to.
- */
-#define MEMOOM_VERSION_MAJOR 0
-
-/**
- * The minor version of the library that this header belongs to.
- */
-#define MEMOOM_VERSION_MINOR 1
-
-/**
- * The patch version of the library that this header belongs to.
- */
-#define MEMOOM_VERSION_PATCH 0
-
-/**
- * No limit. As an output too: the group has no limit. 0 bytes is a limit.
- */
-#define MEMOOM_UNLIMITED UINT64_MAX
-
-/**
- * In options: leave the kernel's own setting alone.
- */
-#define MEMOOM_UNCHANGED (UINT64_MAX - 1)
-
-/**
- * A number that this kernel or hierarchy does not give.
- */
-#define MEMOOM_UNKNOWN UINT64_MAX
-
-/**
- * A timeout that never passes.
- */
-#define MEMOOM_FOREVER UINT64_MAX
-
-/**
- * An oom_score_adj that no source tells.
- */
-#define MEMOOM_SCORE_UNKNOWN INT32_MIN
-
-/**
- * In memoom_lab_options.flags: do not read the kernel log; accounts then lack the kernel's report.
- */
-#define MEMOOM_LAB_NO_KERNEL_LOG 1
-
-/**
- * In memoom_lab_options.flags: do not trace; accounts then take the call path from the kernel's report.
- */
-#define MEMOOM_LAB_NO_CALL_PATH 2
-
-/**
- * For a standard descriptor of a command: where the caller's goes.
- */
-#define MEMOOM_FD_INHERIT -1
-
-/**
- * For a standard descriptor of a command: to /dev/null.
- */
-#define MEMOOM_FD_NULL -2
-
-/**
- * Why a call failed: status, errno, operation, path and a one-line message with the remedy.
+/* ========================================================================================================
+ * Status and values
  *
- * Thread safety: it never changes, so any number of threads may read it.
- */
-typedef struct memoom_error memoom_error;
-
-/**
- * One thing that happened: when, by whose word, where, and what.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_event memoom_event;
-
-/**
- * One memory cgroup: made in a lab, or an existing one opened to be observed only.
- *
- * Thread safety: calls may come from any thread at any time, except memoom_group_free. After a fork the child must not
- * use it.
- */
-typedef struct memoom_group memoom_group;
-
-/**
- * This machine as memoom saw it when it was probed.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_host memoom_host;
-
-/**
- * One safe place for experiments: a cgroup subtree of its own and one supervisor process, a child of this process.
- *
- * When the lab is closed or freed, or when this process ends in whatever way, every process, group and trace of it
- * goes. The supervisor is reaped by memoom_lab_close; a program that calls wait(-1) before may reap it instead, which
- * does no harm.
- *
- * Thread safety: calls may come from any thread at any time, except memoom_lab_free. After a fork the child must not
- * use the lab (it gets MEMOOM_ERR_CLOSED); freeing its copy does no harm.
- */
-typedef struct memoom_lab memoom_lab;
-
-/**
- * What memoom_gc found.
- *
- * Thread safety: it never changes, so any number of threads may read it.
- */
-typedef struct memoom_leftover_list memoom_leftover_list;
-
-/**
- * The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_oom memoom_oom;
-
-/**
- * How a worker ended, and whether an OOM ended it.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_outcome memoom_outcome;
-
-/**
- * The mark of the most that a group has used.
- *
- * On v2 (memory.peak) a reset counts for this object alone; on v1 (memory.max_usage_in_bytes) for everybody.
- *
- * Thread safety: calls may come from any thread, except memoom_peak_free.
- */
-typedef struct memoom_peak memoom_peak;
-
-/**
- * Whom the kernel would kill if the limit were hit now.
- *
- * Thread safety: it never changes, so any number of threads may read it.
- */
-typedef struct memoom_prediction memoom_prediction;
-
-/**
- * One OOM as the kernel reported it.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_report memoom_report;
-
-/**
- * The reports of a log.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_report_list memoom_report_list;
-
-/**
- * Every event of a lab up to one moment, ordered by time.
- *
- * Thread safety: it never changes, so any number of threads may read it; a forked child may too.
- */
-typedef struct memoom_timeline memoom_timeline;
-
-/**
- * A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
- *
- * Several watches of one group see the same events, each in its own time.
- *
- * Thread safety: calls may come from any thread, except memoom_watch_free; a call that waits makes other calls on the
- * same watch wait too. After a fork the child must not use it.
- */
-typedef struct memoom_watch memoom_watch;
-
-/**
- * One process in a group: a hog, a ticker or a command.
- *
- * Thread safety: calls may come from any thread at any time, except memoom_worker_free. After a fork the child must not
- * use it.
- */
-typedef struct memoom_worker memoom_worker;
-
-/**
- * The version of the hierarchy in which the memory controller stands.
- */
-typedef uint32_t memoom_cgroup_version;
-
-/**
- * What the kernel counted for a group. A counter that this kernel or hierarchy lacks is MEMOOM_UNKNOWN.
- *
- * These are numbers of events, never of dead processes: with memory.oom.group the first victim is counted twice, and
- * lowering a v2 limit under the usage raises oom thousands of times for one kill. As an argument, begin with
- * MEMOOM_COUNTERS_INIT.
- *
- * Since 0.1.
- */
-typedef struct memoom_counters {
-    /**
-     * As an argument, sizeof(memoom_counters); as a result, the bytes that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Bytes charged: memory.usage_in_bytes (v1), memory.current (v2).
-     */
-    uint64_t usage_bytes;
-    /**
-     * The most ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
-     */
-    uint64_t peak_bytes;
-    /**
-     * OOM kill events: memory.oom_control (v1, from 4.13), memory.events (v2).
-     */
-    uint64_t oom_kill;
-    /**
-     * Times the limit was hit and an OOM declared: memory.events (v2).
-     */
-    uint64_t oom;
-    /**
-     * Kills of the whole group: memory.events (v2, from about 5.17).
-     */
-    uint64_t oom_group_kill;
-    /**
-     * Times the usage was about to go over memory.max: memory.events (v2).
-     */
-    uint64_t max;
-    /**
-     * Times the usage went over memory.high: memory.events (v2).
-     */
-    uint64_t high;
-    /**
-     * Times the group was reclaimed below memory.low: memory.events (v2).
-     */
-    uint64_t low;
-    /**
-     * Times a charge failed at the limit: memory.failcnt (v1).
-     */
-    uint64_t failcnt;
-    /**
-     * 1 while processes wait for the OOM to end: memory.oom_control (v1).
-     */
-    uint64_t under_oom;
-    /**
-     * 1 while the OOM killer is off: memory.oom_control (v1).
-     */
-    uint64_t oom_kill_disable;
-} memoom_counters;
-
-/**
- * Two sources that do not say the same.
- *
- * Ownership: borrowed from the account.
- * Since 0.1.
- */
-typedef struct memoom_disagreement {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * What they say.
-     */
-    const char *says;
-    /**
-     * Why; NULL where no known cause fits.
-     */
-    const char *because;
-} memoom_disagreement;
-
-/**
- * Evidence that could not be had, and why.
- *
- * Ownership: borrowed from the object whose list it stands in.
- * Since 0.1.
- */
-typedef struct memoom_missing {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * The source: "kernel-log", "tracefs", "counters", "report", ...
-     */
-    const char *source;
-    /**
-     * Why.
-     */
-    const char *reason;
-} memoom_missing;
-
-/**
- * A process by pid and name.
- *
- * Ownership: borrowed from the account.
- * Since 0.1.
- */
-typedef struct memoom_process {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Its name (comm), escaped.
-     */
-    const char *comm;
-    /**
-     * Its pid.
-     */
-    int32_t pid;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_process;
-
-/**
- * Who would be killed, computed before the kernel chose.
- *
- * Ownership: borrowed from the account.
- * Since 0.1.
- */
-typedef struct memoom_predicted {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Its name (comm), escaped.
-     */
-    const char *comm;
-    /**
-     * Where the numbers come from: "procfs" (read before the step) or "report" (the kernel's own task table).
-     */
-    const char *source;
-    /**
-     * Its score in pages.
-     */
-    int64_t score;
-    /**
-     * Its pid.
-     */
-    int32_t pid;
-    /**
-     * 1 where the distance to the next candidate is larger than what the readings can be off by, else 0.
-     */
-    uint32_t determined;
-} memoom_predicted;
-
-/**
- * A process of a group with the score by which the kernel chooses.
- *
- * Ownership: borrowed from the object whose list it stands in.
- * Since 0.1.
- */
-typedef struct memoom_candidate {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Its name (comm), escaped.
-     */
-    const char *comm;
-    /**
-     * The group in which it stands, as the kernel writes its path.
-     */
-    const char *group;
-    /**
-     * Why the kernel would not take it; NULL where it would.
-     */
-    const char *reason;
-    /**
-     * The points that the kernel compares, in pages; may be negative.
-     */
-    int64_t score;
-    /**
-     * Resident pages: anonymous, file and shared.
-     */
-    uint64_t rss_pages;
-    /**
-     * Swap entries.
-     */
-    uint64_t swap_pages;
-    /**
-     * Pages of page tables.
-     */
-    uint64_t pgtable_pages;
-    /**
-     * Its pid.
-     */
-    int32_t pid;
-    /**
-     * Its oom_score_adj.
-     */
-    int32_t oom_score_adj;
-    /**
-     * 1 where the kernel would take it at all, else 0.
-     */
-    uint32_t eligible;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_candidate;
-
-/**
- * Why a process died in an OOM.
- */
-typedef uint32_t memoom_cause;
-
-/**
- * A process that the OOM killed.
- *
- * Ownership: borrowed from the account.
- * Since 0.1.
- */
-typedef struct memoom_victim {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Its name (comm), escaped; empty where no source said it.
-     */
-    const char *comm;
-    /**
-     * The group in which it stood; NULL where no source tells.
-     */
-    const char *group;
-    /**
-     * Who said so, joined by ", ": "tracefs", "kernel-log", "counters", "procfs" (it shared the memory of the chosen one).
-     */
-    const char *sources;
-    /**
-     * Its anonymous memory in bytes when it was killed; MEMOOM_UNKNOWN where no source tells.
-     */
-    uint64_t anon_rss_bytes;
-    /**
-     * Its pid.
-     */
-    int32_t pid;
-    /**
-     * Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where no source tells.
-     */
-    int32_t oom_score_adj;
-    /**
-     * Why it died.
-     */
-    memoom_cause cause;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_victim;
-
-/**
- * One function of a kernel call path.
- *
- * Ownership: borrowed from the object whose list it stands in.
- * Since 0.1.
- */
-typedef struct memoom_frame {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * The function as the kernel names it.
-     */
-    const char *function;
-    /**
-     * The kernel module of the function; NULL for the kernel itself.
-     */
-    const char *module;
-    /**
-     * The part of the way it belongs to: "syscall", "fault", "charge", "reclaim", "oom", "select", "kill" or "wait";
-     * NULL where memoom has no word for it.
-     */
-    const char *step;
-    /**
-     * What the function does on the way, in one sentence; NULL where memoom has no words for it.
-     */
-    const char *explanation;
-    /**
-     * The return address, in bytes from the start of the function; MEMOOM_UNKNOWN where no source tells.
-     */
-    uint64_t offset;
-    /**
-     * The length of the function in bytes; MEMOOM_UNKNOWN where no source tells.
-     */
-    uint64_t size;
-} memoom_frame;
-
-/**
- * A process that waits in an OOM, as the OOM killer is off.
- *
- * Its kernel stack: memoom_oom_blocked_frame_at.
- *
- * Ownership: borrowed from the account.
- * Since 0.1.
- */
-typedef struct memoom_blocked {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Its name (comm), escaped.
-     */
-    const char *comm;
-    /**
-     * The kernel function in which it waits; NULL where no source tells.
-     */
-    const char *wchan;
-    /**
-     * Its pid.
-     */
-    int32_t pid;
-    /**
-     * The letter of its state: 'D'.
-     */
-    uint32_t state;
-} memoom_blocked;
-
-/**
- * How a worker ended.
- */
-typedef uint32_t memoom_verdict;
-
-/**
- * What one source says about the end of a worker.
- *
- * Ownership: borrowed from the outcome.
- * Since 0.1.
- */
-typedef struct memoom_evidence {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Who says it: "exit-status", "tracefs", "kernel-log", "counters".
-     */
-    const char *source;
-    /**
-     * What it says.
-     */
-    const char *says;
-} memoom_evidence;
-
+ * What calls give back, and the values that mean the same in every option and output.
+ * ======================================================================================================== */
 /**
  * What a call returns: MEMOOM_OK, or one of the negative MEMOOM_ERR_ numbers.
  *
  * A number never changes its meaning; later versions may add numbers.
  */
 typedef int32_t memoom_status;
-
-/**
- * A switch of a group.
- */
+/** The call did what it says. */
+#define MEMOOM_OK 0
+/** An argument is wrong: NULL, a size, a name, a limit, a combination. */
+#define MEMOOM_ERR_INVALID_INPUT (-1)
+/** This kernel, hierarchy or machine lacks what the call needs. */
+#define MEMOOM_ERR_UNSUPPORTED (-2)
+/** The process lacks a right (uid, capability, read-only mount). */
+#define MEMOOM_ERR_PERMISSION_DENIED (-3)
+/** The group, process or file is not there (any more). */
+#define MEMOOM_ERR_NOT_FOUND (-4)
+/** A group of that name is there already. */
+#define MEMOOM_ERR_ALREADY_EXISTS (-5)
+/** Something else holds it: processes in the group, a step that is still going on. */
+#define MEMOOM_ERR_BUSY (-6)
+/** The lab was closed, or belongs to another process (the parent of a fork). */
+#define MEMOOM_ERR_CLOSED (-7)
+/** The worker has ended, so it cannot do what was asked. */
+#define MEMOOM_ERR_WORKER_GONE (-8)
+/** The deadline passed. */
+#define MEMOOM_ERR_TIMED_OUT (-9)
+/** The host has too little memory for what was asked. */
+#define MEMOOM_ERR_OUT_OF_MEMORY (-10)
+/** The wait was interrupted. */
+#define MEMOOM_ERR_INTERRUPTED (-11)
+/** Another failure of a system call; see memoom_error_errno. */
+#define MEMOOM_ERR_IO (-12)
+/** A failure that this version of the C face has no number for; its message tells. */
+#define MEMOOM_ERR_OTHER (-13)
+/** A defect of memoom itself was caught before it could reach the caller. Please report its message. */
+#define MEMOOM_ERR_PANIC (-14)
+/** No limit. As an output too: the group has no limit. 0 bytes is a limit. */
+#define MEMOOM_UNLIMITED UINT64_MAX
+/** In options: leave the kernel's own setting alone. */
+#define MEMOOM_UNCHANGED (UINT64_MAX - 1)
+/** A number that this kernel or hierarchy does not give. */
+#define MEMOOM_UNKNOWN UINT64_MAX
+/** A timeout that never passes. */
+#define MEMOOM_FOREVER UINT64_MAX
+/** An oom_score_adj that no source tells. */
+#define MEMOOM_SCORE_UNKNOWN INT32_MIN
+/** A switch of a group. */
 typedef uint32_t memoom_switch;
+/** In options: leave the switch as the kernel has it. */
+#define MEMOOM_SWITCH_UNCHANGED UINT32_MAX
+/** The switch is off. */
+#define MEMOOM_OFF 0
+/** The switch is on. */
+#define MEMOOM_ON 1
 
 /**
- * The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
+ * The name of a status, such as "invalid-input".
  *
- * Since 0.1.
+ * \param status  what a call returned
+ *
+ * Returns: the name; "ok" for MEMOOM_OK, "other" for a number that the library does not know.
+ * Ownership: static; never freed.
  */
-typedef struct memoom_group_options {
-    /**
-     * sizeof(memoom_group_options).
-     */
+const char *memoom_status_name(memoom_status status);
+
+/* ========================================================================================================
+ * One call
+ *
+ * A command, or a function, under a limit; its outcome has the account. The rest of the header is for more.
+ * ======================================================================================================== */
+/**
+ * For a standard descriptor of a command: where the caller's goes. It is not -1, which an open(2) that failed gives.
+ */
+#define MEMOOM_FD_INHERIT (-3)
+/** For a standard descriptor of a command: to /dev/null. */
+#define MEMOOM_FD_NULL (-2)
+
+/**
+ * How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap
+ * kept out, no timeout, the rest is the caller's.
+ */
+typedef struct memoom_run_options {
+    /** sizeof(memoom_run_options). */
     size_t struct_size;
-    /**
-     * The hard limit, memory.limit_in_bytes (v1) or memory.max (v2): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
+    /** The hard limit: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. */
     uint64_t limit_bytes;
-    /**
-     * Swap that the group may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. 0 makes an OOM come
-     * at the limit and nowhere else.
-     */
+    /** Swap that the command may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. */
     uint64_t swap_bytes;
-    /**
-     * The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
+    /** The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. */
     uint64_t high_bytes;
+    /** How long it may run, or MEMOOM_FOREVER; then it and all its children are killed. */
+    uint64_t timeout_ns;
+    /** The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment. */
+    const char *const *env;
+    /** The working directory; NULL for the caller's. */
+    const char *cwd;
     /**
-     * memory.oom.group (v2 only), an OOM kill takes the whole group: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+     * memory.oom.group (v2 only), an OOM kill takes its children too: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
      */
     memoom_switch oom_group;
-    /**
-     * The OOM killer of the group (v1 only): MEMOOM_OFF makes a process at the limit wait instead of being killed.
-     */
-    memoom_switch oom_killer;
-} memoom_group_options;
-
-/**
- * How the machine has its cgroup hierarchies mounted.
- */
-typedef uint32_t memoom_hierarchy;
-
-/**
- * Something that memoom can do here, or why it cannot and what would help.
- *
- * Ownership: borrowed from the host.
- * Since 0.1.
- */
-typedef struct memoom_ability {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * A short name, such as "kernel-log".
-     */
-    const char *name;
-    /**
-     * What was found.
-     */
-    const char *reason;
-    /**
-     * What to do about it; empty where nothing is missing.
-     */
-    const char *remedy;
-    /**
-     * 1 where it can be had, else 0.
-     */
-    uint32_t available;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_ability;
-
-/**
- * What a new lab may be told. Begin with MEMOOM_LAB_OPTIONS_INIT, which is right for almost everybody.
- *
- * Since 0.1.
- */
-typedef struct memoom_lab_options {
-    /**
-     * sizeof(memoom_lab_options).
-     */
-    size_t struct_size;
-    /**
-     * The directory below which the lab is made; NULL for memoom_host_parent.
-     */
-    const char *parent;
-    /**
-     * Where the helper program may be written when the kernel forbids running it from memory (vm.memfd_noexec 2);
-     * NULL for the system's directory of temporary files.
-     */
-    const char *helper_dir;
-    /**
-     * MEMOOM_LAB_ flags; 0 for none.
-     */
-    uint64_t flags;
-    /**
-     * How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
-     * memoom_group_sample does, in microseconds; 0 for never. Nobody samples while nobody waits.
-     */
-    uint64_t sample_every_usec;
-} memoom_lab_options;
-
-/**
- * A lab that somebody had left behind.
- *
- * Ownership: borrowed from the list.
- * Since 0.1.
- */
-typedef struct memoom_leftover {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * The directory of the lab, or the name of its trace; raw bytes.
-     */
-    const char *path;
-    /**
-     * Why it was removed, or why not.
-     */
-    const char *reason;
-    /**
-     * 1 where it was removed, else 0.
-     */
-    uint32_t removed;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_leftover;
-
-/**
- * How long tasks of a group have waited for memory (PSI). Begin with MEMOOM_PRESSURE_INIT.
- *
- * Since 0.1.
- */
-typedef struct memoom_pressure {
-    /**
-     * As an argument, sizeof(memoom_pressure).
-     */
-    size_t struct_size;
-    /**
-     * While at least one task waited: share of the last 10 seconds, in percent.
-     */
-    double some_avg10;
-    /**
-     * Share of the last minute, in percent.
-     */
-    double some_avg60;
-    /**
-     * Share of the last 5 minutes, in percent.
-     */
-    double some_avg300;
-    /**
-     * All the time so far, in microseconds.
-     */
-    uint64_t some_total_usec;
-    /**
-     * While all tasks that wanted to run waited: share of the last 10 seconds, in percent.
-     */
-    double full_avg10;
-    /**
-     * Share of the last minute, in percent.
-     */
-    double full_avg60;
-    /**
-     * Share of the last 5 minutes, in percent.
-     */
-    double full_avg300;
-    /**
-     * All the time so far, in microseconds.
-     */
-    uint64_t full_total_usec;
-} memoom_pressure;
-
-/**
- * A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
- *
- * Ownership: borrowed from the report.
- * Since 0.1.
- */
-typedef struct memoom_kill {
-    /**
-     * Bytes of this struct that the library has filled.
-     */
-    size_t struct_size;
-    /**
-     * Its name (comm), escaped.
-     */
-    const char *comm;
-    /**
-     * Address space in bytes.
-     */
-    uint64_t total_vm_bytes;
-    /**
-     * Resident anonymous memory in bytes.
-     */
-    uint64_t anon_rss_bytes;
-    /**
-     * Resident file pages in bytes.
-     */
-    uint64_t file_rss_bytes;
-    /**
-     * Resident shared memory in bytes.
-     */
-    uint64_t shmem_rss_bytes;
-    /**
-     * Page tables in bytes.
-     */
-    uint64_t pgtables_bytes;
-    /**
-     * Its user id.
-     */
-    uint64_t uid;
-    /**
-     * Its pid, in the initial pid namespace.
-     */
-    int32_t pid;
-    /**
-     * Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where the line lacks it.
-     */
-    int32_t oom_score_adj;
-} memoom_kill;
-
-/**
- * What a new command may be told beside its arguments. Begin with MEMOOM_COMMAND_OPTIONS_INIT: all is the caller's.
- *
- * Since 0.1.
- */
-typedef struct memoom_command_options {
-    /**
-     * sizeof(memoom_command_options).
-     */
-    size_t struct_size;
-    /**
-     * The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
-     */
-    const char *const *env;
-    /**
-     * The working directory; NULL for the caller's.
-     */
-    const char *cwd;
     /**
      * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
      */
     int32_t stdin_fd;
-    /**
-     * Standard output, likewise.
-     */
+    /** Standard output, likewise. */
     int32_t stdout_fd;
-    /**
-     * Standard error, likewise.
-     */
+    /** Standard error, likewise. */
     int32_t stderr_fd;
-    /**
-     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
-     */
+    /** Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE. */
     int32_t oom_score_adj;
-    /**
-     * Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
-     * kernel would try without end, as every process in reach of a limit has oom_score_adj -1000. 0: never, and such a
-     * start is refused.
-     */
-    uint64_t force_within_ns;
-} memoom_command_options;
+    /** 0. */
+    uint32_t reserved;
+} memoom_run_options;
+
+/** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
+#define MEMOOM_RUN_OPTIONS_INIT \
+    { sizeof(memoom_run_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_FOREVER, NULL, NULL, \
+      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
 
 /**
  * A function of the caller's that runs in a forked child, in a group. What it returns is the exit code (its low 8 bits).
@@ -886,27 +217,15 @@ typedef struct memoom_command_options {
  */
 typedef int32_t (*memoom_function)(void *argument);
 
-/**
- * What a function is told. Begin with MEMOOM_FUNCTION_OPTIONS_INIT.
- *
- * Since 0.1.
- */
+/** What a function is told. Begin with MEMOOM_FUNCTION_OPTIONS_INIT. */
 typedef struct memoom_function_options {
-    /**
-     * sizeof(memoom_function_options).
-     */
+    /** sizeof(memoom_function_options). */
     size_t struct_size;
-    /**
-     * The name of the child as the kernel shows it, 1 to 15 bytes of UTF-8; NULL for "function".
-     */
+    /** The name of the child as the kernel shows it, 1 to 15 bytes of UTF-8; NULL for "function". */
     const char *name;
-    /**
-     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
-     */
+    /** Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE. */
     int32_t oom_score_adj;
-    /**
-     * 0.
-     */
+    /** 0. */
     uint32_t reserved;
     /**
      * Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
@@ -916,3146 +235,40 @@ typedef struct memoom_function_options {
     uint64_t force_within_ns;
 } memoom_function_options;
 
-/**
- * How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
- * the caller's.
- *
- * Since 0.1.
- */
-typedef struct memoom_run_options {
-    /**
-     * sizeof(memoom_run_options).
-     */
-    size_t struct_size;
-    /**
-     * The hard limit: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
-    uint64_t limit_bytes;
-    /**
-     * Swap that the command may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
-    uint64_t swap_bytes;
-    /**
-     * The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-     */
-    uint64_t high_bytes;
-    /**
-     * How long it may run, or MEMOOM_FOREVER; then it and all its children are killed.
-     */
-    uint64_t timeout_ns;
-    /**
-     * The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment.
-     */
-    const char *const *env;
-    /**
-     * The working directory; NULL for the caller's.
-     */
-    const char *cwd;
-    /**
-     * memory.oom.group (v2 only), an OOM kill takes its children too: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
-     */
-    memoom_switch oom_group;
-    /**
-     * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
-     */
-    int32_t stdin_fd;
-    /**
-     * Standard output, likewise.
-     */
-    int32_t stdout_fd;
-    /**
-     * Standard error, likewise.
-     */
-    int32_t stderr_fd;
-    /**
-     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
-     */
-    int32_t oom_score_adj;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_run_options;
-
-/**
- * What a new hog may be told. Begin with MEMOOM_HOG_OPTIONS_INIT: "hog", anonymous memory, 10 MiB a step.
- *
- * Since 0.1.
- */
-typedef struct memoom_hog_options {
-    /**
-     * sizeof(memoom_hog_options).
-     */
-    size_t struct_size;
-    /**
-     * Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "hog".
-     */
-    const char *name;
-    /**
-     * The kind of memory, one of MEMOOM_KIND_...; NULL for MEMOOM_KIND_ANON.
-     */
-    const char *kind;
-    /**
-     * Bytes of a step that does not say how many.
-     */
-    uint64_t step_bytes;
-    /**
-     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
-     */
-    int32_t oom_score_adj;
-    /**
-     * 1: take a step even where it makes the kernel try without end, as every process in reach of the limit has
-     * oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
-     */
-    uint32_t force;
-    /**
-     * How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
-     * difference to the kind is refused.
-     */
-    const char *pattern;
-    /**
-     * For MEMOOM_KIND_FILE the directory in which its file stands, without a name; NULL for the first of the directory
-     * for temporary files, /var/tmp, the working directory and $HOME that is on a real file system.
-     */
-    const char *directory;
-} memoom_hog_options;
-
-/**
- * How a step of a hog ended.
- */
-typedef uint32_t memoom_grow_status;
-
-/**
- * The answer to a step. As an argument, begin with MEMOOM_GROW_INIT.
- *
- * Since 0.1.
- */
-typedef struct memoom_grow {
-    /**
-     * sizeof(memoom_grow).
-     */
-    size_t struct_size;
-    /**
-     * Bytes of the step that were asked for.
-     */
-    uint64_t step_bytes;
-    /**
-     * Bytes that the hog holds by its own word: a killed or blocked step counts nothing.
-     */
-    uint64_t total_bytes;
-    /**
-     * How it ended.
-     */
-    memoom_grow_status status;
-    /**
-     * The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
-     */
-    uint32_t blocked_state;
-    /**
-     * Bytes that the step took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step;
-     * 0 for one that killed or blocked the hog. Page tables and the like come on top of them.
-     */
-    uint64_t taken_bytes;
-    /**
-     * Why a short step was short, as errno has it; else 0.
-     */
-    int32_t error_number;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_grow;
-
-/**
- * How fast a hog takes its steps, and when it stops by itself. Begin with MEMOOM_PACE_INIT: step after step, until one
- * is not whole (killed, blocked or short), which ends every pace.
- *
- * Since 0.1.
- */
-typedef struct memoom_pace {
-    /**
-     * sizeof(memoom_pace).
-     */
-    size_t struct_size;
-    /**
-     * Bytes in a second; MEMOOM_UNCHANGED for step after step.
-     */
-    uint64_t rate_bytes;
-    /**
-     * Stop when the hog holds so many bytes; MEMOOM_UNCHANGED for no such end.
-     */
-    uint64_t total_bytes;
-    /**
-     * Stop when so many bytes are left below the limit that has the least room; MEMOOM_UNCHANGED for no such end. The
-     * usage then stands at most 64 pages, which the kernel charges ahead, and one page of the hog's kind below that
-     * mark, and never above it.
-     */
-    uint64_t below_bytes;
-    /**
-     * Stop when an event of this kind (such as "notified", "victim" or "exited") happens in the hog's group or below
-     * it; NULL for no such end.
-     */
-    const char *until;
-} memoom_pace;
-
-/**
- * Why a hog stopped.
- */
-typedef uint32_t memoom_stop;
-
-/**
- * How a pace ended. As an argument, begin with MEMOOM_PACED_INIT.
- *
- * Since 0.1.
- */
-typedef struct memoom_paced {
-    /**
-     * sizeof(memoom_paced).
-     */
-    size_t struct_size;
-    /**
-     * Steps that were taken.
-     */
-    uint64_t steps;
-    /**
-     * Bytes that the hog holds.
-     */
-    uint64_t total_bytes;
-    /**
-     * Why it stopped.
-     */
-    memoom_stop stop;
-    /**
-     * How the last step ended; 0 where there was none.
-     */
-    memoom_grow_status status;
-    /**
-     * Why a short last step was short, as errno has it; else 0.
-     */
-    int32_t error_number;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_paced;
-
-/**
- * What a new ticker may be told. Begin with MEMOOM_TICKER_OPTIONS_INIT: "ticker", once a second.
- *
- * Since 0.1.
- */
-typedef struct memoom_ticker_options {
-    /**
-     * sizeof(memoom_ticker_options).
-     */
-    size_t struct_size;
-    /**
-     * Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "ticker".
-     */
-    const char *name;
-    /**
-     * The period in nanoseconds.
-     */
-    uint64_t every_ns;
-    /**
-     * Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE.
-     */
-    int32_t oom_score_adj;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-} memoom_ticker_options;
-
-/**
- * How an OOM is brought about.
- */
-typedef uint32_t memoom_way;
-
-/**
- * For a reason that this version of the C face has no number for.
- */
-#define MEMOOM_CAUSE_OTHER 0
-
-/**
- * The kernel chose it.
- */
-#define MEMOOM_CAUSE_SELECTED 1
-
-/**
- * It stood in a group with memory.oom.group.
- */
-#define MEMOOM_CAUSE_GROUP 2
-
-/**
- * It shared the memory of the chosen one.
- */
-#define MEMOOM_CAUSE_SHARED_MM 3
-
-/**
- * In a way that this version of the C face has no number for; see memoom_outcome_verdict_name.
- */
-#define MEMOOM_VERDICT_OTHER 0
-
-/**
- * The kernel killed it in an OOM.
- */
-#define MEMOOM_VERDICT_OOM_KILLED 1
-
-/**
- * A signal ended it, and it was not an OOM.
- */
-#define MEMOOM_VERDICT_KILLED 2
-
-/**
- * It ended by itself.
- */
-#define MEMOOM_VERDICT_EXITED 3
-
-/**
- * It was still running at the deadline, and memoom killed it.
- */
-#define MEMOOM_VERDICT_TIMEOUT 4
-
-/**
- * The call did what it says.
- */
-#define MEMOOM_OK 0
-
-/**
- * An argument is wrong: NULL, a size, a name, a limit, a combination.
- */
-#define MEMOOM_ERR_INVALID_INPUT -1
-
-/**
- * This kernel, hierarchy or machine lacks what the call needs.
- */
-#define MEMOOM_ERR_UNSUPPORTED -2
-
-/**
- * The process lacks a right (uid, capability, read-only mount).
- */
-#define MEMOOM_ERR_PERMISSION_DENIED -3
-
-/**
- * The group, process or file is not there (any more).
- */
-#define MEMOOM_ERR_NOT_FOUND -4
-
-/**
- * A group of that name is there already.
- */
-#define MEMOOM_ERR_ALREADY_EXISTS -5
-
-/**
- * Something else holds it: processes in the group, a step that is still going on.
- */
-#define MEMOOM_ERR_BUSY -6
-
-/**
- * The lab was closed, or belongs to another process (the parent of a fork).
- */
-#define MEMOOM_ERR_CLOSED -7
-
-/**
- * The worker has ended, so it cannot do what was asked.
- */
-#define MEMOOM_ERR_WORKER_GONE -8
-
-/**
- * The deadline passed.
- */
-#define MEMOOM_ERR_TIMED_OUT -9
-
-/**
- * The host has too little memory for what was asked.
- */
-#define MEMOOM_ERR_OUT_OF_MEMORY -10
-
-/**
- * The wait was interrupted.
- */
-#define MEMOOM_ERR_INTERRUPTED -11
-
-/**
- * Another failure of a system call; see memoom_error_errno.
- */
-#define MEMOOM_ERR_IO -12
-
-/**
- * A failure that this version of the C face has no number for; its message tells.
- */
-#define MEMOOM_ERR_OTHER -13
-
-/**
- * A defect of memoom itself was caught before it could reach the caller. Please report its message.
- */
-#define MEMOOM_ERR_PANIC -14
-
-/**
- * The switch is off.
- */
-#define MEMOOM_OFF 0
-
-/**
- * The switch is on.
- */
-#define MEMOOM_ON 1
-
-/**
- * In options: leave the switch as the kernel has it.
- */
-#define MEMOOM_SWITCH_UNCHANGED UINT32_MAX
-
-/**
- * The memory controller is nowhere.
- */
-#define MEMOOM_CGROUP_NONE 0
-
-/**
- * cgroup v1: memory.limit_in_bytes, memory.oom_control.
- */
-#define MEMOOM_CGROUP_V1 1
-
-/**
- * cgroup v2: memory.max, memory.events.
- */
-#define MEMOOM_CGROUP_V2 2
-
-/**
- * No cgroup file system is mounted.
- */
-#define MEMOOM_HIERARCHY_NONE 0
-
-/**
- * Only v1 hierarchies.
- */
-#define MEMOOM_HIERARCHY_V1 1
-
-/**
- * Only the v2 hierarchy.
- */
-#define MEMOOM_HIERARCHY_V2 2
-
-/**
- * Both are mounted; memoom_host_version tells where the memory controller stands.
- */
-#define MEMOOM_HIERARCHY_HYBRID 3
-
-/**
- * In a way that this version of the C face has no number for.
- */
-#define MEMOOM_GROW_OTHER 0
-
-/**
- * Every page of the step was taken.
- */
-#define MEMOOM_GROW_GREW 1
-
-/**
- * The hog was killed in the step.
- */
-#define MEMOOM_GROW_KILLED 2
-
-/**
- * The hog waits in the OOM of its group, as the OOM killer is off (v1).
- */
-#define MEMOOM_GROW_BLOCKED 3
-
-/**
- * The kernel gave less than was asked for and refused the rest in a system call: taken_bytes and error_number say so.
- */
-#define MEMOOM_GROW_SHORT 4
-
-/**
- * For a reason that this version of the C face has no number for.
- */
-#define MEMOOM_STOP_OTHER 0
-
-/**
- * It holds the bytes that were wanted.
- */
-#define MEMOOM_STOP_TOTAL 1
-
-/**
- * It is as near to the limit as was wanted.
- */
-#define MEMOOM_STOP_BELOW 2
-
-/**
- * The event has happened.
- */
-#define MEMOOM_STOP_EVENT 3
-
-/**
- * The last step was not whole: its status says it.
- */
-#define MEMOOM_STOP_STEP 4
-
-/**
- * The surest way here: MEMOOM_WAY_SQUEEZE where the group has processes, MEMOOM_WAY_INSIDE where it has none.
- */
-#define MEMOOM_WAY_SUREST 0
-
-/**
- * A hog in the group grows until the limit is met. The limit stays.
- */
-#define MEMOOM_WAY_INSIDE 1
-
-/**
- * Page cache is given back, the limit is lowered to the usage, and a small worker in the group takes a little more.
- */
-#define MEMOOM_WAY_SQUEEZE 2
-
-/**
- * memory.max is written below the usage, and the kernel kills in that write (v2), perhaps more than one.
- */
-#define MEMOOM_WAY_WRITE 3
-
-/**
- * As MEMOOM_WAY_WRITE, with O_NONBLOCK: the kernel sets the limit alone, and the next charge meets it (v2, newest kernels).
- */
-#define MEMOOM_WAY_NONBLOCK 4
-
-/**
- * As MEMOOM_WAY_SQUEEZE, with the limit of the group above.
- */
-#define MEMOOM_WAY_ANCESTOR 5
-
-/**
- * A hog in another group grows until the limit of the group above both is met.
- */
-#define MEMOOM_WAY_NEIGHBOUR 6
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * The version of the library that is running, such as "0.1.0".
- *
- * Compare with MEMOOM_VERSION_STRING, the version of the header the program was compiled with.
- *
- * Returns: the version.
- * Ownership: static; never freed.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_version(void);
-
-/**
- * The version of the library that is running as one number: major * 65536 + minor * 256 + patch.
- *
- * Compare with MEMOOM_VERSION_NUMBER.
- *
- * Returns: the number.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_version_number(void);
-
-/**
- * The hierarchy in which the OOM struck.
- *
- * \param oom  an account, or NULL
- *
- * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_cgroup_version memoom_oom_version(const struct memoom_oom *oom);
-
-/**
- * The group whose limit was hit: an ancestor of the victim's group, or that group.
- *
- * \param oom  an account, or NULL
- *
- * Returns: its path as the kernel writes it, escaped; NULL where no source tells, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_oom_limit_group(const struct memoom_oom *oom);
-
-/**
- * The limit that was hit, in bytes.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the bytes; MEMOOM_UNLIMITED where there is none, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_oom_limit_bytes(const struct memoom_oom *oom);
-
-/**
- * Bytes charged to the group whose limit was hit, before the OOM.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_oom_usage_before(const struct memoom_oom *oom);
-
-/**
- * Bytes charged after the last victim had ended; for a blocked OOM, while it lasts.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_oom_usage_after(const struct memoom_oom *oom);
-
-/**
- * The counters of the group whose limit was hit, before the OOM.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the counters; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_counters *memoom_oom_counters_before(const struct memoom_oom *oom);
-
-/**
- * The counters of the group whose limit was hit, after the last victim had ended; for a blocked OOM, while it lasts.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the counters; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_counters *memoom_oom_counters_after(const struct memoom_oom *oom);
-
-/**
- * The kernel's own report. Its pids are those of the reader: inside a pid namespace of processes whose names tell who they
- * are, and 0 for the others; only the text has the kernel's own.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the report; NULL where it was not printed or not read (the list of what is missing says why), and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
-
-/**
- * A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
- *
- * The names: "step_started", "victim_marked", "victim_ended", "complete". Later versions may know more.
- *
- * \param oom   an account, or NULL
- * \param name  the moment, or NULL
- *
- * Returns: the time; MEMOOM_UNKNOWN where it was not seen, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom, const char *name);
-
-/**
- * How many times two sources do not say the same.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_disagreement_count(const struct memoom_oom *oom);
-
-/**
- * One case of two sources that do not say the same.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_disagreement_count - 1
- *
- * Returns: what they say, and why; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_disagreement *memoom_oom_disagreement_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * How many pieces of evidence could not be had.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_missing_count(const struct memoom_oom *oom);
-
-/**
- * One piece of evidence that could not be had.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_missing_count - 1
- *
- * Returns: the piece, and why; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_missing *memoom_oom_missing_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * The account as one JSON document ("memoom.oom/1").
- *
- * \param oom  an account, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_oom_to_json(const struct memoom_oom *oom);
-
-/**
- * The account as a person reads it: some lines, each ending in a newline.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the text; NULL for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_oom_to_text(const struct memoom_oom *oom);
-
-/**
- * Frees an account.
- *
- * \param oom  an account, or NULL, which does nothing
- *
- * Ownership: takes the account; what it holds ends with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_oom_free(struct memoom_oom *oom);
-
-/**
- * The process in whose charge the limit was hit.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the process; NULL where no source tells, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_process *memoom_oom_invoker(const struct memoom_oom *oom);
-
-/**
- * Who would be killed, computed before the kernel chose.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the prediction; NULL where there was nothing to compute it from, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_predicted *memoom_oom_predicted(const struct memoom_oom *oom);
-
-/**
- * Whether the prediction named the process that the kernel chose.
- *
- * \param oom  an account, or NULL
- *
- * Returns: 1 where it did, 0 where the kernel chose another; -1 where there was no prediction or nobody died, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_oom_predicted_right(const struct memoom_oom *oom);
-
-/**
- * How many processes the kernel had to choose from.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_candidate_count(const struct memoom_oom *oom);
-
-/**
- * One of the processes, in the order of the kernel's scan.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_candidate_count - 1
- *
- * Returns: the process; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_candidate *memoom_oom_candidate_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * How many processes were killed; 0 for a blocked OOM.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_victim_count(const struct memoom_oom *oom);
-
-/**
- * One of the processes that were killed, in the order of the kills.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_victim_count - 1
- *
- * Returns: the victim; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_victim *memoom_oom_victim_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * The process that the kernel chose, or the first that died.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the victim; NULL for a blocked OOM, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_victim *memoom_oom_victim(const struct memoom_oom *oom);
-
-/**
- * Whether a process was killed in this OOM.
- *
- * \param oom  an account, or NULL
- * \param pid  its pid
- *
- * Returns: 1 or 0; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_oom_killed(const struct memoom_oom *oom, int32_t pid);
-
-/**
- * How many kernel functions the call path to the kill (or to the wait) has.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_frame_count(const struct memoom_oom *oom);
-
-/**
- * One of the kernel functions, innermost first.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_frame_count - 1
- *
- * Returns: the function; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_frame *memoom_oom_frame_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * How many processes wait, as the OOM killer is off.
- *
- * \param oom  an account, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_blocked_count(const struct memoom_oom *oom);
-
-/**
- * One of the processes that wait.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_blocked_count - 1
- *
- * Returns: the process; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_blocked *memoom_oom_blocked_at(const struct memoom_oom *oom, size_t index);
-
-/**
- * How many kernel functions the stack of a process that waits has.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_blocked_count - 1
- *
- * Returns: the number; 0 beyond the end, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_oom_blocked_frame_count(const struct memoom_oom *oom, size_t index);
-
-/**
- * One of the kernel functions on the stack of a process that waits, innermost first.
- *
- * \param oom    an account, or NULL
- * \param index  from 0 to memoom_oom_blocked_count - 1
- * \param frame  from 0 to memoom_oom_blocked_frame_count - 1
- *
- * Returns: the function; NULL beyond either end, and for NULL.
- * Ownership: borrowed from the account.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_frame *memoom_oom_blocked_frame_at(const struct memoom_oom *oom,
-                                                       size_t index,
-                                                       size_t frame);
-
-/**
- * How the worker ended.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: one of the MEMOOM_VERDICT_ numbers; MEMOOM_VERDICT_OTHER for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_verdict memoom_outcome_verdict(const struct memoom_outcome *outcome);
-
-/**
- * The verdict as documents have it: "oom-killed", "killed", "exited" or "timeout".
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the verdict; NULL for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_outcome_verdict_name(const struct memoom_outcome *outcome);
-
-/**
- * Whether an OOM killed the worker.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: 1 or 0; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_outcome_oom_killed(const struct memoom_outcome *outcome);
-
-/**
- * The status of the worker: its exit code, or the negative number of the signal that ended it.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the status; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_outcome_returncode(const struct memoom_outcome *outcome);
-
-/**
- * The pid that the worker had.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the pid; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_outcome_pid(const struct memoom_outcome *outcome);
-
-/**
- * The name of the worker, escaped.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the name; NULL for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_outcome_name(const struct memoom_outcome *outcome);
-
-/**
- * The group in which the worker stood, as the kernel writes its path.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the path; NULL for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_outcome_group(const struct memoom_outcome *outcome);
-
-/**
- * The account of the OOM that killed the worker.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the account; NULL where no OOM killed it, and for NULL.
- * Ownership: borrowed from the outcome; it must not be freed.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_oom *memoom_outcome_oom(const struct memoom_outcome *outcome);
-
-/**
- * How many OOMs its group had while the worker lived, its own among them.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_outcome_oom_count(const struct memoom_outcome *outcome);
-
-/**
- * One of the OOMs of its group.
- *
- * \param outcome  an outcome, or NULL
- * \param index    from 0 to memoom_outcome_oom_count - 1
- *
- * Returns: the account; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the outcome; it must not be freed.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_oom *memoom_outcome_oom_at(const struct memoom_outcome *outcome, size_t index);
-
-/**
- * How many sources say something about the end.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_outcome_evidence_count(const struct memoom_outcome *outcome);
-
-/**
- * What one of the sources says.
- *
- * \param outcome  an outcome, or NULL
- * \param index    from 0 to memoom_outcome_evidence_count - 1
- *
- * Returns: the evidence; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_evidence *memoom_outcome_evidence_at(const struct memoom_outcome *outcome, size_t index);
-
-/**
- * How many pieces of evidence could not be had.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_outcome_missing_count(const struct memoom_outcome *outcome);
-
-/**
- * One piece of evidence that could not be had.
- *
- * \param outcome  an outcome, or NULL
- * \param index    from 0 to memoom_outcome_missing_count - 1
- *
- * Returns: the piece, and why; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_missing *memoom_outcome_missing_at(const struct memoom_outcome *outcome, size_t index);
-
-/**
- * CPU time in user mode, in microseconds.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_outcome_user_usec(const struct memoom_outcome *outcome);
-
-/**
- * CPU time in the kernel, in microseconds.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_outcome_system_usec(const struct memoom_outcome *outcome);
-
-/**
- * The most memory that was ever resident, in bytes.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_outcome_max_rss_bytes(const struct memoom_outcome *outcome);
-
-/**
- * When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_outcome_started_ns(const struct memoom_outcome *outcome);
-
-/**
- * When its end was reaped, in nanoseconds of CLOCK_MONOTONIC.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_outcome_ended_ns(const struct memoom_outcome *outcome);
-
-/**
- * The outcome as a person reads it: a sentence, what each source says, what is missing, and the accounts of its OOMs.
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the text, lines that end in newlines; NULL for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_outcome_to_text(const struct memoom_outcome *outcome);
-
-/**
- * The outcome as one JSON document ("memoom.outcome/1").
- *
- * \param outcome  an outcome, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the outcome.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_outcome_to_json(const struct memoom_outcome *outcome);
-
-/**
- * Frees an outcome.
- *
- * \param outcome  an outcome, or NULL, which does nothing
- *
- * Ownership: takes the outcome; its accounts end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_outcome_free(struct memoom_outcome *outcome);
-
-/**
- * Everything that happened in a lab so far; also of a lab that was closed.
- *
- * \param lab           the lab
- * \param ret_timeline  where the timeline goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
- * Ownership: free the timeline with memoom_timeline_free.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_lab_timeline(const struct memoom_lab *lab,
-                                  struct memoom_timeline **ret_timeline,
-                                  struct memoom_error **reterr_error);
-
-/**
- * How many events there are.
- *
- * \param timeline  a timeline, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_timeline_event_count(const struct memoom_timeline *timeline);
-
-/**
- * One of the events, in the order of time.
- *
- * \param timeline  a timeline, or NULL
- * \param index     from 0 to memoom_timeline_event_count - 1
- *
- * Returns: the event; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the timeline; it must not be freed.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_event *memoom_timeline_event_at(const struct memoom_timeline *timeline, size_t index);
-
-/**
- * The timeline as a person reads it, one line for each event: milliseconds since the first one, the usage of its group,
- * who said it, and what happened.
- *
- * \param timeline  a timeline, or NULL
- * \param full      0 leaves out samples of the usage, lines of the kernel log, announcements of steps, and ticks
- *
- * Returns: the text, lines that end in newlines; NULL for NULL.
- * Ownership: borrowed from the timeline.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_timeline_to_text(const struct memoom_timeline *timeline,
-                                    uint32_t full);
-
-/**
- * The timeline as one JSON document ("memoom.timeline/1").
- *
- * \param timeline  a timeline, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the timeline.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_timeline_to_json(const struct memoom_timeline *timeline);
-
-/**
- * Frees a timeline.
- *
- * \param timeline  a timeline, or NULL, which does nothing
- *
- * Ownership: takes the timeline; its events end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_timeline_free(struct memoom_timeline *timeline);
-
-/**
- * The status that the failed call returned.
- *
- * \param error  an error, or NULL
- *
- * Returns: the status; MEMOOM_OK for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_status memoom_error_status(const struct memoom_error *error);
-
-/**
- * The errno of the system call that failed.
- *
- * \param error  an error, or NULL
- *
- * Returns: the errno; 0 where no system call failed, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_error_errno(const struct memoom_error *error);
-
-/**
- * What was tried, such as "create group"; the name of the function where an argument was refused at once.
- *
- * \param error  an error, or NULL
- *
- * Returns: the operation; NULL for NULL.
- * Ownership: borrowed from the error.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_error_operation(const struct memoom_error *error);
-
-/**
- * The file or directory concerned, as raw bytes.
- *
- * \param error  an error, or NULL
- *
- * Returns: the path; NULL where no path is concerned, and for NULL.
- * Ownership: borrowed from the error.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_error_path(const struct memoom_error *error);
-
-/**
- * The whole error in one line: operation, path, value, reason and remedy.
- *
- * \param error  an error, or NULL
- *
- * Returns: the message; NULL for NULL.
- * Ownership: borrowed from the error.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_error_message(const struct memoom_error *error);
-
-/**
- * Frees an error.
- *
- * \param error  an error, or NULL, which does nothing
- *
- * Ownership: takes the error; its strings end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_error_free(struct memoom_error *error);
-
-/**
- * The name of a status, such as "invalid-input".
- *
- * \param status  what a call returned
- *
- * Returns: the name; "ok" for MEMOOM_OK, "other" for a number that the library does not know.
- * Ownership: static; never freed.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_status_name(memoom_status status);
-
-/**
- * The protected amount memory.min (v2): below it nothing of the group is reclaimed.
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_min(const struct memoom_group *group,
-                               uint64_t *ret_bytes,
-                               struct memoom_error **reterr_error);
-
-/**
- * Sets memory.min (v2).
- *
- * \param group         the group, made by memoom
- * \param bytes         bytes, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
- * on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_min(const struct memoom_group *group,
-                                   uint64_t bytes,
-                                   struct memoom_error **reterr_error);
-
-/**
- * The protected amount memory.low (v2): below it the group is reclaimed only when nothing else is left.
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_low(const struct memoom_group *group,
-                               uint64_t *ret_bytes,
-                               struct memoom_error **reterr_error);
-
-/**
- * Sets memory.low (v2).
- *
- * \param group         the group, made by memoom
- * \param bytes         bytes, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
- * on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_low(const struct memoom_group *group,
-                                   uint64_t bytes,
-                                   struct memoom_error **reterr_error);
-
-/**
- * Compressed swap that the group may use: memory.zswap.max (v2, from 5.19 or so).
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_zswap(const struct memoom_group *group,
-                                 uint64_t *ret_bytes,
-                                 struct memoom_error **reterr_error);
-
-/**
- * Sets memory.zswap.max (v2).
- *
- * \param group         the group, made by memoom
- * \param bytes         bytes, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
- * on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_zswap(const struct memoom_group *group,
-                                     uint64_t bytes,
-                                     struct memoom_error **reterr_error);
-
-/**
- * Swap that the group may use beyond its memory: memory.swap.max (v2), or memory.memsw.limit_in_bytes less the limit
- * (v1).
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED where this kernel does not account
- * swap to groups;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_swap(const struct memoom_group *group,
-                                uint64_t *ret_bytes,
-                                struct memoom_error **reterr_error);
-
-/**
- * Sets the swap that the group may use beyond its memory; on v1 it is kept in step when the limit changes.
- *
- * \param group         the group, made by memoom
- * \param bytes         bytes, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
- * where this kernel does not account swap to groups; MEMOOM_ERR_BUSY where the group uses more (v1);
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_swap(const struct memoom_group *group,
-                                    uint64_t bytes,
-                                    struct memoom_error **reterr_error);
-
-/**
- * Swap that the group uses now: memory.swap.current (v2), memory+swap less memory (v1).
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go; MEMOOM_UNKNOWN where this kernel does not account them
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_swap_usage(const struct memoom_group *group,
-                                      uint64_t *ret_bytes,
-                                      struct memoom_error **reterr_error);
-
-/**
- * One number of memory.stat, by the kernel's own key, such as "anon" or "file" (v2), "rss" or "cache" (v1).
- *
- * The kernel brings the file up to date every 2 seconds or so: right after a change it may still show what was before.
- *
- * \param group         the group
- * \param key           the key
- * \param ret_value     where the number goes; MEMOOM_UNKNOWN where the kernel has no such key
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_stat(const struct memoom_group *group,
-                                const char *key,
-                                uint64_t *ret_value,
-                                struct memoom_error **reterr_error);
-
-/**
- * Has the kernel reclaim so many bytes of the group: memory.reclaim (v2, from 5.19 or so).
- *
- * \param group         the group, made by memoom
- * \param bytes         how many
- * \param ret_all       where MEMOOM_ON goes if the kernel found as much, or MEMOOM_OFF (its EAGAIN)
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
- * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file
- * (v1 has memoom_group_force_empty);
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_reclaim(const struct memoom_group *group,
-                                   uint64_t bytes,
-                                   memoom_switch *ret_all,
-                                   struct memoom_error **reterr_error);
-
-/**
- * Has the kernel take back all that it can of the group: memory.force_empty (v1).
- *
- * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
- * MEMOOM_ERR_UNSUPPORTED on v2, which has memoom_group_reclaim;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_force_empty(const struct memoom_group *group,
-                                       struct memoom_error **reterr_error);
-
-/**
- * Sets memory.failcnt and, where swap is accounted, memory.memsw.failcnt back to 0 (v1).
- *
- * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
- * MEMOOM_ERR_UNSUPPORTED on v2, whose memory.events cannot be reset;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_reset_failcnt(const struct memoom_group *group,
-                                         struct memoom_error **reterr_error);
-
-/**
- * Stops every process of the group and of the groups below it where it stands: cgroup.freeze (v2, from 5.2), and waits
- * until all stand still. SIGKILL still ends them.
- *
- * \param group         the group, made by memoom
- * \param timeout_ns    how long to wait, or MEMOOM_FOREVER
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_TIMED_OUT where some do not
- * stop by the deadline: all are let go again;
- * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_freeze(const struct memoom_group *group,
-                                  uint64_t timeout_ns,
-                                  struct memoom_error **reterr_error);
-
-/**
- * Lets the processes of a frozen group go on (v2). A group that is not frozen is left alone.
- *
- * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
- * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_thaw(const struct memoom_group *group,
-                                struct memoom_error **reterr_error);
-
-/**
- * Whether every process of the group stands still: frozen of cgroup.events (v2).
- *
- * \param group         the group
- * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks it;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_frozen(const struct memoom_group *group,
-                                  memoom_switch *ret_on,
-                                  struct memoom_error **reterr_error);
-
-/**
- * Makes a group in a lab. What was made is removed again if any setting fails.
- *
- * \param lab           the lab
- * \param name          its name, one path component of at most 255 bytes of any value but NUL, newline and "/"; NULL
- *                      for a name of memoom's choice
- * \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
- * \param ret_group     where the group goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the name or the options; MEMOOM_ERR_ALREADY_EXISTS;
- * MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's memory; MEMOOM_ERR_UNSUPPORTED for a
- * setting of the other cgroup version; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Ownership: free the group with memoom_group_free; that leaves the cgroup itself to the lab.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_create(const struct memoom_lab *lab,
-                                  const char *name,
-                                  const struct memoom_group_options *options,
-                                  struct memoom_group **ret_group,
-                                  struct memoom_error **reterr_error);
-
-/**
- * Makes a group below another. On v2 a group with processes cannot have children with the memory controller.
- *
- * \param parent        the group above it, made by memoom
- * \param name          its name, as for memoom_group_create, but required
- * \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
- * \param ret_group     where the group goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes stand in the parent (v2); MEMOOM_ERR_INVALID_INPUT also for a
- * parent that was opened to be observed; MEMOOM_ERR_NOT_FOUND where the parent was removed; for the rest as
- * memoom_group_create.
- * Ownership: free the group with memoom_group_free; it does not end with its parent's object.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_create_child(const struct memoom_group *parent,
-                                        const char *name,
-                                        const struct memoom_group_options *options,
-                                        struct memoom_group **ret_group,
-                                        struct memoom_error **reterr_error);
-
-/**
- * Opens an existing group, to be observed only: nothing of it is changed.
- *
- * \param path          its directory, below the mount of the memory controller
- * \param ret_group     where the group goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a directory that is no memory cgroup; MEMOOM_ERR_NOT_FOUND;
- * MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Ownership: free the group with memoom_group_free.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_open(const char *path,
-                                struct memoom_group **ret_group,
-                                struct memoom_error **reterr_error);
-
-/**
- * The last component of the path of a group, escaped.
- *
- * \param group  a group, or NULL
- *
- * Returns: the name; NULL for NULL.
- * Ownership: borrowed from the group.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_group_name(const struct memoom_group *group);
-
-/**
- * The directory of a group.
- *
- * \param group  a group, or NULL
- *
- * Returns: the path, as raw bytes, so that it can be opened; NULL for NULL.
- * Ownership: borrowed from the group.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_group_path(const struct memoom_group *group);
-
-/**
- * The path of a group from the top of the hierarchy, as the kernel writes it in /proc/PID/cgroup and in reports.
- *
- * \param group  a group, or NULL
- *
- * Returns: the path, escaped; NULL for NULL.
- * Ownership: borrowed from the group.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_group_cgroup(const struct memoom_group *group);
-
-/**
- * The hierarchy in which a group stands.
- *
- * \param group  a group, or NULL
- *
- * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_cgroup_version memoom_group_version(const struct memoom_group *group);
-
-/**
- * The processes of a group (cgroup.procs), in the order in which the kernel scans them; those of groups below are not
- * among them.
- *
- * \param group         the group
- * \param ret_pids      where the pids go, as many as fit; may be NULL where capacity is 0
- * \param capacity      how many pids fit there
- * \param ret_count     where the number of processes goes; more than capacity where not all fitted
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_processes(const struct memoom_group *group,
-                                     int32_t *ret_pids,
-                                     size_t capacity,
-                                     size_t *ret_count,
-                                     struct memoom_error **reterr_error);
-
-/**
- * Ends every process of a group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so that none
- * stays blocked. Returns when everybody is in the exit, also who was being forked meanwhile; for a process that the kernel
- * holds fast it waits one second.
- *
- * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_NOT_FOUND where the group was
- * removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_kill(const struct memoom_group *group,
-                                struct memoom_error **reterr_error);
-
-/**
- * How many groups of a lab are there.
- *
- * \param lab  a lab, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_lab_group_count(const struct memoom_lab *lab);
-
-/**
- * One of the groups of a lab that are there, in the order in which they were made.
- *
- * \param lab           the lab
- * \param index         from 0 to memoom_lab_group_count - 1
- * \param ret_group     where the group goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or beyond the last; MEMOOM_ERR_PANIC.
- * Ownership: free the group with memoom_group_free.
- * Thread safety: any thread; a group that another thread removes between two calls moves the later ones up.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_lab_group_at(const struct memoom_lab *lab,
-                                  size_t index,
-                                  struct memoom_group **ret_group,
-                                  struct memoom_error **reterr_error);
-
-/**
- * Notes in the lab's timeline what the group uses now ("usage"), and what each process in it and below it holds
- * ("share"): the resident bytes of /proc/PID/stat and the swapped ones. A share that has not changed is not told again;
- * a process that has gone is told once, with 0.
- *
- * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group, which has no timeline;
- * MEMOOM_ERR_NOT_FOUND where it was removed; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the processes;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_sample(const struct memoom_group *group,
-                                  struct memoom_error **reterr_error);
-
-/**
- * Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
- * that has ended; that is waited for. The object stays valid until it is freed.
- *
- * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes or groups are inside (named); MEMOOM_ERR_INVALID_INPUT for NULL
- * or an opened group; MEMOOM_ERR_NOT_FOUND where it was removed before; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_remove(const struct memoom_group *group,
-                                  struct memoom_error **reterr_error);
-
-/**
- * Frees the object of a group. The cgroup stays until memoom_group_remove or the end of its lab.
- *
- * \param group  a group, or NULL, which does nothing
- *
- * Ownership: takes the object; its strings end with it. Workers and watches of the group live on.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_group_free(struct memoom_group *group);
-
-/**
- * The hard limit: memory.limit_in_bytes (v1), memory.max (v2).
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_limit(const struct memoom_group *group,
-                                 uint64_t *ret_bytes,
-                                 struct memoom_error **reterr_error);
-
-/**
- * Sets the hard limit, and keeps the swap allowance in step (v1).
- *
- * \param group         the group, made by memoom
- * \param bytes         bytes, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_BUSY where the usage is
- * above it and cannot be reclaimed (v1); MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's
- * memory;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_limit(const struct memoom_group *group,
-                                     uint64_t bytes,
-                                     struct memoom_error **reterr_error);
-
-/**
- * The throttling limit memory.high (v2).
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1;
- * MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_high(const struct memoom_group *group,
-                                uint64_t *ret_bytes,
-                                struct memoom_error **reterr_error);
-
-/**
- * Sets the throttling limit memory.high (v2).
- *
- * \param group         the group, made by memoom
- * \param bytes         bytes, or MEMOOM_UNLIMITED
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v1;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_high(const struct memoom_group *group,
-                                    uint64_t bytes,
-                                    struct memoom_error **reterr_error);
-
-/**
- * Whether the OOM killer of the group is on (v1).
- *
- * \param group         the group
- * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v2;
- * MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_oom_killer(const struct memoom_group *group,
-                                      memoom_switch *ret_on,
-                                      struct memoom_error **reterr_error);
-
-/**
- * Turns the OOM killer of the group on or off (v1: memory.oom_control).
- *
- * Off, a process that meets the limit in a page fault waits (state D); turned on again, the kernel chooses a victim at
- * the next charge.
- *
- * \param group         the group, made by memoom
- * \param on            MEMOOM_ON or MEMOOM_OFF
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v2;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_oom_killer(const struct memoom_group *group,
-                                          memoom_switch on,
-                                          struct memoom_error **reterr_error);
-
-/**
- * Whether memory.oom.group is set; MEMOOM_OFF on v1, which has no such thing.
- *
- * \param group         the group
- * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_oom_group(const struct memoom_group *group,
-                                     memoom_switch *ret_on,
-                                     struct memoom_error **reterr_error);
-
-/**
- * Sets memory.oom.group (v2): with it, an OOM kill takes every process of the group.
- *
- * \param group         the group, made by memoom
- * \param on            MEMOOM_ON or MEMOOM_OFF
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v1;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_set_oom_group(const struct memoom_group *group,
-                                         memoom_switch on,
-                                         struct memoom_error **reterr_error);
-
-/**
- * Bytes charged now: memory.usage_in_bytes (v1), memory.current (v2).
- *
- * Up to 64 pages for each CPU may be charged in advance.
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_usage(const struct memoom_group *group,
-                                 uint64_t *ret_bytes,
-                                 struct memoom_error **reterr_error);
-
-/**
- * The most that was ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
- *
- * \param group         the group
- * \param ret_bytes     where the bytes go; MEMOOM_UNKNOWN where this kernel does not keep them
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_peak(const struct memoom_group *group,
-                                uint64_t *ret_bytes,
-                                struct memoom_error **reterr_error);
-
-/**
- * All counters of a group at this moment.
- *
- * \param group         the group
- * \param ret_counters  where the counters go: a struct that began with MEMOOM_COUNTERS_INIT
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_NOT_FOUND where the
- * group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_counters(const struct memoom_group *group,
-                                    struct memoom_counters *ret_counters,
-                                    struct memoom_error **reterr_error);
-
-/**
- * Looks at this machine. Nothing is changed by looking.
- *
- * \param ret_host      where the host goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also on a machine without cgroups (that is an answer); MEMOOM_ERR_INVALID_INPUT for a NULL
- * ret_host; MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED or MEMOOM_ERR_IO where /proc cannot be read;
- * MEMOOM_ERR_PANIC.
- * Ownership: free the host with memoom_host_free.
- * Thread safety: any thread.
- * Needs: /proc.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_host_probe(struct memoom_host **ret_host,
-                                struct memoom_error **reterr_error);
-
-/**
- * The version of the hierarchy in which the memory controller stands.
- *
- * \param host  a host, or NULL
- *
- * Returns: MEMOOM_CGROUP_V1, MEMOOM_CGROUP_V2, or MEMOOM_CGROUP_NONE where it is nowhere (and for NULL).
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_cgroup_version memoom_host_version(const struct memoom_host *host);
-
-/**
- * What is mounted.
- *
- * \param host  a host, or NULL
- *
- * Returns: one of the MEMOOM_HIERARCHY_ numbers; MEMOOM_HIERARCHY_NONE for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_hierarchy memoom_host_hierarchy(const struct memoom_host *host);
-
-/**
- * The directory below which labs are made unless told otherwise.
- *
- * \param host  a host, or NULL
- *
- * Returns: the path, as raw bytes; NULL where none can be written, and for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_host_parent(const struct memoom_host *host);
-
-/**
- * The memory group of this process, as the kernel writes it in /proc/self/cgroup.
- *
- * \param host  a host, or NULL
- *
- * Returns: the group; NULL where there is none, and for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_host_own_group(const struct memoom_host *host);
-
-/**
- * The kernel release, as uname -r says it.
- *
- * \param host  a host, or NULL
- *
- * Returns: the release; NULL for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_host_release(const struct memoom_host *host);
-
-/**
- * Bytes of memory that the host could give when it was probed (MemAvailable in /proc/meminfo).
- *
- * \param host  a host, or NULL
- *
- * Returns: the bytes; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_host_available_bytes(const struct memoom_host *host);
-
-/**
- * Whether this machine has an ability.
- *
- * \param host  a host, or NULL
- * \param name  the ability, such as "create-groups"
- *
- * Returns: 1 where it is there, 0 where not; 0 for a name that memoom does not know, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_host_can(const struct memoom_host *host, const char *name);
-
-/**
- * An ability by its name, for its reason and remedy.
- *
- * The names: "memory-controller", "create-groups", "swap-accounting", "oom-killer-switch", "oom-group",
- * "kernel-log", "tracefs", "task-stack", "lower-oom-score-adj". Later versions may know more.
- *
- * \param host  a host, or NULL
- * \param name  the ability, or NULL
- *
- * Returns: the ability; NULL for a name that memoom does not know or did not look at, and for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_ability *memoom_host_ability(const struct memoom_host *host, const char *name);
-
-/**
- * How many abilities were looked at.
- *
- * \param host  a host, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_host_ability_count(const struct memoom_host *host);
-
-/**
- * One of the abilities that were looked at.
- *
- * \param host   a host, or NULL
- * \param index  from 0 to memoom_host_ability_count - 1
- *
- * Returns: the ability; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_ability *memoom_host_ability_at(const struct memoom_host *host, size_t index);
-
-/**
- * The host as a person reads it: what is where, each ability with what helps where it is missing.
- *
- * \param host  a host, or NULL
- *
- * Returns: the text; NULL for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_host_to_text(const struct memoom_host *host);
-
-/**
- * The host as one JSON document ("memoom.host/1").
- *
- * \param host  a host, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the host.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_host_to_json(const struct memoom_host *host);
-
-/**
- * Frees a host.
- *
- * \param host  a host, or NULL, which does nothing
- *
- * Ownership: takes the host; its strings and abilities end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_host_free(struct memoom_host *host);
-
-/**
- * Makes a lab.
- *
- * A lab that a dead process has left in the same place is removed first.
- *
- * \param options       what it is told; NULL for MEMOOM_LAB_OPTIONS_INIT
- * \param ret_lab       where the lab goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for the options; MEMOOM_ERR_UNSUPPORTED without a memory controller;
- * MEMOOM_ERR_PERMISSION_DENIED where no group may be made; MEMOOM_ERR_NOT_FOUND where the parent is no directory;
- * MEMOOM_ERR_BUSY where processes stand in it (v2); MEMOOM_ERR_IO where the supervisor cannot be started;
- * MEMOOM_ERR_PANIC.
- * Ownership: free the lab with memoom_lab_free.
- * Thread safety: any thread.
- * Needs: root, or a memory group that is delegated to this user.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_lab_create(const struct memoom_lab_options *options,
-                                struct memoom_lab **ret_lab,
-                                struct memoom_error **reterr_error);
-
-/**
- * The name of the lab: the last component of its directory.
- *
- * \param lab  a lab, or NULL
- *
- * Returns: the name; NULL for NULL.
- * Ownership: borrowed from the lab.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_lab_name(const struct memoom_lab *lab);
-
-/**
- * The directory of the lab.
- *
- * \param lab  a lab, or NULL
- *
- * Returns: the path, as raw bytes; NULL for NULL.
- * Ownership: borrowed from the lab.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_lab_path(const struct memoom_lab *lab);
-
-/**
- * The hierarchy in which the lab stands.
- *
- * \param lab  a lab, or NULL
- *
- * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-memoom_cgroup_version memoom_lab_version(const struct memoom_lab *lab);
-
-/**
- * The process that starts, reaps and cleans up.
- *
- * \param lab  a lab, or NULL
- *
- * Returns: its pid; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_lab_supervisor_pid(const struct memoom_lab *lab);
-
-/**
- * Ends a lab: every worker is killed, every group and trace removed, the supervisor reaped.
- *
- * Closing twice is fine. The lab, its groups and its workers stay valid objects until they are freed; what would need
- * the lab gives MEMOOM_ERR_CLOSED.
- *
- * \param lab           the lab
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_TIMED_OUT or MEMOOM_ERR_BUSY where something could
- * not be removed, naming it; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_lab_close(const struct memoom_lab *lab,
-                               struct memoom_error **reterr_error);
-
-/**
- * Frees a lab, after closing it where that was not done. What fails on the way cannot be told here: close first.
- *
- * \param lab  a lab, or NULL, which does nothing
- *
- * Ownership: takes the lab; its strings end with it. Its groups and workers are objects of their own.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_lab_free(struct memoom_lab *lab);
-
-/**
- * Removes the labs whose owners have died. Those of living owners are not touched.
- *
- * \param ret_list      where the list of what was found goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also where something could not be removed (the list names it); MEMOOM_ERR_INVALID_INPUT for a
- * NULL ret_list; MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Ownership: free the list with memoom_leftover_list_free.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_gc(struct memoom_leftover_list **ret_list,
-                        struct memoom_error **reterr_error);
-
-/**
- * How many labs were found.
- *
- * \param list  a list, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_leftover_list_count(const struct memoom_leftover_list *list);
-
-/**
- * One of the labs that were found.
- *
- * \param list   a list, or NULL
- * \param index  from 0 to memoom_leftover_list_count - 1
- *
- * Returns: the lab that was left behind; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the list.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_leftover *memoom_leftover_list_at(const struct memoom_leftover_list *list, size_t index);
-
-/**
- * Frees a list.
- *
- * \param list  a list, or NULL, which does nothing
- *
- * Ownership: takes the list; what it holds ends with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_leftover_list_free(struct memoom_leftover_list *list);
-
-/**
- * Opens the mark of the most that was charged.
- *
- * \param group         the group, made by memoom
- * \param ret_peak      where the mark goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_UNSUPPORTED where this kernel keeps
- * none (v2 before about 5.19); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Ownership: free the mark with memoom_peak_free; it lives on without the object of its group.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_peak_open(const struct memoom_group *group,
-                               struct memoom_peak **ret_peak,
-                               struct memoom_error **reterr_error);
-
-/**
- * The most that was charged since the last reset, or ever.
- *
- * \param peak          the mark
- * \param ret_bytes     where the bytes go
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_peak_bytes(const struct memoom_peak *peak,
-                                uint64_t *ret_bytes,
-                                struct memoom_error **reterr_error);
-
-/**
- * Begins anew: from now on the most since this moment.
- *
- * \param peak          the mark
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED where this kernel's file cannot be reset (v2
- * before about 6.12); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_peak_reset(const struct memoom_peak *peak,
-                                struct memoom_error **reterr_error);
-
-/**
- * Closes and frees a mark.
- *
- * \param peak  a mark, or NULL, which does nothing
- *
- * Ownership: takes the mark.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_peak_free(struct memoom_peak *peak);
-
-/**
- * Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
- * hit now.
- *
- * \param group           the group
- * \param ret_prediction  where the prediction goes
- * \param reterr_error    where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
- * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Ownership: free the prediction with memoom_prediction_free.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_predict(const struct memoom_group *group,
-                                   struct memoom_prediction **ret_prediction,
-                                   struct memoom_error **reterr_error);
-
-/**
- * The predicted victim.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: its pid; 0 where nobody is eligible or the kernel waits for an earlier victim, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_prediction_pid(const struct memoom_prediction *prediction);
-
-/**
- * Whether the distance to the next candidate is larger than what the readings can be off by.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: 1 where the prediction must hold, else 0; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_prediction_determined(const struct memoom_prediction *prediction);
-
-/**
- * How many processes there are to choose from.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_prediction_candidate_count(const struct memoom_prediction *prediction);
-
-/**
- * One of the processes, in the order in which the kernel scans them.
- *
- * \param prediction  a prediction, or NULL
- * \param index       from 0 to memoom_prediction_candidate_count - 1
- *
- * Returns: the process; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the prediction.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_candidate *memoom_prediction_candidate_at(const struct memoom_prediction *prediction,
-                                                              size_t index);
-
-/**
- * The prediction as a person reads it: who, by what margin, and every candidate.
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: the text; NULL for NULL.
- * Ownership: borrowed from the prediction.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_prediction_to_text(const struct memoom_prediction *prediction);
-
-/**
- * The prediction as one JSON document ("memoom.prediction/1").
- *
- * \param prediction  a prediction, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the prediction.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_prediction_to_json(const struct memoom_prediction *prediction);
-
-/**
- * Frees a prediction.
- *
- * \param prediction  a prediction, or NULL, which does nothing
- *
- * Ownership: takes the prediction; what it holds ends with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_prediction_free(struct memoom_prediction *prediction);
-
-/**
- * Reads a size as the kernel does: a whole number, then perhaps one of K, M, G, T, P, E (powers of 1024); "max" is
- * MEMOOM_UNLIMITED.
- *
- * "80M" is 80 * 1048576 bytes. Signs, fractions and other suffixes ("MB", "MiB") are refused.
- *
- * \param text          the size
- * \param ret_bytes     where the bytes go
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for anything that is not a size; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_parse_size(const char *text,
-                                uint64_t *ret_bytes,
-                                struct memoom_error **reterr_error);
-
-/**
- * How long tasks of the group have waited for memory: memory.pressure (v2).
- *
- * \param group         the group
- * \param ret_pressure  where it goes: a struct that began with MEMOOM_PRESSURE_INIT
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_UNSUPPORTED on v1, and
- * where the kernel has no PSI or it is off; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_pressure(const struct memoom_group *group,
-                                    struct memoom_pressure *ret_pressure,
-                                    struct memoom_error **reterr_error);
-
-/**
- * Asks the kernel for a notification: each time it comes, the watches of the group have an event of the kind "alarm". It
- * stays set until the group or the lab ends.
- *
- * On v1: "threshold SIZE" (the usage crosses it) or "level low|medium|critical[,hierarchy|,local]"
- * (memory.pressure_level). On v2: "some STALL_USEC WINDOW_USEC" or "full STALL_USEC WINDOW_USEC" (memory.pressure), with a
- * window of 500,000 to 10,000,000 microseconds.
- *
- * \param group         the group, made by memoom
- * \param alarm         the alarm
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown alarm or numbers that the kernel
- * refuses; MEMOOM_ERR_UNSUPPORTED for an alarm of the other hierarchy, or where PSI is off;
- * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_group_add_alarm(const struct memoom_group *group,
-                                     const char *alarm,
-                                     struct memoom_error **reterr_error);
-
-/**
- * When, in nanoseconds of CLOCK_MONOTONIC; the kernel's own stamp where the source has one.
- *
- * \param event  an event, or NULL
- *
- * Returns: the time; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_event_time_ns(const struct memoom_event *event);
-
-/**
- * Who said it: "memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs".
- *
- * \param event  an event, or NULL
- *
- * Returns: the source; NULL for NULL.
- * Ownership: borrowed from the event.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_event_source(const struct memoom_event *event);
-
-/**
- * What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
- * "victim", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
- * may know more.
- *
- * \param event  an event, or NULL
- *
- * Returns: the kind; NULL for NULL.
- * Ownership: borrowed from the event.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_event_kind(const struct memoom_event *event);
-
-/**
- * The group concerned, as the kernel writes its path.
- *
- * \param event  an event, or NULL
- *
- * Returns: the path; NULL for what concerns no group, and for NULL.
- * Ownership: borrowed from the event.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_event_group(const struct memoom_event *event);
-
-/**
- * The process concerned.
- *
- * \param event  an event, or NULL
- *
- * Returns: its pid; 0 for what concerns no process, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_event_pid(const struct memoom_event *event);
-
-/**
- * The event as a person reads it: what happened, in a few words, without time and source.
- *
- * \param event  an event, or NULL
- *
- * Returns: the text; NULL for NULL.
- * Ownership: borrowed from the event.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_event_to_text(const struct memoom_event *event);
+/** The start of a memoom_function_options: "function", oom_score_adj 0. */
+#define MEMOOM_FUNCTION_OPTIONS_INIT { sizeof(memoom_function_options), NULL, 0, 0, 0 }
 
-/**
- * The event as one JSON document ("memoom.event/1"), with the particulars of its kind.
- *
- * \param event  an event, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the event.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_event_to_json(const struct memoom_event *event);
-
-/**
- * Frees an event.
- *
- * \param event  an event, or NULL, which does nothing
- *
- * Ownership: takes the event; its strings end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_event_free(struct memoom_event *event);
-
-/**
- * The release of the kernel that printed it.
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_release(const struct memoom_report *report);
-
-/**
- * What confined the allocation, such as "CONSTRAINT_MEMCG".
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_constraint(const struct memoom_report *report);
-
-/**
- * The group whose limit was hit, escaped.
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_oom_memcg(const struct memoom_report *report);
-
-/**
- * The victim's group, escaped.
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_task_memcg(const struct memoom_report *report);
-
-/**
- * The name of the task whose allocation failed, escaped.
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_invoker_comm(const struct memoom_report *report);
-
-/**
- * The name of the task that was chosen, escaped.
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_chosen_comm(const struct memoom_report *report);
-
-/**
- * The group that was killed as a whole (memory.oom.group), escaped.
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL where the report lacks it, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_group_kill(const struct memoom_report *report);
-
-/**
- * The task whose allocation failed.
- *
- * \param report  a report, or NULL
- *
- * Returns: its thread id in the initial pid namespace; 0 where the report lacks it, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_report_invoker_pid(const struct memoom_report *report);
-
-/**
- * The task that was chosen.
- *
- * \param report  a report, or NULL
- *
- * Returns: its thread id in the initial pid namespace; 0 where the report lacks it, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_report_chosen_pid(const struct memoom_report *report);
-
-/**
- * Bytes charged to the group whose limit was hit.
- *
- * \param report  a report, or NULL
- *
- * Returns: the bytes; MEMOOM_UNKNOWN where the report lacks them, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_report_usage_bytes(const struct memoom_report *report);
-
-/**
- * The limit that was hit.
- *
- * \param report  a report, or NULL
- *
- * Returns: the bytes; MEMOOM_UNLIMITED (the same number as MEMOOM_UNKNOWN) where there is none or the report lacks it, and for
- * NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint64_t memoom_report_limit_bytes(const struct memoom_report *report);
-
-/**
- * Whether the kernel found nobody to kill.
- *
- * \param report  a report, or NULL
- *
- * Returns: 1 or 0; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-uint32_t memoom_report_no_killable(const struct memoom_report *report);
-
-/**
- * How many processes were killed.
- *
- * \param report  a report, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_report_kill_count(const struct memoom_report *report);
-
-/**
- * One of the processes that were killed, in the order printed.
- *
- * \param report  a report, or NULL
- * \param index   from 0 to memoom_report_kill_count - 1
- *
- * Returns: the process; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_kill *memoom_report_kill_at(const struct memoom_report *report, size_t index);
-
-/**
- * How many parts are not in this report.
- *
- * \param report  a report, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_report_missing_count(const struct memoom_report *report);
-
-/**
- * One part that is not in this report.
- *
- * \param report  a report, or NULL
- * \param index   from 0 to memoom_report_missing_count - 1
- *
- * Returns: the part, and why; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_missing *memoom_report_missing_at(const struct memoom_report *report, size_t index);
-
-/**
- * The kernel's lines, joined by newlines, control characters escaped as in /dev/kmsg.
- *
- * \param report  a report, or NULL
- *
- * Returns: the lines; NULL for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_lines(const struct memoom_report *report);
-
-/**
- * The report as a person reads it, with all that it holds but the kernel's own lines (memoom_report_lines).
- *
- * \param report  a report, or NULL
- *
- * Returns: the text; NULL for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_to_text(const struct memoom_report *report);
-
-/**
- * The report as one JSON document ("memoom.report/1").
- *
- * \param report  a report, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the report.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_to_json(const struct memoom_report *report);
-
-/**
- * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
- * console made of them, of any kernel from 3.10 on.
- *
- * Lines that are no part of a report are passed over; a log without any gives an empty list.
- *
- * \param bytes         the log; may be NULL where length is 0
- * \param length        its length in bytes
- * \param ret_list      where the list goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
- * Ownership: free the list with memoom_report_list_free; the log may go before.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_report_parse(const void *bytes,
-                                  size_t length,
-                                  struct memoom_report_list **ret_list,
-                                  struct memoom_error **reterr_error);
-
-/**
- * How many reports there are.
- *
- * \param list  a list, or NULL
- *
- * Returns: the number; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
- */
-size_t memoom_report_list_count(const struct memoom_report_list *list);
-
-/**
- * One of the reports, in the order of their first lines.
- *
- * \param list   a list, or NULL
- * \param index  from 0 to memoom_report_list_count - 1
- *
- * Returns: the report; NULL beyond the end, and for NULL.
- * Ownership: borrowed from the list.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
+/** Why a call failed: status, errno, operation, path and a one-line message with the remedy. */
+typedef struct memoom_error memoom_error;
 
-/**
- * All reports as one JSON document ("memoom.reports/1").
- *
- * \param list  a list, or NULL
- *
- * Returns: the document; NULL for NULL.
- * Ownership: borrowed from the list.
- * Thread safety: any thread.
- * Since 0.1.
- */
-const char *memoom_report_list_to_json(const struct memoom_report_list *list);
-
-/**
- * Frees a list.
- *
- * \param list  a list, or NULL, which does nothing
- *
- * Ownership: takes the list; its reports end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_report_list_free(struct memoom_report_list *list);
-
-/**
- * Opens a watch. Open it before the workers start, so that it sees everything.
- *
- * \param group         the group; one that was opened by path will do
- * \param ret_watch     where the watch goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
- * NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_watch_open(const struct memoom_group *group,
-                                struct memoom_watch **ret_watch,
-                                struct memoom_error **reterr_error);
-
-/**
- * Opens a watch of a group and of all groups below it.
- *
- * The counters and notifications of the groups below are read too, also of those that are made later, so that an OOM in
- * one of them is accounted for as if it were watched itself. In a lab this is what memoom_watch_open does.
- *
- * \param group         the group; one that was opened by path will do
- * \param ret_watch     where the watch goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
- * NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO where the directories cannot be
- * listened to (fs.inotify.max_user_watches); MEMOOM_ERR_PANIC.
- * Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
- * Thread safety: any thread.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_watch_open_recursive(const struct memoom_group *group,
-                                          struct memoom_watch **ret_watch,
-                                          struct memoom_error **reterr_error);
+/** How a worker ended, and whether an OOM ended it. */
+typedef struct memoom_outcome memoom_outcome;
 
 /**
- * The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
- * something.
+ * Runs a command under limits in a lab of its own, waits for its end and gives the verdict with its evidence. Whatever
+ * the command leaves behind is killed then.
  *
- * Other records of the kernel log make it readable too: call memoom_watch_next with a timeout of 0 until it gives no
- * event.
- *
- * \param watch  a watch, or NULL
- *
- * Returns: the descriptor; -1 for NULL.
- * Ownership: borrowed from the watch: do not read from it and do not close it.
- * Thread safety: any thread.
- * Since 0.1.
- */
-int32_t memoom_watch_fd(const struct memoom_watch *watch);
-
-/**
- * The next event.
- *
- * \param watch         the watch
- * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
- * \param ret_event     where the event goes; NULL goes there where none came by the deadline
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Ownership: free the event with memoom_event_free.
- * Thread safety: any thread; see memoom_watch.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_watch_next(const struct memoom_watch *watch,
-                                uint64_t timeout_ns,
-                                struct memoom_event **ret_event,
-                                struct memoom_error **reterr_error);
-
-/**
- * The account of the next OOM of the group, of a group below it, or of a group above it that struck here.
- *
- * The events that are passed over meanwhile can still be had from memoom_watch_next.
- *
- * \param watch         the watch
- * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
- * \param ret_oom       where the account goes; NULL goes there where none came by the deadline
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Ownership: free the account with memoom_oom_free.
- * Thread safety: any thread; see memoom_watch.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_watch_wait_oom(const struct memoom_watch *watch,
-                                    uint64_t timeout_ns,
-                                    struct memoom_oom **ret_oom,
-                                    struct memoom_error **reterr_error);
-
-/**
- * Closes and frees a watch.
- *
- * \param watch  a watch, or NULL, which does nothing
- *
- * Ownership: takes the watch; its descriptor ends with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
- */
-void memoom_watch_free(struct memoom_watch *watch);
-
-/**
- * Starts a command in a group. It stands there before its first instruction, in the caller's process group, with
- * default signal handling and no descriptor but the three standard ones.
+ * \code
+ * const char *argv[] = {"./server", "--self-test", NULL};
+ * memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
+ * memoom_outcome *outcome = NULL;
+ * options.limit_bytes = 80 << 20;
+ * if (memoom_run(argv, &options, &outcome, NULL) == MEMOOM_OK && memoom_outcome_oom_killed(outcome))
+ *     fputs(memoom_oom_to_text(memoom_outcome_oom(outcome)), stderr);
+ * memoom_outcome_free(outcome);
+ * \endcode
  *
- * \param group         the group, made by memoom
  * \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
- * \param options       what it is told; NULL for MEMOOM_COMMAND_OPTIONS_INIT
- * \param ret_worker    where the worker goes
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param options       how it is run; NULL for MEMOOM_RUN_OPTIONS_INIT
+ * \param ret_outcome   where the outcome goes
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options, an opened group, or an oom_score_adj
- * of -1000 where a limit has nobody else to take and options.force_within_ns is 0;
- * MEMOOM_ERR_NOT_FOUND where the program is not there and MEMOOM_ERR_PERMISSION_DENIED where it may not be run, with the
- * errno of execve(2); MEMOOM_ERR_IO also for a descriptor that is not open; for the rest as memoom_hog_spawn.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
- * Thread safety: any thread.
- * Since 0.1.
+ * Returns: MEMOOM_OK, also when the command failed, was OOM-killed or ran too long (that is an outcome); else as
+ * memoom_lab_create, memoom_group_create and memoom_command_spawn.
+ * Ownership: free the outcome with memoom_outcome_free.
+ * Needs: root, or a memory group that is delegated to this user.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_command_spawn(const struct memoom_group *group,
-                                   const char *const *argv,
-                                   const struct memoom_command_options *options,
-                                   struct memoom_worker **ret_worker,
-                                   struct memoom_error **reterr_error);
-
-/**
- * Runs a function in a forked child that stands in a group. It begins there: nothing that it does is charged elsewhere.
- *
- * \param group         the group, made by memoom
- * \param function      what runs; see memoom_function for what it may use
- * \param argument      what it is given; NULL is passed on
- * \param options       what it is told; NULL for MEMOOM_FUNCTION_OPTIONS_INIT
- * \param ret_worker    where the worker goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options or an opened group; MEMOOM_ERR_WORKER_GONE where
- * the child ended before the function began; for the rest as memoom_hog_spawn.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab. Its zombie, which only
- * memoom sees, is reaped by the next call that looks at the lab, at the latest by the one that closes it.
- * Thread safety: any thread; in a process with several, see memoom_function.
- * Since 0.1.
- */
-MEMOOM_MUST_USE
-memoom_status memoom_function_spawn(const struct memoom_group *group,
-                                    memoom_function function,
-                                    void *argument,
-                                    const struct memoom_function_options *options,
-                                    struct memoom_worker **ret_worker,
-                                    struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_run(const char *const *argv, const struct memoom_run_options *options,
+    struct memoom_outcome **ret_outcome, struct memoom_error **reterr_error);
 
 /**
  * Runs a function in a forked child under limits, in a lab of its own, waits for its end and gives the verdict with
@@ -4084,418 +297,1292 @@ memoom_status memoom_function_spawn(const struct memoom_group *group,
  * \param options       how it is run; NULL for MEMOOM_RUN_OPTIONS_INIT. What is for commands alone must be as the _INIT
  *                      has it: env, cwd and the three descriptors
  * \param ret_outcome   where the outcome goes
- * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK, also when the function gave a number other than 0, was OOM-killed or ran too long (that is an
  * outcome); else as memoom_lab_create, memoom_group_create and memoom_function_spawn.
  * Ownership: free the outcome with memoom_outcome_free.
  * Thread safety: any thread; in a process with several, see memoom_function.
  * Needs: root, or a memory group that is delegated to this user.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_run_function(memoom_function function,
-                                  void *argument,
-                                  const struct memoom_run_options *options,
-                                  struct memoom_outcome **ret_outcome,
-                                  struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_run_function(memoom_function function, void *argument,
+    const struct memoom_run_options *options, struct memoom_outcome **ret_outcome,
+    struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Error
+ *
+ * Why a call failed, and what to do about it.
+ * ======================================================================================================== */
 
 /**
- * Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group, or 12
- * pages where that is more.
- *
- * \param group         the group, made by memoom
- * \param options       what it is told; NULL for MEMOOM_HOG_OPTIONS_INIT
- * \param ret_worker    where the worker goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options, an opened group, or a limit below what a process
- * needs to start; MEMOOM_ERR_UNSUPPORTED where this machine lacks what the kind needs, with the remedy;
- * MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
- * MEMOOM_ERR_WORKER_GONE where it was killed before it was ready; MEMOOM_ERR_BUSY for a group that has groups below it
- * (v2); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
- * Thread safety: any thread.
- * Since 0.1.
+ * The status that the failed call returned.
+ * Returns: the status; MEMOOM_OK for NULL.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_hog_spawn(const struct memoom_group *group,
-                               const struct memoom_hog_options *options,
-                               struct memoom_worker **ret_worker,
-                               struct memoom_error **reterr_error);
+memoom_status memoom_error_status(const struct memoom_error *error);
 
 /**
- * Has a hog take one step and says how it ended. The answer is never guessed from time: blocked is proved by the
- * group's under_oom, the state D and the place of the wait.
- *
- * \param worker        the hog
- * \param size_bytes    bytes of the step; MEMOOM_UNCHANGED for the hog's own step
- * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
- * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
- * no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
- * and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
- * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
- * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
+ * The errno of the system call that failed.
+ * Returns: the errno; 0 where no system call failed, and for NULL.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_hog_grow(const struct memoom_worker *worker,
-                              uint64_t size_bytes,
-                              uint64_t timeout_ns,
-                              struct memoom_grow *ret_grow,
-                              struct memoom_error **reterr_error);
+int32_t memoom_error_errno(const struct memoom_error *error);
 
 /**
- * Waits for the answer to a step that was blocked, or that was still going on at its deadline.
- *
- * \param worker        the hog
- * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
- * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also where no step is going on.
- * Thread safety: any thread.
- * Since 0.1.
+ * What was tried, such as "create group"; the name of the function where an argument was refused at once.
+ * Returns: the operation; NULL for NULL.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_hog_finish(const struct memoom_worker *worker,
-                                uint64_t timeout_ns,
-                                struct memoom_grow *ret_grow,
-                                struct memoom_error **reterr_error);
+const char *memoom_error_operation(const struct memoom_error *error);
 
 /**
- * Has a hog give back its newest memory.
- *
- * \param worker        the hog
- * \param size_bytes    how much; it is rounded down to whole pages
- * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
- * \param ret_bytes     where the bytes that were given back go
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a worker that is no hog; MEMOOM_ERR_BUSY while a step goes
- * on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
+ * The file or directory concerned, as raw bytes.
+ * Returns: the path; NULL where no path is concerned, and for NULL.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_hog_shrink(const struct memoom_worker *worker,
-                                uint64_t size_bytes,
-                                uint64_t timeout_ns,
-                                uint64_t *ret_bytes,
-                                struct memoom_error **reterr_error);
+const char *memoom_error_path(const struct memoom_error *error);
 
 /**
- * Bytes that a hog holds, by its own word.
- *
- * \param worker  a worker, or NULL
- *
- * Returns: the bytes; 0 for a worker that is no hog, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
+ * The whole error in one line: operation, path, value, reason and remedy.
+ * Returns: the message; NULL for NULL.
  */
-uint64_t memoom_hog_total_bytes(const struct memoom_worker *worker);
+const char *memoom_error_message(const struct memoom_error *error);
 
 /**
- * Has a hog take steps at a pace until one of its ends is reached.
+ * Frees an error.
  *
- * \param worker        the hog
- * \param pace          how fast, and until when; NULL for MEMOOM_PACE_INIT
- * \param timeout_ns    how long it may take, or MEMOOM_FOREVER
- * \param ret_paced     where the answer goes: a struct that began with MEMOOM_PACED_INIT
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param error  an error, or NULL, which does nothing
  *
- * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also for a rate of 0, an event that does not exist, or a hog of
- * the kind file without an end; MEMOOM_ERR_TIMED_OUT where no end was reached in time: the hog stands still then,
- * unless a step goes on.
- * Thread safety: any thread.
- * Since 0.1.
+ * Ownership: takes the error; its strings end with it.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_hog_pace(const struct memoom_worker *worker,
-                              const struct memoom_pace *pace,
-                              uint64_t timeout_ns,
-                              struct memoom_paced *ret_paced,
-                              struct memoom_error **reterr_error);
+void memoom_error_free(struct memoom_error *error);
+
+/** For __attribute__((cleanup(memoom_error_freep))): frees what the variable holds. */
+static inline void memoom_error_freep(memoom_error **object) { memoom_error_free(*object); }
+
+/* ========================================================================================================
+ * Host
+ *
+ * What this machine can do, and why it cannot do the rest.
+ * ======================================================================================================== */
+
+/** This machine as memoom saw it when it was probed. */
+typedef struct memoom_host memoom_host;
+/** The version of the hierarchy in which the memory controller stands. */
+typedef uint32_t memoom_cgroup_version;
+/** The memory controller is nowhere. */
+#define MEMOOM_CGROUP_NONE 0
+/** cgroup v1: memory.limit_in_bytes, memory.oom_control. */
+#define MEMOOM_CGROUP_V1 1
+/** cgroup v2: memory.max, memory.events. */
+#define MEMOOM_CGROUP_V2 2
+/** How the machine has its cgroup hierarchies mounted. */
+typedef uint32_t memoom_hierarchy;
+/** No cgroup file system is mounted. */
+#define MEMOOM_HIERARCHY_NONE 0
+/** Only v1 hierarchies. */
+#define MEMOOM_HIERARCHY_V1 1
+/** Only the v2 hierarchy. */
+#define MEMOOM_HIERARCHY_V2 2
+/** Both are mounted; memoom_host_version tells where the memory controller stands. */
+#define MEMOOM_HIERARCHY_HYBRID 3
+
+/** Something that memoom can do here, or why it cannot and what would help. */
+typedef struct memoom_ability {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** A short name, such as "kernel-log". */
+    const char *name;
+    /** What was found. */
+    const char *reason;
+    /** What to do about it; empty where nothing is missing. */
+    const char *remedy;
+    /** 1 where it can be had, else 0. */
+    uint32_t available;
+    /** 0. */
+    uint32_t reserved;
+} memoom_ability;
 
 /**
- * Runs a command under limits in a lab of its own, waits for its end and gives the verdict with its evidence. Whatever
- * the command leaves behind is killed then.
+ * Looks at this machine. Nothing is changed by looking.
  *
- * \code
- * const char *argv[] = {"./server", "--self-test", NULL};
- * memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
- * memoom_outcome *outcome = NULL;
- * options.limit_bytes = 80 << 20;
- * if (memoom_run(argv, &options, &outcome, NULL) == MEMOOM_OK && memoom_outcome_oom_killed(outcome))
- *     fputs(memoom_oom_to_text(memoom_outcome_oom(outcome)), stderr);
- * memoom_outcome_free(outcome);
- * \endcode
+ * \param ret_host      where the host goes
  *
- * \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
- * \param options       how it is run; NULL for MEMOOM_RUN_OPTIONS_INIT
- * \param ret_outcome   where the outcome goes
- * \param reterr_error  where the error goes on failure, or NULL
+ * Returns: MEMOOM_OK, also on a machine without cgroups (that is an answer); MEMOOM_ERR_INVALID_INPUT for a NULL
+ * ret_host; MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED or MEMOOM_ERR_IO where /proc cannot be read;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the host with memoom_host_free.
+ * Needs: /proc.
+ */
+MEMOOM_MUST_USE memoom_status memoom_host_probe(struct memoom_host **ret_host,
+    struct memoom_error **reterr_error);
+
+/**
+ * The version of the hierarchy in which the memory controller stands.
+ * Returns: MEMOOM_CGROUP_V1, MEMOOM_CGROUP_V2, or MEMOOM_CGROUP_NONE where it is nowhere (and for NULL).
+ */
+memoom_cgroup_version memoom_host_version(const struct memoom_host *host);
+
+/**
+ * What is mounted.
+ * Returns: one of the MEMOOM_HIERARCHY_ numbers; MEMOOM_HIERARCHY_NONE for NULL.
+ */
+memoom_hierarchy memoom_host_hierarchy(const struct memoom_host *host);
+
+/**
+ * The directory below which labs are made unless told otherwise.
+ * Returns: the path, as raw bytes; NULL where none can be written, and for NULL.
+ */
+const char *memoom_host_parent(const struct memoom_host *host);
+
+/**
+ * The memory group of this process, as the kernel writes it in /proc/self/cgroup.
+ * Returns: the group; NULL where there is none, and for NULL.
+ */
+const char *memoom_host_own_group(const struct memoom_host *host);
+
+/**
+ * The kernel release, as uname -r says it.
+ * Returns: the release; NULL for NULL.
+ */
+const char *memoom_host_release(const struct memoom_host *host);
+
+/**
+ * Bytes of memory that the host could give when it was probed (MemAvailable in /proc/meminfo).
+ * Returns: the bytes; 0 for NULL.
+ */
+uint64_t memoom_host_available_bytes(const struct memoom_host *host);
+
+/**
+ * Whether this machine has an ability.
  *
- * Returns: MEMOOM_OK, also when the command failed, was OOM-killed or ran too long (that is an outcome); else as
- * memoom_lab_create, memoom_group_create and memoom_command_spawn.
- * Ownership: free the outcome with memoom_outcome_free.
- * Thread safety: any thread.
+ * \param host  a host, or NULL
+ * \param name  the ability, such as "create-groups"
+ *
+ * Returns: 1 where it is there, 0 where not; 0 for a name that memoom does not know, and for NULL.
+ */
+uint32_t memoom_host_can(const struct memoom_host *host, const char *name);
+
+/**
+ * An ability by its name, for its reason and remedy.
+ *
+ * The names: "memory-controller", "create-groups", "swap-accounting", "oom-killer-switch", "oom-group",
+ * "kernel-log", "tracefs", "task-stack", "lower-oom-score-adj". Later versions may know more.
+ *
+ * \param host  a host, or NULL
+ * \param name  the ability, or NULL
+ *
+ * Returns: the ability; NULL for a name that memoom does not know or did not look at, and for NULL.
+ */
+const struct memoom_ability *memoom_host_ability(const struct memoom_host *host, const char *name);
+
+/**
+ * How many abilities were looked at.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_host_ability_count(const struct memoom_host *host);
+
+/**
+ * One of the abilities that were looked at.
+ *
+ * \param host   a host, or NULL
+ * \param index  from 0 to memoom_host_ability_count - 1
+ *
+ * Returns: the ability; NULL beyond the end, and for NULL.
+ */
+const struct memoom_ability *memoom_host_ability_at(const struct memoom_host *host, size_t index);
+
+/**
+ * The host as a person reads it: what is where, each ability with what helps where it is missing.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_host_to_text(const struct memoom_host *host);
+
+/**
+ * The host as one JSON document ("memoom.host/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_host_to_json(const struct memoom_host *host);
+
+/**
+ * Frees a host.
+ *
+ * \param host  a host, or NULL, which does nothing
+ *
+ * Ownership: takes the host; its strings and abilities end with it.
+ */
+void memoom_host_free(struct memoom_host *host);
+
+/** For __attribute__((cleanup(memoom_host_freep))): frees what the variable holds. */
+static inline void memoom_host_freep(memoom_host **object) { memoom_host_free(*object); }
+
+/* ========================================================================================================
+ * Lab
+ *
+ * One safe place for experiments: a subtree of cgroups and one supervisor. Nothing of it outlives its owner.
+ * ======================================================================================================== */
+
+/**
+ * One safe place for experiments: a cgroup subtree of its own and one supervisor process, a child of this process.
+ *
+ * When the lab is closed or freed, or when this process ends in whatever way, every process, group and trace of it
+ * goes. The supervisor is reaped by memoom_lab_close; a program that calls wait(-1) before may reap it instead, which
+ * does no harm.
+ *
+ * Thread safety: calls may come from any thread at any time, except memoom_lab_free. After a fork the child must not
+ * use the lab (it gets MEMOOM_ERR_CLOSED); freeing its copy does no harm.
+ */
+typedef struct memoom_lab memoom_lab;
+
+/** What memoom_gc found. */
+typedef struct memoom_leftover_list memoom_leftover_list;
+/** In memoom_lab_options.flags: do not read the kernel log; accounts then lack the kernel's report. */
+#define MEMOOM_LAB_NO_KERNEL_LOG 1
+/** In memoom_lab_options.flags: do not trace; accounts then take the call path from the kernel's report. */
+#define MEMOOM_LAB_NO_CALL_PATH 2
+
+/** What a new lab may be told. Begin with MEMOOM_LAB_OPTIONS_INIT, which is right for almost everybody. */
+typedef struct memoom_lab_options {
+    /** sizeof(memoom_lab_options). */
+    size_t struct_size;
+    /** The directory below which the lab is made; NULL for memoom_host_parent. */
+    const char *parent;
+    /**
+     * Where the helper program may be written when the kernel forbids running it from memory (vm.memfd_noexec 2);
+     * NULL for the system's directory of temporary files.
+     */
+    const char *helper_dir;
+    /** MEMOOM_LAB_ flags; 0 for none. */
+    uint64_t flags;
+    /**
+     * How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
+     * memoom_group_sample does, in microseconds; 0 for never. Nobody samples while nobody waits.
+     */
+    uint64_t sample_every_usec;
+} memoom_lab_options;
+
+/** The start of a memoom_lab_options: the usual place, every source of evidence. */
+#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0, 0 }
+
+/** A lab that somebody had left behind. */
+typedef struct memoom_leftover {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The directory of the lab, or the name of its trace; raw bytes. */
+    const char *path;
+    /** Why it was removed, or why not. */
+    const char *reason;
+    /** 1 where it was removed, else 0. */
+    uint32_t removed;
+    /** 0. */
+    uint32_t reserved;
+} memoom_leftover;
+
+/**
+ * Makes a lab.
+ *
+ * A lab that a dead process has left in the same place is removed first.
+ *
+ * \param options       what it is told; NULL for MEMOOM_LAB_OPTIONS_INIT
+ * \param ret_lab       where the lab goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for the options; MEMOOM_ERR_UNSUPPORTED without a memory controller;
+ * MEMOOM_ERR_PERMISSION_DENIED where no group may be made; MEMOOM_ERR_NOT_FOUND where the parent is no directory;
+ * MEMOOM_ERR_BUSY where processes stand in it (v2); MEMOOM_ERR_IO where the supervisor cannot be started;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the lab with memoom_lab_free.
  * Needs: root, or a memory group that is delegated to this user.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_run(const char *const *argv,
-                         const struct memoom_run_options *options,
-                         struct memoom_outcome **ret_outcome,
-                         struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_lab_create(const struct memoom_lab_options *options,
+    struct memoom_lab **ret_lab, struct memoom_error **reterr_error);
 
 /**
- * Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
- *
- * \param group         the group, made by memoom
- * \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
- * \param every_ns      the period in nanoseconds
- * \param ret_worker    where the worker goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
- * Thread safety: any thread.
- * Since 0.1.
+ * The name of the lab: the last component of its directory.
+ * Returns: the name; NULL for NULL.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_ticker_spawn(const struct memoom_group *group,
-                                  const char *name,
-                                  uint64_t every_ns,
-                                  struct memoom_worker **ret_worker,
-                                  struct memoom_error **reterr_error);
+const char *memoom_lab_name(const struct memoom_lab *lab);
 
 /**
- * Starts a ticker as told.
- *
- * \param group         the group, made by memoom
- * \param options       what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT
- * \param ret_worker    where the worker goes
- * \param reterr_error  where the error goes on failure, or NULL
- *
- * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
- * Thread safety: any thread.
- * Since 0.1.
+ * The directory of the lab.
+ * Returns: the path, as raw bytes; NULL for NULL.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_ticker_spawn_with(const struct memoom_group *group,
-                                       const struct memoom_ticker_options *options,
-                                       struct memoom_worker **ret_worker,
-                                       struct memoom_error **reterr_error);
+const char *memoom_lab_path(const struct memoom_lab *lab);
 
 /**
- * From now on a process that meets the limit waits instead of being killed, until one of the memoom_group_resume_*.
+ * The hierarchy in which the lab stands.
+ * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+ */
+memoom_cgroup_version memoom_lab_version(const struct memoom_lab *lab);
+
+/**
+ * The process that starts, reaps and cleans up.
+ * Returns: its pid; 0 for NULL.
+ */
+int32_t memoom_lab_supervisor_pid(const struct memoom_lab *lab);
+
+/**
+ * Ends a lab: every worker is killed, every group and trace removed, the supervisor reaped.
  *
- * On v1 this is the kernel's own switch, as memoom_group_set_oom_killer sets it. On v2 it is done by memoom with
- * memory.high, memory.events and cgroup.freeze, and differs: everybody in the group stands still while it is blocked, in
- * state S; the usage rests a little above the limit; it needs somebody who waits in a call of this lab, and meanwhile the
- * kernel slows the group down and, a quarter of the limit (at least 16 MiB) above it, kills; a system call that takes
- * memory is stopped, not failed.
+ * Closing twice is fine. The lab, its groups and its workers stay valid objects until they are freed; what would need
+ * the lab gives MEMOOM_ERR_CLOSED.
+ *
+ * \param lab           the lab
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_TIMED_OUT or MEMOOM_ERR_BUSY where something could
+ * not be removed, naming it; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_lab_close(const struct memoom_lab *lab,
+    struct memoom_error **reterr_error);
+
+/**
+ * Frees a lab, after closing it where that was not done. What fails on the way cannot be told here: close first.
+ *
+ * \param lab  a lab, or NULL, which does nothing
+ *
+ * Ownership: takes the lab; its strings end with it. Its groups and workers are objects of their own.
+ */
+void memoom_lab_free(struct memoom_lab *lab);
+
+/** For __attribute__((cleanup(memoom_lab_freep))): frees what the variable holds, closing the lab first. */
+static inline void memoom_lab_freep(memoom_lab **object) { memoom_lab_free(*object); }
+
+/**
+ * How many labs were found.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_leftover_list_count(const struct memoom_leftover_list *list);
+
+/**
+ * One of the labs that were found.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_leftover_list_count - 1
+ *
+ * Returns: the lab that was left behind; NULL beyond the end, and for NULL.
+ */
+const struct memoom_leftover *memoom_leftover_list_at(const struct memoom_leftover_list *list, size_t index);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; what it holds ends with it.
+ */
+void memoom_leftover_list_free(struct memoom_leftover_list *list);
+
+/** For __attribute__((cleanup(memoom_leftover_list_freep))): frees what the variable holds. */
+static inline void memoom_leftover_list_freep(memoom_leftover_list **object) { memoom_leftover_list_free(*object); }
+
+/**
+ * Removes the labs whose owners have died. Those of living owners are not touched.
+ *
+ * \param ret_list      where the list of what was found goes
+ *
+ * Returns: MEMOOM_OK, also where something could not be removed (the list names it); MEMOOM_ERR_INVALID_INPUT for a
+ * NULL ret_list; MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_leftover_list_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_gc(struct memoom_leftover_list **ret_list,
+    struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Group
+ *
+ * One memory cgroup: how it is made, its limits and switches, what the kernel counts, who stands in it.
+ * ======================================================================================================== */
+
+/**
+ * One memory cgroup: made in a lab, or an existing one opened to be observed only.
+ *
+ * Thread safety: calls may come from any thread at any time, except memoom_group_free. After a fork the child must not
+ * use it.
+ */
+typedef struct memoom_group memoom_group;
+
+/**
+ * The mark of the most that a group has used.
+ *
+ * On v2 (memory.peak) a reset counts for this object alone; on v1 (memory.max_usage_in_bytes) for everybody.
+ *
+ * Thread safety: calls may come from any thread, except memoom_peak_free.
+ */
+typedef struct memoom_peak memoom_peak;
+
+/** Whom the kernel would kill if the limit were hit now. */
+typedef struct memoom_prediction memoom_prediction;
+
+/**
+ * The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
+ */
+typedef struct memoom_group_options {
+    /** sizeof(memoom_group_options). */
+    size_t struct_size;
+    /**
+     * The hard limit, memory.limit_in_bytes (v1) or memory.max (v2): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
+     */
+    uint64_t limit_bytes;
+    /**
+     * Swap that the group may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. 0 makes an OOM come
+     * at the limit and nowhere else.
+     */
+    uint64_t swap_bytes;
+    /** The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. */
+    uint64_t high_bytes;
+    /**
+     * memory.oom.group (v2 only), an OOM kill takes the whole group: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
+     */
+    memoom_switch oom_group;
+    /**
+     * The OOM killer of the group (v1 only): MEMOOM_OFF makes a process at the limit wait instead of being killed.
+     */
+    memoom_switch oom_killer;
+} memoom_group_options;
+
+/** The start of a memoom_group_options: no limit, swap kept out, the rest as the kernel has it. */
+#define MEMOOM_GROUP_OPTIONS_INIT \
+    { sizeof(memoom_group_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_SWITCH_UNCHANGED, \
+      MEMOOM_SWITCH_UNCHANGED }
+
+/**
+ * What the kernel counted for a group. A counter that this kernel or hierarchy lacks is MEMOOM_UNKNOWN.
+ *
+ * These are numbers of events, never of dead processes: with memory.oom.group the first victim is counted twice, and
+ * lowering a v2 limit under the usage raises oom thousands of times for one kill. As an argument, begin with
+ * MEMOOM_COUNTERS_INIT.
+ */
+typedef struct memoom_counters {
+    /** As an argument, sizeof(memoom_counters); as a result, the bytes that the library has filled. */
+    size_t struct_size;
+    /** Bytes charged: memory.usage_in_bytes (v1), memory.current (v2). */
+    uint64_t usage_bytes;
+    /** The most ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19). */
+    uint64_t peak_bytes;
+    /** OOM kill events: memory.oom_control (v1, from 4.13), memory.events (v2). */
+    uint64_t oom_kill;
+    /** Times the limit was hit and an OOM declared: memory.events (v2). */
+    uint64_t oom;
+    /** Kills of the whole group: memory.events (v2, from about 5.17). */
+    uint64_t oom_group_kill;
+    /** Times the usage was about to go over memory.max: memory.events (v2). */
+    uint64_t max;
+    /** Times the usage went over memory.high: memory.events (v2). */
+    uint64_t high;
+    /** Times the group was reclaimed below memory.low: memory.events (v2). */
+    uint64_t low;
+    /** Times a charge failed at the limit: memory.failcnt (v1). */
+    uint64_t failcnt;
+    /** 1 while processes wait for the OOM to end: memory.oom_control (v1). */
+    uint64_t under_oom;
+    /** 1 while the OOM killer is off: memory.oom_control (v1). */
+    uint64_t oom_kill_disable;
+} memoom_counters;
+
+/** The start of a memoom_counters. */
+#define MEMOOM_COUNTERS_INIT { sizeof(memoom_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** How long tasks of a group have waited for memory (PSI). Begin with MEMOOM_PRESSURE_INIT. */
+typedef struct memoom_pressure {
+    /** As an argument, sizeof(memoom_pressure). */
+    size_t struct_size;
+    /** While at least one task waited: share of the last 10 seconds, in percent. */
+    double some_avg10;
+    /** Share of the last minute, in percent. */
+    double some_avg60;
+    /** Share of the last 5 minutes, in percent. */
+    double some_avg300;
+    /** All the time so far, in microseconds. */
+    uint64_t some_total_usec;
+    /** While all tasks that wanted to run waited: share of the last 10 seconds, in percent. */
+    double full_avg10;
+    /** Share of the last minute, in percent. */
+    double full_avg60;
+    /** Share of the last 5 minutes, in percent. */
+    double full_avg300;
+    /** All the time so far, in microseconds. */
+    uint64_t full_total_usec;
+} memoom_pressure;
+
+/** The start of a memoom_pressure. */
+#define MEMOOM_PRESSURE_INIT { sizeof(memoom_pressure), 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** A process of a group with the score by which the kernel chooses. */
+typedef struct memoom_candidate {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped. */
+    const char *comm;
+    /** The group in which it stands, as the kernel writes its path. */
+    const char *group;
+    /** Why the kernel would not take it; NULL where it would. */
+    const char *reason;
+    /** The points that the kernel compares, in pages; may be negative. */
+    int64_t score;
+    /** Resident pages: anonymous, file and shared. */
+    uint64_t rss_pages;
+    /** Swap entries. */
+    uint64_t swap_pages;
+    /** Pages of page tables. */
+    uint64_t pgtable_pages;
+    /** Its pid. */
+    int32_t pid;
+    /** Its oom_score_adj. */
+    int32_t oom_score_adj;
+    /** 1 where the kernel would take it at all, else 0. */
+    uint32_t eligible;
+    /** 0. */
+    uint32_t reserved;
+} memoom_candidate;
+
+/**
+ * How many groups of a lab are there.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_lab_group_count(const struct memoom_lab *lab);
+
+/**
+ * One of the groups of a lab that are there, in the order in which they were made.
+ *
+ * \param lab           the lab
+ * \param index         from 0 to memoom_lab_group_count - 1
+ * \param ret_group     where the group goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or beyond the last; MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free.
+ * Thread safety: any thread; a group that another thread removes between two calls moves the later ones up.
+ */
+MEMOOM_MUST_USE memoom_status memoom_lab_group_at(const struct memoom_lab *lab, size_t index,
+    struct memoom_group **ret_group, struct memoom_error **reterr_error);
+
+/**
+ * Makes a group in a lab. What was made is removed again if any setting fails.
+ *
+ * \param lab           the lab
+ * \param name          its name, one path component of at most 255 bytes of any value but NUL, newline and "/"; NULL
+ *                      for a name of memoom's choice
+ * \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
+ * \param ret_group     where the group goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the name or the options; MEMOOM_ERR_ALREADY_EXISTS;
+ * MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's memory; MEMOOM_ERR_UNSUPPORTED for a
+ * setting of the other cgroup version; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free; that leaves the cgroup itself to the lab.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_create(const struct memoom_lab *lab, const char *name,
+    const struct memoom_group_options *options, struct memoom_group **ret_group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Makes a group below another. On v2 a group with processes cannot have children with the memory controller.
+ *
+ * \param parent        the group above it, made by memoom
+ * \param name          its name, as for memoom_group_create, but required
+ * \param options       its settings; NULL for MEMOOM_GROUP_OPTIONS_INIT
+ * \param ret_group     where the group goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes stand in the parent (v2); MEMOOM_ERR_INVALID_INPUT also for a
+ * parent that was opened to be observed; MEMOOM_ERR_NOT_FOUND where the parent was removed; for the rest as
+ * memoom_group_create.
+ * Ownership: free the group with memoom_group_free; it does not end with its parent's object.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_create_child(const struct memoom_group *parent, const char *name,
+    const struct memoom_group_options *options, struct memoom_group **ret_group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Opens an existing group, to be observed only: nothing of it is changed.
+ *
+ * \param path          its directory, below the mount of the memory controller
+ * \param ret_group     where the group goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a directory that is no memory cgroup; MEMOOM_ERR_NOT_FOUND;
+ * MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_open(const char *path, struct memoom_group **ret_group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Frees the object of a group. The cgroup stays until memoom_group_remove or the end of its lab.
+ *
+ * \param group  a group, or NULL, which does nothing
+ *
+ * Ownership: takes the object; its strings end with it. Workers and watches of the group live on.
+ */
+void memoom_group_free(struct memoom_group *group);
+
+/** For __attribute__((cleanup(memoom_group_freep))): frees what the variable holds. */
+static inline void memoom_group_freep(memoom_group **object) { memoom_group_free(*object); }
+
+/**
+ * The last component of the path of a group, escaped.
+ * Returns: the name; NULL for NULL.
+ */
+const char *memoom_group_name(const struct memoom_group *group);
+
+/**
+ * The directory of a group.
+ * Returns: the path, as raw bytes, so that it can be opened; NULL for NULL.
+ */
+const char *memoom_group_path(const struct memoom_group *group);
+
+/**
+ * The path of a group from the top of the hierarchy, as the kernel writes it in /proc/PID/cgroup and in reports.
+ * Returns: the path, escaped; NULL for NULL.
+ */
+const char *memoom_group_cgroup(const struct memoom_group *group);
+
+/**
+ * The hierarchy in which a group stands.
+ * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+ */
+memoom_cgroup_version memoom_group_version(const struct memoom_group *group);
+
+/**
+ * Bytes charged now: memory.usage_in_bytes (v1), memory.current (v2).
+ *
+ * Up to 64 pages for each CPU may be charged in advance.
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_usage(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * The most that was ever charged, in bytes: memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go; MEMOOM_UNKNOWN where this kernel does not keep them
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_peak(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * All counters of a group at this moment.
+ *
+ * \param group         the group
+ * \param ret_counters  where the counters go: a struct that began with MEMOOM_COUNTERS_INIT
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_NOT_FOUND where the
+ * group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_counters(const struct memoom_group *group,
+    struct memoom_counters *ret_counters, struct memoom_error **reterr_error);
+
+/**
+ * One number of memory.stat, by the kernel's own key, such as "anon" or "file" (v2), "rss" or "cache" (v1).
+ *
+ * The kernel brings the file up to date every 2 seconds or so: right after a change it may still show what was before.
+ *
+ * \param group         the group
+ * \param key           the key
+ * \param ret_value     where the number goes; MEMOOM_UNKNOWN where the kernel has no such key
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_stat(const struct memoom_group *group, const char *key,
+    uint64_t *ret_value, struct memoom_error **reterr_error);
+
+/**
+ * How long tasks of the group have waited for memory: memory.pressure (v2).
+ *
+ * \param group         the group
+ * \param ret_pressure  where it goes: a struct that began with MEMOOM_PRESSURE_INIT
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_UNSUPPORTED on v1, and
+ * where the kernel has no PSI or it is off; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_pressure(const struct memoom_group *group,
+    struct memoom_pressure *ret_pressure, struct memoom_error **reterr_error);
+
+/**
+ * The processes of a group (cgroup.procs), in the order in which the kernel scans them; those of groups below are not
+ * among them.
+ *
+ * \param group         the group
+ * \param ret_pids      where the pids go, as many as fit; may be NULL where capacity is 0
+ * \param capacity      how many pids fit there
+ * \param ret_count     where the number of processes goes; more than capacity where not all fitted
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_processes(const struct memoom_group *group, int32_t *ret_pids,
+    size_t capacity, size_t *ret_count, struct memoom_error **reterr_error);
+
+/**
+ * Notes in the lab's timeline what the group uses now ("usage"), and what each process in it and below it holds
+ * ("share"): the resident bytes of /proc/PID/stat and the swapped ones. A share that has not changed is not told again;
+ * a process that has gone is told once, with 0.
  *
  * \param group         the group, made by memoom
- * \param reterr_error  where the error goes on failure, or NULL
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or one without a limit (v2);
- * MEMOOM_ERR_OUT_OF_MEMORY where the host has not the room above the limit (v2);
- * MEMOOM_ERR_UNSUPPORTED where this kernel lacks cgroup.freeze (v2);
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group, which has no timeline;
+ * MEMOOM_ERR_NOT_FOUND where it was removed; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the processes;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_sample(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * The hard limit: memory.limit_in_bytes (v1), memory.max (v2).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_limit(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Sets the hard limit, and keeps the swap allowance in step (v1).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_BUSY where the usage is
+ * above it and cannot be reclaimed (v1); MEMOOM_ERR_OUT_OF_MEMORY where the limits of the lab would exceed the host's
+ * memory;
  * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
  * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_block(const struct memoom_group *group,
-                                 struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_set_limit(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
 
 /**
- * Whether a process that meets the limit would wait: oom_kill_disable (v1), or memoom_group_block (v2).
+ * The throttling limit memory.high (v2).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_high(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Sets the throttling limit memory.high (v2).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v1;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_set_high(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Whether the OOM killer of the group is on (v1).
  *
  * \param group         the group
  * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
- * \param reterr_error  where the error goes on failure, or NULL
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v2;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_blocking(const struct memoom_group *group,
-                                    memoom_switch *ret_on,
-                                    struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_oom_killer(const struct memoom_group *group, memoom_switch *ret_on,
+    struct memoom_error **reterr_error);
 
 /**
- * Waits until a process of the group waits in an OOM.
+ * Turns the OOM killer of the group on or off (v1: memory.oom_control).
+ *
+ * Off, a process that meets the limit in a page fault waits (state D); turned on again, the kernel chooses a victim at
+ * the next charge.
  *
  * \param group         the group, made by memoom
- * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
- * \param ret_count     where the number of processes that wait goes; 0 where none did by the deadline
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param on            MEMOOM_ON or MEMOOM_OFF
  *
- * Returns: MEMOOM_OK, also where none waits; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v2;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_set_oom_killer(const struct memoom_group *group, memoom_switch on,
+    struct memoom_error **reterr_error);
+
+/**
+ * Whether memory.oom.group is set; MEMOOM_OFF on v1, which has no such thing.
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_oom_group(const struct memoom_group *group, memoom_switch *ret_on,
+    struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.oom.group (v2): with it, an OOM kill takes every process of the group.
+ *
+ * \param group         the group, made by memoom
+ * \param on            MEMOOM_ON or MEMOOM_OFF
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED on v1;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_set_oom_group(const struct memoom_group *group, memoom_switch on,
+    struct memoom_error **reterr_error);
+
+/**
+ * The protected amount memory.min (v2): below it nothing of the group is reclaimed.
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
  * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_wait_blocked(const struct memoom_group *group,
-                                        uint64_t timeout_ns,
-                                        size_t *ret_count,
-                                        struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_min(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
 
 /**
- * Ends a block by room: the limit is raised, and the group still blocks at the new one.
+ * Sets memory.min (v2).
  *
  * \param group         the group, made by memoom
- * \param bytes         bytes, more than the limit is, or MEMOOM_UNLIMITED (v1)
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or a limit that is not above the old one;
- * MEMOOM_ERR_OUT_OF_MEMORY; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
  * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_resume_raise(const struct memoom_group *group,
-                                        uint64_t bytes,
-                                        struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_set_min(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
 
 /**
- * Ends a block by the kernel's choice of a victim: the killer is turned on again. The victim may be another than who
- * waits. On v2 it returns when the usage is below the limit again.
+ * The protected amount memory.low (v2): below it the group is reclaimed only when nothing else is left.
  *
- * \param group         the group, made by memoom
- * \param timeout_ns    how long to wait (v2), or MEMOOM_FOREVER
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
  *
- * Returns: MEMOOM_OK, also where nobody was blocked; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
- * MEMOOM_ERR_TIMED_OUT where the usage is still above the limit (v2), which is then not put back; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
- * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_resume_killer(const struct memoom_group *group,
-                                         uint64_t timeout_ns,
-                                         struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_low(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
 
 /**
- * Ends a block by the death of a worker: it gets SIGKILL and gives its memory back, and the group still blocks.
+ * Sets memory.low (v2).
  *
  * \param group         the group, made by memoom
- * \param worker        a worker of it, or of a group below
- * \param timeout_ns    how long to wait for its end, or MEMOOM_FOREVER
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or a worker of another one;
- * MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
  * MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_resume_kill(const struct memoom_group *group,
-                                       const struct memoom_worker *worker,
-                                       uint64_t timeout_ns,
-                                       struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_set_low(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
 
 /**
- * Makes an OOM happen in the group now, and gives its account.
+ * Swap that the group may use beyond its memory: memory.swap.max (v2), or memory.memsw.limit_in_bytes less the limit
+ * (v1).
  *
- * With a target the kernel is made to choose that worker: its oom_score_adj is raised if need be, and if the kernel would
- * still choose another one nothing is done. What was changed (limits, oom_score_adj) is put back, and memoom's own
- * workers are gone when it returns.
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED where this kernel does not account
+ * swap to groups;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_swap(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Sets the swap that the group may use beyond its memory; on v1 it is kept in step when the limit changes.
  *
  * \param group         the group, made by memoom
- * \param target        the worker that is to die; NULL for whom the kernel chooses
- * \param way           one of MEMOOM_WAY_*
- * \param timeout_ns    how long to wait for the OOM, or MEMOOM_FOREVER
- * \param ret_oom       where the account goes
- * \param ret_way       where the way that brought it about goes, or NULL
- * \param reterr_error  where the error goes on failure, or NULL
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
  *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown way, where the killer is off, for a way
- * that needs a group above, a limit or processes that are not there, or for a target outside or that the kernel would
- * not choose; MEMOOM_ERR_UNSUPPORTED for a way of v2 on v1; MEMOOM_ERR_WORKER_GONE where the target has ended;
- * MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * where this kernel does not account swap to groups; MEMOOM_ERR_BUSY where the group uses more (v1);
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
  * MEMOOM_ERR_PANIC.
- * Ownership: free the account with memoom_oom_free.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_group_oom_now(const struct memoom_group *group,
-                                   const struct memoom_worker *target,
-                                   memoom_way way,
-                                   uint64_t timeout_ns,
-                                   struct memoom_oom **ret_oom,
-                                   memoom_way *ret_way,
-                                   struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_group_set_swap(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Swap that the group uses now: memory.swap.current (v2), memory+swap less memory (v1).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go; MEMOOM_UNKNOWN where this kernel does not account them
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_swap_usage(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Compressed swap that the group may use: memory.zswap.max (v2, from 5.19 or so).
+ *
+ * \param group         the group
+ * \param ret_bytes     where the bytes go, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_zswap(const struct memoom_group *group, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.zswap.max (v2).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, or MEMOOM_UNLIMITED
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the value or an opened group; MEMOOM_ERR_UNSUPPORTED
+ * on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_set_zswap(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Has the kernel reclaim so many bytes of the group: memory.reclaim (v2, from 5.19 or so).
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         how many
+ * \param ret_all       where MEMOOM_ON goes if the kernel found as much, or MEMOOM_OFF (its EAGAIN)
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file
+ * (v1 has memoom_group_force_empty);
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_reclaim(const struct memoom_group *group, uint64_t bytes,
+    memoom_switch *ret_all, struct memoom_error **reterr_error);
+
+/**
+ * Has the kernel take back all that it can of the group: memory.force_empty (v1).
+ *
+ * \param group         the group, made by memoom
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v2, which has memoom_group_reclaim;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_force_empty(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Sets memory.failcnt and, where swap is accounted, memory.memsw.failcnt back to 0 (v1).
+ *
+ * \param group         the group, made by memoom
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v2, whose memory.events cannot be reset;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_reset_failcnt(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Stops every process of the group and of the groups below it where it stands: cgroup.freeze (v2, from 5.2), and waits
+ * until all stand still. SIGKILL still ends them.
+ *
+ * \param group         the group, made by memoom
+ * \param timeout_ns    how long to wait, or MEMOOM_FOREVER
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_TIMED_OUT where some do not
+ * stop by the deadline: all are let go again;
+ * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_freeze(const struct memoom_group *group, uint64_t timeout_ns,
+    struct memoom_error **reterr_error);
+
+/**
+ * Lets the processes of a frozen group go on (v2). A group that is not frozen is left alone.
+ *
+ * \param group         the group, made by memoom
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks the file;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_thaw(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Whether every process of the group stands still: frozen of cgroup.events (v2).
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED on v1, or where the kernel lacks it;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_frozen(const struct memoom_group *group, memoom_switch *ret_on,
+    struct memoom_error **reterr_error);
+
+/**
+ * Ends every process of a group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so that none
+ * stays blocked. Returns when everybody is in the exit, also who was being forked meanwhile; for a process that the kernel
+ * holds fast it waits one second.
+ *
+ * \param group         the group, made by memoom
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_NOT_FOUND where the group was
+ * removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_kill(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
+ * that has ended; that is waited for. The object stays valid until it is freed.
+ *
+ * \param group         the group, made by memoom
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_BUSY where processes or groups are inside (named); MEMOOM_ERR_INVALID_INPUT for NULL
+ * or an opened group; MEMOOM_ERR_NOT_FOUND where it was removed before; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_remove(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Opens the mark of the most that was charged.
+ *
+ * \param group         the group, made by memoom
+ * \param ret_peak      where the mark goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group; MEMOOM_ERR_UNSUPPORTED where this kernel keeps
+ * none (v2 before about 5.19); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the mark with memoom_peak_free; it lives on without the object of its group.
+ */
+MEMOOM_MUST_USE memoom_status memoom_peak_open(const struct memoom_group *group,
+    struct memoom_peak **ret_peak, struct memoom_error **reterr_error);
+
+/**
+ * The most that was charged since the last reset, or ever.
+ *
+ * \param peak          the mark
+ * \param ret_bytes     where the bytes go
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_peak_bytes(const struct memoom_peak *peak, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Begins anew: from now on the most since this moment.
+ *
+ * \param peak          the mark
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_UNSUPPORTED where this kernel's file cannot be reset (v2
+ * before about 6.12); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_peak_reset(const struct memoom_peak *peak,
+    struct memoom_error **reterr_error);
+
+/**
+ * Closes and frees a mark.
+ *
+ * \param peak  a mark, or NULL, which does nothing
+ *
+ * Ownership: takes the mark.
+ */
+void memoom_peak_free(struct memoom_peak *peak);
+
+/** For __attribute__((cleanup(memoom_peak_freep))): frees what the variable holds. */
+static inline void memoom_peak_freep(memoom_peak **object) { memoom_peak_free(*object); }
+
+/**
+ * Computes whom the kernel would kill if the limit of the group, or of the nearest group above it that has one, were
+ * hit now.
+ *
+ * \param group           the group
+ * \param ret_prediction  where the prediction goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed;
+ * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the prediction with memoom_prediction_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_predict(const struct memoom_group *group,
+    struct memoom_prediction **ret_prediction, struct memoom_error **reterr_error);
+
+/**
+ * The predicted victim.
+ * Returns: its pid; 0 where nobody is eligible or the kernel waits for an earlier victim, and for NULL.
+ */
+int32_t memoom_prediction_pid(const struct memoom_prediction *prediction);
+
+/**
+ * Whether the distance to the next candidate is larger than what the readings can be off by.
+ * Returns: 1 where the prediction must hold, else 0; 0 for NULL.
+ */
+uint32_t memoom_prediction_determined(const struct memoom_prediction *prediction);
+
+/**
+ * How many processes there are to choose from.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_prediction_candidate_count(const struct memoom_prediction *prediction);
+
+/**
+ * One of the processes, in the order in which the kernel scans them.
+ *
+ * \param prediction  a prediction, or NULL
+ * \param index       from 0 to memoom_prediction_candidate_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ */
+const struct memoom_candidate *memoom_prediction_candidate_at(const struct memoom_prediction *prediction,
+    size_t index);
+
+/**
+ * The prediction as a person reads it: who, by what margin, and every candidate.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_prediction_to_text(const struct memoom_prediction *prediction);
+
+/**
+ * The prediction as one JSON document ("memoom.prediction/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_prediction_to_json(const struct memoom_prediction *prediction);
+
+/**
+ * Frees a prediction.
+ *
+ * \param prediction  a prediction, or NULL, which does nothing
+ *
+ * Ownership: takes the prediction; what it holds ends with it.
+ */
+void memoom_prediction_free(struct memoom_prediction *prediction);
+
+/** For __attribute__((cleanup(memoom_prediction_freep))): frees what the variable holds. */
+static inline void memoom_prediction_freep(memoom_prediction **object) { memoom_prediction_free(*object); }
+
+/**
+ * Reads a size as the kernel does: a whole number, then perhaps one of K, M, G, T, P, E (powers of 1024); "max" is
+ * MEMOOM_UNLIMITED.
+ *
+ * "80M" is 80 * 1048576 bytes. Signs, fractions and other suffixes ("MB", "MiB") are refused.
+ *
+ * \param text          the size
+ * \param ret_bytes     where the bytes go
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for anything that is not a size; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_parse_size(const char *text, uint64_t *ret_bytes,
+    struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Worker
+ *
+ * One process in a group: a command, a function of the caller's, or a ticker that only shows that it is alive.
+ * ======================================================================================================== */
+
+/**
+ * One process in a group: a hog, a ticker or a command.
+ *
+ * Thread safety: calls may come from any thread at any time, except memoom_worker_free. After a fork the child must not
+ * use it.
+ */
+typedef struct memoom_worker memoom_worker;
+
+/**
+ * What a new command may be told beside its arguments. Begin with MEMOOM_COMMAND_OPTIONS_INIT: all is the caller's.
+ */
+typedef struct memoom_command_options {
+    /** sizeof(memoom_command_options). */
+    size_t struct_size;
+    /** The whole environment: "NAME=VALUE" strings, then NULL. NULL for the caller's environment. */
+    const char *const *env;
+    /** The working directory; NULL for the caller's. */
+    const char *cwd;
+    /**
+     * Standard input: a descriptor of the caller's, which stays the caller's, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL.
+     */
+    int32_t stdin_fd;
+    /** Standard output, likewise. */
+    int32_t stdout_fd;
+    /** Standard error, likewise. */
+    int32_t stderr_fd;
+    /** Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE. */
+    int32_t oom_score_adj;
+    /**
+     * Nanoseconds after which it is killed, whatever the caller does by then; with it, it is started even where the
+     * kernel would try without end, as every process in reach of a limit has oom_score_adj -1000. 0: never, and such a
+     * start is refused.
+     */
+    uint64_t force_within_ns;
+} memoom_command_options;
+
+/** The start of a memoom_command_options: everything is the caller's. */
+#define MEMOOM_COMMAND_OPTIONS_INIT \
+    { sizeof(memoom_command_options), NULL, NULL, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
+
+/** What a new ticker may be told. Begin with MEMOOM_TICKER_OPTIONS_INIT: "ticker", once a second. */
+typedef struct memoom_ticker_options {
+    /** sizeof(memoom_ticker_options). */
+    size_t struct_size;
+    /** Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "ticker". */
+    const char *name;
+    /** The period in nanoseconds. */
+    uint64_t every_ns;
+    /** Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE. */
+    int32_t oom_score_adj;
+    /** 0. */
+    uint32_t reserved;
+} memoom_ticker_options;
+
+/** The start of a memoom_ticker_options: "ticker", once a second. */
+#define MEMOOM_TICKER_OPTIONS_INIT { sizeof(memoom_ticker_options), NULL, 1000000000, 0, 0 }
 
 /**
  * The pid of a worker, in the pid namespace of this process. It stays the same after the worker has ended.
- *
- * \param worker  a worker, or NULL
- *
  * Returns: the pid; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
  */
 int32_t memoom_worker_pid(const struct memoom_worker *worker);
 
 /**
  * The name of a worker, as the kernel shows it (comm), escaped.
- *
- * \param worker  a worker, or NULL
- *
  * Returns: the name; NULL for NULL.
- * Ownership: borrowed from the worker.
- * Thread safety: any thread.
- * Since 0.1.
  */
 const char *memoom_worker_name(const struct memoom_worker *worker);
 
 /**
  * A descriptor of the process that becomes readable at its end (pidfd_open(2)).
- *
- * \param worker  a worker, or NULL
- *
  * Returns: the descriptor; -1 for NULL.
- * Ownership: borrowed from the worker: do not close it.
- * Thread safety: any thread.
- * Since 0.1.
  */
 int32_t memoom_worker_pidfd(const struct memoom_worker *worker);
 
 /**
  * Whether a worker has ended.
- *
- * \param worker  a worker, or NULL
- *
  * Returns: 1 or 0; 0 for NULL.
- * Thread safety: any thread.
- * Since 0.1.
  */
 uint32_t memoom_worker_ended(const struct memoom_worker *worker);
 
 /**
  * How often a ticker has reported that it is alive.
- *
- * \param worker  a worker, or NULL
- *
  * Returns: the number; 0 for a worker that is no ticker, and for NULL.
- * Thread safety: any thread.
- * Since 0.1.
  */
 uint64_t memoom_worker_ticks(const struct memoom_worker *worker);
 
@@ -4504,50 +1591,36 @@ uint64_t memoom_worker_ticks(const struct memoom_worker *worker);
  *
  * \param worker        the worker
  * \param ret_state     where the letter goes: 'R', 'S', 'D', 'T', 'Z' as in /proc/PID/stat, 'X' when it has ended
- * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the process;
  * MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
  * Needs: /proc.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_worker_state(const struct memoom_worker *worker,
-                                  char *ret_state,
-                                  struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_worker_state(const struct memoom_worker *worker, char *ret_state,
+    struct memoom_error **reterr_error);
 
 /**
  * Sends a signal to a worker. One that has ended is left alone.
  *
  * \param worker        the worker
  * \param signal        the number of the signal
- * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a number that is no signal; MEMOOM_ERR_PERMISSION_DENIED
  * where the process has changed its user; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_worker_signal(const struct memoom_worker *worker,
-                                   int32_t signal,
-                                   struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_worker_signal(const struct memoom_worker *worker, int32_t signal,
+    struct memoom_error **reterr_error);
 
 /**
  * Sends SIGKILL to a worker. One that has ended is left alone.
  *
  * \param worker        the worker
- * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PERMISSION_DENIED where the process has changed its
  * user; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_worker_kill(const struct memoom_worker *worker,
-                                 struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_worker_kill(const struct memoom_worker *worker,
+    struct memoom_error **reterr_error);
 
 /**
  * Waits for the end of a worker and gives the verdict, with the account of every OOM of its group while it lived.
@@ -4557,19 +1630,13 @@ memoom_status memoom_worker_kill(const struct memoom_worker *worker,
  * \param worker        the worker
  * \param timeout_ns    how long to wait, or MEMOOM_FOREVER
  * \param ret_outcome   where the outcome goes
- * \param reterr_error  where the error goes on failure, or NULL
  *
  * Returns: MEMOOM_OK; MEMOOM_ERR_TIMED_OUT when it still runs at the deadline; MEMOOM_ERR_INVALID_INPUT for NULL;
  * MEMOOM_ERR_CLOSED where the lab was closed; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  * Ownership: free the outcome with memoom_outcome_free; it lives on without the worker.
- * Thread safety: any thread.
- * Since 0.1.
  */
-MEMOOM_MUST_USE
-memoom_status memoom_worker_wait(const struct memoom_worker *worker,
-                                 uint64_t timeout_ns,
-                                 struct memoom_outcome **ret_outcome,
-                                 struct memoom_error **reterr_error);
+MEMOOM_MUST_USE memoom_status memoom_worker_wait(const struct memoom_worker *worker, uint64_t timeout_ns,
+    struct memoom_outcome **ret_outcome, struct memoom_error **reterr_error);
 
 /**
  * Frees the object of a worker. The process goes on until it ends, is killed, or its lab is closed.
@@ -4577,29 +1644,83 @@ memoom_status memoom_worker_wait(const struct memoom_worker *worker,
  * \param worker  a worker, or NULL, which does nothing
  *
  * Ownership: takes the object; its name and its pidfd end with it.
- * Thread safety: no other thread may use it any more.
- * Since 0.1.
  */
 void memoom_worker_free(struct memoom_worker *worker);
 
-#ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+/** For __attribute__((cleanup(memoom_worker_freep))): frees what the variable holds. */
+static inline void memoom_worker_freep(memoom_worker **object) { memoom_worker_free(*object); }
 
-#endif  /* MEMOOM_H */
+/**
+ * Starts a command in a group. It stands there before its first instruction, in the caller's process group, with
+ * default signal handling and no descriptor but the three standard ones.
+ *
+ * \param group         the group, made by memoom
+ * \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
+ * \param options       what it is told; NULL for MEMOOM_COMMAND_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, no argument, the options, an opened group, or an oom_score_adj
+ * of -1000 where a limit has nobody else to take and options.force_within_ns is 0;
+ * MEMOOM_ERR_NOT_FOUND where the program is not there and MEMOOM_ERR_PERMISSION_DENIED where it may not be run, with the
+ * errno of execve(2); MEMOOM_ERR_IO also for a descriptor that is not open; for the rest as memoom_hog_spawn.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ */
+MEMOOM_MUST_USE memoom_status memoom_command_spawn(const struct memoom_group *group, const char *const *argv,
+    const struct memoom_command_options *options, struct memoom_worker **ret_worker,
+    struct memoom_error **reterr_error);
 
-/* The guard of the header ends above this. */
-#ifndef MEMOOM_H_INLINE
-#define MEMOOM_H_INLINE
+/**
+ * Runs a function in a forked child that stands in a group. It begins there: nothing that it does is charged elsewhere.
+ *
+ * \param group         the group, made by memoom
+ * \param function      what runs; see memoom_function for what it may use
+ * \param argument      what it is given; NULL is passed on
+ * \param options       what it is told; NULL for MEMOOM_FUNCTION_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options or an opened group; MEMOOM_ERR_WORKER_GONE where
+ * the child ended before the function began; for the rest as memoom_hog_spawn.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab. Its zombie, which only
+ * memoom sees, is reaped by the next call that looks at the lab, at the latest by the one that closes it.
+ * Thread safety: any thread; in a process with several, see memoom_function.
+ */
+MEMOOM_MUST_USE memoom_status memoom_function_spawn(const struct memoom_group *group,
+    memoom_function function, void *argument, const struct memoom_function_options *options,
+    struct memoom_worker **ret_worker, struct memoom_error **reterr_error);
 
-/** The start of a memoom_lab_options: the usual place, every source of evidence. */
-#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0, 0 }
+/**
+ * Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
+ *
+ * \param group         the group, made by memoom
+ * \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
+ * \param every_ns      the period in nanoseconds
+ * \param ret_worker    where the worker goes
+ *
+ * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ */
+MEMOOM_MUST_USE memoom_status memoom_ticker_spawn(const struct memoom_group *group, const char *name,
+    uint64_t every_ns, struct memoom_worker **ret_worker, struct memoom_error **reterr_error);
 
-/** The start of a memoom_group_options: no limit, swap kept out, the rest as the kernel has it. */
-#define MEMOOM_GROUP_OPTIONS_INIT \
-    { sizeof(memoom_group_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_SWITCH_UNCHANGED, \
-      MEMOOM_SWITCH_UNCHANGED }
+/**
+ * Starts a ticker as told.
+ *
+ * \param group         the group, made by memoom
+ * \param options       what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ *
+ * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ */
+MEMOOM_MUST_USE memoom_status memoom_ticker_spawn_with(const struct memoom_group *group,
+    const struct memoom_ticker_options *options, struct memoom_worker **ret_worker,
+    struct memoom_error **reterr_error);
 
+/* ========================================================================================================
+ * Hog
+ *
+ * A worker that takes memory in acknowledged steps, and the ways to bring a group to its limit and back.
+ * ======================================================================================================== */
 /** A kind of memory for memoom_hog_options. Anonymous private memory, page by page. The default. */
 #define MEMOOM_KIND_ANON "anon"
 /** A kind of memory for memoom_hog_options. Anonymous private memory in transparent huge pages. */
@@ -4608,7 +1729,9 @@ void memoom_worker_free(struct memoom_worker *worker);
 #define MEMOOM_KIND_FILE "file"
 /** A kind of memory for memoom_hog_options. Anonymous shared memory. */
 #define MEMOOM_KIND_SHMEM "shmem"
-/** A kind of memory for memoom_hog_options. A file of a tmpfs, never mapped: charged, and in no process's resident size. */
+/**
+ *  A kind of memory for memoom_hog_options. A file of a tmpfs, never mapped: charged, and in no process's resident size.
+ */
 #define MEMOOM_KIND_TMPFS "tmpfs"
 /** A kind of memory for memoom_hog_options. A mapped memfd. */
 #define MEMOOM_KIND_MEMFD "memfd"
@@ -4642,80 +1765,1398 @@ void memoom_worker_free(struct memoom_worker *worker);
 #define MEMOOM_PATTERN_ZEROES "zeroes"
 /** A pattern for memoom_hog_options. Every byte is written, with content that no compressor makes smaller. */
 #define MEMOOM_PATTERN_INCOMPRESSIBLE "incompressible"
+/** How a step of a hog ended. */
+typedef uint32_t memoom_grow_status;
+/** In a way that this version of the C face has no number for. */
+#define MEMOOM_GROW_OTHER 0
+/** Every page of the step was taken. */
+#define MEMOOM_GROW_GREW 1
+/** The hog was killed in the step. */
+#define MEMOOM_GROW_KILLED 2
+/** The hog waits in the OOM of its group, as the OOM killer is off (v1). */
+#define MEMOOM_GROW_BLOCKED 3
+/**
+ * The kernel gave less than was asked for and refused the rest in a system call: taken_bytes and error_number say so.
+ */
+#define MEMOOM_GROW_SHORT 4
+/** Why a hog stopped. */
+typedef uint32_t memoom_stop;
+/** For a reason that this version of the C face has no number for. */
+#define MEMOOM_STOP_OTHER 0
+/** It holds the bytes that were wanted. */
+#define MEMOOM_STOP_TOTAL 1
+/** It is as near to the limit as was wanted. */
+#define MEMOOM_STOP_BELOW 2
+/** The event has happened. */
+#define MEMOOM_STOP_EVENT 3
+/** The last step was not whole: its status says it. */
+#define MEMOOM_STOP_STEP 4
+/** How an OOM is brought about. */
+typedef uint32_t memoom_way;
+/**
+ * The surest way here: MEMOOM_WAY_SQUEEZE where the group has processes, MEMOOM_WAY_INSIDE where it has none.
+ */
+#define MEMOOM_WAY_SUREST 0
+/** A hog in the group grows until the limit is met. The limit stays. */
+#define MEMOOM_WAY_INSIDE 1
+/**
+ * Page cache is given back, the limit is lowered to the usage, and a small worker in the group takes a little more.
+ */
+#define MEMOOM_WAY_SQUEEZE 2
+/** memory.max is written below the usage, and the kernel kills in that write (v2), perhaps more than one. */
+#define MEMOOM_WAY_WRITE 3
+/**
+ * As MEMOOM_WAY_WRITE, with O_NONBLOCK: the kernel sets the limit alone, and the next charge meets it (v2, newest kernels).
+ */
+#define MEMOOM_WAY_NONBLOCK 4
+/** As MEMOOM_WAY_SQUEEZE, with the limit of the group above. */
+#define MEMOOM_WAY_ANCESTOR 5
+/** A hog in another group grows until the limit of the group above both is met. */
+#define MEMOOM_WAY_NEIGHBOUR 6
+
+/** What a new hog may be told. Begin with MEMOOM_HOG_OPTIONS_INIT: "hog", anonymous memory, 10 MiB a step. */
+typedef struct memoom_hog_options {
+    /** sizeof(memoom_hog_options). */
+    size_t struct_size;
+    /** Its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8; NULL for "hog". */
+    const char *name;
+    /** The kind of memory, one of MEMOOM_KIND_...; NULL for MEMOOM_KIND_ANON. */
+    const char *kind;
+    /** Bytes of a step that does not say how many. */
+    uint64_t step_bytes;
+    /** Its oom_score_adj, -1000 to 1000. Below the caller's own it needs CAP_SYS_RESOURCE. */
+    int32_t oom_score_adj;
+    /**
+     * 1: take a step even where it makes the kernel try without end, as every process in reach of the limit has
+     * oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
+     */
+    uint32_t force;
+    /**
+     * How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
+     * difference to the kind is refused.
+     */
+    const char *pattern;
+    /**
+     * For MEMOOM_KIND_FILE the directory in which its file stands, without a name; NULL for the first of the directory
+     * for temporary files, /var/tmp, the working directory and $HOME that is on a real file system.
+     */
+    const char *directory;
+} memoom_hog_options;
 
 /** The start of a memoom_hog_options: "hog", anonymous memory, 10 MiB a step. */
 #define MEMOOM_HOG_OPTIONS_INIT { sizeof(memoom_hog_options), NULL, NULL, 10485760, 0, 0, NULL, NULL }
 
-/** The start of a memoom_command_options: everything is the caller's. */
-#define MEMOOM_COMMAND_OPTIONS_INIT \
-    { sizeof(memoom_command_options), NULL, NULL, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
-
-/** The start of a memoom_function_options: "function", oom_score_adj 0. */
-#define MEMOOM_FUNCTION_OPTIONS_INIT { sizeof(memoom_function_options), NULL, 0, 0, 0 }
-
-/** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
-#define MEMOOM_RUN_OPTIONS_INIT \
-    { sizeof(memoom_run_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_FOREVER, NULL, NULL, \
-      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
-
-/** The start of a memoom_ticker_options: "ticker", once a second. */
-#define MEMOOM_TICKER_OPTIONS_INIT { sizeof(memoom_ticker_options), NULL, 1000000000, 0, 0 }
-
-/** The start of a memoom_pace: step after step, until one is not whole. */
-#define MEMOOM_PACE_INIT { sizeof(memoom_pace), MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, NULL }
-
-/** The start of a memoom_paced. */
-#define MEMOOM_PACED_INIT { sizeof(memoom_paced), 0, 0, 0, 0, 0, 0 }
+/** The answer to a step. As an argument, begin with MEMOOM_GROW_INIT. */
+typedef struct memoom_grow {
+    /** sizeof(memoom_grow). */
+    size_t struct_size;
+    /** Bytes of the step that were asked for. */
+    uint64_t step_bytes;
+    /** Bytes that the hog holds by its own word: a killed or blocked step counts nothing. */
+    uint64_t total_bytes;
+    /** How it ended. */
+    memoom_grow_status status;
+    /**
+     * The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
+     */
+    uint32_t blocked_state;
+    /**
+     * Bytes that the step took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step;
+     * 0 for one that killed or blocked the hog. Page tables and the like come on top of them.
+     */
+    uint64_t taken_bytes;
+    /** Why a short step was short, as errno has it; else 0. */
+    int32_t error_number;
+    /** 0. */
+    uint32_t reserved;
+} memoom_grow;
 
 /** The start of a memoom_grow. */
 #define MEMOOM_GROW_INIT { sizeof(memoom_grow), 0, 0, 0, 0, 0, 0, 0 }
 
-/** The start of a memoom_counters. */
-#define MEMOOM_COUNTERS_INIT { sizeof(memoom_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/**
+ * How fast a hog takes its steps, and when it stops by itself. Begin with MEMOOM_PACE_INIT: step after step, until one
+ * is not whole (killed, blocked or short), which ends every pace.
+ */
+typedef struct memoom_pace {
+    /** sizeof(memoom_pace). */
+    size_t struct_size;
+    /** Bytes in a second; MEMOOM_UNCHANGED for step after step. */
+    uint64_t rate_bytes;
+    /** Stop when the hog holds so many bytes; MEMOOM_UNCHANGED for no such end. */
+    uint64_t total_bytes;
+    /**
+     * Stop when so many bytes are left below the limit that has the least room; MEMOOM_UNCHANGED for no such end. The
+     * usage then stands at most 64 pages, which the kernel charges ahead, and one page of the hog's kind below that
+     * mark, and never above it.
+     */
+    uint64_t below_bytes;
+    /**
+     * Stop when an event of this kind (such as "notified", "victim" or "exited") happens in the hog's group or below
+     * it; NULL for no such end.
+     */
+    const char *until;
+} memoom_pace;
 
-/** The start of a memoom_pressure. */
-#define MEMOOM_PRESSURE_INIT { sizeof(memoom_pressure), 0, 0, 0, 0, 0, 0, 0, 0 }
+/** The start of a memoom_pace: step after step, until one is not whole. */
+#define MEMOOM_PACE_INIT { sizeof(memoom_pace), MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, NULL }
 
-/** For __attribute__((cleanup(memoom_error_freep))): frees what the variable holds. */
-static inline void memoom_error_freep(memoom_error **object) { memoom_error_free(*object); }
+/** How a pace ended. As an argument, begin with MEMOOM_PACED_INIT. */
+typedef struct memoom_paced {
+    /** sizeof(memoom_paced). */
+    size_t struct_size;
+    /** Steps that were taken. */
+    uint64_t steps;
+    /** Bytes that the hog holds. */
+    uint64_t total_bytes;
+    /** Why it stopped. */
+    memoom_stop stop;
+    /** How the last step ended; 0 where there was none. */
+    memoom_grow_status status;
+    /** Why a short last step was short, as errno has it; else 0. */
+    int32_t error_number;
+    /** 0. */
+    uint32_t reserved;
+} memoom_paced;
 
-/** For __attribute__((cleanup(memoom_host_freep))): frees what the variable holds. */
-static inline void memoom_host_freep(memoom_host **object) { memoom_host_free(*object); }
+/** The start of a memoom_paced. */
+#define MEMOOM_PACED_INIT { sizeof(memoom_paced), 0, 0, 0, 0, 0, 0 }
 
-/** For __attribute__((cleanup(memoom_lab_freep))): frees what the variable holds, closing the lab first. */
-static inline void memoom_lab_freep(memoom_lab **object) { memoom_lab_free(*object); }
+/**
+ * Starts a hog. It has taken no memory yet and charges at most 128 KiB to the group, or 12
+ * pages where that is more.
+ *
+ * \param group         the group, made by memoom
+ * \param options       what it is told; NULL for MEMOOM_HOG_OPTIONS_INIT
+ * \param ret_worker    where the worker goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, the options, an opened group, or a limit below what a process
+ * needs to start; MEMOOM_ERR_UNSUPPORTED where this machine lacks what the kind needs, with the remedy;
+ * MEMOOM_ERR_PERMISSION_DENIED for an oom_score_adj that this process may not set;
+ * MEMOOM_ERR_WORKER_GONE where it was killed before it was ready; MEMOOM_ERR_BUSY for a group that has groups below it
+ * (v2); MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
+ */
+MEMOOM_MUST_USE memoom_status memoom_hog_spawn(const struct memoom_group *group,
+    const struct memoom_hog_options *options, struct memoom_worker **ret_worker,
+    struct memoom_error **reterr_error);
 
-/** For __attribute__((cleanup(memoom_leftover_list_freep))): frees what the variable holds. */
-static inline void memoom_leftover_list_freep(memoom_leftover_list **object) { memoom_leftover_list_free(*object); }
+/**
+ * Has a hog take one step and says how it ended. The answer is never guessed from time: blocked is proved by the
+ * group's under_oom, the state D and the place of the wait.
+ *
+ * \param worker        the hog
+ * \param size_bytes    bytes of the step; MEMOOM_UNCHANGED for the hog's own step
+ * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
+ * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
+ *
+ * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
+ * no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
+ * and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
+ * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
+ * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_hog_grow(const struct memoom_worker *worker, uint64_t size_bytes,
+    uint64_t timeout_ns, struct memoom_grow *ret_grow, struct memoom_error **reterr_error);
 
-/** For __attribute__((cleanup(memoom_group_freep))): frees what the variable holds. */
-static inline void memoom_group_freep(memoom_group **object) { memoom_group_free(*object); }
+/**
+ * Waits for the answer to a step that was blocked, or that was still going on at its deadline.
+ *
+ * \param worker        the hog
+ * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
+ * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
+ *
+ * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also where no step is going on.
+ */
+MEMOOM_MUST_USE memoom_status memoom_hog_finish(const struct memoom_worker *worker, uint64_t timeout_ns,
+    struct memoom_grow *ret_grow, struct memoom_error **reterr_error);
 
-/** For __attribute__((cleanup(memoom_peak_freep))): frees what the variable holds. */
-static inline void memoom_peak_freep(memoom_peak **object) { memoom_peak_free(*object); }
+/**
+ * Has a hog give back its newest memory.
+ *
+ * \param worker        the hog
+ * \param size_bytes    how much; it is rounded down to whole pages
+ * \param timeout_ns    how long to wait for the answer, or MEMOOM_FOREVER
+ * \param ret_bytes     where the bytes that were given back go
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a worker that is no hog; MEMOOM_ERR_BUSY while a step goes
+ * on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_hog_shrink(const struct memoom_worker *worker, uint64_t size_bytes,
+    uint64_t timeout_ns, uint64_t *ret_bytes, struct memoom_error **reterr_error);
 
-/** For __attribute__((cleanup(memoom_prediction_freep))): frees what the variable holds. */
-static inline void memoom_prediction_freep(memoom_prediction **object) { memoom_prediction_free(*object); }
+/**
+ * Bytes that a hog holds, by its own word.
+ * Returns: the bytes; 0 for a worker that is no hog, and for NULL.
+ */
+uint64_t memoom_hog_total_bytes(const struct memoom_worker *worker);
 
-/** For __attribute__((cleanup(memoom_worker_freep))): frees what the variable holds. */
-static inline void memoom_worker_freep(memoom_worker **object) { memoom_worker_free(*object); }
+/**
+ * Has a hog take steps at a pace until one of its ends is reached.
+ *
+ * \param worker        the hog
+ * \param pace          how fast, and until when; NULL for MEMOOM_PACE_INIT
+ * \param timeout_ns    how long it may take, or MEMOOM_FOREVER
+ * \param ret_paced     where the answer goes: a struct that began with MEMOOM_PACED_INIT
+ *
+ * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also for a rate of 0, an event that does not exist, or a hog of
+ * the kind file without an end; MEMOOM_ERR_TIMED_OUT where no end was reached in time: the hog stands still then,
+ * unless a step goes on.
+ */
+MEMOOM_MUST_USE memoom_status memoom_hog_pace(const struct memoom_worker *worker,
+    const struct memoom_pace *pace, uint64_t timeout_ns, struct memoom_paced *ret_paced,
+    struct memoom_error **reterr_error);
 
-/** For __attribute__((cleanup(memoom_watch_freep))): frees what the variable holds. */
-static inline void memoom_watch_freep(memoom_watch **object) { memoom_watch_free(*object); }
+/**
+ * The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
+ */
+typedef struct memoom_oom memoom_oom;
+
+/**
+ * Makes an OOM happen in the group now, and gives its account.
+ *
+ * With a target the kernel is made to choose that worker: its oom_score_adj is raised if need be, and if the kernel would
+ * still choose another one nothing is done. What was changed (limits, oom_score_adj) is put back, and memoom's own
+ * workers are gone when it returns.
+ *
+ * \param group         the group, made by memoom
+ * \param target        the worker that is to die; NULL for whom the kernel chooses
+ * \param way           one of MEMOOM_WAY_*
+ * \param timeout_ns    how long to wait for the OOM, or MEMOOM_FOREVER
+ * \param ret_oom       where the account goes
+ * \param ret_way       where the way that brought it about goes, or NULL
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown way, where the killer is off, for a way
+ * that needs a group above, a limit or processes that are not there, or for a target outside or that the kernel would
+ * not choose; MEMOOM_ERR_UNSUPPORTED for a way of v2 on v1; MEMOOM_ERR_WORKER_GONE where the target has ended;
+ * MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the account with memoom_oom_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_oom_now(const struct memoom_group *group,
+    const struct memoom_worker *target, memoom_way way, uint64_t timeout_ns, struct memoom_oom **ret_oom,
+    memoom_way *ret_way, struct memoom_error **reterr_error);
+
+/**
+ * From now on a process that meets the limit waits instead of being killed, until one of the memoom_group_resume_*.
+ *
+ * On v1 this is the kernel's own switch, as memoom_group_set_oom_killer sets it. On v2 it is done by memoom with
+ * memory.high, memory.events and cgroup.freeze, and differs: everybody in the group stands still while it is blocked, in
+ * state S; the usage rests a little above the limit; it needs somebody who waits in a call of this lab, and meanwhile the
+ * kernel slows the group down and, a quarter of the limit (at least 16 MiB) above it, kills; a system call that takes
+ * memory is stopped, not failed.
+ *
+ * \param group         the group, made by memoom
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or one without a limit (v2);
+ * MEMOOM_ERR_OUT_OF_MEMORY where the host has not the room above the limit (v2);
+ * MEMOOM_ERR_UNSUPPORTED where this kernel lacks cgroup.freeze (v2);
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_block(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Whether a process that meets the limit would wait: oom_kill_disable (v1), or memoom_group_block (v2).
+ *
+ * \param group         the group
+ * \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_blocking(const struct memoom_group *group, memoom_switch *ret_on,
+    struct memoom_error **reterr_error);
+
+/**
+ * Waits until a process of the group waits in an OOM.
+ *
+ * \param group         the group, made by memoom
+ * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_count     where the number of processes that wait goes; 0 where none did by the deadline
+ *
+ * Returns: MEMOOM_OK, also where none waits; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_wait_blocked(const struct memoom_group *group, uint64_t timeout_ns,
+    size_t *ret_count, struct memoom_error **reterr_error);
+
+/**
+ * Ends a block by room: the limit is raised, and the group still blocks at the new one.
+ *
+ * \param group         the group, made by memoom
+ * \param bytes         bytes, more than the limit is, or MEMOOM_UNLIMITED (v1)
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or a limit that is not above the old one;
+ * MEMOOM_ERR_OUT_OF_MEMORY; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_resume_raise(const struct memoom_group *group, uint64_t bytes,
+    struct memoom_error **reterr_error);
+
+/**
+ * Ends a block by the kernel's choice of a victim: the killer is turned on again. The victim may be another than who
+ * waits. On v2 it returns when the usage is below the limit again.
+ *
+ * \param group         the group, made by memoom
+ * \param timeout_ns    how long to wait (v2), or MEMOOM_FOREVER
+ *
+ * Returns: MEMOOM_OK, also where nobody was blocked; MEMOOM_ERR_INVALID_INPUT for NULL or an opened group;
+ * MEMOOM_ERR_TIMED_OUT where the usage is still above the limit (v2), which is then not put back; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_resume_killer(const struct memoom_group *group,
+    uint64_t timeout_ns, struct memoom_error **reterr_error);
+
+/**
+ * Ends a block by the death of a worker: it gets SIGKILL and gives its memory back, and the group still blocks.
+ *
+ * \param group         the group, made by memoom
+ * \param worker        a worker of it, or of a group below
+ * \param timeout_ns    how long to wait for its end, or MEMOOM_FOREVER
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group or a worker of another one;
+ * MEMOOM_ERR_TIMED_OUT; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_resume_kill(const struct memoom_group *group,
+    const struct memoom_worker *worker, uint64_t timeout_ns, struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Watch
+ *
+ * What happens in a group, as it happens.
+ * ======================================================================================================== */
+
+/** One thing that happened: when, by whose word, where, and what. */
+typedef struct memoom_event memoom_event;
+
+/**
+ * A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
+ *
+ * Several watches of one group see the same events, each in its own time.
+ *
+ * Thread safety: calls may come from any thread, except memoom_watch_free; a call that waits makes other calls on the
+ * same watch wait too. After a fork the child must not use it.
+ */
+typedef struct memoom_watch memoom_watch;
+
+/**
+ * When, in nanoseconds of CLOCK_MONOTONIC; the kernel's own stamp where the source has one.
+ * Returns: the time; 0 for NULL.
+ */
+uint64_t memoom_event_time_ns(const struct memoom_event *event);
+
+/**
+ * Who said it: "memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs".
+ * Returns: the source; NULL for NULL.
+ */
+const char *memoom_event_source(const struct memoom_event *event);
+
+/**
+ * What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
+ * "victim", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
+ * may know more.
+ *
+ * Returns: the kind; NULL for NULL.
+ */
+const char *memoom_event_kind(const struct memoom_event *event);
+
+/**
+ * The group concerned, as the kernel writes its path.
+ * Returns: the path; NULL for what concerns no group, and for NULL.
+ */
+const char *memoom_event_group(const struct memoom_event *event);
+
+/**
+ * The process concerned.
+ * Returns: its pid; 0 for what concerns no process, and for NULL.
+ */
+int32_t memoom_event_pid(const struct memoom_event *event);
+
+/**
+ * The event as a person reads it: what happened, in a few words, without time and source.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_event_to_text(const struct memoom_event *event);
+
+/**
+ * The event as one JSON document ("memoom.event/1"), with the particulars of its kind.
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_event_to_json(const struct memoom_event *event);
+
+/**
+ * Frees an event.
+ *
+ * \param event  an event, or NULL, which does nothing
+ *
+ * Ownership: takes the event; its strings end with it.
+ */
+void memoom_event_free(struct memoom_event *event);
 
 /** For __attribute__((cleanup(memoom_event_freep))): frees what the variable holds. */
 static inline void memoom_event_freep(memoom_event **object) { memoom_event_free(*object); }
 
-/** For __attribute__((cleanup(memoom_report_list_freep))): frees what the variable holds. */
-static inline void memoom_report_list_freep(memoom_report_list **object) { memoom_report_list_free(*object); }
+/**
+ * Opens a watch. Open it before the workers start, so that it sees everything.
+ *
+ * \param group         the group; one that was opened by path will do
+ * \param ret_watch     where the watch goes
+ *
+ * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+ * NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
+ */
+MEMOOM_MUST_USE memoom_status memoom_watch_open(const struct memoom_group *group,
+    struct memoom_watch **ret_watch, struct memoom_error **reterr_error);
+
+/**
+ * Opens a watch of a group and of all groups below it.
+ *
+ * The counters and notifications of the groups below are read too, also of those that are made later, so that an OOM in
+ * one of them is accounted for as if it were watched itself. In a lab this is what memoom_watch_open does.
+ *
+ * \param group         the group; one that was opened by path will do
+ * \param ret_watch     where the watch goes
+ *
+ * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+ * NULL; MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO where the directories cannot be
+ * listened to (fs.inotify.max_user_watches); MEMOOM_ERR_PANIC.
+ * Ownership: free the watch with memoom_watch_free; it lives on without the object of its group.
+ */
+MEMOOM_MUST_USE memoom_status memoom_watch_open_recursive(const struct memoom_group *group,
+    struct memoom_watch **ret_watch, struct memoom_error **reterr_error);
+
+/**
+ * The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
+ * something.
+ *
+ * Other records of the kernel log make it readable too: call memoom_watch_next with a timeout of 0 until it gives no
+ * event.
+ *
+ * Returns: the descriptor; -1 for NULL.
+ */
+int32_t memoom_watch_fd(const struct memoom_watch *watch);
+
+/**
+ * The next event.
+ *
+ * \param watch         the watch
+ * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_event     where the event goes; NULL goes there where none came by the deadline
+ *
+ * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the event with memoom_event_free.
+ * Thread safety: any thread; see memoom_watch.
+ */
+MEMOOM_MUST_USE memoom_status memoom_watch_next(const struct memoom_watch *watch, uint64_t timeout_ns,
+    struct memoom_event **ret_event, struct memoom_error **reterr_error);
+
+/**
+ * The account of the next OOM of the group, of a group below it, or of a group above it that struck here.
+ *
+ * The events that are passed over meanwhile can still be had from memoom_watch_next.
+ *
+ * \param watch         the watch
+ * \param timeout_ns    how long to wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_oom       where the account goes; NULL goes there where none came by the deadline
+ *
+ * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the account with memoom_oom_free.
+ * Thread safety: any thread; see memoom_watch.
+ */
+MEMOOM_MUST_USE memoom_status memoom_watch_wait_oom(const struct memoom_watch *watch, uint64_t timeout_ns,
+    struct memoom_oom **ret_oom, struct memoom_error **reterr_error);
+
+/**
+ * Closes and frees a watch.
+ *
+ * \param watch  a watch, or NULL, which does nothing
+ *
+ * Ownership: takes the watch; its descriptor ends with it.
+ */
+void memoom_watch_free(struct memoom_watch *watch);
+
+/** For __attribute__((cleanup(memoom_watch_freep))): frees what the variable holds. */
+static inline void memoom_watch_freep(memoom_watch **object) { memoom_watch_free(*object); }
+
+/**
+ * Asks the kernel for a notification: each time it comes, the watches of the group have an event of the kind "alarm". It
+ * stays set until the group or the lab ends.
+ *
+ * On v1: "threshold SIZE" (the usage crosses it) or "level low|medium|critical[,hierarchy|,local]"
+ * (memory.pressure_level). On v2: "some STALL_USEC WINDOW_USEC" or "full STALL_USEC WINDOW_USEC" (memory.pressure), with a
+ * window of 500,000 to 10,000,000 microseconds.
+ *
+ * \param group         the group, made by memoom
+ * \param alarm         the alarm
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, an opened group, an unknown alarm or numbers that the kernel
+ * refuses; MEMOOM_ERR_UNSUPPORTED for an alarm of the other hierarchy, or where PSI is off;
+ * MEMOOM_ERR_NOT_FOUND where the group was removed; MEMOOM_ERR_PERMISSION_DENIED; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_add_alarm(const struct memoom_group *group, const char *alarm,
+    struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Oom
+ *
+ * The account of one OOM: whose limit, who asked, who was chosen, what filled the limit, and what is missing.
+ * ======================================================================================================== */
+/** Why a process died in an OOM. */
+typedef uint32_t memoom_cause;
+/** For a reason that this version of the C face has no number for. */
+#define MEMOOM_CAUSE_OTHER 0
+/** The kernel chose it. */
+#define MEMOOM_CAUSE_SELECTED 1
+/** It stood in a group with memory.oom.group. */
+#define MEMOOM_CAUSE_GROUP 2
+/** It shared the memory of the chosen one. */
+#define MEMOOM_CAUSE_SHARED_MM 3
+
+/** Evidence that could not be had, and why. */
+typedef struct memoom_missing {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The source: "kernel-log", "tracefs", "counters", "report", ... */
+    const char *source;
+    /** Why. */
+    const char *reason;
+} memoom_missing;
+
+/** Two sources that do not say the same. */
+typedef struct memoom_disagreement {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** What they say. */
+    const char *says;
+    /** Why; NULL where no known cause fits. */
+    const char *because;
+} memoom_disagreement;
+
+/** A process by pid and name. */
+typedef struct memoom_process {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped. */
+    const char *comm;
+    /** Its pid. */
+    int32_t pid;
+    /** 0. */
+    uint32_t reserved;
+} memoom_process;
+
+/** Who would be killed, computed before the kernel chose. */
+typedef struct memoom_predicted {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped. */
+    const char *comm;
+    /**
+     * Where the numbers come from: "procfs" (read before the step) or "report" (the kernel's own task table).
+     */
+    const char *source;
+    /** Its score in pages. */
+    int64_t score;
+    /** Its pid. */
+    int32_t pid;
+    /** 1 where the distance to the next candidate is larger than what the readings can be off by, else 0. */
+    uint32_t determined;
+} memoom_predicted;
+
+/** A process that the OOM killed. */
+typedef struct memoom_victim {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped; empty where no source said it. */
+    const char *comm;
+    /** The group in which it stood; NULL where no source tells. */
+    const char *group;
+    /**
+     * Who said so, joined by ", ": "tracefs", "kernel-log", "counters", "procfs" (it shared the memory of the chosen one).
+     */
+    const char *sources;
+    /** Its anonymous memory in bytes when it was killed; MEMOOM_UNKNOWN where no source tells. */
+    uint64_t anon_rss_bytes;
+    /** Its pid. */
+    int32_t pid;
+    /** Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where no source tells. */
+    int32_t oom_score_adj;
+    /** Why it died. */
+    memoom_cause cause;
+    /** 0. */
+    uint32_t reserved;
+} memoom_victim;
+
+/** One function of a kernel call path. */
+typedef struct memoom_frame {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The function as the kernel names it. */
+    const char *function;
+    /** The kernel module of the function; NULL for the kernel itself. */
+    const char *module;
+    /**
+     * The part of the way it belongs to: "syscall", "fault", "charge", "reclaim", "oom", "select", "kill" or "wait";
+     * NULL where memoom has no word for it.
+     */
+    const char *step;
+    /** What the function does on the way, in one sentence; NULL where memoom has no words for it. */
+    const char *explanation;
+    /** The return address, in bytes from the start of the function; MEMOOM_UNKNOWN where no source tells. */
+    uint64_t offset;
+    /** The length of the function in bytes; MEMOOM_UNKNOWN where no source tells. */
+    uint64_t size;
+} memoom_frame;
+
+/**
+ * A process that waits in an OOM, as the OOM killer is off.
+ *
+ * Its kernel stack: memoom_oom_blocked_frame_at.
+ */
+typedef struct memoom_blocked {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped. */
+    const char *comm;
+    /** The kernel function in which it waits; NULL where no source tells. */
+    const char *wchan;
+    /** Its pid. */
+    int32_t pid;
+    /** The letter of its state: 'D'. */
+    uint32_t state;
+} memoom_blocked;
+
+/**
+ * The hierarchy in which the OOM struck.
+ * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
+ */
+memoom_cgroup_version memoom_oom_version(const struct memoom_oom *oom);
+
+/**
+ * The group whose limit was hit: an ancestor of the victim's group, or that group.
+ * Returns: its path as the kernel writes it, escaped; NULL where no source tells, and for NULL.
+ */
+const char *memoom_oom_limit_group(const struct memoom_oom *oom);
+
+/**
+ * The limit that was hit, in bytes.
+ * Returns: the bytes; MEMOOM_UNLIMITED where there is none, and for NULL.
+ */
+uint64_t memoom_oom_limit_bytes(const struct memoom_oom *oom);
+
+/**
+ * Bytes charged to the group whose limit was hit, before the OOM.
+ * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
+ */
+uint64_t memoom_oom_usage_before(const struct memoom_oom *oom);
+
+/**
+ * Bytes charged after the last victim had ended; for a blocked OOM, while it lasts.
+ * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
+ */
+uint64_t memoom_oom_usage_after(const struct memoom_oom *oom);
+
+/**
+ * The process in whose charge the limit was hit.
+ * Returns: the process; NULL where no source tells, and for NULL.
+ */
+const struct memoom_process *memoom_oom_invoker(const struct memoom_oom *oom);
+
+/**
+ * Who would be killed, computed before the kernel chose.
+ * Returns: the prediction; NULL where there was nothing to compute it from, and for NULL.
+ */
+const struct memoom_predicted *memoom_oom_predicted(const struct memoom_oom *oom);
+
+/**
+ * Whether the prediction named the process that the kernel chose.
+ * Returns: 1 where it did, 0 where the kernel chose another; -1 where there was no prediction or nobody died, and for NULL.
+ */
+int32_t memoom_oom_predicted_right(const struct memoom_oom *oom);
+
+/**
+ * How many processes the kernel had to choose from.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_candidate_count(const struct memoom_oom *oom);
+
+/**
+ * One of the processes, in the order of the kernel's scan.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_candidate_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ */
+const struct memoom_candidate *memoom_oom_candidate_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * How many processes were killed; 0 for a blocked OOM.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_victim_count(const struct memoom_oom *oom);
+
+/**
+ * One of the processes that were killed, in the order of the kills.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_victim_count - 1
+ *
+ * Returns: the victim; NULL beyond the end, and for NULL.
+ */
+const struct memoom_victim *memoom_oom_victim_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The process that the kernel chose, or the first that died.
+ * Returns: the victim; NULL for a blocked OOM, and for NULL.
+ */
+const struct memoom_victim *memoom_oom_victim(const struct memoom_oom *oom);
+
+/**
+ * Whether a process was killed in this OOM.
+ *
+ * \param oom  an account, or NULL
+ * \param pid  its pid
+ *
+ * Returns: 1 or 0; 0 for NULL.
+ */
+uint32_t memoom_oom_killed(const struct memoom_oom *oom, int32_t pid);
+
+/**
+ * How many processes wait, as the OOM killer is off.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_blocked_count(const struct memoom_oom *oom);
+
+/**
+ * One of the processes that wait.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_blocked_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ */
+const struct memoom_blocked *memoom_oom_blocked_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * How many kernel functions the stack of a process that waits has.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_blocked_count - 1
+ *
+ * Returns: the number; 0 beyond the end, and for NULL.
+ */
+size_t memoom_oom_blocked_frame_count(const struct memoom_oom *oom, size_t index);
+
+/**
+ * One of the kernel functions on the stack of a process that waits, innermost first.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_blocked_count - 1
+ * \param frame  from 0 to memoom_oom_blocked_frame_count - 1
+ *
+ * Returns: the function; NULL beyond either end, and for NULL.
+ */
+const struct memoom_frame *memoom_oom_blocked_frame_at(const struct memoom_oom *oom, size_t index,
+    size_t frame);
+
+/**
+ * How many kernel functions the call path to the kill (or to the wait) has.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_frame_count(const struct memoom_oom *oom);
+
+/**
+ * One of the kernel functions, innermost first.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_frame_count - 1
+ *
+ * Returns: the function; NULL beyond the end, and for NULL.
+ */
+const struct memoom_frame *memoom_oom_frame_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The counters of the group whose limit was hit, before the OOM.
+ * Returns: the counters; NULL for NULL.
+ */
+const struct memoom_counters *memoom_oom_counters_before(const struct memoom_oom *oom);
+
+/**
+ * The counters of the group whose limit was hit, after the last victim had ended; for a blocked OOM, while it lasts.
+ * Returns: the counters; NULL for NULL.
+ */
+const struct memoom_counters *memoom_oom_counters_after(const struct memoom_oom *oom);
+
+/**
+ * A moment of the OOM, in nanoseconds of CLOCK_MONOTONIC.
+ *
+ * The names: "step_started", "victim_marked", "victim_ended", "complete". Later versions may know more.
+ *
+ * \param oom   an account, or NULL
+ * \param name  the moment, or NULL
+ *
+ * Returns: the time; MEMOOM_UNKNOWN where it was not seen, and for NULL.
+ */
+uint64_t memoom_oom_timing_ns(const struct memoom_oom *oom, const char *name);
+
+/** One OOM as the kernel reported it. */
+typedef struct memoom_report memoom_report;
+
+/**
+ * The kernel's own report. Its pids are those of the reader: inside a pid namespace of processes whose names tell who they
+ * are, and 0 for the others; only the text has the kernel's own.
+ *
+ * Returns: the report; NULL where it was not printed or not read (the list of what is missing says why), and for NULL.
+ */
+const struct memoom_report *memoom_oom_report(const struct memoom_oom *oom);
+
+/**
+ * How many times two sources do not say the same.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_disagreement_count(const struct memoom_oom *oom);
+
+/**
+ * One case of two sources that do not say the same.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_disagreement_count - 1
+ *
+ * Returns: what they say, and why; NULL beyond the end, and for NULL.
+ */
+const struct memoom_disagreement *memoom_oom_disagreement_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * How many pieces of evidence could not be had.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_missing_count(const struct memoom_oom *oom);
+
+/**
+ * One piece of evidence that could not be had.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_missing_count - 1
+ *
+ * Returns: the piece, and why; NULL beyond the end, and for NULL.
+ */
+const struct memoom_missing *memoom_oom_missing_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The account as one JSON document ("memoom.oom/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_oom_to_json(const struct memoom_oom *oom);
+
+/**
+ * The account as a person reads it: some lines, each ending in a newline.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_oom_to_text(const struct memoom_oom *oom);
+
+/**
+ * Frees an account.
+ *
+ * \param oom  an account, or NULL, which does nothing
+ *
+ * Ownership: takes the account; what it holds ends with it.
+ */
+void memoom_oom_free(struct memoom_oom *oom);
 
 /** For __attribute__((cleanup(memoom_oom_freep))): frees what the variable holds. */
 static inline void memoom_oom_freep(memoom_oom **object) { memoom_oom_free(*object); }
 
+/* ========================================================================================================
+ * Outcome
+ *
+ * How a worker ended, and who ended it.
+ * ======================================================================================================== */
+/** How a worker ended. */
+typedef uint32_t memoom_verdict;
+/** In a way that this version of the C face has no number for; see memoom_outcome_verdict_name. */
+#define MEMOOM_VERDICT_OTHER 0
+/** The kernel killed it in an OOM. */
+#define MEMOOM_VERDICT_OOM_KILLED 1
+/** A signal ended it, and it was not an OOM. */
+#define MEMOOM_VERDICT_KILLED 2
+/** It ended by itself. */
+#define MEMOOM_VERDICT_EXITED 3
+/** It was still running at the deadline, and memoom killed it. */
+#define MEMOOM_VERDICT_TIMEOUT 4
+
+/** What one source says about the end of a worker. */
+typedef struct memoom_evidence {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Who says it: "exit-status", "tracefs", "kernel-log", "counters". */
+    const char *source;
+    /** What it says. */
+    const char *says;
+} memoom_evidence;
+
+/**
+ * How the worker ended.
+ * Returns: one of the MEMOOM_VERDICT_ numbers; MEMOOM_VERDICT_OTHER for NULL.
+ */
+memoom_verdict memoom_outcome_verdict(const struct memoom_outcome *outcome);
+
+/**
+ * The verdict as documents have it: "oom-killed", "killed", "exited" or "timeout".
+ * Returns: the verdict; NULL for NULL.
+ */
+const char *memoom_outcome_verdict_name(const struct memoom_outcome *outcome);
+
+/**
+ * Whether an OOM killed the worker.
+ * Returns: 1 or 0; 0 for NULL.
+ */
+uint32_t memoom_outcome_oom_killed(const struct memoom_outcome *outcome);
+
+/**
+ * The status of the worker: its exit code, or the negative number of the signal that ended it.
+ * Returns: the status; 0 for NULL.
+ */
+int32_t memoom_outcome_returncode(const struct memoom_outcome *outcome);
+
+/**
+ * The pid that the worker had.
+ * Returns: the pid; 0 for NULL.
+ */
+int32_t memoom_outcome_pid(const struct memoom_outcome *outcome);
+
+/**
+ * The name of the worker, escaped.
+ * Returns: the name; NULL for NULL.
+ */
+const char *memoom_outcome_name(const struct memoom_outcome *outcome);
+
+/**
+ * The group in which the worker stood, as the kernel writes its path.
+ * Returns: the path; NULL for NULL.
+ */
+const char *memoom_outcome_group(const struct memoom_outcome *outcome);
+
+/**
+ * The account of the OOM that killed the worker.
+ * Returns: the account; NULL where no OOM killed it, and for NULL.
+ */
+const struct memoom_oom *memoom_outcome_oom(const struct memoom_outcome *outcome);
+
+/**
+ * How many OOMs its group had while the worker lived, its own among them.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_outcome_oom_count(const struct memoom_outcome *outcome);
+
+/**
+ * One of the OOMs of its group.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_oom_count - 1
+ *
+ * Returns: the account; NULL beyond the end, and for NULL.
+ */
+const struct memoom_oom *memoom_outcome_oom_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * How many sources say something about the end.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_outcome_evidence_count(const struct memoom_outcome *outcome);
+
+/**
+ * What one of the sources says.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_evidence_count - 1
+ *
+ * Returns: the evidence; NULL beyond the end, and for NULL.
+ */
+const struct memoom_evidence *memoom_outcome_evidence_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * How many pieces of evidence could not be had.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_outcome_missing_count(const struct memoom_outcome *outcome);
+
+/**
+ * One piece of evidence that could not be had.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_missing_count - 1
+ *
+ * Returns: the piece, and why; NULL beyond the end, and for NULL.
+ */
+const struct memoom_missing *memoom_outcome_missing_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * CPU time in user mode, in microseconds.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_outcome_user_usec(const struct memoom_outcome *outcome);
+
+/**
+ * CPU time in the kernel, in microseconds.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_outcome_system_usec(const struct memoom_outcome *outcome);
+
+/**
+ * The most memory that was ever resident, in bytes.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_outcome_max_rss_bytes(const struct memoom_outcome *outcome);
+
+/**
+ * When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_outcome_started_ns(const struct memoom_outcome *outcome);
+
+/**
+ * When its end was reaped, in nanoseconds of CLOCK_MONOTONIC.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_outcome_ended_ns(const struct memoom_outcome *outcome);
+
+/**
+ * The outcome as a person reads it: a sentence, what each source says, what is missing, and the accounts of its OOMs.
+ * Returns: the text, lines that end in newlines; NULL for NULL.
+ */
+const char *memoom_outcome_to_text(const struct memoom_outcome *outcome);
+
+/**
+ * The outcome as one JSON document ("memoom.outcome/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_outcome_to_json(const struct memoom_outcome *outcome);
+
+/**
+ * Frees an outcome.
+ *
+ * \param outcome  an outcome, or NULL, which does nothing
+ *
+ * Ownership: takes the outcome; its accounts end with it.
+ */
+void memoom_outcome_free(struct memoom_outcome *outcome);
+
 /** For __attribute__((cleanup(memoom_outcome_freep))): frees what the variable holds. */
 static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcome_free(*object); }
+
+/* ========================================================================================================
+ * Timeline
+ *
+ * Every event of a lab, in order; recorded, it can be replayed.
+ * ======================================================================================================== */
+
+/** Every event of a lab up to one moment, ordered by time. */
+typedef struct memoom_timeline memoom_timeline;
+
+/**
+ * How many events there are.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_timeline_event_count(const struct memoom_timeline *timeline);
+
+/**
+ * One of the events, in the order of time.
+ *
+ * \param timeline  a timeline, or NULL
+ * \param index     from 0 to memoom_timeline_event_count - 1
+ *
+ * Returns: the event; NULL beyond the end, and for NULL.
+ */
+const struct memoom_event *memoom_timeline_event_at(const struct memoom_timeline *timeline, size_t index);
+
+/**
+ * The timeline as a person reads it, one line for each event: milliseconds since the first one, the usage of its group,
+ * who said it, and what happened.
+ *
+ * \param timeline  a timeline, or NULL
+ * \param full      0 leaves out samples of the usage, lines of the kernel log, announcements of steps, and ticks
+ *
+ * Returns: the text, lines that end in newlines; NULL for NULL.
+ */
+const char *memoom_timeline_to_text(const struct memoom_timeline *timeline, uint32_t full);
+
+/**
+ * The timeline as one JSON document ("memoom.timeline/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_timeline_to_json(const struct memoom_timeline *timeline);
+
+/**
+ * Frees a timeline.
+ *
+ * \param timeline  a timeline, or NULL, which does nothing
+ *
+ * Ownership: takes the timeline; its events end with it.
+ */
+void memoom_timeline_free(struct memoom_timeline *timeline);
 
 /** For __attribute__((cleanup(memoom_timeline_freep))): frees what the variable holds. */
 static inline void memoom_timeline_freep(memoom_timeline **object) { memoom_timeline_free(*object); }
 
+/**
+ * Everything that happened in a lab so far; also of a lab that was closed.
+ *
+ * \param lab           the lab
+ * \param ret_timeline  where the timeline goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the timeline with memoom_timeline_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_lab_timeline(const struct memoom_lab *lab,
+    struct memoom_timeline **ret_timeline, struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Report
+ *
+ * The kernel's own text of OOMs, parsed from any log.
+ * ======================================================================================================== */
+
+/** The reports of a log. */
+typedef struct memoom_report_list memoom_report_list;
+
+/**
+ * A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
+ */
+typedef struct memoom_kill {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped. */
+    const char *comm;
+    /** Address space in bytes. */
+    uint64_t total_vm_bytes;
+    /** Resident anonymous memory in bytes. */
+    uint64_t anon_rss_bytes;
+    /** Resident file pages in bytes. */
+    uint64_t file_rss_bytes;
+    /** Resident shared memory in bytes. */
+    uint64_t shmem_rss_bytes;
+    /** Page tables in bytes. */
+    uint64_t pgtables_bytes;
+    /** Its user id. */
+    uint64_t uid;
+    /** Its pid, in the initial pid namespace. */
+    int32_t pid;
+    /** Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where the line lacks it. */
+    int32_t oom_score_adj;
+} memoom_kill;
+
+/**
+ * The release of the kernel that printed it.
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_release(const struct memoom_report *report);
+
+/**
+ * What confined the allocation, such as "CONSTRAINT_MEMCG".
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_constraint(const struct memoom_report *report);
+
+/**
+ * The group whose limit was hit, escaped.
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_oom_memcg(const struct memoom_report *report);
+
+/**
+ * The victim's group, escaped.
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_task_memcg(const struct memoom_report *report);
+
+/**
+ * The name of the task whose allocation failed, escaped.
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_invoker_comm(const struct memoom_report *report);
+
+/**
+ * The name of the task that was chosen, escaped.
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_chosen_comm(const struct memoom_report *report);
+
+/**
+ * The group that was killed as a whole (memory.oom.group), escaped.
+ * Returns: the text; NULL where the report lacks it, and for NULL.
+ */
+const char *memoom_report_group_kill(const struct memoom_report *report);
+
+/**
+ * The task whose allocation failed.
+ * Returns: its thread id in the initial pid namespace; 0 where the report lacks it, and for NULL.
+ */
+int32_t memoom_report_invoker_pid(const struct memoom_report *report);
+
+/**
+ * The task that was chosen.
+ * Returns: its thread id in the initial pid namespace; 0 where the report lacks it, and for NULL.
+ */
+int32_t memoom_report_chosen_pid(const struct memoom_report *report);
+
+/**
+ * Bytes charged to the group whose limit was hit.
+ * Returns: the bytes; MEMOOM_UNKNOWN where the report lacks them, and for NULL.
+ */
+uint64_t memoom_report_usage_bytes(const struct memoom_report *report);
+
+/**
+ * The limit that was hit.
+ * Returns: the bytes; MEMOOM_UNLIMITED (the same number as MEMOOM_UNKNOWN) where there is none or the report lacks it, and for
+ * NULL.
+ */
+uint64_t memoom_report_limit_bytes(const struct memoom_report *report);
+
+/**
+ * Whether the kernel found nobody to kill.
+ * Returns: 1 or 0; 0 for NULL.
+ */
+uint32_t memoom_report_no_killable(const struct memoom_report *report);
+
+/**
+ * How many processes were killed.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_kill_count(const struct memoom_report *report);
+
+/**
+ * One of the processes that were killed, in the order printed.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_kill_count - 1
+ *
+ * Returns: the process; NULL beyond the end, and for NULL.
+ */
+const struct memoom_kill *memoom_report_kill_at(const struct memoom_report *report, size_t index);
+
+/**
+ * How many parts are not in this report.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_missing_count(const struct memoom_report *report);
+
+/**
+ * One part that is not in this report.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_missing_count - 1
+ *
+ * Returns: the part, and why; NULL beyond the end, and for NULL.
+ */
+const struct memoom_missing *memoom_report_missing_at(const struct memoom_report *report, size_t index);
+
+/**
+ * The kernel's lines, joined by newlines, control characters escaped as in /dev/kmsg.
+ * Returns: the lines; NULL for NULL.
+ */
+const char *memoom_report_lines(const struct memoom_report *report);
+
+/**
+ * The report as a person reads it, with all that it holds but the kernel's own lines (memoom_report_lines).
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_report_to_text(const struct memoom_report *report);
+
+/**
+ * The report as one JSON document ("memoom.report/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_report_to_json(const struct memoom_report *report);
+
+/**
+ * How many reports there are.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_list_count(const struct memoom_report_list *list);
+
+/**
+ * One of the reports, in the order of their first lines.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_report_list_count - 1
+ *
+ * Returns: the report; NULL beyond the end, and for NULL.
+ */
+const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
+
+/**
+ * All reports as one JSON document ("memoom.reports/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_report_list_to_json(const struct memoom_report_list *list);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; its reports end with it.
+ */
+void memoom_report_list_free(struct memoom_report_list *list);
+
+/** For __attribute__((cleanup(memoom_report_list_freep))): frees what the variable holds. */
+static inline void memoom_report_list_freep(memoom_report_list **object) { memoom_report_list_free(*object); }
+
+/**
+ * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
+ * console made of them, of any kernel from 3.10 on.
+ *
+ * Lines that are no part of a report are passed over; a log without any gives an empty list.
+ *
+ * \param bytes         the log; may be NULL where length is 0
+ * \param length        its length in bytes
+ * \param ret_list      where the list goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_report_list_free; the log may go before.
+ */
+MEMOOM_MUST_USE memoom_status memoom_report_parse(const void *bytes, size_t length,
+    struct memoom_report_list **ret_list, struct memoom_error **reterr_error);
+
+/* ========================================================================================================
+ * Library
+ *
+ * Which library is running.
+ * ======================================================================================================== */
+/** The major version of the library that this header belongs to. */
+#define MEMOOM_VERSION_MAJOR 0
+/** The minor version of the library that this header belongs to. */
+#define MEMOOM_VERSION_MINOR 1
+/** The patch version of the library that this header belongs to. */
+#define MEMOOM_VERSION_PATCH 0
+
+/**
+ * The version of the library that is running, such as "0.1.0".
+ *
+ * Compare with MEMOOM_VERSION_STRING, the version of the header the program was compiled with.
+ *
+ * Returns: the version.
+ * Ownership: static; never freed.
+ */
+const char *memoom_version(void);
+
+/**
+ * The version of the library that is running as one number: major * 65536 + minor * 256 + patch.
+ *
+ * Compare with MEMOOM_VERSION_NUMBER.
+ *
+ * Returns: the number.
+ */
+uint32_t memoom_version_number(void);
+
+#ifdef __cplusplus
+} /* extern "C" */
 #endif
+
+#endif /* MEMOOM_H */

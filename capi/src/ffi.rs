@@ -2,16 +2,16 @@
 #![allow(unsafe_code)] // it reads what C's pointers point to
 
 use std::any::Any;
-use std::ffi::{c_char, CStr, CString};
+use std::ffi::{c_char, CStr};
 use std::mem::{size_of, MaybeUninit};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use memoom::Wait;
 
-use crate::error::{memoom_error, memoom_status, Failure, Own, MEMOOM_OK};
+use crate::failure::{memoom_error, memoom_status, Failure, Own, MEMOOM_OK};
+pub(crate) use crate::text::{escape, kept, pointer, text};
 
 /// No limit. As an output too: the group has no limit. 0 bytes is a limit.
 pub const MEMOOM_UNLIMITED: u64 = u64::MAX;
@@ -47,7 +47,7 @@ fn guarded(
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Own::Panic(panic_text(&*panic)).into()));
     let Err(failure) = result else { return MEMOOM_OK };
     let error = failure.into_error(function);
-    let status = error.status();
+    let status = error.status;
     if let Some(out) = reterr_error {
         out.write(Box::new(error));
     }
@@ -202,33 +202,6 @@ pub(crate) fn timeout(timeout_ns: u64) -> Option<Duration> {
 /// The same for a call that waits.
 pub(crate) fn wait(timeout_ns: u64) -> Wait<'static> {
     timeout(timeout_ns).into()
-}
-
-/// Bytes as a C string. A NUL inside, which C could not see past, is written `\x00`.
-pub(crate) fn text(bytes: impl AsRef<[u8]>) -> CString {
-    shown(bytes.as_ref())
-}
-
-fn shown(bytes: &[u8]) -> CString {
-    let mut shown = Vec::with_capacity(bytes.len() + 1);
-    for &byte in bytes {
-        match byte {
-            0 => shown.extend_from_slice(b"\\x00"),
-            byte => shown.push(byte),
-        }
-    }
-    CString::new(shown).unwrap_or_default()
-}
-
-/// A text that is made when it is first asked for, and stays.
-pub(crate) fn kept(text: &OnceLock<CString>, make: &dyn Fn() -> String) -> *const c_char {
-    text.get_or_init(|| shown(make().as_bytes())).as_ptr()
-}
-
-pub(crate) use memoom::escape;
-
-pub(crate) fn pointer(text: &Option<CString>) -> *const c_char {
-    text.as_ref().map_or(ptr::null(), |text| text.as_ptr())
 }
 
 #[cfg(test)]

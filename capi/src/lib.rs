@@ -12,11 +12,13 @@
 
 mod account;
 mod error;
+mod failure;
 mod ffi;
 mod list;
 mod memcg;
 mod observe;
 mod pressure;
+mod text;
 
 pub use account::{oom::*, oom_lists::*, oom_rows::*, outcome::*, timeline::*};
 pub use error::*;

@@ -202,7 +202,7 @@ impl Detail {
             parts.push(self.reason.to_string());
         }
         if let Some(source) = &self.source {
-            parts.push(source.to_string());
+            parts.push(said_by_the_system(source));
         }
         text.push_str(": ");
         text.push_str(&parts.join(": "));
@@ -211,6 +211,14 @@ impl Detail {
             text.push_str(remedy);
         }
         text
+    }
+}
+
+/// A failure of the system by the name that manual pages have for it, and its text: `EBADF: Bad file number`.
+fn said_by_the_system(error: &io::Error) -> String {
+    match error.raw_os_error().map(nix::errno::Errno::from_raw) {
+        Some(nix::errno::Errno::UnknownErrno) | None => error.to_string(),
+        Some(errno) => errno.to_string(),
     }
 }
 
@@ -241,7 +249,7 @@ mod tests {
             "write limit",
             "/sys/fs/cgroup/memory/x/memory.limit_in_bytes",
             "(value 4096)",
-            "busy",
+            ": EBUSY: Device or resource busy;",
             "remedy: free memory first",
         ] {
             assert!(text.contains(part), "{part} is not in: {text}");

@@ -211,6 +211,8 @@ static void groups_and_workers(memoom_lab *lab)
     command.env = NULL;
     command.stdin_fd = -7;
     FAILS(memoom_command_spawn(group, fine, &command, &worker, &error), MEMOOM_ERR_INVALID_INPUT, "options.stdin_fd");
+    command.stdin_fd = -1;
+    FAILS(memoom_command_spawn(group, fine, &command, &worker, &error), MEMOOM_ERR_INVALID_INPUT, "a failed open");
     command.stdin_fd = 999999;
     ok(memoom_command_spawn(group, fine, &command, &worker, &error) == MEMOOM_ERR_IO && memoom_error_errno(error) == EBADF,
        "a descriptor that is not open");

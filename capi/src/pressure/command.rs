@@ -18,8 +18,8 @@ use crate::error::{memoom_error, memoom_status, Failure, Own};
 use crate::ffi::{self, need, Done};
 use crate::memcg::group::memoom_group;
 
-/// For a standard descriptor of a command: where the caller's goes.
-pub const MEMOOM_FD_INHERIT: i32 = -1;
+/// For a standard descriptor of a command: where the caller's goes. It is not -1, which an open(2) that failed gives.
+pub const MEMOOM_FD_INHERIT: i32 = -3;
 /// For a standard descriptor of a command: to /dev/null.
 pub const MEMOOM_FD_NULL: i32 = -2;
 
@@ -118,6 +118,9 @@ fn stdio(parameter: &'static str, fd: i32) -> Done<Stdio> {
     match fd {
         MEMOOM_FD_INHERIT => Ok(Stdio::Inherit),
         MEMOOM_FD_NULL => Ok(Stdio::Null),
+        -1 => Err(Failure::input(format!(
+            "{parameter} is no descriptor (value -1, as a failed open(2) gives); remedy: look at errno where it was opened, or give MEMOOM_FD_INHERIT or MEMOOM_FD_NULL"
+        ))),
         fd if fd < 0 => Err(Failure::input(format!(
             "{parameter} is no descriptor (value {fd}); remedy: give an open one, MEMOOM_FD_INHERIT or MEMOOM_FD_NULL"
         ))),

@@ -12,8 +12,8 @@ use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, need, Done};
 use crate::memcg::group::{limit, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
 
-/// How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap kept out, no timeout, the rest is
-/// the caller's.
+/// How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap
+/// kept out, no timeout, the rest is the caller's.
 ///
 /// Since 0.1.
 #[repr(C)]

@@ -11,10 +11,6 @@ pub struct Function {
 }
 
 impl Function {
-    pub fn returns_pointer(&self) -> bool {
-        self.declaration.split('(').next().is_some_and(|head| head.contains('*'))
-    }
-
     /// Whether a parameter is an output that the caller owns then.
     pub fn makes(&self, parameter: &str) -> bool {
         parameter.starts_with("ret_") && self.declaration.contains(&format!("**{parameter}"))
