@@ -84,6 +84,7 @@ mod helper {
     pub(crate) mod channel;
     pub(crate) mod descriptor;
     pub(crate) mod mailbox;
+    pub(crate) mod mapping;
     pub(crate) mod supervisor;
     pub(crate) mod wire;
 }

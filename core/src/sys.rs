@@ -1,8 +1,7 @@
-//! Every system call that nix does not wrap safely; the only unsafe code of the crate.
+//! Every system call that nix does not wrap safely; with the mapping of a mailbox the only unsafe code of the core.
 #![allow(unsafe_code)]
 
 pub(crate) mod fork;
-pub(crate) mod mailbox;
 pub(crate) mod mount;
 #[cfg(test)]
 #[path = "sys/numbers_tests.rs"]

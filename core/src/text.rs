@@ -22,7 +22,35 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// The bytes that a text of [`escape`] stands for. What is no `\xNN` is left as it is, so no text is an error.
 pub fn unescape(text: &str) -> Vec<u8> {
-    crate::observe::kmsg::unescape(text.as_bytes())
+    unescape_bytes(text.as_bytes())
+}
+
+/// The same of bytes: undoes `\xNN`; any other backslash stays, because the kernel never writes one alone.
+pub(crate) fn unescape_bytes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, tail)) = rest.split_first() {
+        match rest {
+            [b'\\', b'x', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                plain.push(nibble(*high) << 4 | nibble(*low));
+                rest = tail;
+            }
+            _ => {
+                plain.push(first);
+                rest = tail;
+            }
+        }
+    }
+    plain
+}
+
+/// The number of a hexadecimal digit.
+pub(crate) fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => digit.wrapping_sub(b'A').wrapping_add(10) & 0xf,
+    }
 }
 
 /// For `#[serde(serialize_with = "crate::text::bytes")]`: bytes as an escaped JSON string.

@@ -38,9 +38,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("lab/hub/drain.rs", "pressure"),
     ("lab/hub/state.rs", "pressure"),
     ("memcg/wake.rs", "lab"),
-    ("observe/task.rs", "lab"),
-    ("sys/mailbox.rs", "helper"),
-    ("text.rs", "observe"),
 ];
 
 #[test]

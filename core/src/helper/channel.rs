@@ -13,8 +13,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::descriptor::{above_stdio, poll_until};
 use super::mailbox::Mailbox;
+use super::mapping::Mapping;
 use super::wire::{Command, Message, MOST};
-use crate::sys::mailbox::Mapping;
 use crate::sys::spawn;
 use crate::{Error, ErrorKind, Result};
 

@@ -142,7 +142,7 @@ fn a_second_command_waits_for_the_answer_to_the_first() {
 #[test]
 fn what_is_no_message_is_an_error_once() {
     let (channel, page) = Channel::new().unwrap();
-    let worker = sys::mailbox::Mapping::new(page.as_fd()).unwrap();
+    let worker = super::super::mapping::Mapping::new(page.as_fd()).unwrap();
     let own = sys::pidfd_open(std::process::id() as i32).unwrap();
     for garbage in [&b""[..], b"abc", &[0xff; wire::MOST]] {
         worker.to_host.put(garbage);

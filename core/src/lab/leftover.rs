@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use super::host::Host;
 use crate::error::Result;
 use crate::memcg::files::Dir;
 use crate::memcg::version::Version;
+use crate::observe::task::pid_namespace;
 use crate::observe::tracefs::Tracefs;
 use crate::sys;
 
@@ -182,11 +182,6 @@ fn start_time(pid: u32) -> Option<u64> {
 fn boot() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.chars().filter(char::is_ascii_hexdigit).take(8).collect()
-}
-
-/// The number of this process's pid namespace.
-pub(crate) fn pid_namespace() -> u64 {
-    std::fs::metadata("/proc/self/ns/pid").map_or(0, |meta| meta.ino())
 }
 
 #[cfg(test)]

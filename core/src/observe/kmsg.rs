@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::text::unescape_bytes;
 use crate::{Error, Result};
 
 /// One record of `/dev/kmsg`: `priority,sequence,time,flag[,caller=..];text`.
@@ -39,7 +40,7 @@ impl Record {
             time_usec: raw.time_usec,
             continuation: raw.continuation,
             caller: raw.caller.map(|caller| String::from_utf8_lossy(caller).into_owned()),
-            text: unescape(raw.text),
+            text: unescape_bytes(raw.text),
         })
     }
 
@@ -91,33 +92,6 @@ fn decimal(digits: &[u8]) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// Undoes `\xNN`; any other backslash stays, because the kernel never writes one alone.
-pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        match rest {
-            [b'\\', b'x', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                plain.push(nibble(*high) << 4 | nibble(*low));
-                rest = tail;
-            }
-            _ => {
-                plain.push(first);
-                rest = tail;
-            }
-        }
-    }
-    plain
-}
-
-pub(crate) fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit.wrapping_sub(b'A').wrapping_add(10) & 0xf,
-    }
 }
 
 /// What one read of the kernel log gave.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::clock::{bracketed, date, iso_inside, Moment};
 use super::scan::{contains, digits, find, head, number, trim_start, word};
-use crate::observe::kmsg::{nibble, RawRecord};
+use crate::observe::kmsg::RawRecord;
+use crate::text::{nibble, unescape_bytes};
 
 /// One line of kernel text, with what its prefix told.
 #[derive(Clone, Debug, Default)]
@@ -119,11 +120,8 @@ fn of_record<'a>(record: &RawRecord<'a>, width: usize, outer: Moment<'a>) -> Ori
         let sequence = Some(record.sequence);
         return Origin::Kernel(Line { sequence, record: true, foreign: true, ..Line::default() });
     }
-    let text = if record.text.contains(&b'\\') {
-        Cow::Owned(crate::observe::kmsg::unescape(record.text))
-    } else {
-        Cow::Borrowed(record.text)
-    };
+    let text =
+        if record.text.contains(&b'\\') { Cow::Owned(unescape_bytes(record.text)) } else { Cow::Borrowed(record.text) };
     Origin::Kernel(Line {
         text,
         moment: Moment { usec: Some(record.time_usec), wall: outer.wall },

@@ -1,11 +1,12 @@
 //! The mapping of a mailbox's page.
+#![allow(unsafe_code)] // memory that another process writes too, behind atomics alone
 
 use std::io;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 
-use crate::helper::mailbox::Mailbox;
+use super::mailbox::Mailbox;
 
 /// A mailbox that is shared with another process.
 #[derive(Debug)]
