@@ -671,7 +671,9 @@ void memoom_leftover_list_free(struct memoom_leftover_list *list);
 static inline void memoom_leftover_list_freep(memoom_leftover_list **object) { memoom_leftover_list_free(*object); }
 
 /**
- * Removes the labs whose owners have died. Those of living owners are not touched.
+ * Removes the labs whose owners have died. Those of living owners are not touched, nor those of which nobody can tell
+ * from here whether the owner lives (another pid namespace, a /proc that hides it), nor what another user has made under
+ * such a name; the list says so of each.
  *
  * \param ret_list      where the list of what was found goes
  *
@@ -680,6 +682,21 @@ static inline void memoom_leftover_list_freep(memoom_leftover_list **object) { m
  * Ownership: free the list with memoom_leftover_list_free.
  */
 MEMOOM_MUST_USE memoom_status memoom_gc(struct memoom_leftover_list **ret_list,
+    struct memoom_error **reterr_error);
+
+/**
+ * The same for the labs that were made with a parent of the caller's (memoom_lab_options.parent): they are looked for in
+ * that directory, and nowhere else.
+ *
+ * \param parent        the directory of a group
+ * \param ret_list      where the list of what was found goes
+ *
+ * Returns: MEMOOM_OK, also where something could not be removed (the list names it); MEMOOM_ERR_INVALID_INPUT for a
+ * NULL argument and for a directory that is not a group of the memory controller; MEMOOM_ERR_NOT_FOUND;
+ * MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_leftover_list_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_gc_below(const char *parent, struct memoom_leftover_list **ret_list,
     struct memoom_error **reterr_error);
 
 /* ========================================================================================================

@@ -32,6 +32,7 @@ pub mod memcg {
     pub(crate) mod counters;
     pub(crate) mod files;
     pub(crate) mod limits;
+    pub(crate) mod owner;
     pub(crate) mod path;
     pub(crate) mod v1;
     pub(crate) mod v2;
@@ -44,7 +45,7 @@ pub mod memcg {
     pub use crate::lab::group::Group;
     pub use crate::lab::host::{Ability, Hierarchy, Host};
     pub use crate::lab::lab::{Lab, LabOptions};
-    pub use crate::lab::leftover::{gc, Leftover};
+    pub use crate::lab::leftover::{gc, gc_below, Leftover};
     pub use counters::{Counters, Stat};
     pub use limits::{parse_size, Limit, Limits};
     pub use version::Version;
@@ -155,8 +156,8 @@ pub use account::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memcg::{
-    gc, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak, Pressure, Stall,
-    Stat, Version,
+    gc, gc_below, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak,
+    Pressure, Stall, Stat, Version,
 };
 pub use observe::{
     explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Finding, Frame, Missing, Report, Source, Step,

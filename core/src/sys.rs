@@ -90,6 +90,17 @@ pub(crate) fn page_size() -> u64 {
     u64::try_from(size).unwrap_or(4096)
 }
 
+/// The unit in which /proc gives times (USER_HZ), a hundred on every machine of ours.
+pub(crate) fn ticks_per_second() -> i64 {
+    // SAFETY: sysconf takes an integer and touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    if ticks > 0 {
+        ticks
+    } else {
+        100
+    }
+}
+
 /// A number that nobody else has got at the same time (getrandom(2)).
 pub(crate) fn random() -> u32 {
     let mut bytes = [0u8; 4];

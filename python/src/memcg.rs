@@ -31,10 +31,11 @@ fn require_lab(py: Python<'_>) -> PyResult<()> {
     working(py, || memoom::Host::probe()?.require_lab())
 }
 
-/// Removes the labs of dead owners; the documents of what was found.
+/// Removes the labs of dead owners; the documents of what was found. With `parent` those that were made in there.
 #[pyfunction]
-fn gc(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-    let found = working(py, memoom::gc)?;
+#[pyo3(signature = (parent=None))]
+fn gc(py: Python<'_>, parent: Option<PathBuf>) -> PyResult<Vec<Py<PyAny>>> {
+    let found = working(py, || parent.map_or_else(memoom::gc, memoom::gc_below))?;
     found.iter().map(|one| value(py, "Leftover", one.to_json(), None)).collect()
 }
 

@@ -232,7 +232,9 @@ pub struct memoom_leftover {
 /// Thread safety: it never changes, so any number of threads may read it.
 pub struct memoom_leftover_list(Rows<memoom_leftover>);
 
-/// Removes the labs whose owners have died. Those of living owners are not touched.
+/// Removes the labs whose owners have died. Those of living owners are not touched, nor those of which nobody can tell
+/// from here whether the owner lives (another pid namespace, a /proc that hides it), nor what another user has made under
+/// such a name; the list says so of each.
 ///
 /// \param ret_list      where the list of what was found goes
 /// \param reterr_error  where the error goes on failure, or NULL
@@ -250,16 +252,48 @@ pub extern "C" fn memoom_gc(
 ) -> memoom_status {
     ffi::call("memoom_gc", reterr_error, || {
         let ret_list = need(ret_list, "ret_list")?;
-        let found = memoom::gc()?;
-        ret_list.write(Box::new(memoom_leftover_list(Rows::of(&found, |texts, one| memoom_leftover {
-            struct_size: size_of::<memoom_leftover>(),
-            path: texts.keep(one.path.as_os_str().as_bytes()),
-            reason: texts.keep(&one.reason),
-            removed: u32::from(one.removed),
-            reserved: 0,
-        }))));
+        ret_list.write(leftovers(&memoom::gc()?));
         Ok(())
     })
+}
+
+/// The same for the labs that were made with a parent of the caller's (memoom_lab_options.parent): they are looked for in
+/// that directory, and nowhere else.
+///
+/// \param parent        the directory of a group
+/// \param ret_list      where the list of what was found goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also where something could not be removed (the list names it); MEMOOM_ERR_INVALID_INPUT for a
+/// NULL argument and for a directory that is not a group of the memory controller; MEMOOM_ERR_NOT_FOUND;
+/// MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Ownership: free the list with memoom_leftover_list_free.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_gc_below(
+    parent: *const c_char,
+    ret_list: Option<&mut MaybeUninit<Box<memoom_leftover_list>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_gc_below", reterr_error, || {
+        let ret_list = need(ret_list, "ret_list")?;
+        // SAFETY: the caller's promise, a string that lives for the call.
+        let parent = unsafe { ffi::bytes(parent, "parent") }?;
+        ret_list.write(leftovers(&memoom::gc_below(OsStr::from_bytes(parent))?));
+        Ok(())
+    })
+}
+
+fn leftovers(found: &[memoom::memcg::Leftover]) -> Box<memoom_leftover_list> {
+    Box::new(memoom_leftover_list(Rows::of(found, |texts, one| memoom_leftover {
+        struct_size: size_of::<memoom_leftover>(),
+        path: texts.keep(one.path.as_os_str().as_bytes()),
+        reason: texts.keep(&one.reason),
+        removed: u32::from(one.removed),
+        reserved: 0,
+    })))
 }
 
 /// How many labs were found.

@@ -19,7 +19,7 @@ use crate::map::Map;
 use crate::memcg::files::Dir;
 use crate::memcg::limits::{Limit, Limits};
 use crate::memcg::version::Version;
-use crate::memcg::{v1, v2};
+use crate::memcg::{owner, v1, v2};
 use crate::observe::missing::Missing;
 use crate::observe::tracefs::Tracefs;
 
@@ -95,12 +95,8 @@ impl Lab {
         let host = Host::probe()?;
         let (above, version) = match &options.parent {
             Some(parent) => {
-                let group = Group::open(parent).or_else(|error| match &host.mount {
-                    // The top of a v2 hierarchy has no memory.max, and yet labs are made there.
-                    Some(mount) if mount == parent => Ok(Group::top(&host, parent)?),
-                    _ => Err(error),
-                })?;
-                (Dir::open(parent)?, group.version())
+                let version = self::parent(&host, parent)?.version();
+                (Dir::open(parent)?, version)
             }
             None => {
                 host.require_lab()?;
@@ -114,7 +110,7 @@ impl Lab {
         // removes it. A failure here is not ours to report; `memoom gc` does.
         drop(leftover::remove_in(&above, version));
 
-        let name = leftover::new_name();
+        let name = owner::new_name()?;
         let supervisor = Arc::new(Supervisor::start(&supervisor::Options {
             helper_dir: options.helper_dir.as_deref(),
             spares: version == Version::V1,
@@ -333,6 +329,15 @@ impl Shared {
         self.limits().remove(group.cgroup());
         self.hub.unobserve(group);
     }
+}
+
+/// The group below which a lab is to be made.
+pub(super) fn parent(host: &Host, path: &Path) -> Result<Group> {
+    Group::open(path).or_else(|error| match &host.mount {
+        // The top of a v2 hierarchy has no memory.max, and yet labs are made there.
+        Some(mount) if mount == path => Group::top(host, path),
+        _ => Err(error),
+    })
 }
 
 /// What the groups can take at most: of nested limits the outermost counts.

@@ -1,4 +1,4 @@
-//! Labs that outlived their owner: how a lab's name records whose it is, and how what is left is removed.
+//! Labs that outlived their owner: how what is left of them is found and removed.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::unistd::Uid;
 use serde::Serialize;
 
 use super::ending::{kill_tree, remove_empty};
 use super::host::Host;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::memcg::files::Dir;
+use crate::memcg::owner::{judge, Owner};
 use crate::memcg::version::Version;
-use crate::observe::task::pid_namespace;
 use crate::observe::tracefs::Tracefs;
-use crate::sys;
 
-const PREFIX: &str = "memoom";
 const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
+/// How the place of the tracefs instances is named in answers; it need not be mounted anywhere.
+const INSTANCES: &str = "tracefs/instances";
 
 /// What [`gc`] did with one lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,26 +40,51 @@ impl Leftover {
     }
 }
 
-/// Removes the labs (groups and tracefs instances) whose owners have died; those of living owners are not touched.
+/// Removes the labs (groups and tracefs instances) whose owners have died. Those of living owners are not touched, nor
+/// those of which nobody can tell from here whether the owner lives (another pid namespace, a /proc that hides it), nor
+/// what another user has made under such a name; the result says so of each.
 ///
 /// # Errors
-/// As [`Host::probe`]. What could not be removed is named in the result.
+/// As [`Host::probe`]. What could not be removed, or not be looked at, is named in the result.
 pub fn gc() -> Result<Vec<Leftover>> {
     let host = Host::probe()?;
     let mut found = Vec::new();
-    if let (Some(parent), Some(version)) = (&host.parent, host.version) {
-        found = remove_in(&Dir::open(parent)?, version)?;
+    // Where no lab can be made, what is left of one is named all the same.
+    if let (Some(place), Some(version)) = (host.parent.as_ref().or(host.mount.as_ref()), host.version) {
+        found = remove_in(&Dir::open(place)?, version)?;
     }
-    if let Ok(tracefs) = Tracefs::find() {
-        found.extend(remove_instances(&tracefs));
+    match Tracefs::find() {
+        Ok(tracefs) => found.extend(remove_instances(&tracefs)),
+        // Who may not use it has made nothing there.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {}
+        Err(error) => found.push(not_looked_at(&error.to_string())),
     }
     Ok(found)
+}
+
+/// The same for the labs that were made with [`LabOptions::parent`](super::LabOptions): they are looked for in that
+/// directory, and nowhere else.
+///
+/// # Errors
+/// `NotFound` where there is no such directory, `InvalidInput` where it is not a group of the memory controller; what
+/// could not be removed is named in the result.
+pub fn gc_below(parent: impl AsRef<Path>) -> Result<Vec<Leftover>> {
+    let group = super::lab::parent(&Host::probe()?, parent.as_ref())?;
+    remove_in(&Dir::open(parent.as_ref())?, group.version())
+}
+
+fn not_looked_at(why: &str) -> Leftover {
+    Leftover { path: INSTANCES.into(), removed: false, reason: format!("not looked at: {why}") }
 }
 
 /// Removes the tracefs instances of dead owners.
 pub(crate) fn remove_instances(tracefs: &Tracefs) -> Vec<Leftover> {
     let mut found = Vec::new();
-    for name in tracefs.list_instances().unwrap_or_default() {
+    let names = match tracefs.list_instances() {
+        Ok(names) => names,
+        Err(error) => return vec![not_looked_at(&error.to_string())],
+    };
+    for name in names {
         let Some(owner) = judge(&name) else { continue };
         let mut reason = owner.reason();
         let mut removed = false;
@@ -68,7 +94,7 @@ pub(crate) fn remove_instances(tracefs: &Tracefs) -> Vec<Leftover> {
                 Err(error) => reason = error.to_string(),
             }
         }
-        found.push(Leftover { path: Path::new("tracefs/instances").join(&name), removed, reason });
+        found.push(Leftover { path: Path::new(INSTANCES).join(&name), removed, reason });
     }
     found
 }
@@ -77,8 +103,11 @@ pub(crate) fn remove_instances(tracefs: &Tracefs) -> Vec<Leftover> {
 pub(crate) fn remove_in(above: &Dir, version: Version) -> Result<Vec<Leftover>> {
     let mut found = Vec::new();
     for name in above.dirs()? {
-        let Some(owner) = std::str::from_utf8(&name).ok().and_then(judge) else { continue };
+        let Some(mut owner) = std::str::from_utf8(&name).ok().and_then(judge) else { continue };
         let path = above.path().join(OsStr::from_bytes(&name));
+        if owner == Owner::Dead {
+            owner = made_by_us(above, OsStr::from_bytes(&name));
+        }
         let mut reason = owner.reason();
         let mut removed = false;
         if owner == Owner::Dead {
@@ -90,6 +119,17 @@ pub(crate) fn remove_in(above: &Dir, version: Version) -> Result<Vec<Leftover>> 
         found.push(Leftover { path, removed, reason });
     }
     Ok(found)
+}
+
+/// Whoever may write here may give a directory the name of a dead one's lab, and have root kill what stands in it: only
+/// what our own user has made is ours to remove.
+fn made_by_us(above: &Dir, name: &OsStr) -> Owner {
+    match above.owner_of(name) {
+        Ok(uid) if uid == Uid::effective().as_raw() => Owner::Dead,
+        Ok(uid) => Owner::Unknown(format!("it was made by another user (uid {uid})")),
+        // It is being removed at this moment.
+        Err(error) => Owner::Unknown(error.to_string()),
+    }
 }
 
 /// Kills what stands in a subtree and removes it, bottom first. A missing one is fine.
@@ -119,96 +159,5 @@ pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline:
             Err(error) if !dir.exists() => return if error.errno().is_some() { Ok(()) } else { Err(error) },
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// A name for a new lab: `memoom-PID-STARTTIME-BOOT-PIDNS-NONCE`, the numbers in hexadecimal.
-pub(crate) fn new_name() -> String {
-    let pid = std::process::id();
-    let start = start_time(pid).unwrap_or(0);
-    let nonce = sys::random();
-    format!("{PREFIX}-{pid:x}-{start:x}-{}-{:x}-{nonce:08x}", boot(), pid_namespace())
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Owner {
-    Alive,
-    Dead,
-    /// In another pid namespace: from here nobody can tell.
-    Elsewhere,
-}
-
-impl Owner {
-    fn reason(&self) -> String {
-        match self {
-            Owner::Alive => "its owner lives",
-            Owner::Dead => "its owner has died",
-            Owner::Elsewhere => "its owner is in another pid namespace",
-        }
-        .to_string()
-    }
-}
-
-/// Whose a lab is; `None` for a name that is not a lab's.
-fn judge(name: &str) -> Option<Owner> {
-    let parts: Vec<&str> = name.split('-').collect();
-    let [PREFIX, pid, start, boot_id, namespace, nonce] = parts.as_slice() else { return None };
-    let hex = |text: &str| u64::from_str_radix(text, 16).ok();
-    let (pid, start, namespace) = (u32::try_from(hex(pid)?).ok()?, hex(start)?, hex(namespace)?);
-    hex(nonce)?;
-    Some(if *boot_id != boot() {
-        Owner::Dead
-    } else if namespace != pid_namespace() {
-        Owner::Elsewhere
-    } else if start_time(pid) == Some(start) {
-        Owner::Alive
-    } else {
-        Owner::Dead
-    })
-}
-
-/// When a process started, in clock ticks since boot: field 22 of /proc/PID/stat. A zombie no longer owns anything.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after_comm = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields: Vec<&str> = std::str::from_utf8(&stat[after_comm + 1..]).ok()?.split_whitespace().collect();
-    if matches!(fields.first(), Some(&"Z") | Some(&"X")) {
-        return None;
-    }
-    fields.get(19)?.parse().ok()
-}
-
-/// The first digits of the boot id.
-fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.chars().filter(char::is_ascii_hexdigit).take(8).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_of_ours_is_alive_and_a_strangers_is_nobodys() {
-        let name = new_name();
-        assert!(name.len() < 80, "{name}");
-        assert_eq!(judge(&name), Some(Owner::Alive));
-        for other in
-            ["memoom", "memoom-", "memoom-x-1-2-3-4", "memoom-dev-helper-1", "process_api", "memoom-1-2-3-4-5-6", ""]
-        {
-            assert_eq!(judge(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn an_owner_that_has_died_or_started_later_is_dead() {
-        let name = new_name();
-        let mut parts: Vec<String> = name.split('-').map(str::to_string).collect();
-        parts[2] = "1".to_string();
-        assert_eq!(judge(&parts.join("-")), Some(Owner::Dead), "same pid, other start");
-        parts[4] = "1".to_string();
-        assert_eq!(judge(&parts.join("-")), Some(Owner::Elsewhere));
-        parts[3] = "00000000".to_string();
-        assert_eq!(judge(&parts.join("-")), Some(Owner::Dead), "another boot");
     }
 }

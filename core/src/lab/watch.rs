@@ -11,8 +11,10 @@ use crate::account::oom::Oom;
 use crate::error::{Error, Result};
 use crate::lab::group::Group;
 use crate::lab::hub::backlog::Cursor;
+use crate::memcg::owner;
 use crate::memcg::path::covers;
 use crate::observe::event::{Event, EventKind, Source};
+use crate::observe::missing::Missing;
 use crate::observe::tracefs::Tracefs;
 use crate::wait::Wait;
 
@@ -78,12 +80,11 @@ impl Group {
         if let Some(hub) = own.upgrade() {
             return Ok(hub);
         }
-        let name = crate::lab::leftover::new_name();
         let mut missing = Vec::new();
-        let tracefs = Tracefs::find()
-            .map_err(|error| missing.push(crate::observe::missing::Missing::new("tracefs", error.to_string())))
-            .ok();
-        let hub = Hub::new(None, true, tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())), missing)?;
+        // An instance has its owner's name: where that cannot be given, none is made.
+        let tracefs = Tracefs::find().and_then(|tracefs| Ok((tracefs, owner::new_name()?)));
+        let tracefs = tracefs.map_err(|error| missing.push(Missing::new("tracefs", error.to_string()))).ok();
+        let hub = Hub::new(None, true, tracefs.as_ref().map(|(tracefs, name)| (tracefs, name.as_str())), missing)?;
         hub.observe_opened(self)?;
         let hub = Arc::new(hub);
         *own = Arc::downgrade(&hub);

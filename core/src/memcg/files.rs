@@ -72,6 +72,13 @@ impl Dir {
         self.dir(name)
     }
 
+    /// The user to whom the directory of that name belongs.
+    pub(crate) fn owner_of(&self, name: &OsStr) -> Result<u32> {
+        fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map(|stat| stat.st_uid)
+            .map_err(|errno| Error::os("look at group", errno).path(self.path.join(name)))
+    }
+
     /// Removes the empty directory of that name.
     pub(crate) fn remove_dir(&self, name: &OsStr) -> std::result::Result<(), Errno> {
         unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir)
@@ -127,9 +134,12 @@ impl Dir {
         }
     }
 
-    /// Whether the file or directory of that name is there.
+    /// Whether the file or directory of that name is there; also where the kernel would not say.
     pub(crate) fn has(&self, name: &str) -> bool {
-        fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+        !matches!(
+            fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW),
+            Err(Errno::ENOENT | Errno::ENODEV | Errno::ENOTDIR)
+        )
     }
 
     /// Writes a value in one system call, as cgroup files need it.
@@ -174,9 +184,14 @@ impl Dir {
         Ok(names)
     }
 
-    /// Whether the directory is still there: a removed one answers every look with ENODEV or ENOENT.
+    /// Whether the directory is still there: a removed one answers every look with ENODEV or ENOENT. Where the kernel
+    /// would not say it is taken to be there.
     pub(crate) fn exists(&self) -> bool {
-        fstatat(&self.fd, ".", AtFlags::empty()).is_ok_and(|stat| stat.st_nlink > 0) && self.has("cgroup.procs")
+        let removed = match fstatat(&self.fd, ".", AtFlags::empty()) {
+            Ok(stat) => stat.st_nlink == 0,
+            Err(errno) => matches!(errno, Errno::ENOENT | Errno::ENODEV),
+        };
+        !removed && self.has("cgroup.procs")
     }
 
     fn failed(&self, verb: &'static str, name: &str, errno: Errno) -> Error {

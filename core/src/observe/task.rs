@@ -307,17 +307,11 @@ impl Proc {
     }
 }
 
-/// The number of this process's pid namespace; 0 where /proc does not say.
-pub(crate) fn pid_namespace() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self/ns/pid").map_or(0, |meta| meta.ino())
-}
-
-/// Whether the pids of this process are those of the machine: it stands in the first pid namespace.
+/// Whether the pids of this process are those of the machine: it stands in the first pid namespace. Where /proc does not
+/// say, they are not taken for them.
 pub(crate) fn machine_pids() -> bool {
-    // PROC_PID_INIT_INO, the number of that namespace on every kernel (include/linux/proc_ns.h).
-    const FIRST: u64 = 0xEFFF_FFFC;
-    matches!(pid_namespace(), 0 | FIRST)
+    use crate::memcg::owner::{pid_namespace, FIRST_PID_NAMESPACE};
+    pid_namespace().is_ok_and(|number| number == FIRST_PID_NAMESPACE)
 }
 
 /// Whether a task in this state waits for its memory cgroup because the OOM killer is off: state D, and the wait

@@ -7,7 +7,12 @@ from . import Parser, complain
 
 def main(arguments: list[str]) -> int:
     parser = Parser(
-        prog="memoom gc", description="Removes the labs whose owners have died; those of living owners stay."
+        prog="memoom gc",
+        description="Removes the labs whose owners have died. Those of living owners stay, and so do those whose owner "
+        "cannot be judged from here (another pid namespace, a /proc that hides it) or is another user.",
+    )
+    parser.add_argument(
+        "parent", metavar="PARENT", nargs="?", help="the directory of labs that were made in one of the caller's own"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
@@ -15,7 +20,7 @@ def main(arguments: list[str]) -> int:
     from .. import MemoomError, gc
 
     try:
-        found = gc()
+        found = gc(options.parent)
     except MemoomError as error:
         complain("memoom gc", error)
         return 1

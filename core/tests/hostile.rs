@@ -1,0 +1,19 @@
+//! Surroundings that hide, refuse or lie: nobody else is harmed in them, and what cannot be had is said.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
+
+mod common;
+#[path = "hostile/owners.rs"]
+mod owners;
+#[path = "hostile/visitor.rs"]
+mod visitor;
+
+fn main() {
+    if visitor::inside() {
+        return;
+    }
+    common::runner::run(&[
+        ("owners_that_cannot_be_seen_are_not_dead", owners::owners_that_cannot_be_seen_are_not_dead),
+        ("an_owner_without_its_first_thread_lives", owners::an_owner_without_its_first_thread_lives),
+        ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
+    ]);
+}
