@@ -29,6 +29,7 @@ mod wait;
 
 /// The groups: the host that has them, the lab that keeps them, the limits and counters of each.
 pub mod memcg {
+    pub(crate) mod contents;
     pub(crate) mod counters;
     pub(crate) mod files;
     pub(crate) mod limits;
@@ -93,6 +94,7 @@ mod helper {
 /// The findings: the account of an OOM, the outcome of a worker, the timeline of a lab.
 pub mod account {
     pub(crate) mod collect;
+    pub(crate) mod composition;
     pub(crate) mod oom;
     pub(crate) mod oom_text;
     pub(crate) mod outcome;
@@ -104,6 +106,7 @@ pub mod account {
     mod timeline_text;
     pub(crate) mod victim;
 
+    pub use composition::Composition;
     pub use oom::{Blocked, Cause, Disagreement, Oom, Predicted, Process, Span, Victim};
     pub use outcome::{Evidence, Outcome, Verdict};
     pub use timeline::Timeline;
@@ -152,7 +155,7 @@ pub mod pressure {
 }
 
 pub use account::{
-    Blocked, Candidate, Cause, Disagreement, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim,
+    Blocked, Candidate, Cause, Composition, Disagreement, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memcg::{

@@ -20,6 +20,7 @@ use super::victim::Candidate;
 use crate::lab::group::Group;
 use crate::lab::hub::State;
 use crate::map::Map;
+use crate::memcg::contents::Contents;
 use crate::memcg::Counters;
 use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
@@ -29,6 +30,7 @@ use crate::sys;
 
 mod account;
 mod claims;
+mod contents;
 mod disagree;
 mod episode;
 mod logs;
@@ -79,6 +81,8 @@ pub(crate) struct Collector {
     outside: Option<Outside>,
     /// The reports among the records that are dealt with, by their first record.
     told: Vec<u64>,
+    /// What the groups held when the kernel last notified of them.
+    notified: Map<String, Contents>,
     /// Whose limit the last OOM hit.
     last_struck: Option<String>,
     /// The last victims that have an account.
@@ -213,6 +217,7 @@ impl Collector {
     pub(crate) fn forget(&mut self, cgroup: &str) {
         self.tallies.remove(cgroup);
         self.before.remove(cgroup);
+        self.notified.remove(cgroup);
     }
 
     /// Remembers where processes stand, for the time when they are gone.

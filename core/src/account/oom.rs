@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::composition::Composition;
 use super::victim::Candidate;
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Stat};
@@ -171,6 +172,8 @@ pub struct Oom {
     /// Bytes charged to it. Before: as the kernel reported it, else its peak where that rose since the counters were last
     /// read, else what was read then.
     pub usage_bytes: Span<Option<u64>>,
+    /// What the charged bytes of that group were before the kill, by what holds them. Null where nothing was read in time.
+    pub composition: Option<Composition>,
     /// The process in whose charge the limit was hit.
     pub invoker: Option<Process>,
     /// Who would be killed, by the kernel's formula.

@@ -3,6 +3,7 @@
 use super::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
 use crate::error::Result;
 use crate::lab::group::Group;
+use crate::memcg::contents::Contents;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2, Limit};
 use crate::observe::report::Report;
@@ -22,6 +23,8 @@ pub(crate) struct Scope {
     pub(crate) sharing: Vec<(i32, i32)>,
     /// The processes as they were read; the prediction may have them as they will be.
     pub(crate) read: Vec<Input>,
+    /// What the group holds whose limit would be met.
+    pub(crate) contents: Contents,
 }
 
 impl Group {
@@ -68,7 +71,8 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
     let total_pages = limit_pages.saturating_add(swap_pages(&at, limit)?);
     let cpus = sys::online_cpus();
     // Page cache may go from under any of them before the kernel chooses.
-    let reclaimable_pages = reclaimable_bytes(&at)? / page;
+    let contents = at.contents()?;
+    let reclaimable_pages = contents.file_lists_bytes() / page;
     let uncertainty_pages = uncertainty(cpus).saturating_add(reclaimable_pages);
     let (prediction, expected) = match growing {
         Some(Growing { pid: growing_pid, bytes, weight: weight @ (Weight::Resident | Weight::Charged) })
@@ -78,7 +82,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
                 growing_pid,
                 step_pages: bytes.div_ceil(page),
                 limit_pages,
-                usage_pages: at.usage_bytes()? / page,
+                usage_pages: contents.usage_bytes.unwrap_or(0) / page,
                 reclaimable_pages,
                 total_pages,
                 uncertainty_pages,
@@ -103,6 +107,7 @@ pub(crate) fn scope(group: &Group, growing: Option<Growing>) -> Result<Scope> {
         growing: growing.map(|growing| growing.pid),
         sharing,
         read: inputs,
+        contents,
     })
 }
 
@@ -116,8 +121,9 @@ pub(crate) fn standing_still(group: &Group, limit: Limit) -> Result<Scope> {
     let limit_pages = limit.bytes().map_or(u64::MAX, |bytes| bytes / page);
     let total_pages = limit_pages.saturating_add(swap_pages(group, limit)?);
     let cpus = sys::online_cpus();
-    let prediction =
-        predict(inputs.clone(), total_pages, uncertainty(cpus).saturating_add(reclaimable_bytes(group)? / page));
+    let contents = group.contents()?;
+    let uncertainty_pages = uncertainty(cpus).saturating_add(contents.file_lists_bytes() / page);
+    let prediction = predict(inputs.clone(), total_pages, uncertainty_pages);
     Ok(Scope {
         limit_group: group.cgroup().to_string(),
         prediction,
@@ -125,6 +131,7 @@ pub(crate) fn standing_still(group: &Group, limit: Limit) -> Result<Scope> {
         growing: None,
         sharing,
         read: inputs,
+        contents,
     })
 }
 
@@ -283,17 +290,4 @@ fn swap_pages(group: &Group, limit: Limit) -> Result<u64> {
         Version::V2 => v2::limit(dir, v2::SWAP_LIMIT)?.and_then(Limit::bytes).unwrap_or(u64::MAX),
     };
     Ok(allowed.min(on) / page)
-}
-
-/// Page cache of the group: the kernel drops it before it declares an OOM. memory.stat is some seconds behind, which
-/// does not matter to a worker that takes anonymous memory.
-fn reclaimable_bytes(group: &Group) -> Result<u64> {
-    let text = group.0.dir.read("memory.stat")?.unwrap_or_default();
-    let find =
-        |key: &str| crate::memcg::counters::keyed(&text).find(|(name, _)| *name == key).map_or(0, |(_, value)| value);
-    let (active, inactive) = match group.version() {
-        Version::V1 => ("total_active_file", "total_inactive_file"),
-        Version::V2 => ("active_file", "inactive_file"),
-    };
-    Ok(find(active) + find(inactive))
 }

@@ -14,9 +14,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::ending::{kill_tree, remove_empty};
 use super::host::Host;
 use super::lab;
+use crate::account::composition::Composition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::block::Pause;
 use crate::lab::hub::Hub;
+use crate::memcg::contents::Contents;
 use crate::memcg::counters::Counters;
 use crate::memcg::files::{check_name, Dir};
 use crate::memcg::limits::{human_size, Limit, Limits};
@@ -233,6 +235,20 @@ impl Group {
             Version::V1 => v1::counters(dir),
             Version::V2 => v2::counters(dir),
         }
+    }
+
+    /// What the charged bytes of the group and of those below it are now, by what holds them: `memory.stat`, and on v1
+    /// `memory.kmem.usage_in_bytes`. The kernel may be some seconds behind with the statistics.
+    ///
+    /// # Errors
+    /// `NotFound` where the group was removed.
+    pub fn composition(&self) -> Result<Composition> {
+        Ok(Composition::of_contents(&self.contents()?, "memory.stat"))
+    }
+
+    /// The files that tell what the group holds.
+    pub(crate) fn contents(&self) -> Result<Contents> {
+        Contents::read(self.alive("read composition")?, self.0.version)
     }
 
     /// The processes of the group (`cgroup.procs`), in the order in which the kernel scans them; those of groups

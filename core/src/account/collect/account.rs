@@ -123,20 +123,23 @@ impl Collector {
                 },
             );
         let marked_ns = episode.marked_ns;
+        let hierarchy = state.groups.values().next().map_or(Version::V2, |observed| observed.group.version());
         if limit_group.is_none() {
             missing
                 .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
         }
+        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy);
         self.last_struck.clone_from(&limit_group);
         // Whoever was ending already was neither killed nor counted.
         let killed =
             episode.kills.iter().map(|kill| &kill.victim).filter(|victim| !episode.ending.contains(&victim.pid));
         let mut oom = Oom {
             schema: Oom::SCHEMA,
-            hierarchy: state.groups.values().next().map_or(Version::V2, |observed| observed.group.version()),
+            hierarchy,
             limit_group,
             limit_bytes,
             usage_bytes: Span { before: usage_before, after: after.usage_bytes },
+            composition,
             invoker: episode.invoker.clone(),
             predicted,
             candidates,
@@ -159,6 +162,7 @@ impl Collector {
                 before.read_ns = reading.ended_ns;
                 before.scope = None;
             }
+            self.notified.remove(cgroup);
         }
         oom
     }
@@ -182,6 +186,7 @@ impl Collector {
             limit_group: Some(at.cgroup().to_string()),
             limit_bytes: at.limit().ok().and_then(|limit| limit.bytes()),
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
+            composition: at.composition().ok(),
             invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
             predicted,
             candidates,

@@ -167,6 +167,10 @@ impl Hub {
             None => {}
         }
         let group = observed.group.clone();
+        // Before all else: what the group holds is what its victim is about to give back.
+        if let Ok(contents) = group.contents() {
+            state.collector.notified(group.cgroup(), contents);
+        }
         // The wake comes on a kill, on a block and on removal: only the files say which.
         match group.counters() {
             Ok(counters) => {

@@ -1,0 +1,50 @@
+//! What the group held whose limit was hit: by the report, else as it was read when the kernel notified, else before.
+
+use super::{Collector, Episode};
+use crate::account::composition::Composition;
+use crate::memcg::contents::Contents;
+use crate::memcg::version::Version;
+use crate::sys;
+
+impl Collector {
+    /// The kernel has notified of a group, and this is what it held just then. A victim may have gone by then, so of two
+    /// readings since the last account the fuller one stays; of two as full the newer one.
+    pub(crate) fn notified(&mut self, cgroup: &str, contents: Contents) {
+        let fuller = |kept: &Contents| {
+            kept.usage_bytes.unwrap_or(0) > contents.usage_bytes.unwrap_or(0).saturating_add(charged_ahead())
+        };
+        if !self.notified.get(cgroup).is_some_and(fuller) {
+            self.notified.insert(cgroup.to_string(), contents);
+        }
+    }
+
+    /// What the charged bytes were before the kill.
+    pub(super) fn composition(
+        &self,
+        episode: &Episode,
+        limit_group: Option<&str>,
+        version: Version,
+    ) -> Option<Composition> {
+        let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
+        let reported = episode.report.as_ref().and_then(|report| Composition::of_report(report, version, read_ns));
+        if reported.is_some() {
+            return reported;
+        }
+        let cgroup = limit_group?;
+        let notified = self.notified.get(cgroup).map(|contents| (contents, "memory.stat"));
+        let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
+        let sampled = before.map(|scope| (&scope.contents, "sample"));
+        let usage = |of: &(&Contents, &'static str)| of.0.usage_bytes.unwrap_or(0);
+        let (contents, source) = match (notified, sampled) {
+            // The victim had given back its memory before the notification was read.
+            (Some(notified), Some(sampled)) if usage(&notified) + charged_ahead() < usage(&sampled) => sampled,
+            (notified, sampled) => notified.or(sampled)?,
+        };
+        Some(Composition::of_contents(contents, source))
+    }
+}
+
+/// By how much a usage may be ahead of what is used: 64 pages for each CPU.
+pub(super) fn charged_ahead() -> u64 {
+    64 * sys::page_size() * sys::online_cpus()
+}

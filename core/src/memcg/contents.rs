@@ -1,0 +1,53 @@
+//! What the files of a group say of its contents at one moment: the usage, and the statistics as they were read.
+
+use super::counters::keyed;
+use super::files::Dir;
+use super::version::Version;
+use super::{v1, v2};
+use crate::error::Result;
+use crate::sys;
+
+/// The files of a group that tell what its charged bytes are, read one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Contents {
+    pub(crate) version: Version,
+    /// `memory.usage_in_bytes`, `memory.current`; the top group of v2 has none.
+    pub(crate) usage_bytes: Option<u64>,
+    /// `memory.stat` as it is.
+    pub(crate) stat: String,
+    /// All memory of the kernel for the group: `memory.kmem.usage_in_bytes` (v1); v2 has it in `memory.stat`.
+    pub(crate) kernel_bytes: Option<u64>,
+    /// Memory of TCP sockets, which v1 counts apart: `memory.kmem.tcp.usage_in_bytes`.
+    pub(crate) tcp_bytes: Option<u64>,
+    /// Bytes in swap: `memory.swap.current` (v2); v1 has it in `memory.stat`.
+    pub(crate) swap_bytes: Option<u64>,
+    /// When the first of them was read, in nanoseconds of CLOCK_MONOTONIC.
+    pub(crate) read_ns: u64,
+}
+
+impl Contents {
+    /// Reads them. The statistics come first: they are what a victim's end changes.
+    pub(crate) fn read(dir: &Dir, version: Version) -> Result<Contents> {
+        let read_ns = sys::monotonic_ns();
+        let usage = if version == Version::V1 { v1::USAGE } else { v2::USAGE };
+        let usage_bytes = dir.number(usage)?;
+        let stat = dir.read("memory.stat")?.unwrap_or_default();
+        let (kernel_bytes, tcp_bytes, swap_bytes) = match version {
+            Version::V1 => {
+                (dir.number("memory.kmem.usage_in_bytes")?, dir.number("memory.kmem.tcp.usage_in_bytes")?, None)
+            }
+            Version::V2 => (None, None, dir.number("memory.swap.current")?),
+        };
+        Ok(Contents { version, usage_bytes, stat, kernel_bytes, tcp_bytes, swap_bytes, read_ns })
+    }
+
+    /// Page cache of the group: the kernel drops it before it declares an OOM. memory.stat is some seconds behind, which
+    /// does not matter to a worker that takes anonymous memory.
+    pub(crate) fn file_lists_bytes(&self) -> u64 {
+        let names = match self.version {
+            Version::V1 => ["total_active_file", "total_inactive_file"],
+            Version::V2 => ["active_file", "inactive_file"],
+        };
+        keyed(&self.stat).filter(|(name, _)| names.contains(name)).map(|(_, value)| value).sum()
+    }
+}
