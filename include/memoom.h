@@ -819,6 +819,71 @@ typedef struct memoom_pressure {
 /** The start of a memoom_pressure. */
 #define MEMOOM_PRESSURE_INIT { sizeof(memoom_pressure), 0, 0, 0, 0, 0, 0, 0, 0 }
 
+/**
+ * The charged bytes of a group, by what holds them. Begin with MEMOOM_COMPOSITION_INIT. A part that the kernel does not
+ * tell is MEMOOM_UNKNOWN, never 0. The parts that do not overlap (anon, file, shmem, both slabs, kernel_stack,
+ * page_tables, percpu, vmalloc, sock on v2, hugetlb and other) add up to the usage.
+ */
+typedef struct memoom_composition {
+    /** As an argument, sizeof(memoom_composition). */
+    size_t struct_size;
+    /** Bytes charged in all. */
+    uint64_t usage_bytes;
+    /** Anonymous memory of processes. */
+    uint64_t anon_bytes;
+    /** Page cache of files on a disk, without shmem. */
+    uint64_t file_bytes;
+    /** tmpfs files, memfds, shared anonymous and System V memory. */
+    uint64_t shmem_bytes;
+    /** Slab objects that the kernel can drop. v2 only. */
+    uint64_t slab_reclaimable_bytes;
+    /** Slab objects that it cannot drop. v2 only. */
+    uint64_t slab_unreclaimable_bytes;
+    /** Kernel stacks of threads. v2 only. */
+    uint64_t kernel_stack_bytes;
+    /** Page tables. v2 only. */
+    uint64_t page_tables_bytes;
+    /** Buffers of sockets; v1 counts those of TCP apart, and they are not in the usage there. */
+    uint64_t sock_bytes;
+    /** Memory that the kernel keeps for each CPU. v2 only. */
+    uint64_t percpu_bytes;
+    /** The kernel's vmalloc areas. v2 only. */
+    uint64_t vmalloc_bytes;
+    /** Huge pages of the reserve, where the kernel charges them. */
+    uint64_t hugetlb_bytes;
+    /** Bytes in swap; no part of the usage. */
+    uint64_t swap_bytes;
+    /** The rest of the usage; kernel_other_bytes of it are the kernel's. */
+    uint64_t other_bytes;
+    /** All memory of the kernel for the group, the parts above among it. */
+    uint64_t kernel_bytes;
+    /** What of kernel_bytes no part above tells: buffers of pipes and the like; on v1 all of it. */
+    uint64_t kernel_other_bytes;
+    /** What of the usage no number of the kernel explains. */
+    uint64_t unexplained_bytes;
+    /** What of the memory stands in transparent huge pages. */
+    uint64_t huge_bytes;
+    /**
+     * An estimate of what the kernel could drop without swap: clean page cache and reclaimable slab, at the most.
+     */
+    uint64_t reclaimable_bytes;
+    /** Page cache that processes have mapped, shmem among it. */
+    uint64_t mapped_bytes;
+    /** Page cache that is to be written to the disk first. */
+    uint64_t dirty_bytes;
+    /** Page cache that is being written. */
+    uint64_t writeback_bytes;
+    /** Pages that reclaim leaves alone, such as mlocked ones. */
+    uint64_t unevictable_bytes;
+    /** When it was read, in nanoseconds of CLOCK_MONOTONIC. */
+    uint64_t read_ns;
+    /** Who says it: "report", "memory.stat" or "sample" (read before the OOM). A constant of the library. */
+    const char *source;
+} memoom_composition;
+
+/** The start of a memoom_composition. */
+#define MEMOOM_COMPOSITION_INIT { sizeof(memoom_composition), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
 /** A process of a group with the score by which the kernel chooses. */
 typedef struct memoom_candidate {
     /** Bytes of this struct that the library has filled. */
@@ -989,6 +1054,19 @@ MEMOOM_MUST_USE memoom_status memoom_group_peak(const struct memoom_group *group
  */
 MEMOOM_MUST_USE memoom_status memoom_group_counters(const struct memoom_group *group,
     struct memoom_counters *ret_counters, struct memoom_error **reterr_error);
+
+/**
+ * What the charged bytes of the group and of those below it are now, by what holds them: memory.stat, and on v1
+ * memory.kmem.usage_in_bytes. The kernel may be some seconds behind with the statistics.
+ *
+ * \param group            the group
+ * \param ret_composition  where it goes: a struct that began with MEMOOM_COMPOSITION_INIT
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL or a struct without its size; MEMOOM_ERR_NOT_FOUND where the group
+ * was removed; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_composition(const struct memoom_group *group,
+    struct memoom_composition *ret_composition, struct memoom_error **reterr_error);
 
 /**
  * One number of memory.stat, by the kernel's own key, such as "anon" or "file" (v2), "rss" or "cache" (v1).
@@ -2477,6 +2555,12 @@ uint64_t memoom_oom_usage_before(const struct memoom_oom *oom);
  * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
  */
 uint64_t memoom_oom_usage_after(const struct memoom_oom *oom);
+
+/**
+ * What the charged bytes of the group whose limit was hit were before the kill, by what holds them.
+ * Returns: the bytes; NULL where nothing was read in time, and for NULL.
+ */
+const struct memoom_composition *memoom_oom_composition(const struct memoom_oom *oom);
 
 /**
  * The process in whose charge the limit was hit.

@@ -24,7 +24,9 @@ pub use account::{oom::*, oom_lists::*, oom_rows::*, outcome::*, timeline::*};
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
 pub use list::*;
-pub use memcg::{control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*, stall::*};
+pub use memcg::{
+    composition::*, control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*, stall::*,
+};
 pub use observe::{event::*, report::*, report_list::*, watch::*};
 pub use pressure::{command::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
 

@@ -1,5 +1,6 @@
 //! The groups: the host that has them, the lab that keeps them, the limits and counters of each.
 
+pub(crate) mod composition;
 pub(crate) mod control;
 pub(crate) mod group;
 pub(crate) mod group_limits;

@@ -35,6 +35,37 @@ fn the_layout_is_the_one_that_c_programs_assert() {
          * capi/tests/layout.rs; MEMOOM_UPDATE=1 rewrites it.\n */\n",
     );
     layout!(text, memoom_process { struct_size, comm, pid, reserved });
+    layout!(
+        text,
+        memoom_composition {
+            struct_size,
+            usage_bytes,
+            anon_bytes,
+            file_bytes,
+            shmem_bytes,
+            slab_reclaimable_bytes,
+            slab_unreclaimable_bytes,
+            kernel_stack_bytes,
+            page_tables_bytes,
+            sock_bytes,
+            percpu_bytes,
+            vmalloc_bytes,
+            hugetlb_bytes,
+            swap_bytes,
+            other_bytes,
+            kernel_bytes,
+            kernel_other_bytes,
+            unexplained_bytes,
+            huge_bytes,
+            reclaimable_bytes,
+            mapped_bytes,
+            dirty_bytes,
+            writeback_bytes,
+            unevictable_bytes,
+            read_ns,
+            source
+        }
+    );
     layout!(text, memoom_predicted { struct_size, comm, source, score, pid, determined });
     layout!(
         text,

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from ._document import Document
 from ._errors import OomKilledError, OutcomeError
-from ._memcg import Counters
+from ._memcg import Composition, Counters
 from ._report import Frame, Missing, Report
 from ._result import Readable, Table, Told
 from ._steps import Blocked
@@ -126,6 +126,7 @@ class Oom(Told, Table):
     limit_group: str | None
     limit_bytes: int | None
     usage_bytes: Span
+    composition: Composition | None
     invoker: Process | None
     predicted: Predicted | None
     candidates: tuple[Candidate, ...]
@@ -141,6 +142,7 @@ class Oom(Told, Table):
 
     _nested = {
         "usage_bytes": Span._part,
+        "composition": Composition._part,
         "invoker": Process._part,
         "predicted": Predicted._part,
         "candidates": Candidate._part,

@@ -8,7 +8,7 @@ from typing import Literal
 from . import _native
 from ._document import Document
 
-__all__ = ["Ability", "Counters", "Host", "Leftover", "Pressure", "Stall"]
+__all__ = ["Ability", "Composition", "Counters", "Host", "Leftover", "Pressure", "Stall"]
 
 
 class Ability(Document):
@@ -96,6 +96,42 @@ class Stall(Document):
     avg60: float
     avg300: float
     total_usec: int
+
+
+class Composition(Document):
+    """The charged bytes of a group, by what holds them. A part that the kernel does not tell is None, never 0.
+
+    The parts that do not overlap (anon, file, shmem, both slabs, kernel_stack, page_tables, percpu, vmalloc, on v2 sock,
+    hugetlb and other) add up to the usage.
+    """
+
+    usage_bytes: int | None
+    anon_bytes: int | None
+    file_bytes: int | None
+    shmem_bytes: int | None
+    slab_reclaimable_bytes: int | None
+    slab_unreclaimable_bytes: int | None
+    kernel_stack_bytes: int | None
+    page_tables_bytes: int | None
+    sock_bytes: int | None
+    percpu_bytes: int | None
+    vmalloc_bytes: int | None
+    hugetlb_bytes: int | None
+    swap_bytes: int | None
+    other_bytes: int | None
+    kernel_bytes: int | None
+    kernel_other_bytes: int | None
+    unexplained_bytes: int | None
+    huge_bytes: int | None
+    reclaimable_bytes: int | None
+    mapped_bytes: int | None
+    dirty_bytes: int | None
+    writeback_bytes: int | None
+    unevictable_bytes: int | None
+    source: Literal["report", "memory.stat", "sample"]
+    read_ns: int
+
+    _shown = ("usage_bytes", "anon_bytes", "file_bytes", "shmem_bytes", "kernel_bytes", "sock_bytes", "source")
 
 
 class Pressure(Document):

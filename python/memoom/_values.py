@@ -19,7 +19,7 @@ from ._account import (
     Triggered,
     Victim,
 )
-from ._memcg import Ability, Counters, Host, Leftover, Pressure, Stall
+from ._memcg import Ability, Composition, Counters, Host, Leftover, Pressure, Stall
 from ._report import Finding, Frame, Missing, Report, ReportInvoker, ReportPart
 from ._steps import Blocked, Grow, Paced
 from ._timeline import Event, Timeline
@@ -28,6 +28,7 @@ __all__ = [
     "Ability",
     "Blocked",
     "Candidate",
+    "Composition",
     "Counters",
     "Disagreement",
     "Event",

@@ -27,8 +27,9 @@ static struct {
     memoom_counters counters;
     memoom_grow grow;
     memoom_pressure pressure;
+    memoom_composition composition;
 } out = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0,
-         MEMOOM_COUNTERS_INIT, MEMOOM_GROW_INIT, MEMOOM_PRESSURE_INIT};
+         MEMOOM_COUNTERS_INIT, MEMOOM_GROW_INIT, MEMOOM_PRESSURE_INIT, MEMOOM_COMPOSITION_INIT};
 
 static const char *const argv[] = {"/bin/true", NULL};
 
@@ -237,6 +238,7 @@ static void calls(void)
     REFUSES("memoom_group_freeze", "group", memoom_group_freeze(NULL, 0, &error));
     REFUSES("memoom_group_thaw", "group", memoom_group_thaw(NULL, &error));
     REFUSES("memoom_group_frozen", "group", memoom_group_frozen(NULL, &out.on, &error));
+    REFUSES("memoom_group_composition", "group", memoom_group_composition(NULL, &out.composition, &error));
     REFUSES("memoom_group_pressure", "group", memoom_group_pressure(NULL, &out.pressure, &error));
     REFUSES("memoom_group_add_alarm", "group", memoom_group_add_alarm(NULL, "level low", &error));
     REFUSES("memoom_group_block", "group", memoom_group_block(NULL, &error));
@@ -315,6 +317,7 @@ static void live_calls(void)
     REFUSES("memoom_group_stat", "ret_value", memoom_group_stat(group, "anon", NULL, &error));
     REFUSES("memoom_group_reclaim", "ret_all", memoom_group_reclaim(group, 1, NULL, &error));
     REFUSES("memoom_group_frozen", "ret_on", memoom_group_frozen(group, NULL, &error));
+    REFUSES("memoom_group_composition", "ret_composition", memoom_group_composition(group, NULL, &error));
     REFUSES("memoom_group_pressure", "ret_pressure", memoom_group_pressure(group, NULL, &error));
     REFUSES("memoom_group_add_alarm", "alarm", memoom_group_add_alarm(group, NULL, &error));
     REFUSES("memoom_group_blocking", "ret_on", memoom_group_blocking(group, NULL, &error));

@@ -14,6 +14,7 @@ use super::oom_rows::{
 };
 use crate::ffi::{self, pointer, text};
 use crate::list::{candidates, frames, memoom_candidate, memoom_frame, memoom_missing, missing, Rows};
+use crate::memcg::composition::memoom_composition;
 use crate::memcg::group_limits::memoom_counters;
 use crate::memcg::host::{memoom_cgroup_version, version_number, MEMOOM_CGROUP_NONE};
 use crate::observe::report::memoom_report;
@@ -24,6 +25,7 @@ use crate::observe::report::memoom_report;
 pub struct memoom_oom {
     pub(crate) oom: Arc<Oom>,
     limit_group: Option<CString>,
+    pub(crate) composition: Option<memoom_composition>,
     pub(super) invoker: Rows<memoom_process>,
     pub(super) predicted: Rows<memoom_predicted>,
     pub(super) candidates: Rows<memoom_candidate>,
@@ -44,6 +46,7 @@ impl memoom_oom {
     pub(crate) fn new(oom: Arc<Oom>) -> memoom_oom {
         memoom_oom {
             limit_group: oom.limit_group.as_ref().map(text),
+            composition: oom.composition.as_ref().map(memoom_composition::new),
             invoker: Rows::of(&oom.invoker, |texts, one| memoom_process {
                 struct_size: size_of::<memoom_process>(),
                 comm: texts.keep(ffi::escape(&one.comm)),

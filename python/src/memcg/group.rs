@@ -202,6 +202,12 @@ impl Group {
         working(py, || self.core.open_peak()).map(Peak::of)
     }
 
+    /// What the charged bytes are now, by what holds them.
+    fn composition(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let composition = working(py, || self.core.composition())?;
+        value(py, "Composition", composition.to_json(), None)
+    }
+
     /// How long tasks of the group have waited for memory (v2).
     #[getter]
     fn pressure(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {

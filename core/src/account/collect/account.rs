@@ -128,7 +128,11 @@ impl Collector {
             missing
                 .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
         }
-        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy);
+        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy, usage_before);
+        if composition.is_none() {
+            let reason = "no report was printed, and the victim had gone before memory.stat could be read";
+            missing.push(Missing::new("composition", reason));
+        }
         self.last_struck.clone_from(&limit_group);
         // Whoever was ending already was neither killed nor counted.
         let killed =

@@ -18,12 +18,13 @@ impl Collector {
         }
     }
 
-    /// What the charged bytes were before the kill.
+    /// What the charged bytes were before the kill, when so many were charged.
     pub(super) fn composition(
         &self,
         episode: &Episode,
         limit_group: Option<&str>,
         version: Version,
+        usage_bytes: Option<u64>,
     ) -> Option<Composition> {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
         let reported = episode.report.as_ref().and_then(|report| Composition::of_report(report, version, read_ns));
@@ -34,12 +35,12 @@ impl Collector {
         let notified = self.notified.get(cgroup).map(|contents| (contents, "memory.stat"));
         let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
         let sampled = before.map(|scope| (&scope.contents, "sample"));
-        let usage = |of: &(&Contents, &'static str)| of.0.usage_bytes.unwrap_or(0);
-        let (contents, source) = match (notified, sampled) {
-            // The victim had given back its memory before the notification was read.
-            (Some(notified), Some(sampled)) if usage(&notified) + charged_ahead() < usage(&sampled) => sampled,
-            (notified, sampled) => notified.or(sampled)?,
+        // On a busy machine the victim has given back its memory before the notification is read.
+        let in_time = |of: &(&Contents, &'static str)| {
+            let wanted = usage_bytes.or(sampled.and_then(|(contents, _)| contents.usage_bytes)).unwrap_or(0);
+            of.0.usage_bytes.is_some_and(|usage| usage + charged_ahead() >= wanted)
         };
+        let (contents, source) = notified.filter(in_time).or(sampled)?;
         Some(Composition::of_contents(contents, source))
     }
 }
