@@ -26,7 +26,7 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Reads them. The statistics come first: they are what a victim's end changes.
+    /// Reads them.
     pub(crate) fn read(dir: &Dir, version: Version) -> Result<Contents> {
         let read_ns = sys::monotonic_ns();
         let usage = if version == Version::V1 { v1::USAGE } else { v2::USAGE };
@@ -39,6 +39,14 @@ impl Contents {
             Version::V2 => (None, None, dir.number("memory.swap.current")?),
         };
         Ok(Contents { version, usage_bytes, stat, kernel_bytes, tcp_bytes, swap_bytes, read_ns })
+    }
+
+    /// The same while a victim may be giving back what it holds: the usage is the lesser one of before and after, so that
+    /// statistics of another moment show.
+    pub(crate) fn read_at_once(dir: &Dir, version: Version) -> Result<Contents> {
+        let contents = Contents::read(dir, version)?;
+        let after = dir.number(if version == Version::V1 { v1::USAGE } else { v2::USAGE })?;
+        Ok(Contents { usage_bytes: contents.usage_bytes.min(after), ..contents })
     }
 
     /// Page cache of the group: the kernel drops it before it declares an OOM. memory.stat is some seconds behind, which

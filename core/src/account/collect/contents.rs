@@ -40,7 +40,9 @@ impl Collector {
             let wanted = usage_bytes.or(sampled.and_then(|(contents, _)| contents.usage_bytes)).unwrap_or(0);
             of.0.usage_bytes.is_some_and(|usage| usage + charged_ahead() >= wanted)
         };
-        let (contents, source) = notified.filter(in_time).or(sampled)?;
+        // What was read when less than half of it was there says nothing of the rest.
+        let tells = |of: &(&Contents, &'static str)| of.0.usage_bytes.unwrap_or(0) >= usage_bytes.unwrap_or(0) / 2;
+        let (contents, source) = notified.filter(in_time).or(sampled.filter(tells))?;
         Some(Composition::of_contents(contents, source))
     }
 }

@@ -5,6 +5,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use super::{tag, Hub, Notify, State};
 use crate::helper::supervisor::Notice;
+use crate::memcg::contents::Contents;
 use crate::memcg::Version;
 use crate::observe::event::{EventKind, Source};
 use crate::observe::missing::Missing;
@@ -168,7 +169,7 @@ impl Hub {
         }
         let group = observed.group.clone();
         // Before all else: what the group holds is what its victim is about to give back.
-        if let Ok(contents) = group.contents() {
+        if let Ok(contents) = Contents::read_at_once(&group.0.dir, group.version()) {
             state.collector.notified(group.cgroup(), contents);
         }
         // The wake comes on a kill, on a block and on removal: only the files say which.
