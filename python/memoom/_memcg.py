@@ -101,8 +101,8 @@ class Stall(Document):
 class Composition(Document):
     """The charged bytes of a group, by what holds them. A part that the kernel does not tell is None, never 0.
 
-    The parts that do not overlap (anon, file, shmem, both slabs, kernel_stack, page_tables, percpu, vmalloc, on v2 sock,
-    hugetlb and other) add up to the usage.
+    The parts that do not overlap (anon, file, shmem, both slabs, kernel_stack, page_tables, percpu, vmalloc, sock on
+    v2, hugetlb and other) add up to the usage.
     """
 
     usage_bytes: int | None
