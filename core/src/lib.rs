@@ -29,12 +29,15 @@ mod wait;
 
 /// The groups: the host that has them, the lab that keeps them, the limits and counters of each.
 pub mod memcg {
+    pub(crate) mod cgroup;
     pub(crate) mod contents;
     pub(crate) mod counters;
     pub(crate) mod files;
+    pub(crate) mod freeze;
     pub(crate) mod limits;
     pub(crate) mod owner;
     pub(crate) mod path;
+    pub(crate) mod pause;
     pub(crate) mod v1;
     pub(crate) mod v2;
     pub(crate) mod version;
@@ -87,6 +90,7 @@ mod helper {
     pub(crate) mod descriptor;
     pub(crate) mod mailbox;
     pub(crate) mod mapping;
+    pub(crate) mod process;
     pub(crate) mod supervisor;
     pub(crate) mod wire;
 }
@@ -100,7 +104,6 @@ pub mod account {
     pub(crate) mod outcome;
     mod outcome_text;
     mod prediction_text;
-    pub(crate) mod sample;
     pub(crate) mod scope;
     pub(crate) mod timeline;
     mod timeline_text;
@@ -116,6 +119,7 @@ pub mod account {
 /// Where the rooms meet: a lab, its groups, and the hub that reads every source of it.
 mod lab {
     pub(crate) mod ending;
+    pub(crate) mod foresee;
     pub(crate) mod group;
     pub(crate) mod host;
     pub(crate) mod hub;

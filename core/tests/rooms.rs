@@ -30,14 +30,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("account/collect/members.rs", "lab"),
     ("account/collect/outside.rs", "lab"),
     ("account/collect/reading.rs", "lab"),
-    ("account/sample.rs", "lab"),
-    ("account/sample.rs", "pressure"),
-    ("account/scope.rs", "lab"),
-    ("account/scope.rs", "pressure"),
-    ("lab/hub.rs", "pressure"),
-    ("lab/hub/drain.rs", "pressure"),
-    ("lab/hub/state.rs", "pressure"),
-    ("memcg/wake.rs", "lab"),
 ];
 
 #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::claims::{Debt, Tally, Unclaimed};
@@ -17,9 +18,9 @@ use self::records::Records;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
-use crate::lab::group::Group;
 use crate::lab::hub::State;
 use crate::map::Map;
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::contents::Contents;
 use crate::memcg::Counters;
 use crate::observe::missing::Missing;
@@ -170,7 +171,7 @@ impl Collector {
     }
 
     /// Remembers a group as it is before its next OOM, and whom the kernel would take.
-    pub(crate) fn before(&mut self, group: &Group, scope: Option<Scope>) {
+    pub(crate) fn before(&mut self, group: &Arc<Cgroup>, scope: Option<Scope>) {
         let step_started_ns = scope.is_some().then(sys::monotonic_ns);
         if let Some(scope) = &scope {
             let members = scope.prediction.candidates.iter();
@@ -186,9 +187,10 @@ impl Collector {
         if self.is_open() {
             return;
         }
-        let read: Vec<(&Group, Counters)> = group.chain().filter_map(|at| Some((at, at.counters().ok()?))).collect();
+        let read: Vec<(&Arc<Cgroup>, Counters)> =
+            group.chain().filter_map(|at| Some((at, at.counters().ok()?))).collect();
         let read_ns = sys::monotonic_ns();
-        let unaccounted = |(at, now): &(&Group, Counters)| self.unaccounted(at.cgroup(), own_kills(now)) > 0;
+        let unaccounted = |(at, now): &(&Arc<Cgroup>, Counters)| self.unaccounted(at.cgroup(), own_kills(now)) > 0;
         if self.unplaced == 0 && read.iter().any(unaccounted) {
             return;
         }
@@ -206,7 +208,7 @@ impl Collector {
     }
 
     /// A group was made while we watched: whatever it counts has happened since.
-    pub(crate) fn began(&mut self, group: &Group) {
+    pub(crate) fn began(&mut self, group: &Arc<Cgroup>) {
         self.tallies.or_insert_with(group.cgroup().to_string(), || Tally::new(0));
         let counters = group.counters().ok().filter(|now| own_kills(now) == 0).unwrap_or_default();
         let before = Before { counters, ..Before::default() };
@@ -251,7 +253,7 @@ impl Collector {
         }
     }
 
-    pub(crate) fn counters_before(&self, group: &Group) -> Counters {
+    pub(crate) fn counters_before(&self, group: &Arc<Cgroup>) -> Counters {
         self.before.get(group.cgroup()).map(|before| before.counters.clone()).unwrap_or_default()
     }
 

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::error::{Error, Result};
-use crate::lab::group::block::processes_below;
+use crate::memcg::cgroup::processes_below;
 use crate::memcg::files::Dir;
 use crate::memcg::v1;
 use crate::memcg::version::Version;

@@ -1,30 +1,24 @@
 //! One memory cgroup: how it is made or opened, its counters and processes, and its end.
 
-use std::ffi::OsStr;
 use std::fmt;
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
-
-use nix::fcntl::OFlag;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::ending::{kill_tree, remove_empty};
 use super::host::Host;
 use super::lab;
 use crate::account::composition::Composition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::group::block::Pause;
 use crate::lab::hub::Hub;
-use crate::memcg::contents::Contents;
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::counters::Counters;
 use crate::memcg::files::{check_name, Dir};
-use crate::memcg::limits::{human_size, Limit, Limits};
+use crate::memcg::limits::{human_size, Limits};
 use crate::memcg::path::covers;
 use crate::memcg::version::Version;
-use crate::memcg::wake::Relief;
 use crate::memcg::{v1, v2};
 
 pub(crate) mod alarm;
@@ -43,27 +37,22 @@ const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Group(pub(crate) Arc<Inner>);
 
+/// A group is its files, and where it stands among the others.
 pub(crate) struct Inner {
-    pub(crate) version: Version,
-    pub(crate) dir: Dir,
-    /// The path from the top of the hierarchy, as the kernel writes it in reports.
-    pub(crate) cgroup: String,
-    pub(crate) parent: Option<Group>,
+    pub(crate) cgroup: Arc<Cgroup>,
+    parent: Option<Group>,
     /// The lab that made it; an opened group has none.
     pub(crate) lab: Option<Arc<lab::Shared>>,
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: Mutex<Weak<Hub>>,
-    removed: AtomicBool,
-    /// Everybody inside was killed: who is still there is on the way out.
-    killed: AtomicBool,
-    /// `tasks`, kept open for the workers that join (v1).
-    tasks: OnceLock<OwnedFd>,
-    /// Swap beyond the limit, to be kept in step when the limit changes (v1 counts memory+swap).
-    pub(crate) swap: Mutex<Option<Limit>>,
-    /// Whether an OOM is to make processes wait (v2: done by memoom).
-    pub(crate) pause: Mutex<Option<Pause>>,
-    /// What whoever waits in an OOM was last woken for (v1).
-    pub(crate) woken_for: Mutex<Option<Relief>>,
+}
+
+impl Deref for Inner {
+    type Target = Cgroup;
+
+    fn deref(&self) -> &Cgroup {
+        &self.cgroup
+    }
 }
 
 impl Group {
@@ -94,18 +83,7 @@ impl Group {
             .ok()
             .and_then(|host| host.cgroup_of(&real))
             .unwrap_or_else(|| crate::text::escape(real.as_os_str().as_bytes()));
-        Ok(Group::build(version, dir, cgroup, None, None, None))
-    }
-
-    /// A group below this one that somebody else made, to be observed only.
-    pub(crate) fn open_below(&self, name: &OsStr) -> Result<Group> {
-        let dir = self.0.dir.dir(name)?;
-        Ok(Group::build(self.version(), dir, self.path_below(name), Some(self.clone()), None, None))
-    }
-
-    /// The path from the top of the hierarchy that a group of that name below this one has.
-    pub(crate) fn path_below(&self, name: &OsStr) -> String {
-        format!("{}/{}", self.cgroup().trim_end_matches('/'), crate::text::escape(name.as_bytes()))
+        Ok(Group::observed(version, dir, cgroup))
     }
 
     /// The top of a hierarchy, which has no limit of its own.
@@ -118,31 +96,21 @@ impl Group {
             )
             .path(path));
         };
-        Ok(Group::build(version, Dir::open(path)?, host.cgroup_of(path).unwrap_or_default(), None, None, None))
+        Ok(Group::observed(version, Dir::open(path)?, host.cgroup_of(path).unwrap_or_default()))
     }
 
-    fn build(
-        version: Version,
-        dir: Dir,
-        cgroup: String,
-        parent: Option<Group>,
-        lab: Option<Arc<lab::Shared>>,
-        swap: Option<Limit>,
-    ) -> Group {
-        Group(Arc::new(Inner {
-            version,
-            dir,
-            cgroup,
-            parent,
-            lab,
-            own_hub: Mutex::new(Weak::new()),
-            removed: AtomicBool::new(false),
-            killed: AtomicBool::new(false),
-            tasks: OnceLock::new(),
-            swap: Mutex::new(swap),
-            pause: Mutex::default(),
-            woken_for: Mutex::default(),
-        }))
+    fn observed(version: Version, dir: Dir, cgroup: String) -> Group {
+        Group::build(Cgroup::observed(version, dir, cgroup), None, None)
+    }
+
+    /// The group of those files, which the lab has made.
+    pub(crate) fn of(lab: &Arc<lab::Shared>, cgroup: &Arc<Cgroup>) -> Group {
+        let parent = cgroup.chain().nth(1).map(|above| Group::of(lab, above));
+        Group::build(cgroup.clone(), parent, Some(lab.clone()))
+    }
+
+    fn build(cgroup: Arc<Cgroup>, parent: Option<Group>, lab: Option<Arc<lab::Shared>>) -> Group {
+        Group(Arc::new(Inner { cgroup, parent, lab, own_hub: Mutex::new(Weak::new()) }))
     }
 
     /// Makes a group in a lab, below `above` or at the lab's top. What was made is removed if any setting fails.
@@ -158,8 +126,11 @@ impl Group {
         let dir = parent_dir.make_dir(name)?;
         let base = above.map_or(lab.cgroup.as_str(), |group| group.cgroup());
         let cgroup = format!("{base}/{}", crate::text::escape(name.as_bytes()));
-        let group = Group::build(version, dir, cgroup, above.cloned(), Some(lab.clone()), limits.swap);
-        let settled = group.apply(limits, lab.host.swap_total_bytes > 0).and_then(|()| lab.hub.observe(&group));
+        let parent = above.map(|group| group.0.cgroup.clone());
+        let cgroup = Cgroup::made(version, dir, cgroup, parent, limits.swap);
+        let group = Group::build(cgroup, above.cloned(), Some(lab.clone()));
+        let settled =
+            group.apply(limits, lab.host.swap_total_bytes > 0).and_then(|()| lab.hub.observe(&group.0.cgroup));
         if let Err(error) = settled {
             // Nothing half done: the directory goes again, whatever became of its settings.
             let _ = parent_dir.remove_dir(name);
@@ -193,7 +164,7 @@ impl Group {
 
     /// Its path from the top of the hierarchy, as the kernel writes it in /proc/PID/cgroup and in reports.
     pub fn cgroup(&self) -> &str {
-        &self.0.cgroup
+        self.0.cgroup.cgroup()
     }
 
     /// The hierarchy in which it stands.
@@ -212,8 +183,8 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn usage_bytes(&self) -> Result<u64> {
-        let file = if self.0.version == Version::V1 { v1::USAGE } else { v2::USAGE };
-        Ok(self.alive("read usage")?.number(file)?.unwrap_or(0))
+        self.alive("read usage")?;
+        self.0.usage_bytes()
     }
 
     /// The most that was ever charged, in bytes; `None` where this kernel does not keep it (v2 before about 5.19).
@@ -221,8 +192,8 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn peak_bytes(&self) -> Result<Option<u64>> {
-        let file = if self.0.version == Version::V1 { "memory.max_usage_in_bytes" } else { "memory.peak" };
-        self.alive("read peak")?.number(file)
+        self.alive("read peak")?;
+        self.0.peak_bytes()
     }
 
     /// All counters at this moment.
@@ -230,11 +201,8 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn counters(&self) -> Result<Counters> {
-        let dir = self.alive("read counters")?;
-        match self.0.version {
-            Version::V1 => v1::counters(dir),
-            Version::V2 => v2::counters(dir),
-        }
+        self.alive("read counters")?;
+        self.0.counters()
     }
 
     /// What the charged bytes of the group and of those below it are now, by what holds them: `memory.stat`, and on v1
@@ -243,12 +211,8 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn composition(&self) -> Result<Composition> {
-        Ok(Composition::of_contents(&self.contents()?, "memory.stat"))
-    }
-
-    /// The files that tell what the group holds.
-    pub(crate) fn contents(&self) -> Result<Contents> {
-        Contents::read(self.alive("read composition")?, self.0.version)
+        self.alive("read composition")?;
+        Ok(Composition::of_contents(&self.0.contents()?, "memory.stat"))
     }
 
     /// The processes of the group (`cgroup.procs`), in the order in which the kernel scans them; those of groups
@@ -257,8 +221,8 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn processes(&self) -> Result<Vec<i32>> {
-        let text = self.alive("list processes")?.read("cgroup.procs")?.unwrap_or_default();
-        Ok(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
+        self.alive("list processes")?;
+        self.0.processes()
     }
 
     /// Ends every process of the group and of the groups below it with SIGKILL, turning a v1 OOM killer on first so
@@ -270,10 +234,10 @@ impl Group {
     pub fn kill(&self) -> Result<()> {
         self.lab("kill group")?;
         let dir = self.alive("kill group")?;
-        self.0.killed.store(true, Ordering::Release);
+        self.0.note_killed();
         kill_tree(dir, self.0.version)?;
         // Whoever comes next must not find the group frozen.
-        self.let_go()
+        self.0.let_go()
     }
 
     /// Removes the group: it must have no process and no group below it. The kernel may take a moment to let go of a
@@ -290,9 +254,8 @@ impl Group {
                 Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path())
             );
         };
-        let killed = self.chain().any(|group| group.0.killed.load(Ordering::Acquire));
-        remove_empty(above, name, dir, killed, Instant::now() + REMOVE_DEADLINE)?;
-        self.0.removed.store(true, Ordering::Release);
+        remove_empty(above, name, dir, self.0.cgroup.was_killed(), Instant::now() + REMOVE_DEADLINE)?;
+        self.0.note_removed();
         lab.forget(self);
         Ok(())
     }
@@ -312,42 +275,7 @@ impl Group {
         if let Some(lab) = &self.0.lab {
             lab.check_open(operation)?;
         }
-        if self.0.removed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::NotFound, operation, "the group was removed").path(self.path()));
-        }
-        Ok(&self.0.dir)
-    }
-
-    /// The file by which a worker joins (v1).
-    pub(crate) fn tasks(&self) -> Result<BorrowedFd<'_>> {
-        if let Some(tasks) = self.0.tasks.get() {
-            return Ok(tasks.as_fd());
-        }
-        let opened = self.0.dir.open_file("tasks", OFlag::O_WRONLY)?;
-        Ok(self.0.tasks.get_or_init(|| opened).as_fd())
-    }
-
-    /// OOM kill events of the group so far, by the file that costs least.
-    pub(crate) fn kills(&self) -> Result<u64> {
-        let mut counters = Counters::default();
-        match self.0.version {
-            Version::V1 => v1::oom_control(&self.0.dir.read(v1::OOM_CONTROL)?.unwrap_or_default(), &mut counters),
-            Version::V2 => v2::events(&self.0.dir.read(v2::EVENTS)?.unwrap_or_default(), &mut counters),
-        }
-        Ok(counters.oom_kill.unwrap_or(0))
-    }
-
-    /// OOM kill events of the group and of the groups below it so far: v1 counts each group alone.
-    pub(crate) fn kills_below(&self) -> Result<u64> {
-        match self.0.version {
-            Version::V1 => v1::kills_below(&self.0.dir),
-            Version::V2 => self.kills(),
-        }
-    }
-
-    /// A process starts in the group: who is found inside is not on the way out.
-    pub(crate) fn enter(&self) {
-        self.0.killed.store(false, Ordering::Release);
+        self.0.cgroup.alive(operation)
     }
 
     /// Has everything read that the sources have.
@@ -370,7 +298,7 @@ impl Group {
 
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Group({})", self.0.cgroup)
+        write!(f, "Group({})", self.cgroup())
     }
 }
 

@@ -13,17 +13,18 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
+use self::sampling::Samples;
 use crate::account::collect::Collector;
 use crate::account::oom::Oom;
-use crate::account::sample::Samples;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, Result};
+use crate::helper::process::Process;
 use crate::helper::supervisor::Supervisor;
 use crate::lab::group::alarm::Bell;
-use crate::lab::group::Group;
 use crate::lab::hub::backlog::{Backlog, Cursor};
 use crate::lab::hub::tree::Tree;
 use crate::map::Map;
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2, Limit};
 use crate::observe::event::{Event, EventKind, Source};
@@ -31,12 +32,12 @@ use crate::observe::kmsg::KernelLog;
 use crate::observe::missing::Missing;
 use crate::observe::trace::TraceInstance;
 use crate::observe::tracefs::Tracefs;
-use crate::pressure::worker::Process;
 use crate::sys;
 
 pub(crate) mod backlog;
 mod drain;
 mod opened;
+pub(crate) mod sampling;
 mod state;
 pub(crate) mod tree;
 mod waiting;
@@ -102,7 +103,7 @@ pub(crate) struct State {
 
 /// A group whose notifications are read.
 pub(crate) struct Observed {
-    pub(crate) group: Group,
+    pub(crate) group: Arc<Cgroup>,
     notify: Option<Notify>,
     /// How often the kernel has notified (v1): at each OOM, and once at the end.
     rung: u64,
@@ -209,13 +210,13 @@ impl Hub {
     }
 
     /// Starts to read a group's notifications, and remembers its counters as the "before" of its first OOM.
-    pub(crate) fn observe(&self, group: &Group) -> Result<()> {
+    pub(crate) fn observe(&self, group: &Arc<Cgroup>) -> Result<()> {
         let mut state = self.lock();
         self.observe_in(&mut state, group)
     }
 
-    fn observe_in(&self, state: &mut State, group: &Group) -> Result<()> {
-        let dir = &group.0.dir;
+    fn observe_in(&self, state: &mut State, group: &Arc<Cgroup>) -> Result<()> {
+        let dir = &group.dir;
         let id = state.next_group;
         state.next_group += 1;
         let failed = |errno: Errno| Error::os("watch group", errno).path(group.path());
@@ -232,7 +233,7 @@ impl Hub {
                         Some(Notify::V1(event))
                     }
                     // Observing must go on without the right to register: the other sources remain.
-                    Err(error) if group.0.lab.is_none() => {
+                    Err(error) if !group.ours => {
                         state.miss("counters", format!("no OOM notification: {error}"));
                         None
                     }
@@ -258,19 +259,15 @@ impl Hub {
     }
 
     /// The group is gone, by our own hand.
-    pub(crate) fn unobserve(&self, group: &Group) {
+    pub(crate) fn unobserve(&self, cgroup: &str) {
         let mut state = self.lock();
-        let ids: Vec<u64> = state
-            .groups
-            .iter()
-            .filter(|(_, observed)| observed.group.cgroup() == group.cgroup())
-            .map(|(id, _)| *id)
-            .collect();
+        let ids: Vec<u64> =
+            state.groups.iter().filter(|(_, observed)| observed.group.cgroup() == cgroup).map(|(id, _)| *id).collect();
         for id in ids {
             self.drop_group(&mut state, id);
         }
         if !state.collector.is_open() {
-            state.collector.forget(group.cgroup());
+            state.collector.forget(cgroup);
         }
     }
 
@@ -321,15 +318,15 @@ impl Hub {
         Ok(())
     }
 
-    pub(crate) fn note(&self, source: Source, group: &Group, pid: Option<i32>, kind: EventKind) {
+    pub(crate) fn note(&self, source: Source, group: &Cgroup, pid: Option<i32>, kind: EventKind) {
         self.lock().push(sys::monotonic_ns(), source, Some(group.cgroup()), pid, kind);
     }
 
-    pub(crate) fn note_limit(&self, group: &Group, limit: Limit) {
+    pub(crate) fn note_limit(&self, group: &Cgroup, limit: Limit) {
         self.note(Source::Memoom, group, None, EventKind::Limit { limit_bytes: limit.bytes() });
     }
 
-    pub(crate) fn note_switch(&self, group: &Group, name: &str, on: bool) {
+    pub(crate) fn note_switch(&self, group: &Cgroup, name: &str, on: bool) {
         self.note(Source::Memoom, group, None, EventKind::Switch { name: name.to_string(), on });
     }
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use super::group::{over_budget, Group};
 use super::host::Host;
 use super::leftover;
-use crate::account::sample::Samples;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::{self, Supervisor};
+use crate::lab::hub::sampling::Samples;
 use crate::lab::hub::Hub;
 use crate::map::Map;
 use crate::memcg::files::Dir;
@@ -220,7 +220,7 @@ impl Lab {
 
     /// The groups of the lab that are there, in the order in which they were made.
     pub fn groups(&self) -> Vec<Group> {
-        self.shared.hub.lock().living_groups().cloned().collect()
+        self.shared.hub.lock().living_groups().map(|cgroup| Group::of(&self.shared, cgroup)).collect()
     }
 
     /// Everything that happened so far, in order.
@@ -327,7 +327,7 @@ impl Shared {
 
     pub(crate) fn forget(&self, group: &Group) {
         self.limits().remove(group.cgroup());
-        self.hub.unobserve(group);
+        self.hub.unobserve(group.cgroup());
     }
 }
 

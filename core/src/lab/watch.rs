@@ -53,7 +53,7 @@ impl Group {
     pub fn watch_recursive(&self) -> Result<Watch> {
         let watch = self.watch()?;
         if self.0.lab.is_none() {
-            watch.hub.observe_below(self)?;
+            watch.hub.observe_below(&self.0.cgroup)?;
         }
         Ok(watch)
     }
@@ -85,7 +85,7 @@ impl Group {
         let tracefs = Tracefs::find().and_then(|tracefs| Ok((tracefs, owner::new_name()?)));
         let tracefs = tracefs.map_err(|error| missing.push(Missing::new("tracefs", error.to_string()))).ok();
         let hub = Hub::new(None, true, tracefs.as_ref().map(|(tracefs, name)| (tracefs, name.as_str())), missing)?;
-        hub.observe_opened(self)?;
+        hub.observe_opened(&self.0.cgroup)?;
         let hub = Arc::new(hub);
         *own = Arc::downgrade(&hub);
         Ok(hub)

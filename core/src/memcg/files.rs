@@ -248,6 +248,11 @@ pub(crate) fn check_name(name: &[u8]) -> Result<&OsStr> {
     Err(Error::new(ErrorKind::InvalidInput, "name group", why).path(OsStr::from_bytes(name)))
 }
 
+/// The answer where a kernel of the right hierarchy does not have the file.
+pub(crate) fn missing(operation: &'static str, dir: &Dir, file: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, operation, "this kernel does not have the file").path(dir.path().join(file))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,13 +4,13 @@
 //! wakes only those that wait already (`memcg_oom_recover`): the latecomer sleeps beside free memory until something else
 //! in the group gives memory back. The group rings when it comes to rest, so it is looked at then.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
+use super::cgroup::Cgroup;
 use super::limits::Limit;
+use super::pause::killer_is_off;
 use super::v1;
 use crate::error::Result;
-use crate::lab::group::block::killer_is_off;
-use crate::lab::group::Group;
 use crate::memcg::version::Version;
 use crate::sys;
 
@@ -33,19 +33,19 @@ enum Hold {
     Nothing(Relief),
 }
 
-impl Group {
+impl Cgroup {
     /// Wakes those that wait in an OOM though nothing holds them, and says whether it did. For one and the same relief
     /// only once: who waits again then waits for something else.
-    pub(crate) fn wake_forgotten(&self) -> bool {
-        if self.version() != Version::V1 || self.0.lab.is_none() {
+    pub(crate) fn wake_forgotten(self: &Arc<Self>) -> bool {
+        if self.version != Version::V1 || !self.ours {
             return false;
         }
         // The lock of the settings is against a new limit that somebody else sets meanwhile.
-        let mut woken_for = self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let _settings = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut woken_for = self.woken_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let _settings = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
         match self.hold() {
             Ok(Hold::Nothing(relief)) if woken_for.as_ref() != Some(&relief) => {
-                let woken = v1::wake(&self.0.dir, relief == Relief::Killer).is_ok();
+                let woken = v1::wake(&self.dir, relief == Relief::Killer).is_ok();
                 *woken_for = Some(relief);
                 woken
             }
@@ -58,7 +58,7 @@ impl Group {
         }
     }
 
-    fn hold(&self) -> Result<Hold> {
+    fn hold(self: &Arc<Self>) -> Result<Hold> {
         if self.counters()?.under_oom != Some(true) {
             return Ok(Hold::Nobody);
         }
@@ -75,8 +75,8 @@ impl Group {
 }
 
 /// Whether a page more can be charged, and another that the limit is lowered by for a moment.
-fn has_room(group: &Group, usage: &str, limit: &str) -> Result<bool> {
-    let dir = &group.0.dir;
+fn has_room(group: &Cgroup, usage: &str, limit: &str) -> Result<bool> {
+    let dir = &group.dir;
     Ok(match (dir.number(usage)?, v1::limit(dir, limit)?) {
         (Some(usage), Some(Limit::Bytes(limit))) => usage.saturating_add(2 * sys::page_size()) <= limit,
         _ => true,

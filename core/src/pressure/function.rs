@@ -10,11 +10,11 @@ use nix::fcntl::OFlag;
 
 use super::hog::{check_comm, check_score};
 use super::run::Run;
-use super::worker::{Exit, Process, Worker};
+use super::worker::Worker;
 use crate::account::outcome::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::descriptor::{above_stdio, readable};
-use crate::helper::supervisor::{start_failed, Started, Usage};
+use crate::helper::supervisor::{start_failed, Started};
 use crate::helper::wire::stage;
 use crate::lab::group::Group;
 use crate::memcg::version::Version;
@@ -130,38 +130,5 @@ impl Run {
         // SAFETY: the caller's promise.
         let worker = unsafe { group.function(&function, body) }?;
         self.outcome(&lab, &worker, wait.into())
-    }
-}
-
-impl Process {
-    /// Reaps a forked child, if it has ended. `None` while it lives.
-    pub(crate) fn reap_child(&self) -> Option<Exit> {
-        let now = sys::monotonic_ns();
-        match fork::reap(self.pidfd.as_fd()) {
-            Ok(Some(ended)) => {
-                let usec = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
-                let usage = Usage {
-                    user_usec: usec(ended.usage.ru_utime),
-                    system_usec: usec(ended.usage.ru_stime),
-                    max_rss_bytes: u64::try_from(ended.usage.ru_maxrss).unwrap_or(0) * 1024,
-                };
-                Some(Exit::new(ended.status, usage, now))
-            }
-            Ok(None) => None,
-            Err(_) => {
-                // Somebody waited with __WALL and has its status; that it ended is all that is known.
-                self.progress().abandoned = true;
-                None
-            }
-        }
-    }
-
-    /// Kills a forked child and reaps it, for the end of a lab. Whether it has gone.
-    pub(crate) fn end_child(&self, deadline: Instant) -> bool {
-        let _ = sys::signal_process(self.pidfd.as_fd(), self.pid, libc::SIGKILL);
-        readable(self.pidfd.as_fd(), deadline).unwrap_or(false) && {
-            let _ = fork::reap(self.pidfd.as_fd());
-            true
-        }
     }
 }

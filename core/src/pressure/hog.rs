@@ -108,7 +108,7 @@ pub(crate) fn check_comm(operation: &'static str, name: &str) -> Result<()> {
 impl Hog {
     /// Bytes that it holds, by its own word.
     pub fn total_bytes(&self) -> u64 {
-        self.worker.0.progress().total_bytes
+        self.worker.process.progress().total_bytes
     }
 
     /// Bytes of a step that does not say how many.

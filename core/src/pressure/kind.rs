@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::account::scope::Weight;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::wire::{hog, pattern};
 
@@ -141,17 +142,6 @@ impl Kind {
             Kind::AnyFastest => Weight::Charged,
         }
     }
-}
-
-/// How a step weighs on the group, and on the hog's own score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weight {
-    /// It is charged, and counts into the hog's resident size.
-    Resident,
-    /// It is charged, and counts into nobody's resident size.
-    Charged,
-    /// It leads to no OOM of its own: it can be dropped, or is not charged.
-    None,
 }
 
 /// How a hog touches what it takes.

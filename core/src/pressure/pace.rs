@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::kind::Kind;
 use super::step::{Grow, GrowStatus};
 use super::Hog;
-use crate::account::scope::nearest_limit;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lab::foresee::nearest_limit;
 use crate::lab::hub::{Look, State};
 use crate::memcg::Limit;
 use crate::sys;
@@ -81,7 +81,7 @@ impl Hog {
     /// unless a step goes on.
     pub fn pace<'a>(&self, pace: &Pace, wait: impl Into<Wait<'a>>) -> Result<Paced> {
         self.check_pace(pace)?;
-        let lab = self.worker().0.group.lab("pace")?.clone();
+        let lab = self.worker().group().lab("pace")?.clone();
         let mut wait = wait.into();
         let from = lab.hub.lock().events.end();
         let begin = Instant::now();
@@ -163,7 +163,7 @@ impl Hog {
             }
         }
         if let Some(below) = pace.below_bytes {
-            let (group, limit) = nearest_limit(self.worker().group())?;
+            let (group, limit) = nearest_limit(&self.worker().process.group)?;
             if let Limit::Bytes(limit) = limit {
                 let room = limit.saturating_sub(below).saturating_sub(group.usage_bytes()?);
                 let room = room.saturating_sub(BATCH_PAGES * sys::page_size());

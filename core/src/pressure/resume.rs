@@ -33,7 +33,7 @@ impl Group {
         hub.wait_until(&mut wait.into(), |_| {
             let blocked = self.blocked_now()?;
             // Nothing tells when a task has come to rest in the OOM.
-            Ok(if blocked.is_empty() || self.wake_forgotten() { Look::Again } else { Look::Done(blocked) })
+            Ok(if blocked.is_empty() || self.0.cgroup.wake_forgotten() { Look::Again } else { Look::Done(blocked) })
         })
     }
 
@@ -64,7 +64,7 @@ impl Group {
                         .remedy(&format!("give more than {old}")));
                 }
                 self.set_limit(limit)?;
-                self.let_go()
+                self.0.let_go()
             }
             Resume::Kill(worker) => {
                 if !self.covers(worker.group().cgroup()) {
@@ -75,7 +75,7 @@ impl Group {
                 worker.kill()?;
                 // Its memory is back when it has ended.
                 worker.wait(wait)?;
-                self.let_go()
+                self.0.let_go()
             }
             Resume::Killer if self.version() == Version::V1 => self.set_oom_killer(true),
             Resume::Killer => self.resume_killer(&mut wait),
@@ -84,12 +84,12 @@ impl Group {
 
     fn resume_killer(&self, wait: &mut Wait<'_>) -> Result<()> {
         let lab = self.lab("resume")?.clone();
-        let Some(limit) = self.unblock()? else { return Ok(()) };
-        lab.hub.note_switch(self, "oom_killer", true);
+        let Some(limit) = self.0.unblock()? else { return Ok(()) };
+        lab.hub.note_switch(&self.0, "oom_killer", true);
         let over = || -> Result<bool> { Ok(limit < Limit::Bytes(self.usage_bytes()?)) };
         // Who was blocked in a step goes on with it and meets the limit.
         lab.hub.wait_until(wait, |state| {
-            let steps = |process: &crate::pressure::worker::Process| {
+            let steps = |process: &crate::helper::process::Process| {
                 let progress = process.progress();
                 progress.pending_bytes.is_some() && progress.exit.is_none()
             };

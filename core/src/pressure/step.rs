@@ -3,19 +3,22 @@
 use std::time::Instant;
 
 use super::kind::Kind;
-use super::worker::Answer;
 use super::Hog;
 use crate::account::oom::Blocked;
-use crate::account::scope::{nearest_limit, scope, Growing, Scope};
+use crate::account::scope::{Growing, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::group::block::{killer_is_off, waiting};
-use crate::lab::hub::Look;
+use crate::helper::process::Answer;
+use crate::lab::foresee::{nearest_limit, scope};
+use crate::lab::group::block::waiting;
+use crate::lab::hub::{Look, State};
+use crate::memcg::pause::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
 use crate::observe::event::{EventKind, Source};
 use crate::observe::task::Proc;
 use crate::pressure::needs::explain;
 use crate::pressure::unkillable::{spared, SPINS};
+use crate::sys::monotonic_ns;
 use crate::wait::Wait;
 
 /// How a step ended.
@@ -75,8 +78,8 @@ impl Hog {
     /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory`, or what fits the errno,
     /// where a system call gave nothing of the step; `TimedOut`: the step goes on, see [`Hog::finish`].
     pub fn grow<'a>(&self, size: Option<u64>, wait: impl Into<Wait<'a>>) -> Result<Grow> {
-        let process = &self.worker().0;
-        let lab = process.group.lab("grow")?.clone();
+        let process = &self.worker().process;
+        let lab = self.worker().group().lab("grow")?.clone();
         let bytes = size.unwrap_or(self.step_bytes());
         if bytes == 0 {
             return Err(Error::new(ErrorKind::InvalidInput, "grow", "the step is 0 bytes"));
@@ -99,34 +102,7 @@ impl Hog {
         if spins {
             self.check_forced(&wait)?;
         }
-        {
-            let mut state = lab.hub.refresh();
-            match looked {
-                Ok(scope) => {
-                    state.sample_scope(&scope);
-                    let now = crate::sys::monotonic_ns();
-                    if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
-                        let kind =
-                            EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
-                        state.push(now, Source::Procfs, Some(&victim.group), Some(victim.pid), kind);
-                    }
-                    state.collector.before(&process.group, Some(scope));
-                }
-                Err(_) => state.collector.before(&process.group, None),
-            }
-            state.push(
-                crate::sys::monotonic_ns(),
-                Source::Memoom,
-                Some(process.group.cgroup()),
-                Some(process.pid),
-                EventKind::Stepping { step_bytes: bytes },
-            );
-            let mut progress = process.progress();
-            progress.answer = None;
-            progress.pending_bytes = Some(bytes);
-            progress.asked_bytes = bytes;
-            progress.blocked_told = false;
-        }
+        self.note_step(&mut lab.hub.lock(), looked, bytes);
         // A hog that dies at this moment never answers; its exit is the answer.
         if let Some(channel) = &process.channel {
             channel.grow(bytes).inspect_err(|_| process.progress().pending_bytes = None)?;
@@ -140,10 +116,31 @@ impl Hog {
         }
     }
 
+    /// What is known before the step: the sources were read a moment ago ([`Hog::check_idle`]), and are not read again.
+    fn note_step(&self, state: &mut State, looked: Result<Scope>, bytes: u64) {
+        let process = &self.worker().process;
+        let scope = looked.ok();
+        if let Some(scope) = &scope {
+            state.sample_scope(scope);
+            if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
+                let kind = EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
+                state.push(monotonic_ns(), Source::Procfs, Some(&victim.group), Some(victim.pid), kind);
+            }
+        }
+        state.collector.before(&process.group, scope);
+        let kind = EventKind::Stepping { step_bytes: bytes };
+        state.push(monotonic_ns(), Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
+        let mut progress = process.progress();
+        progress.answer = None;
+        progress.pending_bytes = Some(bytes);
+        progress.asked_bytes = bytes;
+        progress.blocked_told = false;
+    }
+
     /// Whether the step would make the kernel try for ever: a fault is tried again until somebody can be killed.
     fn would_spin(&self, scope: &Scope) -> bool {
         let candidates = &scope.prediction.candidates;
-        !killer_is_off(self.worker().group()).unwrap_or(true)
+        !killer_is_off(&self.worker().process.group).unwrap_or(true)
             && scope.expected
             && scope.prediction.waits_for.is_none()
             && candidates.iter().all(|one| !one.eligible)
@@ -175,8 +172,8 @@ impl Hog {
     /// # Errors
     /// `InvalidInput` where no step is going on; `TimedOut`, `Interrupted`, `OutOfMemory` as [`Hog::grow`].
     pub fn finish<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Grow> {
-        let process = &self.worker().0;
-        let lab = process.group.lab("grow")?.clone();
+        let process = &self.worker().process;
+        let lab = self.worker().group().lab("grow")?.clone();
         let mut wait = wait.into();
         let found = lab.hub.wait_until(&mut wait, |state| {
             let mut progress = process.progress();
@@ -244,8 +241,8 @@ impl Hog {
     /// # Errors
     /// `Busy` while a step is blocked; `WorkerGone`; `TimedOut`.
     pub fn shrink<'a>(&self, size: u64, wait: impl Into<Wait<'a>>) -> Result<u64> {
-        let process = &self.worker().0;
-        let lab = process.group.lab("shrink")?.clone();
+        let process = &self.worker().process;
+        let lab = self.worker().group().lab("shrink")?.clone();
         self.check_idle("shrink")?;
         {
             let mut progress = process.progress();
@@ -292,7 +289,7 @@ impl Hog {
         if self.worker().ended() {
             return Err(gone(operation, self.worker().pid()));
         }
-        if self.worker().0.progress().pending_bytes.is_some() {
+        if self.worker().process.progress().pending_bytes.is_some() {
             return Err(Error::new(ErrorKind::Busy, operation, "an earlier step of this hog is still going on")
                 .value(format!("pid {}", self.worker().pid()))
                 .remedy("wait for it with finish"));
@@ -303,7 +300,7 @@ impl Hog {
     /// The proof that the hog is blocked: its group is under OOM and the task rests in the wait for it (v1), or the group
     /// is told to block, has met its limit and stands still (v2).
     fn blocked_now(&self) -> Option<Blocked> {
-        let process = &self.worker().0;
+        let process = &self.worker().process;
         let frozen = match process.group.version() {
             Version::V1 if process.group.counters().ok()?.under_oom != Some(true) => return None,
             Version::V1 => false,
@@ -321,13 +318,13 @@ impl Hog {
         }
         let own = self.worker().pid();
         let is_child = |pid: i32| Proc::system().stat(pid).is_ok_and(|stat| stat.is_some_and(|stat| stat.ppid == own));
-        let pids = self.worker().0.group.processes().ok()?;
+        let pids = self.worker().process.group.processes().ok()?;
         pids.into_iter().find_map(|pid| waiting(pid, false).filter(|_| is_child(pid)))
     }
 
     /// Whether the hog waits in the OOM at this moment, with the proof.
     pub fn blocked(&self) -> Option<Blocked> {
-        self.worker().0.group.refresh();
+        self.worker().group().refresh();
         self.blocked_now()
     }
 
@@ -336,14 +333,14 @@ impl Hog {
     /// # Errors
     /// `TimedOut`; `WorkerGone` where it ended meanwhile.
     pub fn wait_blocked(&self, deadline: Instant) -> Result<Blocked> {
-        let lab = self.worker().0.group.lab("wait for block")?.clone();
+        let lab = self.worker().group().lab("wait for block")?.clone();
         let found = lab.hub.wait_until(&mut Wait::until(deadline), |_| {
-            let progress = self.worker().0.progress();
+            let progress = self.worker().process.progress();
             if progress.exit.is_some() || progress.abandoned {
                 return Err(gone("wait for block", self.worker().pid()));
             }
             drop(progress);
-            let blocked = self.blocked_now().filter(|_| !self.worker().0.group.wake_forgotten());
+            let blocked = self.blocked_now().filter(|_| !self.worker().process.group.wake_forgotten());
             Ok(blocked.map_or(Look::Again, Look::Done))
         })?;
         found.ok_or_else(|| {

@@ -9,11 +9,11 @@ use super::hog::{Hog, HogOptions};
 use super::step::GrowStatus;
 use super::worker::Worker;
 use crate::account::oom::Oom;
-use crate::account::scope::nearest_limit;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::group::block::killer_is_off;
+use crate::lab::foresee::nearest_limit;
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
+use crate::memcg::pause::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::{v2, Limit, Limits};
 use crate::sys;
@@ -140,7 +140,7 @@ impl Group {
             })?,
             _ => self.clone(),
         };
-        if killer_is_off(&at)? {
+        if killer_is_off(&at.0.cgroup)? {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "oom now",
@@ -164,7 +164,7 @@ impl Group {
     /// Has a small worker meet the limit, which stands at the usage, until somebody was killed or it is not `needed`.
     pub(crate) fn push_over(&self, wait: &mut Wait<'_>, needed: impl Fn() -> Result<bool>) -> Result<()> {
         let mut change = Change { target: None, limit: None, workers: Vec::new(), groups: Vec::new() };
-        let kills = self.kills_below()?;
+        let kills = self.0.kills_below()?;
         let pushed = change.ballast(self).and_then(|ballast| {
             while needed()? && !step(&ballast, self, kills, PUSH_BYTES, wait)? {}
             Ok(())
@@ -174,7 +174,7 @@ impl Group {
     }
 
     fn has_processes(&self) -> Result<bool> {
-        Ok(!crate::lab::group::block::processes_below(&self.0.dir)?.is_empty())
+        Ok(!crate::memcg::cgroup::processes_below(&self.0.dir)?.is_empty())
     }
 }
 
@@ -191,7 +191,7 @@ struct Change<'a> {
 impl Change<'_> {
     fn trigger(&mut self, group: &Group, at: &Group, way: Way, wait: &mut Wait<'_>) -> Result<Triggered> {
         let mut watch = at.watch()?;
-        let kills = at.kills_below()?;
+        let kills = at.0.kills_below()?;
         let mut way = way;
         match way {
             Way::Inside => {
@@ -237,7 +237,7 @@ impl Change<'_> {
                 at.0.dir.write_with(v2::LIMIT, &below.to_string(), way == Way::Nonblock)?;
                 match ballast {
                     // A kernel that does not know the flag has killed in the write.
-                    Some(_) if at.kills_below()? > kills => way = Way::Write,
+                    Some(_) if at.0.kills_below()? > kills => way = Way::Write,
                     Some(ballast) => push(&ballast, at, kills, PUSH_BYTES, wait)?,
                     None => {}
                 }
@@ -295,7 +295,7 @@ impl Change<'_> {
                 // It will have grown to the room that is left.
                 Some(hog) => {
                     let room = limit.saturating_sub(at.usage_bytes()?) + GROW_BYTES;
-                    crate::account::scope::scope(at, Some(hog.growing(room)))?.prediction
+                    crate::lab::foresee::scope(&at.0.cgroup, Some(hog.growing(room)))?.prediction
                 }
                 None => at.predict()?,
             };
@@ -357,7 +357,7 @@ impl Change<'_> {
 }
 
 fn needs_limit(group: &Group) -> Result<()> {
-    if nearest_limit(group)?.1 != Limit::Max {
+    if nearest_limit(&group.0.cgroup)?.1 != Limit::Max {
         return Ok(());
     }
     Err(Error::new(ErrorKind::InvalidInput, "oom now", "nothing has a limit that could be met")
@@ -374,7 +374,7 @@ fn push(hog: &Hog, at: &Group, kills: u64, bytes: u64, wait: &mut Wait<'_>) -> R
 /// One step; whether it met the limit.
 fn step(hog: &Hog, at: &Group, kills: u64, bytes: u64, wait: &mut Wait<'_>) -> Result<bool> {
     let grow = hog.grow(Some(bytes), wait.reborrow())?;
-    if grow.status != GrowStatus::Grew || at.kills_below()? > kills {
+    if grow.status != GrowStatus::Grew || at.0.kills_below()? > kills {
         return Ok(true);
     }
     if wait.expired() {

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::worker::Worker;
-use crate::account::scope::standing_still;
 use crate::account::victim::NEVER;
 use crate::account::Candidate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::group::block::killer_is_off;
+use crate::lab::foresee::standing_still;
 use crate::lab::group::Group;
+use crate::memcg::pause::killer_is_off;
 use crate::memcg::Limit;
 use crate::sys;
 
@@ -33,14 +33,14 @@ impl Group {
             return Err(Error::new(ErrorKind::InvalidInput, operation, "the deadline of a forced worker is 0")
                 .remedy("give the time after which it is killed"));
         }
-        if oom_score_adj != NEVER || force_within.is_some() || killer_is_off(self)? {
+        if oom_score_adj != NEVER || force_within.is_some() || killer_is_off(&self.0.cgroup)? {
             return Ok(());
         }
         for at in self.chain() {
             if at.limit()? == Limit::Max {
                 continue;
             }
-            let candidates = standing_still(at, at.limit()?)?.prediction.candidates;
+            let candidates = standing_still(&at.0.cgroup, at.limit()?)?.prediction.candidates;
             if candidates.iter().all(|one| !one.eligible) {
                 return Err(Error::new(ErrorKind::InvalidInput, operation, SPINS).path(at.path()).remedy(
                     "start a process that may be killed first, or force this one with a time after which it is killed",

@@ -1,21 +1,19 @@
 //! A worker: one process in a group, how it is told to end, and how it ended.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::account::outcome::{Evidence, Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
-use crate::helper::channel::Channel;
-use crate::helper::supervisor::{Join, Role, Start, Started, Usage};
-use crate::helper::wire::Message;
+use crate::helper::process::{Exit, Process};
+use crate::helper::supervisor::{Join, Role, Start, Started};
 use crate::lab::group::Group;
 use crate::lab::hub::{Look, State};
 use crate::lab::lab::Shared;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
-use crate::observe::event::EventKind;
 use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
 use crate::sys;
@@ -32,121 +30,9 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(12);
 
 /// One process in a group: a hog, a ticker or a command. Clones are the same worker.
 #[derive(Clone)]
-pub struct Worker(pub(crate) Arc<Process>);
-
-/// What is fixed about a worker, and what changes.
-pub(crate) struct Process {
-    pub(crate) id: u64,
-    pub(crate) pid: i32,
-    pub(crate) pidfd: OwnedFd,
-    pub(crate) name: Vec<u8>,
-    pub(crate) group: Group,
-    pub(crate) oom_score_adj: i16,
-    pub(crate) started_ns: u64,
-    /// The channel of a hog or a ticker.
-    pub(crate) channel: Option<Channel>,
-    /// A forked child of this process, which is reaped here, not by the supervisor.
-    pub(crate) forked: bool,
-    progress: Mutex<Progress>,
-    /// `oom_kill` of the worker's group at its start.
-    oom_kill_before: u64,
-    /// How many accounts there were at its start.
-    ooms_before: usize,
-}
-
-/// What is known of a worker's life.
-#[derive(Default)]
-pub(crate) struct Progress {
-    /// Bytes that a hog holds by its own word.
-    pub(crate) total_bytes: u64,
-    /// A step that was asked for and not answered.
-    pub(crate) pending_bytes: Option<u64>,
-    /// Bytes of the last step, as they were asked for.
-    pub(crate) asked_bytes: u64,
-    /// The answer to the last step.
-    pub(crate) answer: Option<Result<Answer, i32>>,
-    pub(crate) ticks: u64,
-    pub(crate) exit: Option<Exit>,
-    pub(crate) killed_by_us: bool,
-    /// The supervisor has gone: no exit will ever be reported.
-    pub(crate) abandoned: bool,
-    /// Already accounted for by its group's counters.
-    pub(crate) judged: bool,
-    /// An account of its being blocked was given for this step.
-    pub(crate) blocked_told: bool,
-}
-
-/// What a hog has done.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Answer {
-    /// Bytes taken or given back.
-    pub(crate) bytes: u64,
-    /// Why it took less than was asked for, or 0.
-    pub(crate) errno: i32,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Exit {
-    /// As subprocess has it.
-    pub(crate) returncode: i32,
-    pub(crate) usage: Usage,
-    pub(crate) time_ns: u64,
-}
-
-impl Exit {
-    pub(crate) fn new(status: i32, usage: Usage, time_ns: u64) -> Exit {
-        let returncode = if libc::WIFSIGNALED(status) { -libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) };
-        Exit { returncode, usage, time_ns }
-    }
-}
-
-impl Process {
-    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads what the worker said; `false` when it cannot be understood, and is not to be heard any more.
-    pub(crate) fn read_channel(&self, mut note: impl FnMut(u64, EventKind)) -> bool {
-        let Some(channel) = &self.channel else { return false };
-        // One look, as there is room for one message: a quick ticker would else keep us here for ever. What comes
-        // meanwhile rings again.
-        let message = match channel.try_receive() {
-            Ok(Some(message)) => message,
-            Ok(None) => return true,
-            Err(_) => return false,
-        };
-        let mut progress = self.progress();
-        match message {
-            Message::Ready { .. } | Message::Refused { .. } => {}
-            Message::Grew { total_bytes, bytes, errno, end_ns, .. } => {
-                progress.total_bytes = total_bytes;
-                progress.answer = Some(Ok(Answer { bytes, errno }));
-                progress.pending_bytes = None;
-                note(end_ns, EventKind::Stepped { step_bytes: bytes, total_bytes });
-                if errno != 0 {
-                    note(end_ns, EventKind::StepFailed { errno });
-                }
-            }
-            Message::Shrunk { total_bytes, bytes, end_ns, .. } => {
-                progress.total_bytes = total_bytes;
-                progress.answer = Some(Ok(Answer { bytes, errno: 0 }));
-                progress.pending_bytes = None;
-                note(end_ns, EventKind::Shrunk { step_bytes: bytes, total_bytes });
-            }
-            Message::Failed { errno, total_bytes } => {
-                progress.total_bytes = total_bytes;
-                progress.answer = Some(Err(errno));
-                progress.pending_bytes = None;
-                note(sys::monotonic_ns(), EventKind::StepFailed { errno });
-            }
-            Message::Tick { n, time_ns } => {
-                progress.ticks = n;
-                note(time_ns, EventKind::Ticked { count: n });
-            }
-        }
-        true
-    }
+pub struct Worker {
+    pub(crate) process: Arc<Process>,
+    group: Group,
 }
 
 impl Group {
@@ -163,7 +49,7 @@ impl Group {
         let started = admission.lab.supervisor.spawn(&Start {
             name,
             join: match self.version() {
-                Version::V1 => Join::Tasks(self.tasks()?),
+                Version::V1 => Join::Tasks(self.0.tasks()?),
                 Version::V2 => Join::Directory(dir.as_fd()),
             },
             oom_score_adj,
@@ -192,8 +78,8 @@ impl Group {
                 }
             }
         }
-        self.enter();
-        Ok(Admission { group: self, lab, oom_kill: self.kills()?, ooms: lab.hub.accounts() })
+        self.0.enter();
+        Ok(Admission { group: self, lab, oom_kill: self.0.kills()?, ooms: lab.hub.accounts() })
     }
 
     /// A join that failed with EBUSY on v2 means that the group has children with controllers.
@@ -233,7 +119,7 @@ impl Admission<'_> {
             pid: started.pid,
             pidfd: started.pidfd,
             name: name.to_vec(),
-            group: self.group.clone(),
+            group: self.group.0.cgroup.clone(),
             oom_score_adj,
             started_ns: sys::monotonic_ns(),
             channel: started.channel,
@@ -243,29 +129,29 @@ impl Admission<'_> {
             ooms_before: self.ooms,
         });
         self.lab.hub.add_worker(&process)?;
-        Ok(Worker(process))
+        Ok(Worker { process, group: self.group.clone() })
     }
 }
 
 impl Worker {
     /// Its pid, in the pid namespace of this process.
     pub fn pid(&self) -> i32 {
-        self.0.pid
+        self.process.pid
     }
 
     /// Its name, as the kernel shows it (comm).
     pub fn name(&self) -> String {
-        crate::text::escape(&self.0.name)
+        crate::text::escape(&self.process.name)
     }
 
     /// The group in which it stands.
     pub fn group(&self) -> &Group {
-        &self.0.group
+        &self.group
     }
 
     /// A descriptor of the process that becomes readable at its end (pidfd_open(2)).
     pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.0.pidfd.as_fd()
+        self.process.pidfd.as_fd()
     }
 
     /// The letter of its state (`R`, `S`, `D`, `T`, `Z`, ...) in /proc/PID/stat; `X` when it has ended.
@@ -276,20 +162,20 @@ impl Worker {
         if self.ended() {
             return Ok('X');
         }
-        Ok(Proc::system().stat(self.0.pid)?.map_or('X', |stat| stat.state.char()))
+        Ok(Proc::system().stat(self.process.pid)?.map_or('X', |stat| stat.state.char()))
     }
 
     /// Whether it has ended.
     pub fn ended(&self) -> bool {
-        self.0.group.refresh();
-        let progress = self.0.progress();
+        self.group.refresh();
+        let progress = self.process.progress();
         progress.exit.is_some() || progress.abandoned
     }
 
     /// Ticks that a ticker has reported.
     pub fn ticks(&self) -> u64 {
-        self.0.group.refresh();
-        self.0.progress().ticks
+        self.group.refresh();
+        self.process.progress().ticks
     }
 
     /// Sends SIGKILL. A worker that has ended is left alone.
@@ -297,7 +183,7 @@ impl Worker {
     /// # Errors
     /// `PermissionDenied` where the process has changed its user.
     pub fn kill(&self) -> Result<()> {
-        self.0.progress().killed_by_us = true;
+        self.process.progress().killed_by_us = true;
         self.signal(libc::SIGKILL)
     }
 
@@ -306,9 +192,9 @@ impl Worker {
     /// # Errors
     /// `InvalidInput` for a number that is no signal, `PermissionDenied`.
     pub fn signal(&self, signal: i32) -> Result<()> {
-        match sys::signal_process(self.0.pidfd.as_fd(), self.0.pid, signal) {
+        match sys::signal_process(self.process.pidfd.as_fd(), self.process.pid, signal) {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
-                Err(Error::os("send signal", error).value(format!("signal {signal} to pid {}", self.0.pid)))
+                Err(Error::os("send signal", error).value(format!("signal {signal} to pid {}", self.process.pid)))
             }
             _ => Ok(()),
         }
@@ -319,11 +205,11 @@ impl Worker {
     /// # Errors
     /// `TimedOut` when it still runs at the deadline; `Closed` where the lab was closed first; `Interrupted`.
     pub fn wait<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Outcome> {
-        let lab = self.0.group.lab("wait for worker")?.clone();
+        let lab = self.group.lab("wait for worker")?.clone();
         let mut wait = wait.into();
         lab.supervisor.prepare();
         let ended = lab.hub.wait_until(&mut wait, |_| {
-            let progress = self.0.progress();
+            let progress = self.process.progress();
             match (&progress.exit, progress.abandoned) {
                 (Some(exit), _) => Ok(Look::Done(*exit)),
                 (None, true) => Err(Error::new(
@@ -331,13 +217,13 @@ impl Worker {
                     "wait for worker",
                     "its supervisor has gone, and with it the worker and its status",
                 )
-                .value(self.0.pid)),
+                .value(self.process.pid)),
                 (None, false) => Ok(Look::Wait),
             }
         })?;
         let Some(exit) = ended else {
             return Err(Error::new(ErrorKind::TimedOut, "wait for worker", "it had not ended by the deadline")
-                .value(format!("pid {}", self.0.pid))
+                .value(format!("pid {}", self.process.pid))
                 .remedy("wait longer, or kill it"));
         };
         let judged = lab.hub.wait_until(&mut wait.at_most(SETTLE_WITHIN), |state| {
@@ -350,7 +236,7 @@ impl Worker {
     }
 
     fn judge(&self, state: &State, exit: Exit) -> Outcome {
-        let process = &self.0;
+        let process = &self.process;
         let ooms: Vec<_> = state
             .ooms
             .since(process.ooms_before)
@@ -376,7 +262,7 @@ impl Worker {
                 format!("exit code {}", exit.returncode)
             },
         }];
-        let now = process.group.counters();
+        let now = self.group.counters();
         if let Some(victim) = own.and_then(|oom| oom.victims.iter().find(|victim| victim.pid == process.pid)) {
             for source in &victim.sources {
                 evidence.push(Evidence { source, says: format!("pid {} was killed in an OOM", process.pid) });
@@ -429,6 +315,6 @@ impl Worker {
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Worker({}, pid {})", self.name(), self.0.pid)
+        write!(f, "Worker({}, pid {})", self.name(), self.process.pid)
     }
 }

@@ -1,13 +1,16 @@
 //! The account of an OOM whose evidence is complete.
 
+use std::sync::Arc;
+
 use super::episode::Episode;
 use super::logs::inside;
 use super::{Before, Collector, Reading, MOST_UNCLAIMED};
+use crate::account::composition::Composition;
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
 use crate::account::victim::Candidate;
-use crate::lab::group::Group;
 use crate::lab::hub::State;
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Stat};
 use crate::observe::callpath::Frame;
@@ -173,8 +176,8 @@ impl Collector {
 
     /// The account of a worker that waits because the OOM killer is off: the group with the switch is the one whose
     /// limit was hit.
-    pub(crate) fn blocked(&self, group: &Group, blocked: Blocked, missing: &[Missing]) -> Oom {
-        let off = |at: &&Group| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
+    pub(crate) fn blocked(&self, group: &Arc<Cgroup>, blocked: Blocked, missing: &[Missing]) -> Oom {
+        let off = |at: &&Arc<Cgroup>| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
         let at = group.chain().find(off).unwrap_or(group);
         let before = self.before.get(at.cgroup());
         let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
@@ -190,7 +193,7 @@ impl Collector {
             limit_group: Some(at.cgroup().to_string()),
             limit_bytes: at.limit().ok().and_then(|limit| limit.bytes()),
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
-            composition: at.composition().ok(),
+            composition: at.contents().ok().map(|held| Composition::of_contents(&held, "memory.stat")),
             invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
             predicted,
             candidates,
@@ -208,8 +211,8 @@ impl Collector {
 
     /// Whose limit was hit, without a report: the failed charge counts where it failed (v1 `memory.failcnt`, v2 `oom`
     /// of `memory.events.local`).
-    pub(super) fn struck(&self, group: &Group) -> Option<String> {
-        let rose = |at: &&Group| {
+    pub(super) fn struck(&self, group: &Arc<Cgroup>) -> Option<String> {
+        let rose = |at: &&Arc<Cgroup>| {
             let (Some(before), Ok(now)) = (self.before.get(at.cgroup()), at.counters()) else { return false };
             let count = |counters: &Counters| match at.version() {
                 Version::V1 => counters.failcnt,
@@ -219,7 +222,7 @@ impl Collector {
         };
         // Where memory+swap has the same limit as memory, its charge fails first, and 6.18 counts that nowhere: then
         // the usage that once stood at the limit tells.
-        let full = |at: &&Group| {
+        let full = |at: &&Arc<Cgroup>| {
             let limit = at.limit().ok().and_then(|limit| limit.bytes());
             limit.is_some_and(|limit| at.peak_bytes().ok().flatten().is_some_and(|peak| peak >= limit))
         };
@@ -229,7 +232,7 @@ impl Collector {
         let found = group.chain().find(rose).or_else(|| group.chain().find(full)).or(only);
         // Of several kills at once the first has had its readings: it was the same limit.
         let last = || self.last_struck.as_deref().filter(|last| crate::memcg::path::covers(last, group.cgroup()));
-        found.map(Group::cgroup).or_else(last).map(str::to_string)
+        found.map(|group| group.cgroup()).or_else(last).map(str::to_string)
     }
 }
 

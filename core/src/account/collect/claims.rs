@@ -4,12 +4,13 @@
 //! it. The counters do: a group that counts a kill which has no account owes one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Cause, Oom, Victim};
-use crate::lab::group::Group;
 use crate::lab::hub::State;
+use crate::memcg::cgroup::Cgroup;
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
 use crate::observe::task::Proc;
@@ -58,7 +59,7 @@ impl Tally {
     }
 
     /// Reads the counter of its group once more; whether it could be read.
-    fn read(&mut self, group: &Group) -> bool {
+    fn read(&mut self, group: &Arc<Cgroup>) -> bool {
         let begun_ns = sys::monotonic_ns();
         let Ok(now) = group.counters() else { return false };
         let kills = own_kills(&now);

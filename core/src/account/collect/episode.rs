@@ -8,8 +8,8 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::account::oom::{Cause, Process, Victim};
 use crate::account::victim::NEVER;
-use crate::lab::group::Group;
 use crate::lab::hub::State;
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::path::covers;
 use crate::observe::callpath::Frame;
 use crate::observe::missing::Missing;
@@ -176,7 +176,7 @@ impl Episode {
     /// `struck` says whose limit was hit: flags above that group do not count.
     pub(super) fn group_is_gone(&self, state: &State, struck: impl Fn(&str) -> Option<String>) -> bool {
         let Some(group) = self.kills.iter().find_map(|kill| kill.victim.group.as_deref()) else { return true };
-        let mut whole: Vec<&Group> = state
+        let mut whole: Vec<&Arc<Cgroup>> = state
             .groups
             .values()
             .map(|observed| &observed.group)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -11,6 +12,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
 use crate::memcg::{parse_size, v1, v2};
 
@@ -88,7 +90,7 @@ impl FromStr for Alarm {
 
 /// An alarm that is set, for as long as it is kept.
 pub(crate) struct Bell {
-    pub(crate) group: Group,
+    pub(crate) group: Arc<Cgroup>,
     pub(crate) text: String,
     fd: BellFd,
 }
@@ -171,7 +173,7 @@ impl Group {
                 BellFd::File(file)
             }
         };
-        lab.hub.add_bell(Bell { group: self.clone(), text: alarm.to_string(), fd })?;
+        lab.hub.add_bell(Bell { group: self.0.cgroup.clone(), text: alarm.to_string(), fd })?;
         self.note_setting("alarm", &alarm.to_string());
         Ok(())
     }

@@ -9,15 +9,14 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
 use crate::memcg::counters::{keyed, Stat};
-use crate::memcg::files::Dir;
+use crate::memcg::files::{missing, Dir};
+use crate::memcg::freeze::{self, CGROUP_EVENTS, FREEZE};
 use crate::memcg::limits::Limit;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
 use crate::observe::event::{EventKind, Source};
 use crate::wait::Wait;
 
-const FREEZE: &str = "cgroup.freeze";
-const CGROUP_EVENTS: &str = "cgroup.events";
 const RECLAIM: &str = "memory.reclaim";
 const FORCE_EMPTY: &str = "memory.force_empty";
 
@@ -206,7 +205,7 @@ impl Group {
         self.lab("freeze")?;
         let dir = self.freezer("freeze")?;
         dir.write(FREEZE, "1")?;
-        let frozen = wait_for(dir, &mut wait.into(), |dir| Ok(is_frozen(dir)?.then_some(())));
+        let frozen = wait_for(dir, &mut wait.into(), |dir| Ok(freeze::is_frozen(dir)?.then_some(())));
         match frozen {
             Ok(Some(())) => {
                 self.note_setting(FREEZE, "1");
@@ -238,7 +237,7 @@ impl Group {
     /// # Errors
     /// `Unsupported` on v1 or where the kernel lacks it, `NotFound`.
     pub fn frozen(&self) -> Result<bool> {
-        is_frozen(self.freezer("read frozen")?)
+        freeze::is_frozen(self.freezer("read frozen")?)
     }
 
     fn freezer(&self, operation: &'static str) -> Result<&Dir> {
@@ -274,25 +273,9 @@ impl Group {
     pub(crate) fn note_setting(&self, file: &str, value: &str) {
         if let Some(lab) = &self.0.lab {
             let kind = EventKind::Setting { file: file.to_string(), value: value.to_string() };
-            lab.hub.note(Source::Memoom, self, None, kind);
+            lab.hub.note(Source::Memoom, &self.0, None, kind);
         }
     }
-}
-
-/// The answer where a kernel of the right hierarchy does not have the file.
-pub(crate) fn missing(operation: &'static str, dir: &Dir, file: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, operation, "this kernel does not have the file").path(dir.path().join(file))
-}
-
-pub(crate) fn is_frozen(dir: &Dir) -> Result<bool> {
-    let text = dir.read(CGROUP_EVENTS)?.unwrap_or_default();
-    let frozen = keyed(&text).any(|pair| pair == ("frozen", 1));
-    Ok(frozen)
-}
-
-/// Starts or ends the freezing, without waiting for it.
-pub(crate) fn write_freeze(dir: &Dir, on: bool) -> Result<()> {
-    dir.write(FREEZE, if on { "1" } else { "0" })
 }
 
 /// Waits until `look` gives something, woken by `cgroup.events`; `None` at the deadline.

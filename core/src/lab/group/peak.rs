@@ -6,9 +6,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::uio::{pread, pwrite};
 
-use super::control::missing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
+use crate::memcg::files::missing;
 use crate::memcg::version::Version;
 
 /// The most that a group has used, and since when is the caller's to say.

@@ -57,11 +57,11 @@ impl Group {
     pub(super) fn note_settings(&self, limits: &Limits) {
         let Some(lab) = &self.0.lab else { return };
         if let Some(limit) = limits.limit {
-            lab.hub.note_limit(self, limit);
+            lab.hub.note_limit(&self.0, limit);
         }
         for (name, on) in [("oom_killer", limits.oom_killer), ("oom_group", limits.oom_group)] {
             if let Some(on) = on {
-                lab.hub.note_switch(self, name, on);
+                lab.hub.note_switch(&self.0, name, on);
             }
         }
     }
@@ -81,15 +81,8 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn limit(&self) -> Result<Limit> {
-        let dir = self.alive("read limit")?;
-        if let Some(pause) = &*self.pause() {
-            return Ok(Limit::Bytes(pause.limit_bytes));
-        }
-        let limit = match self.0.version {
-            Version::V1 => v1::limit(dir, v1::LIMIT),
-            Version::V2 => v2::limit(dir, v2::LIMIT),
-        };
-        Ok(limit?.unwrap_or(Limit::Max))
+        self.alive("read limit")?;
+        self.0.limit()
     }
 
     /// Sets the hard limit, and keeps the swap allowance in step (v1).
@@ -113,13 +106,13 @@ impl Group {
                 drop(swap);
                 *self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
-            Version::V2 => match self.pause().as_mut() {
+            Version::V2 => match self.0.pause().as_mut() {
                 Some(pause) => pause.set_limit(dir, limit)?,
                 None => v2::set_limit(dir, v2::LIMIT, limit)?,
             },
         }
         lab.remember(self, budget);
-        lab.hub.note_limit(self, limit);
+        lab.hub.note_limit(&self.0, limit);
         Ok(())
     }
 
@@ -144,7 +137,7 @@ impl Group {
         let dir = self.alive("set high")?;
         match self.0.version {
             Version::V1 => Err(v1::lacks("set high", v2::HIGH, dir)),
-            Version::V2 if self.pause().is_some() => Err(Error::new(
+            Version::V2 if self.0.pause().is_some() => Err(Error::new(
                 ErrorKind::Busy,
                 "set high",
                 "the group is told to block, which is done with memory.high",
@@ -178,7 +171,7 @@ impl Group {
             }
             Version::V2 => return Err(v2::lacks("set oom_killer", v1::OOM_CONTROL, dir)),
         }
-        lab.hub.note_switch(self, "oom_killer", on);
+        lab.hub.note_switch(&self.0, "oom_killer", on);
         Ok(())
     }
 
@@ -205,7 +198,7 @@ impl Group {
             Version::V1 => return Err(v1::lacks("set oom_group", v2::OOM_GROUP, dir)),
             Version::V2 => v2::set_oom_group(dir, on)?,
         }
-        lab.hub.note_switch(self, "oom_group", on);
+        lab.hub.note_switch(&self.0, "oom_group", on);
         Ok(())
     }
 
@@ -214,6 +207,7 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed.
     pub fn oom_group(&self) -> Result<bool> {
-        Ok(self.alive("read oom_group")?.number(v2::OOM_GROUP)? == Some(1))
+        self.alive("read oom_group")?;
+        self.0.oom_group()
     }
 }

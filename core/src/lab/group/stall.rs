@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::control::missing;
 use crate::error::{ErrorKind, Result};
 use crate::lab::group::Group;
+use crate::memcg::files::missing;
 use crate::memcg::v1;
 use crate::memcg::version::Version;
 

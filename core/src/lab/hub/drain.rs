@@ -4,12 +4,12 @@ use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use super::{tag, Hub, Notify, State};
+use crate::helper::process::Exit;
 use crate::helper::supervisor::Notice;
 use crate::memcg::contents::Contents;
 use crate::memcg::Version;
 use crate::observe::event::{EventKind, Source};
 use crate::observe::missing::Missing;
-use crate::pressure::worker::Exit;
 use crate::sys;
 
 impl Hub {
@@ -169,7 +169,7 @@ impl Hub {
         }
         let group = observed.group.clone();
         // Before all else: what the group holds is what its victim is about to give back.
-        if let Ok(contents) = Contents::read_at_once(&group.0.dir, group.version()) {
+        if let Ok(contents) = Contents::read_at_once(&group.dir, group.version()) {
             state.collector.notified(group.cgroup(), contents);
         }
         // The wake comes on a kill, on a block and on removal: only the files say which.
@@ -206,7 +206,7 @@ impl Hub {
         bell.take();
         let (group, alarm) = (bell.group.clone(), bell.text.clone());
         match group.usage_bytes() {
-            Ok(usage_bytes) if group.0.dir.exists() => {
+            Ok(usage_bytes) if group.dir.exists() => {
                 let kind = EventKind::Alarm { alarm, usage_bytes };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
             }

@@ -9,9 +9,9 @@ use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 
 use super::{tag, Hub, Notify, State, LOOK_AGAIN};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::group::Group;
 use crate::lab::hub::backlog::Cursor;
 use crate::lab::hub::tree::{Coming, Tree};
+use crate::memcg::cgroup::Cgroup;
 use crate::memcg::v2;
 use crate::memcg::version::Version;
 use crate::observe::event::{EventKind, Source};
@@ -27,7 +27,7 @@ const MOST_MISSING: usize = 64;
 
 impl Hub {
     /// Observes an opened group, and listens for its end.
-    pub(crate) fn observe_opened(&self, group: &Group) -> Result<()> {
+    pub(crate) fn observe_opened(&self, group: &Arc<Cgroup>) -> Result<()> {
         self.observe(group)?;
         let mut state = self.lock();
         let listening = Tree::of(group).and_then(|tree| {
@@ -43,7 +43,7 @@ impl Hub {
     }
 
     /// Observes the groups below too, those that are there and those that come.
-    pub(crate) fn observe_below(&self, top: &Group) -> Result<()> {
+    pub(crate) fn observe_below(&self, top: &Arc<Cgroup>) -> Result<()> {
         let mut state = self.lock();
         let Some(tree) = &mut state.tree else {
             return Err(Error::new(
@@ -61,10 +61,10 @@ impl Hub {
     }
 
     /// A group that stands below the watched one. It may have gone again already, or be told twice.
-    fn observe_found(&self, state: &mut State, group: &Group) {
+    fn observe_found(&self, state: &mut State, group: &Arc<Cgroup>) {
         let known = state.groups.values().any(|one| !one.removed && one.group.cgroup() == group.cgroup());
         // Without the controller its processes count for the group above it.
-        let counts = group.version() == Version::V1 || group.0.dir.has(v2::EVENTS);
+        let counts = group.version() == Version::V1 || group.dir.has(v2::EVENTS);
         if known || !counts {
             return;
         }

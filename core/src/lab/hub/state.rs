@@ -7,16 +7,16 @@ use super::{State, MOST_GENERATIONS};
 use crate::account::collect::Whose;
 use crate::account::oom::Blocked;
 use crate::error::{ErrorKind, Result};
-use crate::lab::group::block::Change;
-use crate::lab::group::Group;
+use crate::helper::process::Process;
 use crate::lab::hub::backlog::Cursor;
+use crate::memcg::cgroup::Cgroup;
+use crate::memcg::pause::Change;
 use crate::memcg::version::Version;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::kmsg::{Item, Record};
 use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
 use crate::observe::trace::{TraceInstance, TraceItem};
-use crate::pressure::worker::Process;
 use crate::sys;
 
 impl State {
@@ -205,7 +205,7 @@ impl State {
         let (ooms, done) = collector.settle(self);
         self.collector = collector;
         for oom in ooms {
-            let is_met = |group: &&Group| Some(group.cgroup()) == oom.limit_group.as_deref();
+            let is_met = |group: &&Arc<Cgroup>| Some(group.cgroup()) == oom.limit_group.as_deref();
             let met = self.groups.values().map(|observed| &observed.group).find(is_met).cloned();
             if let Some(group) = met {
                 self.sample(&group);
@@ -244,7 +244,7 @@ impl State {
     }
 
     /// The groups that are observed and not removed.
-    pub(crate) fn living_groups(&self) -> impl Iterator<Item = &Group> {
+    pub(crate) fn living_groups(&self) -> impl Iterator<Item = &Arc<Cgroup>> {
         self.groups.values().filter(|observed| !observed.removed).map(|observed| &observed.group)
     }
 
@@ -259,7 +259,7 @@ impl State {
     }
 
     /// A worker has come to rest in the OOM of its group: an account of its own, as nobody dies.
-    pub(crate) fn tell_blocked(&mut self, group: &Group, blocked: Blocked) {
+    pub(crate) fn tell_blocked(&mut self, group: &Arc<Cgroup>, blocked: Blocked) {
         let kind =
             EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
         self.push(sys::monotonic_ns(), Source::Procfs, Some(group.cgroup()), Some(blocked.pid), kind);

@@ -6,39 +6,40 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use crate::error::{Error, Result};
-use crate::lab::group::Group;
 use crate::map::Map;
+use crate::memcg::cgroup::Cgroup;
 
 /// The directories that are listened to.
 pub(crate) struct Tree {
     inotify: Inotify,
-    top: Group,
+    top: Arc<Cgroup>,
     /// The directory that holds the top, and the name of the top in it.
     above: Option<(WatchDescriptor, OsString)>,
     /// The top and the groups below it whose groups are of interest.
-    inside: Map<WatchDescriptor, Group>,
+    inside: Map<WatchDescriptor, Arc<Cgroup>>,
     recursive: bool,
 }
 
 /// What has come or gone.
 pub(crate) enum Coming {
     /// A group was made below the top.
-    Made(Group),
+    Made(Arc<Cgroup>),
     /// A group has gone: its path as the kernel writes it.
     Gone(String),
 }
 
 impl Tree {
     /// Listens for the end of a group.
-    pub(crate) fn of(top: &Group) -> Result<Tree> {
+    pub(crate) fn of(top: &Arc<Cgroup>) -> Result<Tree> {
         let failed = |errno| Error::os("watch directory", errno).path(top.path());
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
-        let directory = top.0.dir.proc_path();
+        let directory = top.dir.proc_path();
         // The path that was given may be relative or a link; this one is neither.
         let real = std::fs::read_link(&directory).map_err(|error| Error::os("read directory", errno_of(&error)))?;
         let above = match real.file_name() {
@@ -52,7 +53,7 @@ impl Tree {
     }
 
     /// Listens for the groups below too, and gives those that are there.
-    pub(crate) fn recurse(&mut self) -> Result<Vec<Group>> {
+    pub(crate) fn recurse(&mut self) -> Result<Vec<Arc<Cgroup>>> {
         if self.recursive {
             return Ok(Vec::new());
         }
@@ -109,11 +110,11 @@ impl Tree {
 
     /// Events were lost: everything is looked at anew.
     fn look_again(&mut self, comings: &mut Vec<Coming>) {
-        if !self.top.0.dir.exists() {
+        if !self.top.dir.exists() {
             comings.push(Coming::Gone(self.top.cgroup().to_string()));
         }
         let gone: Vec<WatchDescriptor> =
-            self.inside.iter().filter(|(_, group)| !group.0.dir.exists()).map(|(wd, _)| *wd).collect();
+            self.inside.iter().filter(|(_, group)| !group.dir.exists()).map(|(wd, _)| *wd).collect();
         for group in gone.iter().filter_map(|wd| self.inside.remove(wd)) {
             comings.push(Coming::Gone(group.cgroup().to_string()));
         }
@@ -125,21 +126,21 @@ impl Tree {
         }
     }
 
-    fn enter(&mut self, above: &Group, name: &OsStr, found: &mut Vec<Group>) -> Result<()> {
+    fn enter(&mut self, above: &Arc<Cgroup>, name: &OsStr, found: &mut Vec<Arc<Cgroup>>) -> Result<()> {
         let group = above.open_below(name)?;
         found.push(group.clone());
         self.look_inside(&group, found)
     }
 
     /// Listens first and lists then: what is made in between is told twice, and not missed.
-    fn look_inside(&mut self, group: &Group, found: &mut Vec<Group>) -> Result<()> {
+    fn look_inside(&mut self, group: &Arc<Cgroup>, found: &mut Vec<Arc<Cgroup>>) -> Result<()> {
         let of_interest = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR;
         let wd = self
             .inotify
-            .add_watch(&group.0.dir.proc_path(), of_interest)
+            .add_watch(&group.dir.proc_path(), of_interest)
             .map_err(|errno| Error::os("watch directory", errno).path(group.path()))?;
         self.inside.insert(wd, group.clone());
-        for name in group.0.dir.dirs()? {
+        for name in group.dir.dirs()? {
             match self.enter(group, OsStr::from_bytes(&name), found) {
                 Err(error) if error.kind() == crate::ErrorKind::NotFound => {}
                 other => other?,

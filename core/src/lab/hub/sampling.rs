@@ -3,17 +3,20 @@
 //! Nothing runs by itself in the host. A step of a hog, an account and [`Group::sample`] are moments to sample; with
 //! [`LabOptions::sample_every`](crate::LabOptions::sample_every) whoever waits in the lab samples meanwhile.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::scope::{read_tree, Scope};
-use super::victim::Input;
+use super::State;
+use crate::account::scope::Scope;
+use crate::account::victim::Input;
 use crate::error::Result;
+use crate::helper::process::Process;
+use crate::lab::foresee::read_tree;
 use crate::lab::group::Group;
-use crate::lab::hub::State;
 use crate::map::Map;
+use crate::memcg::cgroup::Cgroup;
 use crate::observe::task::Proc;
 use crate::observe::{EventKind, Source};
-use crate::pressure::worker::Process;
 use crate::sys;
 
 /// What was sampled last, so that only changes are told; and when the next sample is due.
@@ -63,10 +66,10 @@ impl Group {
         self.alive("sample")?;
         let usage_bytes = self.usage_bytes()?;
         let mut inputs = Vec::new();
-        read_tree(self, &mut inputs)?;
+        read_tree(&self.0.cgroup, &mut inputs)?;
         let mut state = lab.hub.refresh();
-        state.told_usage(self, usage_bytes);
-        state.told_all(self, inputs);
+        state.told_usage(&self.0.cgroup, usage_bytes);
+        state.told_all(&self.0.cgroup, inputs);
         state.ring();
         Ok(())
     }
@@ -85,7 +88,7 @@ impl Samples {
 
 impl State {
     /// Notes how much a group uses now; a failure (the group has gone) is no news.
-    pub(crate) fn sample_usage(&mut self, group: &Group) {
+    pub(crate) fn sample_usage(&mut self, group: &Arc<Cgroup>) {
         if let Ok(usage_bytes) = group.usage_bytes() {
             self.told_usage(group, usage_bytes);
         }
@@ -110,7 +113,7 @@ impl State {
     }
 
     /// The usage of a group and the share of every process in it and below it.
-    pub(crate) fn sample(&mut self, group: &Group) {
+    pub(crate) fn sample(&mut self, group: &Arc<Cgroup>) {
         self.sample_usage(group);
         let mut inputs = Vec::new();
         if read_tree(group, &mut inputs).is_ok() {
@@ -124,7 +127,7 @@ impl State {
         if self.samples.due_in() != Some(Duration::ZERO) {
             return;
         }
-        let groups: Vec<Group> = self.living_groups().cloned().collect();
+        let groups: Vec<Arc<Cgroup>> = self.living_groups().cloned().collect();
         for group in &groups {
             let known = self.samples.usages.get(group.cgroup()).copied();
             if let Some(usage_bytes) = group.usage_bytes().ok().filter(|usage_bytes| Some(*usage_bytes) != known) {
@@ -143,14 +146,14 @@ impl State {
         self.samples.due = Instant::now().checked_add(every);
     }
 
-    fn told_usage(&mut self, group: &Group, usage_bytes: u64) {
+    fn told_usage(&mut self, group: &Arc<Cgroup>, usage_bytes: u64) {
         self.samples.usages.insert(group.cgroup().to_string(), usage_bytes);
         let kind = EventKind::Usage { usage_bytes };
         self.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
     }
 
     /// All that stand in a group and below it; who is known from before and is not among them has gone.
-    fn told_all(&mut self, group: &Group, inputs: Vec<Input>) {
+    fn told_all(&mut self, group: &Arc<Cgroup>, inputs: Vec<Input>) {
         let gone: Vec<i32> = self
             .samples
             .shares
