@@ -14,11 +14,13 @@ pub struct Entries {
     buffer: [u64; 128],
     at: usize,
     end: usize,
+    /// Why the reading came to its end too early; 0 where it did not.
+    pub errno: Errno,
 }
 
 impl Entries {
     pub fn new(directory: i32) -> Entries {
-        Entries { directory, buffer: [0; 128], at: 0, end: 0 }
+        Entries { directory, buffer: [0; 128], at: 0, end: 0, errno: 0 }
     }
 
     /// The next entry's name and whether it may be a directory (symbolic links are not).
@@ -27,8 +29,17 @@ impl Entries {
         const DT_DIR: u8 = 4;
         let (start, end, kind) = loop {
             if self.at >= self.end {
-                self.end = sys::getdents(self.directory, &mut self.buffer).ok().filter(|&got| got > 0)?;
                 self.at = 0;
+                self.end = match sys::getdents(self.directory, &mut self.buffer) {
+                    Ok(got) => got,
+                    Err(errno) => {
+                        self.errno = errno;
+                        0
+                    }
+                };
+                if self.end == 0 {
+                    return None;
+                }
             }
             // struct linux_dirent64: inode 8, offset 8, record length 2, type 1, name.
             let bytes = self.bytes();
@@ -53,7 +64,7 @@ impl Entries {
     }
 }
 
-/// Whether a directory has no subdirectory left. Read, not taken from the link count, which not every file
+/// Whether a directory is seen to have no subdirectory left. Read, not taken from the link count, which not every file
 /// system keeps.
 pub fn childless(directory: i32) -> bool {
     let Ok(fd) = sys::openat(directory, c".", sys::O_RDONLY | sys::O_DIRECTORY) else {
@@ -65,7 +76,7 @@ pub fn childless(directory: i32) -> bool {
         none &= !may_be_directory;
     }
     sys::close(fd);
-    none
+    none && entries.errno == 0
 }
 
 /// Who is never killed, even if it stands in the tree.
@@ -116,12 +127,8 @@ fn empty(kind: Kind, directory: i32, device: u64, spared: &Spared, depth: usize)
     if kind == Kind::TreeV1 {
         let _ = text::write_file(directory, c"memory.oom_control", b"0");
     } else {
-        if !holds_spared(directory, spared) {
-            let _ = text::write_file(directory, c"cgroup.kill", b"1");
-        }
         let _ = text::write_file(directory, c"cgroup.freeze", b"0");
     }
-    kill_listed(directory, spared);
     let mut failed = Ok(());
     let mut entries = Entries::new(directory);
     while let Some((name, may_be_directory)) = entries.next() {
@@ -132,6 +139,11 @@ fn empty(kind: Kind, directory: i32, device: u64, spared: &Spared, depth: usize)
             }
         }
     }
+    // From below upwards, as this kills in the groups below too: with each of them its own is asked for the spared.
+    if kind == Kind::TreeV2 && entries.errno == 0 && childless(directory) && !holds_spared(directory, spared) {
+        let _ = text::write_file(directory, c"cgroup.kill", b"1");
+    }
+    kill_listed(directory, spared);
     failed
 }
 
@@ -141,18 +153,29 @@ struct Listed {
     buffer: [u8; 1024],
     at: usize,
     end: usize,
+    /// Why the reading came to its end too early; 0 where it did not.
+    errno: Errno,
 }
 
 impl Listed {
     fn open(directory: i32) -> Result<Listed, Errno> {
         let fd = sys::openat(directory, c"cgroup.procs", sys::O_RDONLY | sys::O_NOFOLLOW)?;
-        Ok(Listed { fd, buffer: [0; 1024], at: 0, end: 0 })
+        Ok(Listed { fd, buffer: [0; 1024], at: 0, end: 0, errno: 0 })
     }
 
     fn byte(&mut self) -> Option<u8> {
         if self.at == self.end {
-            self.end = sys::read(self.fd, &mut self.buffer).ok().filter(|&got| got > 0)?;
             self.at = 0;
+            self.end = match sys::read(self.fd, &mut self.buffer) {
+                Ok(got) => got,
+                Err(errno) => {
+                    self.errno = errno;
+                    0
+                }
+            };
+            if self.end == 0 {
+                return None;
+            }
         }
         self.at += 1;
         Some(self.buffer[self.at - 1])
@@ -175,19 +198,18 @@ impl Drop for Listed {
     }
 }
 
-/// `cgroup.kill` spares nobody, so it is not used on a tree in which the host or the supervisor stands. Only this
-/// level is looked at: below, a group with the host in it is rarer than the cost of looking twice is worth, and
-/// the host is told never to put itself there.
+/// `cgroup.kill` spares nobody, so it is not used on a group in which the host or the supervisor stands, or of which
+/// that cannot be read. The groups below it have gone by then, or could not be emptied.
 fn holds_spared(directory: i32, spared: &Spared) -> bool {
     let Ok(mut listed) = Listed::open(directory) else {
-        return false;
+        return true;
     };
     while let Some(pid) = listed.next() {
         if pid == spared.own || pid == spared.host {
             return true;
         }
     }
-    false
+    listed.errno != 0
 }
 
 /// Kills every process listed in the group. A pid alone proves nothing, as it may belong to another process by

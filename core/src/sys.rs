@@ -90,6 +90,30 @@ pub(crate) fn page_size() -> u64 {
     u64::try_from(size).unwrap_or(4096)
 }
 
+/// Bytes of memory that are free, and bytes of swap that are on, as the kernel says without /proc (sysinfo(2)).
+pub(crate) fn memory() -> io::Result<(u64, u64)> {
+    // SAFETY: the structure is plain data, ours, and filled by the kernel.
+    let info = unsafe {
+        let mut info: libc::sysinfo = std::mem::zeroed();
+        if libc::sysinfo(&raw mut info) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        info
+    };
+    let unit = u64::from(info.mem_unit);
+    Ok(((info.freeram + info.bufferram) * unit, info.totalswap * unit))
+}
+
+/// The kernel release, as it is without /proc (uname(2)).
+pub(crate) fn release() -> String {
+    // SAFETY: the structure is plain data, ours, and filled by the kernel with a text that ends with NUL.
+    unsafe {
+        let mut names: libc::utsname = std::mem::zeroed();
+        libc::uname(&raw mut names);
+        std::ffi::CStr::from_ptr(names.release.as_ptr()).to_string_lossy().into_owned()
+    }
+}
+
 /// The unit in which /proc gives times (USER_HZ), a hundred on every machine of ours.
 pub(crate) fn ticks_per_second() -> i64 {
     // SAFETY: sysconf takes an integer and touches no memory of ours.

@@ -2,10 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
+#[path = "hostile/descriptors.rs"]
+mod descriptors;
 #[path = "hostile/owners.rs"]
 mod owners;
 #[path = "hostile/visitor.rs"]
 mod visitor;
+
+/// What a visitor can be told to do, beside making and collecting.
+const INSIDE: &[(&str, fn(&std::path::Path))] = &[("no-descriptors", descriptors::inside)];
 
 fn main() {
     if visitor::inside() {
@@ -14,6 +19,7 @@ fn main() {
     common::runner::run(&[
         ("owners_that_cannot_be_seen_are_not_dead", owners::owners_that_cannot_be_seen_are_not_dead),
         ("an_owner_without_its_first_thread_lives", owners::an_owner_without_its_first_thread_lives),
+        ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);
 }

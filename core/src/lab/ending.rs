@@ -14,7 +14,7 @@ use crate::memcg::cgroup::processes_below;
 use crate::memcg::files::Dir;
 use crate::memcg::v1;
 use crate::memcg::version::Version;
-use crate::observe::task::{Proc, TaskState};
+use crate::observe::task::{Proc, Stat, TaskState};
 use crate::sys;
 
 /// So long `cgroup.kill` is written again and again while somebody is left.
@@ -31,32 +31,30 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
         let _ = v1::set_oom_killer(dir, true);
     }
     for name in dir.dirs()? {
-        if let Ok(below) = dir.dir(OsStr::from_bytes(&name)) {
+        if let Some(below) = dir.dir_if_there(OsStr::from_bytes(&name))? {
             kill_tree(&below, version)?;
         }
     }
-    let listed = |pid: i32| {
-        dir.read("cgroup.procs")
-            .ok()
-            .flatten()
-            .is_some_and(|text| text.lines().any(|line| line.trim().parse() == Ok(pid)))
-    };
+    let listed = |pid: i32| -> Result<bool> { Ok(members(dir)?.contains(&pid)) };
     // Processes that fork while we kill appear again; each round takes all that it sees.
     for _ in 0..1000 {
-        let text = dir.read("cgroup.procs")?.unwrap_or_default();
         let mut killed = 0;
-        for pid in text.lines().filter_map(|line| line.trim().parse::<i32>().ok()) {
+        for pid in members(dir)? {
             // The pid may have become another process between the list and the pidfd: look again with the pidfd held.
             let pidfd = match sys::pidfd_open(pid) {
                 Ok(pidfd) => pidfd,
-                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
-                    // No pidfds (under Valgrind): what is listed at this moment stands in the group.
-                    killed += u32::from(listed(pid) && !is_ending(pid) && sys::signal_pid(pid, libc::SIGKILL).is_ok());
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                    // No pidfds (under Valgrind, a filter of system calls): what is listed at this moment stands in the
+                    // group.
+                    killed += u32::from(listed(pid)? && !is_ending(pid) && sys::signal_pid(pid, libc::SIGKILL).is_ok());
                     continue;
                 }
-                Err(_) => continue,
+                // It has gone, or is reaped at this moment.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL)) => continue,
+                // Nobody may be left alive and told dead for want of a descriptor.
+                Err(error) => return Err(Error::os("kill process", error).path(dir.path()).value(pid)),
             };
-            if has_ended(&pidfd) || !listed(pid) {
+            if has_ended(&pidfd) || !listed(pid)? {
                 continue;
             }
             match sys::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL) {
@@ -110,13 +108,16 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
             Errno::EBUSY | Errno::ENOTEMPTY => {}
             errno => return Err(Error::os("remove group", errno).path(dir.path())),
         }
-        let below = dir.dirs().unwrap_or_default();
+        let (below, inside) = match dir.dirs().and_then(|below| Ok((below, members(dir)?))) {
+            Ok(found) => found,
+            // Somebody else has removed it meanwhile.
+            Err(_) if !dir.exists() => return Ok(()),
+            Err(error) => return Err(error),
+        };
         if !below.is_empty() {
             return busy(&format!("{} groups are inside", below.len()), "remove them first");
         }
-        let pids = dir.read("cgroup.procs").ok().flatten().unwrap_or_default();
-        let alive: Vec<&str> =
-            pids.split_whitespace().filter(|pid| pid.parse().is_ok_and(|pid| !is_ending(pid))).collect();
+        let alive: Vec<String> = inside.into_iter().filter(|pid| !is_ending(*pid)).map(|pid| pid.to_string()).collect();
         let waits = killed && Instant::now() < deadline;
         if !alive.is_empty() && !waits {
             return busy(&format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
@@ -128,10 +129,16 @@ pub(crate) fn remove_empty(above: &Dir, name: &OsStr, dir: &Dir, killed: bool, d
     }
 }
 
-/// A process that is in its exit, a zombie, dead or gone.
+/// The processes of a group, as its `cgroup.procs` has them now.
+fn members(dir: &Dir) -> Result<Vec<i32>> {
+    let text = dir.read("cgroup.procs")?.unwrap_or_default();
+    Ok(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
+}
+
+/// A process that is in its exit, a zombie, dead or gone. One of which nothing can be read is not.
 fn is_ending(pid: i32) -> bool {
-    let stat = Proc::system().stat(pid).ok().flatten();
-    stat.is_none_or(|stat| stat.exiting || matches!(stat.state, TaskState::Zombie | TaskState::Dead))
+    let ending = |stat: Stat| stat.exiting || matches!(stat.state, TaskState::Zombie | TaskState::Dead);
+    Proc::system().stat(pid).is_ok_and(|stat| stat.is_none_or(ending))
 }
 
 /// Until `cgroup.events` changes, but at most a moment: v1 has no such file, and the file says nothing of the

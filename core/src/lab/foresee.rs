@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::account::scope::{Growing, Scope, Weight};
 use crate::account::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lab::group::Group;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
@@ -141,9 +141,11 @@ fn read_dir(dir: &crate::memcg::files::Dir, cgroup: &str, inputs: &mut Vec<Input
     }
     for name in dir.dirs()? {
         use std::os::unix::ffi::OsStrExt;
-        // A group that is removed meanwhile has no processes.
-        if let Ok(below) = dir.dir(std::ffi::OsStr::from_bytes(&name)) {
-            let _ = read_dir(&below, &format!("{cgroup}/{}", crate::text::escape(&name)), inputs);
+        let Some(below) = dir.dir_if_there(std::ffi::OsStr::from_bytes(&name))? else { continue };
+        match read_dir(&below, &format!("{cgroup}/{}", crate::text::escape(&name)), inputs) {
+            // A group that is removed meanwhile has no processes.
+            Err(_) if !below.exists() => {}
+            read => read?,
         }
     }
     Ok(())
@@ -219,11 +221,7 @@ fn sharing(inputs: &mut [Input]) -> Vec<(i32, i32)> {
 fn swap_pages(group: &Arc<Cgroup>, limit: Limit) -> Result<u64> {
     let dir = &group.dir;
     let page = sys::page_size();
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("SwapTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    let on = total.unwrap_or(0) * 1024;
+    let (_, on) = sys::memory().map_err(|error| Error::os("read swap", error))?;
     if on == 0 {
         return Ok(0);
     }

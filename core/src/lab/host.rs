@@ -12,6 +12,7 @@ use self::mountinfo::{mounts, Mount};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
+use crate::sys;
 
 mod evidence;
 mod mountinfo;
@@ -89,8 +90,8 @@ impl Host {
     pub fn probe_at(root: &Path) -> Result<Host> {
         let mounts = mounts(&read(root, "proc/self/mountinfo")?);
         let groups = read(root, "proc/self/cgroup")?;
-        let meminfo = read_or_empty(root, "proc/meminfo");
-        let found = find_memory(root, &mounts);
+        let (available_bytes, swap_total_bytes) = memory(root);
+        let (found, unread) = find_memory(root, &mounts);
         let own = found.as_ref().and_then(|(version, _)| own_group(&groups, *version));
         let any_v1 = mounts.iter().any(|mount| mount.kind == b"cgroup");
         let any_v2 = mounts.iter().any(|mount| mount.kind == b"cgroup2");
@@ -106,9 +107,9 @@ impl Host {
             mount_root: found.as_ref().map_or_else(String::new, |(_, mount)| mount.root.to_string_lossy().into_owned()),
             own_group: own.as_ref().map(|own| crate::text::escape(own.as_os_str().as_bytes())),
             parent: None,
-            release: read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string(),
-            available_bytes: meminfo_bytes(&meminfo, "MemAvailable:").unwrap_or(0),
-            swap_total_bytes: meminfo_bytes(&meminfo, "SwapTotal:").unwrap_or(0),
+            release: release(root),
+            available_bytes,
+            swap_total_bytes,
             abilities: Vec::new(),
         };
         match found {
@@ -116,6 +117,7 @@ impl Host {
             None => host.say("memory-controller", Err((
                 match host.hierarchy {
                     Hierarchy::None => "no cgroup file system is mounted".to_string(),
+                    _ if !unread.is_empty() => unread.join("; "),
                     _ => "no mounted hierarchy has the memory controller".to_string(),
                 },
                 "mount cgroup2 on /sys/fs/cgroup; where it lacks `memory` in cgroup.controllers, the kernel was built or booted without it (cgroup_disable=memory), or v1 holds it".to_string(),
@@ -236,19 +238,26 @@ impl Host {
 }
 
 /// The mount in which the memory controller stands: a v1 mount with the option `memory`, or a v2 mount whose top
-/// lists it. An earlier mount of the same hierarchy wins, as tools use that one.
-fn find_memory(root: &Path, mounts: &[Mount]) -> Option<(Version, Mount)> {
+/// lists it. An earlier mount of the same hierarchy wins, as tools use that one. And what could not be looked at.
+fn find_memory(root: &Path, mounts: &[Mount]) -> (Option<(Version, Mount)>, Vec<String>) {
+    let mut unread = Vec::new();
     let of_v1 = |mount: &&Mount| {
         mount.kind == b"cgroup" && mount.super_options.split(|&byte| byte == b',').any(|option| option == b"memory")
     };
-    let of_v2 = |mount: &&Mount| {
+    let mut of_v2 = |mount: &&Mount| {
+        let list = below(root, &mount.point).join("cgroup.controllers");
         mount.kind == b"cgroup2"
-            && fs::read_to_string(below(root, &mount.point).join("cgroup.controllers"))
-                .is_ok_and(|text| v2::lists_memory(&text))
+            && match fs::read_to_string(&list) {
+                Ok(text) => v2::lists_memory(&text),
+                Err(error) => {
+                    unread.push(format!("{} cannot be read: {error}", list.display()));
+                    false
+                }
+            }
     };
     let v1 = mounts.iter().find(of_v1).map(|mount| (Version::V1, mount));
-    let (version, mount) = v1.or_else(|| mounts.iter().find(of_v2).map(|mount| (Version::V2, mount)))?;
-    Some((version, mount.clone()))
+    let found = v1.or_else(|| mounts.iter().find(&mut of_v2).map(|mount| (Version::V2, mount)));
+    (found.map(|(version, mount)| (version, mount.clone())), unread)
 }
 
 /// The group of this process in /proc/self/cgroup: `N:memory:PATH` on v1, `0::PATH` on v2.
@@ -288,16 +297,19 @@ fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::re
         return refuse(format!("not writable ({})", errno.desc()));
     }
     if version == Version::V2 {
-        let list = |file: &str| fs::read_to_string(directory.join(file)).unwrap_or_default();
-        if !v2::lists_memory(&list("cgroup.controllers")) {
+        let list = |file: &str| {
+            fs::read_to_string(directory.join(file))
+                .map_err(|error| Refusal { why: format!("{file} cannot be read: {error}"), occupied: false })
+        };
+        if !v2::lists_memory(&list("cgroup.controllers")?) {
             return refuse("cgroup.controllers does not list memory".to_string());
         }
-        if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)) {
+        if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)?) {
             if let Err(errno) = access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK) {
                 return refuse(format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc()));
             }
             // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
-            let processes = list("cgroup.procs");
+            let processes = list("cgroup.procs")?;
             if directory.join("cgroup.type").exists() && !processes.trim().is_empty() {
                 let named: Vec<&str> = processes.split_whitespace().take(8).collect();
                 let why = format!(
@@ -320,6 +332,33 @@ fn accounts_swap(directory: &Path, limit_file: &str, swap_file: &str) -> Option<
     };
     let children = || fs::read_dir(directory).ok()?.flatten().find_map(|entry| ask(&entry.path()));
     ask(directory).or_else(children)
+}
+
+/// Bytes of memory that the machine can give and bytes of swap that are on. Where /proc/meminfo cannot be read, the
+/// kernel says without it how much is free: less than it can give, and never too much.
+fn memory(root: &Path) -> (u64, u64) {
+    let text = read_or_empty(root, "proc/meminfo");
+    let said = (meminfo_bytes(&text, "MemAvailable:"), meminfo_bytes(&text, "SwapTotal:"));
+    let asked = || if is_this_machine(root) { sys::memory().ok() } else { None };
+    match said {
+        (Some(available), Some(swap)) => (available, swap),
+        (available, swap) => {
+            let (free, on) = asked().unwrap_or((0, 0));
+            (available.unwrap_or(free), swap.unwrap_or(on))
+        }
+    }
+}
+
+fn release(root: &Path) -> String {
+    let said = read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string();
+    if said.is_empty() && is_this_machine(root) {
+        return sys::release();
+    }
+    said
+}
+
+fn is_this_machine(root: &Path) -> bool {
+    root == Path::new("/")
 }
 
 fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {

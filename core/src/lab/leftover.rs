@@ -134,11 +134,7 @@ fn made_by_us(above: &Dir, name: &OsStr) -> Owner {
 
 /// Kills what stands in a subtree and removes it, bottom first. A missing one is fine.
 pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline: Instant) -> Result<()> {
-    let dir = match above.dir(name) {
-        Ok(dir) => dir,
-        Err(error) if error.errno() == Some(libc::ENOENT) => return Ok(()),
-        Err(error) => return Err(error),
-    };
+    let Some(dir) = above.dir_if_there(name)? else { return Ok(()) };
     loop {
         // Somebody else (the supervisor, another gc) may be removing the same tree: what is gone is gone.
         let removed = kill_tree(&dir, version).and_then(|()| {
@@ -150,9 +146,7 @@ pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline:
         });
         match removed {
             Ok(()) => return Ok(()),
-            Err(_) if matches!(above.dir(name).map_err(|error| error.errno()), Err(Some(libc::ENOENT))) => {
-                return Ok(())
-            }
+            Err(_) if matches!(above.dir_if_there(name), Ok(None)) => return Ok(()),
             Err(error) if Instant::now() >= deadline => return Err(error),
             // A process that was being forked stands there now, or one is still dying: again.
             Err(error) if error.errno() == Some(Errno::EBUSY as i32) => std::thread::yield_now(),

@@ -222,9 +222,12 @@ pub(crate) fn processes_below(dir: &Dir) -> Result<Vec<i32>> {
     let text = dir.read("cgroup.procs")?.unwrap_or_default();
     let mut pids: Vec<i32> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
     for name in dir.dirs()? {
-        // A group that is removed meanwhile has no processes.
-        if let Ok(below) = dir.dir(OsStr::from_bytes(&name)) {
-            pids.extend(processes_below(&below).unwrap_or_default());
+        let Some(below) = dir.dir_if_there(OsStr::from_bytes(&name))? else { continue };
+        match processes_below(&below) {
+            Ok(inside) => pids.extend(inside),
+            // A group that is removed meanwhile has no processes.
+            Err(_) if !below.exists() => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(pids)

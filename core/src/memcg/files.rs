@@ -56,6 +56,15 @@ impl Dir {
         Ok(Dir { fd, path: self.path.join(name), kept: Default::default() })
     }
 
+    /// The same; `None` where it is not there (any more).
+    pub(crate) fn dir_if_there(&self, name: &OsStr) -> Result<Option<Dir>> {
+        match self.dir(name) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(error) if matches!(error.errno(), Some(libc::ENOENT | libc::ENODEV)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes a directory; the name must be one component (see [`check_name`]).
     pub(crate) fn make_dir(&self, name: &OsStr) -> Result<Dir> {
         mkdirat(&self.fd, name, Mode::from_bits_truncate(0o755)).map_err(|errno| {
@@ -174,8 +183,11 @@ impl Dir {
             let name = entry.file_name().to_bytes();
             let is_dir = match entry.file_type() {
                 Some(kind) => kind == Type::Directory,
-                None => fstatat(&self.fd, entry.file_name(), AtFlags::AT_SYMLINK_NOFOLLOW)
-                    .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode).contains(SFlag::S_IFDIR)),
+                None => match fstatat(&self.fd, entry.file_name(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+                    Ok(stat) => SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR,
+                    Err(Errno::ENOENT | Errno::ENODEV) => false,
+                    Err(errno) => return Err(list(errno)),
+                },
             };
             if is_dir && name != b"." && name != b".." {
                 names.push(name.to_vec());

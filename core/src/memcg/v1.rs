@@ -104,9 +104,12 @@ pub(crate) fn kills_below(dir: &Dir) -> Result<u64> {
     oom_control(&dir.read(OOM_CONTROL)?.unwrap_or_default(), &mut counters);
     let mut kills = counters.oom_kill.unwrap_or(0);
     for name in dir.dirs()? {
-        // A group that is removed meanwhile has nothing to count.
-        if let Ok(below) = dir.dir(std::ffi::OsStr::from_bytes(&name)) {
-            kills += kills_below(&below).unwrap_or(0);
+        let Some(below) = dir.dir_if_there(std::ffi::OsStr::from_bytes(&name))? else { continue };
+        match kills_below(&below) {
+            Ok(more) => kills += more,
+            // A group that is removed meanwhile has nothing to count.
+            Err(_) if !below.exists() => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(kills)

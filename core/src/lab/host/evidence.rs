@@ -45,20 +45,23 @@ impl Host {
             },
         );
         let status = read_or_empty(root, "proc/self/status");
-        let capable = status
-            .lines()
-            .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
-            .unwrap_or(0);
+        let capable =
+            status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
         const CAP_SYS_RESOURCE: u32 = 24;
         self.say(
             "lower-oom-score-adj",
-            if capable >> CAP_SYS_RESOURCE & 1 == 1 {
-                Ok("oom_score_adj can be lowered (CAP_SYS_RESOURCE)".to_string())
-            } else {
-                Err((
+            match capable {
+                Some(capable) if capable >> CAP_SYS_RESOURCE & 1 == 1 => {
+                    Ok("oom_score_adj can be lowered (CAP_SYS_RESOURCE)".to_string())
+                }
+                Some(_) => Err((
                     "oom_score_adj can be raised but not lowered below its start value".to_string(),
                     "run with CAP_SYS_RESOURCE".to_string(),
-                ))
+                )),
+                None => Err((
+                    "whether oom_score_adj can be lowered is unknown: /proc/self/status cannot be read".to_string(),
+                    "mount /proc".to_string(),
+                )),
             },
         );
     }

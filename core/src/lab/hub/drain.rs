@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use super::{tag, Hub, Notify, State};
+use crate::error::ErrorKind;
 use crate::helper::process::Exit;
 use crate::helper::supervisor::Notice;
 use crate::memcg::contents::Contents;
@@ -24,7 +25,10 @@ impl Hub {
             let count = match self.epoll.wait(&mut ready, EpollTimeout::ZERO) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
-                Err(_) => 0,
+                Err(errno) => {
+                    state.miss("watch", format!("the sources could not be asked: {errno}"));
+                    0
+                }
             };
             let mut evidence = state.collector.looks_on() || std::mem::take(&mut exits);
             for entry in &ready[..count] {
@@ -184,6 +188,8 @@ impl Hub {
                     state.collector.rang();
                 }
             }
+            // That it cannot be read now, for want of a descriptor perhaps, does not say that it has gone.
+            Err(error) if error.kind() != ErrorKind::NotFound => state.miss("counters", error.to_string()),
             Err(_) => {
                 let told_by_the_tree = state.tree.is_some();
                 if let Some(observed) = state.groups.get_mut(&id) {
@@ -210,6 +216,7 @@ impl Hub {
                 let kind = EventKind::Alarm { alarm, usage_bytes };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
             }
+            Err(error) if error.kind() != ErrorKind::NotFound => state.miss("alarm", error.to_string()),
             _ => {
                 if let Some(bell) = state.bells.remove(&id) {
                     let _ = self.epoll.delete(&bell);

@@ -94,6 +94,7 @@ impl Hub {
                     self.observe_found(state, &group);
                 }
                 Coming::Made(_) => {}
+                Coming::Untold(error) => state.miss("groups-below", error.to_string()),
                 Coming::Gone(cgroup) => {
                     // What its counters said when they were last read is all that they will ever say.
                     state.read_trace();

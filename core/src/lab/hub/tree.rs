@@ -32,6 +32,8 @@ pub(crate) enum Coming {
     Made(Arc<Cgroup>),
     /// A group has gone: its path as the kernel writes it.
     Gone(String),
+    /// What comes and goes somewhere cannot be told (any more), and why.
+    Untold(Error),
 }
 
 impl Tree {
@@ -80,7 +82,11 @@ impl Tree {
             match self.inotify.read_events() {
                 Ok(events) => events.into_iter().for_each(|event| self.take(event, &mut comings)),
                 Err(Errno::EINTR) => continue,
-                Err(_) => return comings,
+                Err(Errno::EAGAIN) => return comings,
+                Err(errno) => {
+                    comings.push(Coming::Untold(Error::os("watch directory", errno).path(self.top.path())));
+                    return comings;
+                }
             }
         }
     }
@@ -93,9 +99,9 @@ impl Tree {
         } else if let (Some(name), Some(group)) = (&event.name, self.inside.get(&event.wd).cloned()) {
             if event.mask.contains(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ISDIR) {
                 let mut found = Vec::new();
-                // What has gone again already is told by its own IN_DELETE.
-                let _ = self.enter(&group, name, &mut found);
+                let entered = self.enter(&group, name, &mut found);
                 comings.extend(found.into_iter().map(Coming::Made));
+                comings.extend(untold(entered));
             } else if event.mask.contains(AddWatchFlags::IN_DELETE) {
                 comings.push(Coming::Gone(group.path_below(name)));
             }
@@ -121,8 +127,9 @@ impl Tree {
         if self.recursive {
             let mut found = Vec::new();
             let top = self.top.clone();
-            let _ = self.look_inside(&top, &mut found);
+            let looked = self.look_inside(&top, &mut found);
             comings.extend(found.into_iter().map(Coming::Made));
+            comings.extend(untold(looked));
         }
     }
 
@@ -148,6 +155,11 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// What has gone again already is told by its own IN_DELETE; what else fails is not to be hidden.
+fn untold(looked: Result<()>) -> Option<Coming> {
+    looked.err().filter(|error| error.kind() != crate::ErrorKind::NotFound).map(Coming::Untold)
 }
 
 fn errno_of(error: &std::io::Error) -> Errno {
