@@ -9,8 +9,11 @@ mod owners;
 #[path = "hostile/visitor.rs"]
 mod visitor;
 
+/// Something to do in surroundings of its own, with a directory for labs.
+type Task = fn(&std::path::Path);
+
 /// What a visitor can be told to do, beside making and collecting.
-const INSIDE: &[(&str, fn(&std::path::Path))] = &[("no-descriptors", descriptors::inside)];
+const INSIDE: &[(&str, Task)] = &[("no-descriptors", descriptors::inside)];
 
 fn main() {
     if visitor::inside() {
