@@ -4,6 +4,8 @@
 mod common;
 #[path = "hostile/descriptors.rs"]
 mod descriptors;
+#[path = "hostile/devices.rs"]
+mod devices;
 #[path = "hostile/owners.rs"]
 mod owners;
 #[path = "hostile/visitor.rs"]
@@ -13,7 +15,7 @@ mod visitor;
 type Task = fn(&std::path::Path);
 
 /// What a visitor can be told to do, beside making and collecting.
-const INSIDE: &[(&str, Task)] = &[("no-descriptors", descriptors::inside)];
+const INSIDE: &[(&str, Task)] = &[("no-descriptors", descriptors::inside), ("no-log", devices::without_a_log)];
 
 fn main() {
     if visitor::inside() {
@@ -23,6 +25,7 @@ fn main() {
         ("owners_that_cannot_be_seen_are_not_dead", owners::owners_that_cannot_be_seen_are_not_dead),
         ("an_owner_without_its_first_thread_lives", owners::an_owner_without_its_first_thread_lives),
         ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
+        ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);
 }

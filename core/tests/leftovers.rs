@@ -173,3 +173,81 @@ fn a_killed_supervisor_is_an_error_with_a_name_and_the_close_still_cleans() {
     lab.close().unwrap();
     assert!(!path.exists());
 }
+
+#[test]
+fn every_wait_ends_at_once_when_the_supervisor_dies() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("waited"), &Limits::bytes(32 * MIB)).unwrap();
+    let hog = group.hog(&HogOptions::named("waited")).unwrap();
+    let ticker = group.ticker("waited", Duration::from_secs(100)).unwrap();
+    let (mut events, mut ooms) = (group.watch().unwrap(), group.watch().unwrap());
+    let waits: Vec<(&str, Box<dyn FnMut() -> memoom::Result<()> + Send>)> = vec![
+        ("wait_oom", Box::new(move || ooms.wait_oom(LONG).map(|oom| assert!(oom.is_none())))),
+        (
+            "next",
+            Box::new(move || loop {
+                // What happened before is told first.
+                if events.next(LONG)?.is_none() {
+                    return Ok(());
+                }
+            }),
+        ),
+        (
+            "wait",
+            Box::new({
+                let hog = hog.clone();
+                move || hog.wait(LONG).map(drop)
+            }),
+        ),
+        (
+            "finish",
+            Box::new({
+                let hog = hog.clone();
+                move || loop {
+                    hog.grow(Some(4096), LONG)?;
+                    hog.shrink(4096, LONG)?;
+                }
+            }),
+        ),
+        ("wait of another", Box::new(move || ticker.wait(LONG).map(drop))),
+    ];
+    let killed = std::thread::scope(|scope| {
+        let waiting: Vec<_> = waits
+            .into_iter()
+            .map(|(name, mut wait)| {
+                (
+                    name,
+                    scope.spawn(move || {
+                        let error = wait().unwrap_err();
+                        (error, Instant::now())
+                    }),
+                )
+            })
+            .collect();
+        assert!(Command::new("kill").args(["-9", &lab.supervisor_pid().to_string()]).status().unwrap().success());
+        let killed = Instant::now();
+        for (name, thread) in waiting {
+            let (error, at) = thread.join().unwrap();
+            assert_eq!(error.kind(), memoom::ErrorKind::Closed, "{name}: {error}");
+            assert!(at.saturating_duration_since(killed) < Duration::from_secs(5), "{name}: it came late");
+        }
+        killed
+    });
+    println!("all waits ended within {} ms", killed.elapsed().as_millis());
+    // From now on as well, also without waiting: "nothing happened" would be read as "no OOM".
+    let mut late = group.watch().unwrap();
+    for error in [
+        late.wait_oom(Duration::from_secs(60)).map(drop).unwrap_err(),
+        late.next(Duration::ZERO).map(drop).unwrap_err(),
+        hog.grow(None, LONG).map(drop).unwrap_err(),
+        hog.shrink(4096, LONG).map(drop).unwrap_err(),
+        hog.wait(LONG).map(drop).unwrap_err(),
+        hog.wait_blocked(Instant::now() + LONG).map(drop).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), memoom::ErrorKind::Closed, "{error}");
+        assert!(error.to_string().contains("supervisor has died") && error.to_string().contains("remedy"), "{error}");
+    }
+    let path = lab.path().to_path_buf();
+    lab.close().unwrap();
+    assert!(!path.exists());
+}

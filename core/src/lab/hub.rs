@@ -82,6 +82,8 @@ pub(crate) struct State {
     polling: bool,
     /// The lab was closed: nothing will come any more.
     closed: bool,
+    /// The supervisor has died, and why that is known: nobody starts, reaps or cleans up any more.
+    pub(super) lost: Option<String>,
     supervisor: Option<Arc<Supervisor>>,
     log: Option<KernelLog>,
     trace: Option<TraceInstance>,
@@ -159,8 +161,11 @@ impl Hub {
                 Err(error) => missing.push(Missing::new("kernel-log", error.to_string())),
             }
         }
-        if let Some(log) = &log {
-            epoll.add(log.as_fd(), readable(tag::LOG)).map_err(failed)?;
+        // What cannot be listened to is missing, as what cannot be opened is.
+        let listened = log.as_ref().map_or(Ok(()), |log| epoll.add(log.as_fd(), readable(tag::LOG)));
+        if let Err(errno) = listened {
+            missing.push(Missing::new("kernel-log", Error::os("watch /dev/kmsg", errno).to_string()));
+            log = None;
         }
         let mut trace = None;
         if let Some((tracefs, name)) = tracefs.filter(|_| !foreign) {
@@ -169,8 +174,10 @@ impl Hub {
                 Err(error) => missing.push(Missing::new("tracefs", error.to_string())),
             }
         }
-        if let Some(fd) = trace.as_ref().and_then(TraceInstance::as_fd) {
-            epoll.add(fd, readable(tag::TRACE)).map_err(failed)?;
+        let pipe = trace.as_ref().and_then(TraceInstance::as_fd);
+        if let Err(errno) = pipe.map_or(Ok(()), |fd| epoll.add(fd, readable(tag::TRACE))) {
+            missing.push(Missing::new("tracefs", Error::os("watch the trace", errno).to_string()));
+            trace = None;
         }
         let collector = match foreign {
             true => Collector::inside_namespace(log.is_some()),
@@ -179,6 +186,7 @@ impl Hub {
         let state = State {
             polling: false,
             closed: false,
+            lost: None,
             supervisor,
             log,
             trace,

@@ -107,7 +107,7 @@ impl Watch {
     /// The next event; `None` when there is none by the deadline.
     ///
     /// # Errors
-    /// `Interrupted`; `Io` where waiting failed.
+    /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn next<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Event>>> {
         let Watch { hub, group, cursor, .. } = self;
         hub.wait_until(&mut wait.into(), |state| {
@@ -133,7 +133,7 @@ impl Watch {
     /// [`Watch::next`].
     ///
     /// # Errors
-    /// `Interrupted`; `Io` where waiting failed.
+    /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn wait_oom<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Oom>>> {
         let Watch { hub, group, cursor, .. } = self;
         hub.wait_until(&mut wait.into(), |state: &mut State| {

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::text::unescape_bytes;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// One record of `/dev/kmsg`: `priority,sequence,time,flag[,caller=..];text`.
 ///
@@ -122,9 +122,21 @@ impl KernelLog {
     ///
     /// # Errors
     /// `PermissionDenied` when kernel.dmesg_restrict or a container forbids it, `NotFound` when there is no such
-    /// device.
+    /// device, `Unsupported` when it is another file.
     pub(crate) fn open() -> Result<KernelLog> {
-        KernelLog::open_at(Path::new("/dev/kmsg"))
+        let log = KernelLog::open_at(Path::new("/dev/kmsg"))?;
+        // Containers mount something else over it, mostly /dev/null, which never says anything.
+        let stat = nix::sys::stat::fstat(&log.file).map_err(|errno| Error::os("open the kernel log", errno))?;
+        if stat.st_rdev != nix::sys::stat::makedev(1, 11) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "open the kernel log",
+                "it is another file than the kernel's log",
+            )
+            .path(&log.path)
+            .remedy("give the container the machine's own /dev/kmsg"));
+        }
+        Ok(log)
     }
 
     /// The same for another path: tests put something else there.

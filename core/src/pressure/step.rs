@@ -203,7 +203,7 @@ impl Hog {
                 return Err(Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on")
                     .remedy("ask for one with grow"));
             };
-            if progress.exit.is_some() || progress.abandoned {
+            if progress.exit.is_some() {
                 progress.pending_bytes = None;
                 return Ok(Look::Done(answer(GrowStatus::Killed, step_bytes)));
             }
@@ -259,7 +259,7 @@ impl Hog {
                 Some(Err(errno)) => {
                     Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid))
                 }
-                None if progress.exit.is_some() || progress.abandoned => Err(gone("shrink", process.pid)),
+                None if progress.exit.is_some() => Err(gone("shrink", process.pid)),
                 None => Ok(Look::Wait),
             }
         })?;
@@ -287,7 +287,11 @@ impl Hog {
 
     pub(super) fn check_idle(&self, operation: &'static str) -> Result<()> {
         if self.worker().ended() {
-            return Err(gone(operation, self.worker().pid()));
+            let abandoned = self.worker().process.progress().exit.is_none();
+            return Err(match abandoned {
+                true => self.worker().lost(operation),
+                false => gone(operation, self.worker().pid()),
+            });
         }
         if self.worker().process.progress().pending_bytes.is_some() {
             return Err(Error::new(ErrorKind::Busy, operation, "an earlier step of this hog is still going on")
@@ -336,7 +340,7 @@ impl Hog {
         let lab = self.worker().group().lab("wait for block")?.clone();
         let found = lab.hub.wait_until(&mut Wait::until(deadline), |_| {
             let progress = self.worker().process.progress();
-            if progress.exit.is_some() || progress.abandoned {
+            if progress.exit.is_some() {
                 return Err(gone("wait for block", self.worker().pid()));
             }
             drop(progress);

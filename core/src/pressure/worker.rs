@@ -212,12 +212,7 @@ impl Worker {
             let progress = self.process.progress();
             match (&progress.exit, progress.abandoned) {
                 (Some(exit), _) => Ok(Look::Done(*exit)),
-                (None, true) => Err(Error::new(
-                    ErrorKind::Closed,
-                    "wait for worker",
-                    "its supervisor has gone, and with it the worker and its status",
-                )
-                .value(self.process.pid)),
+                (None, true) => Err(self.lost("wait for worker")),
                 (None, false) => Ok(Look::Wait),
             }
         })?;
@@ -228,11 +223,22 @@ impl Worker {
         };
         let judged = lab.hub.wait_until(&mut wait.at_most(SETTLE_WITHIN), |state| {
             Ok(if state.collector.is_open() { Look::Again } else { Look::Done(self.judge(state, exit)) })
-        })?;
+        });
         match judged {
-            Some(outcome) => Ok(outcome),
-            None => Ok(self.judge(&lab.hub.lock(), exit)),
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => Ok(self.judge(&lab.hub.lock(), exit)),
+            // How it ended is known, whatever has become of the lab since.
+            Err(error) if error.kind() == ErrorKind::Closed => Ok(self.judge(&lab.hub.lock(), exit)),
+            Err(error) => Err(error),
         }
+    }
+
+    /// The answer of every call that waits for a worker whose supervisor has died.
+    pub(super) fn lost(&self, operation: &'static str) -> Error {
+        let reason = "the lab's supervisor has died, and with it the worker and its status";
+        Error::new(ErrorKind::Closed, operation, reason)
+            .value(format!("pid {}", self.pid()))
+            .remedy("make a new lab; closing this one removes its groups")
     }
 
     fn judge(&self, state: &State, exit: Exit) -> Outcome {

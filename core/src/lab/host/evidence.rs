@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::host::{below, read_or_empty, Host};
+use crate::observe::kmsg::KernelLog;
 use crate::observe::task::machine_pids;
 use crate::observe::tracefs::Tracefs;
 
@@ -13,8 +14,8 @@ impl Host {
         let kmsg = below(root, Path::new("/dev/kmsg"));
         self.say(
             "kernel-log",
-            match fs::OpenOptions::new().read(true).open(&kmsg) {
-                Ok(_) => Ok("/dev/kmsg can be read".to_string()),
+            match kernel_log(root, &kmsg) {
+                Ok(()) => Ok("/dev/kmsg can be read".to_string()),
                 Err(error) => Err((
                     format!("/dev/kmsg cannot be read: {error}"),
                     "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report"
@@ -65,6 +66,13 @@ impl Host {
             },
         );
     }
+}
+
+fn kernel_log(root: &Path, path: &Path) -> Result<()> {
+    if root == Path::new("/") {
+        return KernelLog::open().map(drop);
+    }
+    fs::File::open(path).map(drop).map_err(|error| Error::os("open the kernel log", error))
 }
 
 /// Where tracefs is. The kernel gives it to the rightful also where it is not mounted.

@@ -112,9 +112,12 @@ impl Hub {
                 let _ = self.epoll.delete(supervisor.socket());
                 state.missing.push(Missing::new("supervisor", error.to_string()));
                 state.supervisor = None;
+                state.lost = Some(error.to_string());
                 for process in state.workers.values().filter(|process| !process.forked) {
                     process.progress().abandoned = true;
                 }
+                // Whoever polls a watch is to ask, and to hear of it.
+                state.ring();
                 return true;
             }
         };

@@ -64,6 +64,10 @@ impl Hub {
                 Look::Again => Some(LOOK_AGAIN),
                 Look::Wait => (state.collector.looks_on() || state.looks_for_blocks()).then_some(LOOK_AGAIN),
             };
+            // Before the deadline is looked at: "nothing happened" would be no answer.
+            if let Some(why) = &state.lost {
+                return Err(Error::new(ErrorKind::Closed, "wait", why));
+            }
             if wait.expired() {
                 return Ok(());
             }
