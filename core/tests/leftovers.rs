@@ -174,6 +174,8 @@ fn a_killed_supervisor_is_an_error_with_a_name_and_the_close_still_cleans() {
     assert!(!path.exists());
 }
 
+type Waiting = Box<dyn FnMut() -> memoom::Result<()> + Send>;
+
 #[test]
 fn every_wait_ends_at_once_when_the_supervisor_dies() {
     let Some(lab) = lab() else { return };
@@ -181,7 +183,7 @@ fn every_wait_ends_at_once_when_the_supervisor_dies() {
     let hog = group.hog(&HogOptions::named("waited")).unwrap();
     let ticker = group.ticker("waited", Duration::from_secs(100)).unwrap();
     let (mut events, mut ooms) = (group.watch().unwrap(), group.watch().unwrap());
-    let waits: Vec<(&str, Box<dyn FnMut() -> memoom::Result<()> + Send>)> = vec![
+    let waits: Vec<(&str, Waiting)> = vec![
         ("wait_oom", Box::new(move || ooms.wait_oom(LONG).map(|oom| assert!(oom.is_none())))),
         (
             "next",
