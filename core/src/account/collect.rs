@@ -10,11 +10,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::claims::{Debt, Tally, Unclaimed};
+pub(crate) use self::claims::Last;
+use self::claims::{Debt, Unclaimed};
 use self::episode::Episode;
+use self::gaps::{Begun, Gap};
 use self::outside::Outside;
 use self::reading::Reading;
 use self::records::Records;
+use self::tally::Tally;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
@@ -34,11 +37,13 @@ mod claims;
 mod contents;
 mod disagree;
 mod episode;
+mod gaps;
 mod logs;
 mod members;
 mod outside;
 mod reading;
 mod records;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -84,19 +89,25 @@ pub(crate) struct Collector {
     told: Vec<u64>,
     /// What the groups held when the kernel last notified of them.
     notified: Map<String, Contents>,
-    /// Whose limit the last OOM hit.
-    last_struck: Option<String>,
+    /// Whose limit the last OOM hit, and when the counters were read for it.
+    last_struck: Option<(String, u64)>,
     /// The last victims that have an account.
     accounted: VecDeque<i32>,
     open: Vec<Episode>,
     lost: Vec<Missing>,
-    /// Sources that have lost something.
-    has_lost: Vec<&'static str>,
+    /// Where sources have lost something.
+    gaps: VecDeque<Gap>,
+    /// The reports of the whole machine.
+    begun: Begun,
     next: u64,
     /// A victim was claimed after the log had been looked through for those known by then.
     look_again: bool,
     /// When the last reading of the tracepoint and of the log began.
     read_ns: u64,
+    /// When the one before it did.
+    read_before_ns: u64,
+    /// A group whose accounts are concluded with what is known.
+    hurried: Option<String>,
 }
 
 /// A group before its next OOM.
@@ -139,6 +150,14 @@ impl Collector {
         !self.open.is_empty() || self.debt.is_some()
     }
 
+    /// Whether an account that is not complete may be of a group that has gone, or of one below it.
+    pub(crate) fn may_need(&self, cgroup: &str) -> bool {
+        let unplaced = |episode: &Episode| episode.kills.iter().all(|kill| kill.victim.group.is_none());
+        self.debt.is_some()
+            || !self.unclaimed.is_empty()
+            || self.open.iter().any(|episode| unplaced(episode) || episode.stands_below(cgroup))
+    }
+
     /// Whether the sources are to be read again without their word. Nobody who asks how a worker ended has to wait for
     /// more than what is open: at its reaping the counters are right.
     pub(crate) fn looks_on(&self) -> bool {
@@ -157,6 +176,7 @@ impl Collector {
 
     /// The tracepoint and the log are read from now on.
     pub(crate) fn reads(&mut self) {
+        self.read_before_ns = self.read_ns;
         self.read_ns = sys::monotonic_ns();
     }
 
@@ -207,12 +227,28 @@ impl Collector {
         }
     }
 
+    /// A group is observed from now on: what it has counted before is none of ours.
+    pub(crate) fn meet(&mut self, group: &Arc<Cgroup>) {
+        let base = group.counters().as_ref().map_or(0, own_kills);
+        self.tallies.or_insert_with(group.cgroup().to_string(), || Tally::new(base));
+    }
+
     /// A group was made while we watched: whatever it counts has happened since.
     pub(crate) fn began(&mut self, group: &Arc<Cgroup>) {
         self.tallies.or_insert_with(group.cgroup().to_string(), || Tally::new(0));
         let counters = group.counters().ok().filter(|now| own_kills(now) == 0).unwrap_or_default();
         let before = Before { counters, ..Before::default() };
         self.before.or_insert_with(group.cgroup().to_string(), || before);
+    }
+
+    /// The accounts of a group that has gone wait for nothing more, as another one takes its name.
+    pub(crate) fn hurry(&mut self, cgroup: &str) {
+        self.hurried = Some(cgroup.to_string());
+    }
+
+    /// They are complete.
+    pub(crate) fn concluded(&mut self) {
+        self.hurried = None;
     }
 
     /// A group has gone; another one may get its name.
@@ -259,13 +295,6 @@ impl Collector {
 
     pub(crate) fn scope_before(&self, cgroup: &str) -> Option<&Scope> {
         self.before.get(cgroup)?.scope.as_ref()
-    }
-
-    pub(crate) fn lost(&mut self, source: &'static str, count: u64) {
-        if !self.has_lost.contains(&source) {
-            self.has_lost.push(source);
-        }
-        self.lost.push(Missing::new(source, format!("{count} records were overwritten before they could be read")));
     }
 
     /// The process of a thread, as far as that was ever known.
@@ -389,14 +418,15 @@ impl Collector {
     pub(crate) fn seal(&mut self, state: &State) {
         self.by_counters(state);
         if self.look_for_debts || !self.unclaimed.is_empty() {
-            self.claim(state, false);
+            self.claim(state, Last::No);
         }
         let mut open = std::mem::take(&mut self.open);
         for episode in &mut open {
             episode.note_ends(state);
             let struck = |group: &str| {
                 let mut groups = state.groups.values().map(|observed| &observed.group);
-                self.limit_group(episode, state).or_else(|| self.struck(groups.find(|at| at.cgroup() == group)?))
+                self.limit_group(episode, state)
+                    .or_else(|| self.struck(groups.find(|at| at.cgroup() == group)?, episode))
             };
             episode.sealed = episode.all_ended() && episode.group_is_gone(state, struck);
         }
@@ -440,7 +470,8 @@ impl Collector {
         while at < self.open.len() {
             let episode = &self.open[at];
             let root = episode.root(state);
-            let overdue = episode.opened.elapsed() > COMPLETE_WITHIN;
+            let hurried = self.hurried.as_deref().is_some_and(|cgroup| episode.stands_in(cgroup));
+            let overdue = hurried || episode.opened.elapsed() > COMPLETE_WITHIN;
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
@@ -458,7 +489,7 @@ impl Collector {
                     watched.push((pidfd, kill.number));
                 }
             }
-            ooms.push(self.account(episode, state, &reading, overdue));
+            ooms.push(self.account(episode, state, &reading));
         }
         if self.open.is_empty() && self.unclaimed.is_empty() && !ooms.is_empty() {
             let last = ooms.iter().filter_map(|oom| oom.report.as_ref()?.last_sequence).max();

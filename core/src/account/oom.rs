@@ -167,7 +167,7 @@ pub struct Oom {
     pub hierarchy: Version,
     /// The group whose limit was hit; an ancestor of the victim's group, or that group. Null where no source tells.
     pub limit_group: Option<String>,
-    /// Its limit in bytes; null for none.
+    /// Its limit in bytes; null for none. Where it could not be read it is null too, and `missing` has an entry `limit`.
     pub limit_bytes: Option<u64>,
     /// Bytes charged to it. Before: as the kernel reported it, else its peak where that rose since the counters were last
     /// read, else what was read then.
@@ -214,6 +214,26 @@ impl Oom {
     /// Whether the prediction named the process that the kernel chose; `None` where there was none or nobody died.
     pub fn predicted_right(&self) -> Option<bool> {
         Some(self.predicted.as_ref()?.pid == self.victim()?.pid)
+    }
+
+    /// Whether the limit, or that there is none, could be read.
+    pub(crate) fn limit_is_known(&self) -> bool {
+        self.limit_bytes.is_some() || !self.lacks("limit")
+    }
+
+    /// Whether a kill was counted of which nobody knows whom it hit: not the same as one that hit nobody.
+    pub(crate) fn names_nobody(&self) -> bool {
+        self.victims.is_empty() && self.lacks("victim")
+    }
+
+    fn lacks(&self, source: &str) -> bool {
+        self.missing.iter().any(|missing| missing.source == source)
+    }
+
+    /// Whether the kernel has said that it killed a whole group.
+    pub(crate) fn is_of_a_whole_group(&self) -> bool {
+        self.victims.iter().any(|victim| victim.cause == Cause::Group)
+            || self.report.as_ref().is_some_and(|report| report.group_kill.is_some())
     }
 
     /// Whether a process of that pid was killed.

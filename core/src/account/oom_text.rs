@@ -26,8 +26,15 @@ impl Oom {
 
     fn headline(&self, text: &mut String) {
         let place = self.limit_group.as_deref().unwrap_or("a group that no source names");
-        let limit = self.limit_bytes.map_or("no limit".to_string(), |bytes| format!("limit {}", human_size(bytes)));
+        let limit = match self.limit_bytes {
+            Some(bytes) => format!("limit {}", human_size(bytes)),
+            None if self.limit_is_known() => "no limit".to_string(),
+            None => "limit unknown".to_string(),
+        };
         let _ = match (self.victims.as_slice(), self.blocked.as_slice()) {
+            ([], []) if self.names_nobody() => {
+                writeln!(text, "OOM in {place} ({limit}): a process was killed, and no source tells which")
+            }
             ([], []) => writeln!(text, "OOM in {place} ({limit}): the kernel killed nobody"),
             ([], blocked) => {
                 let names: Vec<String> =

@@ -254,7 +254,10 @@ impl Group {
                 Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path())
             );
         };
-        remove_empty(above, name, dir, self.0.cgroup.was_killed(), Instant::now() + REMOVE_DEADLINE)?;
+        let killed = self.0.cgroup.was_killed();
+        remove_empty(above, name, dir, killed, Instant::now() + REMOVE_DEADLINE, &|| {
+            lab.hub.look_at_last(self.cgroup())
+        })?;
         self.0.note_removed();
         lab.forget(self);
         Ok(())

@@ -3,7 +3,7 @@
 //! No thread runs here: whoever waits does the reading. When several threads wait, one polls and the others wait for
 //! it, so that no wake is lost.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use self::sampling::Samples;
 use crate::account::collect::Collector;
 use crate::account::oom::Oom;
 use crate::account::timeline::Timeline;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::Process;
 use crate::helper::supervisor::Supervisor;
 use crate::lab::group::alarm::Bell;
@@ -36,12 +36,15 @@ use crate::sys;
 
 pub(crate) mod backlog;
 mod drain;
+mod observed;
 mod opened;
 pub(crate) mod sampling;
 mod state;
 pub(crate) mod tree;
 mod waiting;
 
+use self::observed::Notify;
+pub(crate) use self::observed::Observed;
 pub(crate) use self::waiting::Look;
 
 /// What an epoll entry stands for; the number of the group, worker or victim is in the low half.
@@ -101,29 +104,6 @@ pub(crate) struct State {
     tree: Option<Tree>,
     bells: Map<u64, Bell>,
     next_bell: u64,
-}
-
-/// A group whose notifications are read.
-pub(crate) struct Observed {
-    pub(crate) group: Arc<Cgroup>,
-    notify: Option<Notify>,
-    /// How often the kernel has notified (v1): at each OOM, and once at the end.
-    rung: u64,
-    pub(crate) removed: bool,
-}
-
-enum Notify {
-    V1(EventFd),
-    V2(OwnedFd),
-}
-
-impl AsFd for Notify {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Notify::V1(event) => event.as_fd(),
-            Notify::V2(events) => events.as_fd(),
-        }
-    }
 }
 
 impl Hub {
@@ -224,6 +204,12 @@ impl Hub {
     }
 
     fn observe_in(&self, state: &mut State, group: &Arc<Cgroup>) -> Result<()> {
+        if group.ours {
+            self.begin_anew(state, group.cgroup(), true);
+            state.collector.began(group);
+        } else {
+            state.collector.meet(group);
+        }
         let dir = &group.dir;
         let id = state.next_group;
         state.next_group += 1;
@@ -241,6 +227,7 @@ impl Hub {
                         Some(Notify::V1(event))
                     }
                     // Observing must go on without the right to register: the other sources remain.
+                    Err(error) if !group.ours && !dir.exists() => return Err(error.with_kind(ErrorKind::NotFound)),
                     Err(error) if !group.ours => {
                         state.miss("counters", format!("no OOM notification: {error}"));
                         None
@@ -254,29 +241,56 @@ impl Hub {
                     let _ = nix::sys::uio::pread(&events, &mut [0; 512], 0);
                     Some(Notify::V2(events))
                 }
+                Err(error) if !dir.exists() => return Err(error.with_kind(ErrorKind::NotFound)),
                 Err(error) => {
-                    state.missing.push(Missing::new("counters", format!("no OOM notification: {error}")));
+                    state.miss("counters", format!("no OOM notification: {error}"));
                     None
                 }
             },
         };
         state.collector.before(group, None);
-        state.groups.insert(id, Observed { group: group.clone(), notify, rung: 0, removed: false });
+        state.groups.insert(id, Observed::new(group, notify));
         state.sample_usage(group);
         Ok(())
     }
 
-    /// The group is gone, by our own hand.
+    /// The group is about to be removed by our own hand: what is read of it now is the last.
+    pub(crate) fn look_at_last(&self, cgroup: &str) {
+        let mut state = self.lock();
+        let mut observed = state.groups.values_mut();
+        if let Some(observed) = observed.find(|one| !one.removed && one.group.cgroup() == cgroup) {
+            observed.look_at_last();
+        }
+    }
+
+    /// The group is gone, by our own hand. It is forgotten when no account is open that may be of it.
     pub(crate) fn unobserve(&self, cgroup: &str) {
         let mut state = self.lock();
         let ids: Vec<u64> =
             state.groups.iter().filter(|(_, observed)| observed.group.cgroup() == cgroup).map(|(id, _)| *id).collect();
         for id in ids {
-            self.drop_group(&mut state, id);
+            self.silence(&mut state, id);
         }
-        if !state.collector.is_open() {
-            state.collector.forget(cgroup);
+        self.tidy(&mut state);
+    }
+
+    /// A group of that name begins anew: what is still open of the one before is concluded with what is known. `made`
+    /// says that it was made just now, so that whatever is observed under that name has gone.
+    fn begin_anew(&self, state: &mut State, cgroup: &str, made: bool) {
+        let before = |(_, old): &(&u64, &Observed)| (old.removed || made) && old.group.cgroup() == cgroup;
+        let ids: Vec<u64> = state.groups.iter().filter(before).map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return;
         }
+        if state.collector.is_open() {
+            state.conclude_group(cgroup);
+            self.collect(state);
+            state.collector.concluded();
+        }
+        for id in ids {
+            self.drop_group(state, id);
+        }
+        state.collector.forget(cgroup);
     }
 
     /// How many accounts there are; what is under way is waited for no longer than one reading.
@@ -401,16 +415,23 @@ impl Hub {
     }
 
     fn drop_group(&self, state: &mut State, id: u64) {
-        if let Some(observed) = state.groups.remove(&id) {
-            state.bells.retain(|_, bell| {
-                let stays = bell.group.cgroup() != observed.group.cgroup();
-                if !stays {
-                    let _ = self.epoll.delete(&*bell);
-                }
-                stays
-            });
-            self.unlisten(observed.notify);
-        }
+        self.silence(state, id);
+        state.groups.remove(&id);
+    }
+
+    /// A group has gone: nothing of it is listened to any more.
+    fn silence(&self, state: &mut State, id: u64) {
+        let Some(observed) = state.groups.get_mut(&id) else { return };
+        observed.removed = true;
+        self.unlisten(observed.notify.take());
+        let cgroup = observed.group.cgroup().to_string();
+        state.bells.retain(|_, bell| {
+            let stays = bell.group.cgroup() != cgroup;
+            if !stays {
+                let _ = self.epoll.delete(&*bell);
+            }
+            stays
+        });
     }
 
     /// Nothing will come of a group any more.

@@ -142,7 +142,7 @@ pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline:
                 remove_tree(&dir, OsStr::from_bytes(&below), version, deadline)?;
             }
             // Each round kills anew, so nobody is waited for here.
-            remove_empty(above, name, &dir, false, deadline)
+            remove_empty(above, name, &dir, false, deadline, &|| ())
         });
         match removed {
             Ok(()) => return Ok(()),

@@ -209,6 +209,32 @@ impl KernelLog {
     }
 }
 
+/// Whether a report of an OOM begins with that line.
+pub(crate) fn begins_report(text: &[u8]) -> bool {
+    text.windows(REPORT_BEGINS.len()).any(|window| window == REPORT_BEGINS)
+}
+
+const REPORT_BEGINS: &[u8] = b" invoked oom-killer: ";
+
+/// When each report began that the log still holds, in microseconds of its clock.
+///
+/// # Errors
+/// As [`KernelLog::open`]; `Io` where the device cannot be read.
+pub(crate) fn reports_begun() -> Result<Vec<u64>> {
+    let mut log = KernelLog::open()?;
+    log.file.seek(SeekFrom::Start(0)).map_err(|error| Error::os("read the kernel log", error).path(&log.path))?;
+    let mut times_usec = Vec::new();
+    while let Some(item) = log.read()? {
+        match item {
+            Item::Record(record) if record.facility() == 0 && begins_report(&record.text) => {
+                times_usec.push(record.time_usec);
+            }
+            _ => {}
+        }
+    }
+    Ok(times_usec)
+}
+
 /// The sequence numbers seen so far: tells how many records are missing in front of one.
 #[derive(Debug, Default)]
 struct Order {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::episode::Episode;
+use super::gaps::limit_of;
 use super::logs::inside;
-use super::{Before, Collector, Reading, MOST_UNCLAIMED};
+use super::{Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
 use crate::account::composition::Composition;
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
@@ -27,7 +28,7 @@ impl Collector {
         Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
     }
 
-    pub(super) fn account(&mut self, mut episode: Episode, state: &State, reading: &Reading, overdue: bool) -> Oom {
+    pub(super) fn account(&mut self, mut episode: Episode, state: &State, reading: &Reading) -> Oom {
         match self.outside {
             Some(_) => self.take_outside(&mut episode, state),
             None => self.identify_members(&mut episode, reading, state),
@@ -40,13 +41,14 @@ impl Collector {
         let mut missing = state.missing.clone();
         missing.append(&mut self.lost);
         missing.extend(episode.missing.iter().cloned());
+        missing.extend(self.gaps_as_missing(&episode));
         let victim_group = episode.kills.iter().find_map(|kill| kill.victim.group.clone());
         let victim_group = victim_group.or(episode.counted_in.clone());
         let reported = self.limit_group(&episode, state);
         let find =
             |cgroup: &str| state.groups.values().map(|observed| &observed.group).find(|group| group.cgroup() == cgroup);
         let limit_group =
-            reported.or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group)));
+            reported.or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group, &episode)));
         let group = limit_group.as_deref().and_then(&find);
         let after = limit_group.as_deref().and_then(|cgroup| reading.of(cgroup)).cloned().unwrap_or_default();
         // A prediction was made for one step, and says nothing of what happened after that.
@@ -66,36 +68,30 @@ impl Collector {
         // than what the kernel met, and where it rose since that reading it is of now.
         let risen = after.peak_bytes.filter(|peak| counters_before.peak_bytes.is_some_and(|before| before < *peak));
         let usage_before = memory.map(|memory| memory.usage_bytes).or(risen).or(counters_before.usage_bytes);
-        let limit_bytes = match (memory, group) {
-            (Some(memory), _) => memory.limit_bytes,
-            (None, Some(group)) => group.limit().ok().and_then(|limit| limit.bytes()),
-            (None, None) => None,
-        };
+        let (limit_bytes, no_limit) = limit_of(memory.map(|memory| memory.limit_bytes), group, state);
+        missing.extend(no_limit);
         let (mut predicted, candidates) = predicted(scope, episode.report.as_deref());
         if let (Some(predicted), Some(invoker), Some(growing)) =
             (&mut predicted, &episode.invoker, scope.and_then(|scope| scope.growing))
         {
             // Somebody else took memory meanwhile, so the one that was to grow has got less of it.
-            predicted.determined &= predicted.source != "procfs" || invoker.pid == growing;
+            if predicted.source == "procfs" && invoker.pid != growing {
+                (predicted.determined, episode.others_grew) = (false, predicted.determined);
+            }
         }
         if let Some(predicted) = predicted.as_mut().filter(|one| one.source == "procfs") {
             // Whoever ended otherwise may have been gone, or going, when the kernel looked.
             predicted.determined &= episode.has(predicted.pid) || !ended(predicted.pid, state);
         }
         if predicted.is_none() {
-            missing.push(Missing::new("prediction", "no step of a hog led here, and no task table was printed"));
+            missing.push(Missing::new("prediction", "no step of a hog led here, and there is no task table"));
         }
         if episode.report.as_ref().is_none_or(|report| report.invoker.is_none())
             && (self.has_log || self.outside.is_some())
         {
-            missing.push(Missing::new(
-                "report",
-                "the kernel printed no report: it prints at most 10 in 5 seconds for the whole machine",
-            ));
+            missing.push(self.no_report(&episode));
         }
-        if overdue {
-            missing.push(Missing::new("exit", "a victim, or its group, had not ended within 10 seconds"));
-        }
+        missing.extend(not_ended(&episode));
         let call_path = match (&episode.report, episode.call_path.clone()) {
             (Some(report), path) if path.is_empty() => reported_path(report),
             (_, path) => path,
@@ -118,6 +114,14 @@ impl Collector {
                 timings_ns.push(name, moment);
             }
         }
+        let usage_bytes = Span { before: usage_before, after: after.usage_bytes };
+        if let Some(cgroup) = limit_group.as_deref() {
+            self.unread(cgroup, self.before.get(cgroup), reading, Some(&usage_bytes), &mut missing);
+        }
+        let other = victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref());
+        if let Some(cgroup) = other {
+            self.unread(cgroup, self.before.get(cgroup), reading, None, &mut missing);
+        }
         let victim_counters =
             victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).and_then(&find).map(
                 |group| Span {
@@ -133,10 +137,10 @@ impl Collector {
         }
         let composition = self.composition(&episode, limit_group.as_deref(), hierarchy, usage_before);
         if composition.is_none() {
-            let reason = "no report was printed, and the victim had gone before memory.stat could be read";
+            let reason = "no report was read, and memory.stat was not read while the memory of the victim was there";
             missing.push(Missing::new("composition", reason));
         }
-        self.last_struck.clone_from(&limit_group);
+        self.last_struck = limit_group.clone().map(|cgroup| (cgroup, reading.ended_ns));
         // Whoever was ending already was neither killed nor counted.
         let killed =
             episode.kills.iter().map(|kill| &kill.victim).filter(|victim| !episode.ending.contains(&victim.pid));
@@ -145,7 +149,7 @@ impl Collector {
             hierarchy,
             limit_group,
             limit_bytes,
-            usage_bytes: Span { before: usage_before, after: after.usage_bytes },
+            usage_bytes,
             composition,
             invoker: episode.invoker.clone(),
             predicted,
@@ -180,7 +184,15 @@ impl Collector {
         let off = |at: &&Arc<Cgroup>| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
         let at = group.chain().find(off).unwrap_or(group);
         let before = self.before.get(at.cgroup());
-        let counters = Span { before: self.counters_before(at), after: at.counters().unwrap_or_default() };
+        let read = at.counters();
+        let limit = at.limit();
+        let mut missing = missing.to_vec();
+        if before.is_none_or(|before| before.counters == Counters::default()) {
+            missing.push(Missing::new("counters", "nothing of them had been read before the OOM"));
+        }
+        missing.extend(read.as_ref().err().map(|error| Missing::new("counters", error.to_string())));
+        missing.extend(limit.as_ref().err().map(|error| Missing::new("limit", error.to_string())));
+        let counters = Span { before: self.counters_before(at), after: read.unwrap_or_default() };
         let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
         let mut timings_ns = Stat::default();
         if let Some(moment) = before.and_then(|before| before.step_started_ns) {
@@ -191,7 +203,7 @@ impl Collector {
             schema: Oom::SCHEMA,
             hierarchy: at.version(),
             limit_group: Some(at.cgroup().to_string()),
-            limit_bytes: at.limit().ok().and_then(|limit| limit.bytes()),
+            limit_bytes: limit.ok().and_then(|limit| limit.bytes()),
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
             composition: at.contents().ok().map(|held| Composition::of_contents(&held, "memory.stat")),
             invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
@@ -205,13 +217,13 @@ impl Collector {
             blocked: vec![blocked],
             timings_ns,
             disagreements: Vec::new(),
-            missing: missing.to_vec(),
+            missing,
         }
     }
 
     /// Whose limit was hit, without a report: the failed charge counts where it failed (v1 `memory.failcnt`, v2 `oom`
     /// of `memory.events.local`).
-    pub(super) fn struck(&self, group: &Arc<Cgroup>) -> Option<String> {
+    pub(super) fn struck(&self, group: &Arc<Cgroup>, episode: &Episode) -> Option<String> {
         let rose = |at: &&Arc<Cgroup>| {
             let (Some(before), Ok(now)) = (self.before.get(at.cgroup()), at.counters()) else { return false };
             let count = |counters: &Counters| match at.version() {
@@ -230,10 +242,24 @@ impl Collector {
         let mut limited = group.chain().filter(|at| at.limit().is_ok_and(|limit| limit.bytes().is_some()));
         let only = limited.next().filter(|_| limited.next().is_none());
         let found = group.chain().find(rose).or_else(|| group.chain().find(full)).or(only);
-        // Of several kills at once the first has had its readings: it was the same limit.
-        let last = || self.last_struck.as_deref().filter(|last| crate::memcg::path::covers(last, group.cgroup()));
+        // Of several kills at once the first has had the readings of all: it was the same limit.
+        let last = || {
+            let (last, read_ns) = self.last_struck.as_ref()?;
+            (crate::memcg::path::covers(last, group.cgroup()) && episode.opened_ns <= *read_ns).then_some(last.as_str())
+        };
         found.map(|group| group.cgroup()).or_else(last).map(str::to_string)
     }
+}
+
+/// A victim, or another process of a group that is killed as a whole, that an account was not kept open for any longer.
+fn not_ended(episode: &Episode) -> Option<Missing> {
+    let who = match (episode.all_ended(), episode.sealed) {
+        (false, _) => "a victim",
+        (true, false) => "a process of a group that the kernel was to kill as a whole",
+        (true, true) => return None,
+    };
+    let within = if episode.opened.elapsed() > COMPLETE_WITHIN { "within 10 seconds" } else { "when the group went" };
+    Some(Missing::new("exit", format!("{who} had not ended {within}")))
 }
 
 /// Whether a process has ended, or is about to.

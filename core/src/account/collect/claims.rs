@@ -3,19 +3,16 @@
 //! A victim can be gone before /proc is asked where it stood, and where the kernel prints no report nothing else says
 //! it. The counters do: a group that counts a kill which has no account owes one.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::tally::{Step, Tally, MARKED_WITHIN_NS};
 use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Cause, Oom, Victim};
 use crate::lab::hub::State;
-use crate::memcg::cgroup::Cgroup;
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
 use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
-use crate::order::order;
 use crate::sys;
 
 /// The kernel counts a kill a moment before it marks the victim, so what the counters owe is believed only when it has
@@ -28,71 +25,6 @@ const GIVE_UP: Duration = Duration::from_millis(200);
 /// So long after the ring of a v1 group its counters are read again and again, where nothing else tells of the kill that
 /// it rang for. Nobody's outcome waits for this.
 const RUNG_FOR: Duration = Duration::from_millis(500);
-/// How much later than the reading of a counter a kill may be marked that the reading has seen.
-const MARKED_WITHIN_NS: u64 = 5_000_000;
-/// Readings of a counter, and kills, that are remembered for each group.
-const MOST_STEPS: usize = 256;
-
-/// `oom_kill` of one group: what was counted before we looked, what we have accounted for since, and when it rose.
-pub(super) struct Tally {
-    base: u64,
-    accounted: u64,
-    seen: u64,
-    seen_ns: u64,
-    steps: VecDeque<Step>,
-    /// When the kills were marked that were accounted for.
-    marks: VecDeque<u64>,
-}
-
-/// A counter rose between two readings.
-#[derive(Clone, Copy)]
-struct Step {
-    from_ns: u64,
-    to_ns: u64,
-    count: u64,
-}
-
-impl Tally {
-    pub(super) fn new(base: u64) -> Tally {
-        let seen_ns = sys::monotonic_ns();
-        Tally { base, accounted: 0, seen: base, seen_ns, steps: VecDeque::new(), marks: VecDeque::new() }
-    }
-
-    /// Reads the counter of its group once more; whether it could be read.
-    fn read(&mut self, group: &Arc<Cgroup>) -> bool {
-        let begun_ns = sys::monotonic_ns();
-        let Ok(now) = group.counters() else { return false };
-        let kills = own_kills(&now);
-        if kills > self.seen {
-            self.steps.push_back(Step { from_ns: self.seen_ns, to_ns: sys::monotonic_ns(), count: kills - self.seen });
-            self.seen = kills;
-        }
-        self.seen_ns = begun_ns;
-        while self.steps.len() > MOST_STEPS {
-            self.steps.pop_front();
-        }
-        while self.marks.len() > MOST_STEPS {
-            self.marks.pop_front();
-        }
-        true
-    }
-
-    /// The steps of which kills are left when the `marks` of kills that are known are taken away.
-    fn unpaid(&self, pending: impl Iterator<Item = u64>) -> Vec<Step> {
-        let mut marks: Vec<u64> = self.marks.iter().copied().chain(pending).collect();
-        order(&mut marks, |&mark| mark);
-        let mut steps: Vec<Step> = self.steps.iter().copied().collect();
-        for mark in marks {
-            // It was counted before it was marked, so in the first step that has room for it.
-            let step = steps.iter_mut().find(|step| step.count > 0 && mark <= step.to_ns + MARKED_WITHIN_NS);
-            if let Some(step) = step {
-                step.count -= 1;
-            }
-        }
-        steps.retain(|step| step.count > 0);
-        steps
-    }
-}
 
 /// A victim of which nobody can say yet in which group it stood.
 pub(super) struct Unclaimed {
@@ -134,6 +66,21 @@ struct Owing {
     steps: Vec<Step>,
     /// What a process can hold in it at most.
     most_bytes: Option<u64>,
+}
+
+/// Whether anybody will ask again whose the kills are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last<'a> {
+    /// Somebody will.
+    No,
+    /// Nobody: in that group, or in any.
+    Of(Option<&'a str>),
+}
+
+impl Last<'_> {
+    fn is_of(self, cgroup: &str) -> bool {
+        matches!(self, Last::Of(which) if which.is_none_or(|which| which == cgroup))
+    }
 }
 
 /// Kills that groups have counted and that have no account, as they were last seen.
@@ -179,7 +126,7 @@ impl Collector {
     pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, reading: &Reading, state: &State) {
         // The flag counts also where the chosen one was alone: it is counted twice all the same.
         let mut groups = oom.victims.iter().filter_map(|victim| victim.group.as_deref());
-        let as_group = groups.any(|cgroup| flagged(cgroup, state));
+        let as_group = oom.is_of_a_whole_group() || groups.any(|cgroup| flagged(cgroup, state));
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             let Some(group) = &victim.group else {
                 self.unplaced += 1;
@@ -193,8 +140,10 @@ impl Collector {
         for observed in state.groups.values().filter(|_| as_group) {
             let cgroup = observed.group.cgroup();
             let struck = oom.victims.iter().any(|victim| victim.group.as_deref() == Some(cgroup));
-            if let (true, Some(tally), Some(kills)) = (struck, self.tallies.get_mut(cgroup), reading.kills(cgroup)) {
-                tally.accounted = kills.saturating_sub(tally.base);
+            if let (true, Some(tally)) = (struck, self.tallies.get_mut(cgroup)) {
+                // One that has gone counts no more than was last seen of it.
+                let kills = reading.kills(cgroup).unwrap_or(tally.seen);
+                tally.accounted = tally.accounted.max(kills.saturating_sub(tally.base));
                 tally.seen = kills;
                 tally.steps.clear();
                 tally.marks.clear();
@@ -212,6 +161,7 @@ impl Collector {
     pub(super) fn counts_more(&self, at: usize, reading: &Reading, state: &State) -> bool {
         let mut groups = self.open[at].kills.iter().filter_map(|kill| kill.victim.group.as_deref());
         self.unplaced == 0
+            && !self.open[at].is_of_a_whole_group()
             && groups.any(|cgroup| {
                 let counted = reading.kills(cgroup).map_or(0, |kills| self.unaccounted(cgroup, kills));
                 counted > self.pending(cgroup).count() as u64 && !flagged(cgroup, state)
@@ -247,8 +197,8 @@ impl Collector {
         (owing, all_read)
     }
 
-    /// Gives unclaimed victims to the groups that owe them. `last` says that nobody will ask again.
-    pub(crate) fn claim(&mut self, state: &State, last: bool) {
+    /// Gives unclaimed victims to the groups that owe them.
+    pub(crate) fn claim(&mut self, state: &State, last: Last<'_>) {
         let (owing, all_read) = self.owing(state);
         let total = owing.iter().map(|one| one.owed).sum::<u64>().saturating_sub(self.unplaced);
         // Those that descend from our workers are ours whatever the counters say.
@@ -260,7 +210,7 @@ impl Collector {
                 return self.claim(state, last);
             }
         }
-        if total == 0 && !all_read && !last {
+        if total == 0 && !all_read && last == Last::No {
             return;
         }
         if total == 0 {
@@ -280,18 +230,25 @@ impl Collector {
             .as_ref()
             .filter(same)
             .map_or_else(|| (sys::monotonic_ns(), 0), |debt| (debt.since_ns, debt.asked));
-        let read_ns = if last { u64::MAX } else { self.read_ns };
+        let read_ns = if last == Last::No { self.read_ns } else { u64::MAX };
         let debt = Debt { total, candidates, since_ns, asked };
         let stayed = debt.stayed(read_ns);
         self.debt = Some(debt);
         // With memory.oom.group counters run ahead of the victims until all of them are known.
-        let mut open = self.open.iter().flat_map(|episode| &episode.kills);
-        if open.any(|kill| kill.victim.group.as_deref().is_none_or(|cgroup| flagged(cgroup, state))) {
+        let whole = |episode: &Episode| {
+            episode.is_of_a_whole_group()
+                || episode.kills.iter().any(|kill| kill.victim.group.as_deref().is_none_or(|at| flagged(at, state)))
+        };
+        if self.open.iter().any(whole) {
             return;
         }
         if self.claim_by_time(&owing, read_ns) || stayed >= STEADY && self.claim_all(&owing, total) {
             self.debt = None;
-        } else if stayed >= self.patience() && (last || !self.awaits_an_exit(&owing, stayed, state)) {
+        } else if last != Last::No {
+            let given_up: Vec<Owing> = owing.into_iter().filter(|one| last.is_of(&one.cgroup)).collect();
+            let total = given_up.iter().map(|one| one.owed).sum::<u64>().min(total);
+            self.without_victim(&given_up, total);
+        } else if stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, state) {
             self.without_victim(&owing, total);
         }
     }
@@ -399,7 +356,13 @@ impl Collector {
         let counted: Vec<String> = owing.iter().map(|one| format!("{} in {}", one.owed, one.cgroup)).collect();
         let counted = counted.join(", ");
         let reason = if pids.is_empty() {
-            format!("kills were counted ({counted}) of which neither the tracepoint nor the kernel log tells")
+            let silent = match (self.has_trace, self.has_log) {
+                (true, true) => "of which neither the tracepoint nor the kernel log tells",
+                (true, false) => "of which the tracepoint does not tell, and the kernel log is not read",
+                (false, true) => "of which the kernel log does not tell, and the tracepoint is not read",
+                (false, false) => "and nothing else is read that would tell whom they hit",
+            };
+            format!("kills were counted ({counted}) {silent}")
         } else {
             format!(
                 "kills were counted ({counted}), and of the processes that the kernel killed then (pid {}) nobody can \
@@ -470,7 +433,7 @@ impl Collector {
 
 /// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.
 pub(super) fn flagged(cgroup: &str, state: &State) -> bool {
-    state.groups.values().any(|at| at.group.covers(cgroup) && at.group.oom_group().unwrap_or(false))
+    state.groups.values().any(|at| at.group.covers(cgroup) && at.oom_group())
 }
 
 #[cfg(test)]

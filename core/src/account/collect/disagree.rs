@@ -20,14 +20,23 @@ impl Collector {
         let mut found = self.counters_and_victims(oom, episode, reading, state);
         ooms_and_kills(oom, &mut found);
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
-            self.trace_and_log(victim, &mut found);
+            self.trace_and_log(victim, episode, &mut found);
             status(victim, state, &mut found);
         }
         if let (Some(predicted), Some(victim)) = (&oom.predicted, oom.victim()) {
             if predicted.pid != victim.pid {
                 let says = format!("pid {} was predicted, and the kernel chose pid {}", predicted.pid, victim.pid);
                 found.push(if !oom.killed(predicted.pid) && ended(predicted.pid, state) {
-                    Disagreement::because(says, "it had ended, or was ending, when the kernel looked")
+                    let worker = state.workers.values().rev().find(|process| process.pid == predicted.pid);
+                    let exit_ns = worker.and_then(|process| process.progress().exit.map(|exit| exit.time_ns));
+                    let before = exit_ns.zip(episode.marked_ns).is_some_and(|(exit, marked)| exit <= marked);
+                    let because = match before {
+                        true => "it had ended when the kernel looked",
+                        false => "it was ending at about that time, and the kernel passes over who is on the way out",
+                    };
+                    Disagreement::because(says, because)
+                } else if episode.others_grew {
+                    Disagreement::because(says, "another process than the one that was to grow took memory meanwhile")
                 } else if !predicted.determined {
                     Disagreement::because(says, "their scores were closer than what can be read of them")
                 } else {
@@ -65,7 +74,7 @@ impl Collector {
         for cgroup in &groups {
             let (Some(before), Some(kills)) = (self.before.get(*cgroup), reading.kills(cgroup)) else { return found };
             counted += kills.saturating_sub(own_kills(&before.counters));
-            flagged |= super::claims::flagged(cgroup, state);
+            flagged |= episode.is_of_a_whole_group() || super::claims::flagged(cgroup, state);
             read_late |= episode.marked_ns.is_some_and(|marked_ns| before.read_ns >= marked_ns);
         }
         let told = oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm).count() as u64;
@@ -73,8 +82,12 @@ impl Collector {
         if counted != told && !groups.is_empty() {
             let says = format!("oom_kill rose by {counted}, and {told} were killed by name");
             let others = !self.open.is_empty() || !self.unclaimed.is_empty();
-            found.push(if flagged && counted > told {
+            found.push(if flagged && counted == told + 1 {
                 Disagreement::because(says, "with memory.oom.group the kernel counts the chosen process twice")
+            } else if flagged && counted > told {
+                let twice = "with memory.oom.group the kernel counts the chosen process twice, and others whose first \
+                             thread ends meanwhile";
+                Disagreement::because(says, twice)
             } else if counted > told && others {
                 Disagreement::because(
                     says,
@@ -95,14 +108,14 @@ impl Collector {
         found
     }
 
-    fn trace_and_log(&self, victim: &Victim, found: &mut Vec<Disagreement>) {
+    fn trace_and_log(&self, victim: &Victim, episode: &Episode, found: &mut Vec<Disagreement>) {
         let by = |source: &str| victim.sources.contains(&source);
         if !self.has_trace || !self.has_log || by("tracefs") == by("kernel-log") {
             return;
         }
         let (told, silent) = if by("tracefs") { ("tracefs", "kernel-log") } else { ("kernel-log", "tracefs") };
         let says = format!("{told} tells of pid {}, {silent} does not", victim.pid);
-        found.push(match self.has_lost.contains(&silent) {
+        found.push(match self.gaps_of(episode).any(|gap| gap.source == silent) {
             true => {
                 Disagreement::because(says, format!("records of {silent} were overwritten before they could be read"))
             }

@@ -19,6 +19,7 @@ use crate::sys;
 /// One OOM in the making.
 pub(super) struct Episode {
     pub(super) opened: Instant,
+    pub(super) opened_ns: u64,
     pub(super) invoker: Option<Process>,
     /// The thread of the invoker, as the tracepoint names it.
     pub(super) invoker_thread: Option<i32>,
@@ -30,6 +31,8 @@ pub(super) struct Episode {
     pub(super) marked_ns: Option<u64>,
     /// Those of its victims that were ending before: marked, not killed.
     pub(super) ending: Vec<i32>,
+    /// The prediction is not certain for the sole reason that somebody else took memory meanwhile.
+    pub(super) others_grew: bool,
     /// Where its kill was counted, if no victim is known.
     pub(super) counted_in: Option<String>,
     /// What could not be had for this OOM alone.
@@ -54,6 +57,7 @@ impl Episode {
     pub(super) fn new() -> Episode {
         Episode {
             opened: Instant::now(),
+            opened_ns: sys::monotonic_ns(),
             invoker: None,
             invoker_thread: None,
             call_path: Vec::new(),
@@ -62,6 +66,7 @@ impl Episode {
             first_sequence: None,
             marked_ns: None,
             ending: Vec::new(),
+            others_grew: false,
             missing: Vec::new(),
             counted_in: None,
             untold_since: None,
@@ -73,6 +78,24 @@ impl Episode {
     /// Whether only members of a group are known of it: the one that was chosen was not placed yet when they were.
     pub(super) fn lacks_its_chosen(&self) -> bool {
         !self.kills.is_empty() && self.kills.iter().all(|kill| kill.victim.cause == Cause::Group)
+    }
+
+    /// Whether the kernel has said that it kills a whole group for it: in the log, or on its way to a member.
+    pub(super) fn is_of_a_whole_group(&self) -> bool {
+        self.kills.iter().any(|kill| kill.victim.cause == Cause::Group)
+            || self.report.as_ref().is_some_and(|report| report.group_kill.is_some())
+    }
+
+    /// Whether that group is the one of a victim of it, or has counted its kill.
+    pub(super) fn stands_in(&self, cgroup: &str) -> bool {
+        self.counted_in.as_deref() == Some(cgroup)
+            || self.kills.iter().any(|kill| kill.victim.group.as_deref() == Some(cgroup))
+    }
+
+    /// The same for a group below that group.
+    pub(super) fn stands_below(&self, cgroup: &str) -> bool {
+        let groups = self.kills.iter().filter_map(|kill| kill.victim.group.as_ref());
+        groups.chain(&self.counted_in).any(|group| covers(cgroup, group))
     }
 
     /// Whether that process is among its kills.
@@ -179,8 +202,8 @@ impl Episode {
         let mut whole: Vec<&Arc<Cgroup>> = state
             .groups
             .values()
+            .filter(|at| at.group.covers(group) && at.oom_group())
             .map(|observed| &observed.group)
-            .filter(|at| at.covers(group) && at.oom_group().unwrap_or(false))
             .collect();
         if whole.is_empty() {
             return true;

@@ -24,6 +24,7 @@ impl Collector {
     ) -> Vec<(Option<String>, Record)> {
         let first_new = records.first().map(|record| record.sequence);
         let is_new = |record: &Record| first_new.is_some_and(|first| record.sequence >= first);
+        self.begun.note(&records);
         let kernel = records.into_iter().filter(|record| record.facility() == 0);
         self.records.extend(kernel);
         let telling = |record: &Record| {
@@ -37,7 +38,7 @@ impl Collector {
         }
         let excess = self.records.cut(MOST_RECORDS);
         if excess > 0 {
-            self.lost("kernel-log", excess as u64);
+            self.gap("kernel-log", format!("{excess} records were let go before the report in them was whole"));
         }
         let mut claimed = Vec::new();
         let mut reports = parse_records(self.records.all());

@@ -64,7 +64,10 @@ impl Collector {
             episode.kills.iter().filter(|kill| kill.victim.group.is_none()).map(|kill| kill.victim.pid).collect();
         let chosen = episode.kills.iter().find(|kill| kill.victim.cause == Cause::Selected);
         let chosen = chosen.and_then(|kill| kill.victim.group.clone());
-        let Some(chosen) = chosen.filter(|chosen| !unplaced.is_empty() && flagged(chosen, state)) else { return };
+        let whole = episode.is_of_a_whole_group();
+        let Some(chosen) = chosen.filter(|chosen| !unplaced.is_empty() && (whole || flagged(chosen, state))) else {
+            return;
+        };
         let mut left: Vec<(String, u64)> = Vec::new();
         for cgroup in state.groups.values().map(|observed| observed.group.cgroup()) {
             // Where a group does not count its own kills apart, nothing can be concluded.

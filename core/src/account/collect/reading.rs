@@ -1,5 +1,7 @@
 //! One reading of the counters of all groups, so that all that an account says of them is of one moment.
 
+use std::borrow::Cow;
+
 use super::own_kills;
 use crate::lab::hub::State;
 use crate::map::Map;
@@ -10,19 +12,33 @@ use crate::sys;
 pub(super) struct Reading {
     /// Just after the last was read: what was marked later is in none of them, unless it was counted and not marked.
     pub(super) ended_ns: u64,
-    counters: Map<String, Counters>,
+    counters: Map<String, Result<Counters, String>>,
 }
 
 impl Reading {
     pub(super) fn now(state: &State) -> Reading {
-        let groups = state.groups.values().map(|observed| &observed.group);
-        let read = groups.filter_map(|group| Some((group.cgroup().to_string(), group.counters().ok()?)));
+        let read = state.groups.values().map(|observed| {
+            let counters = observed.counters().map_err(|error| match observed.group.dir.exists() {
+                true => error.to_string(),
+                false => "the group had gone before they could be read".to_string(),
+            });
+            (observed.group.cgroup().to_string(), counters)
+        });
         let counters = read.collect();
         Reading { ended_ns: sys::monotonic_ns(), counters }
     }
 
     pub(super) fn of(&self, cgroup: &str) -> Option<&Counters> {
-        self.counters.get(cgroup)
+        self.counters.get(cgroup)?.as_ref().ok()
+    }
+
+    /// Why the counters of a group are not in it.
+    pub(super) fn why_not(&self, cgroup: &str) -> Option<Cow<'static, str>> {
+        match self.counters.get(cgroup) {
+            Some(Ok(_)) => None,
+            Some(Err(reason)) => Some(reason.clone().into()),
+            None => Some("the group is not observed".into()),
+        }
     }
 
     /// Kill events of this very group.
@@ -31,6 +47,6 @@ impl Reading {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Counters)> {
-        self.counters.iter().map(|(cgroup, counters)| (cgroup.as_str(), counters))
+        self.counters.iter().filter_map(|(cgroup, counters)| Some((cgroup.as_str(), counters.as_ref().ok()?)))
     }
 }

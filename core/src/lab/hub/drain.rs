@@ -174,6 +174,7 @@ impl Hub {
             Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
             None => {}
         }
+        observed.look();
         let group = observed.group.clone();
         // Before all else: what the group holds is what its victim is about to give back.
         if let Ok(contents) = Contents::read_at_once(&group.dir, group.version()) {

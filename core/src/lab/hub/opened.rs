@@ -8,6 +8,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 
 use super::{tag, Hub, Notify, State, LOOK_AGAIN};
+use crate::account::collect::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::hub::backlog::Cursor;
 use crate::lab::hub::tree::{Coming, Tree};
@@ -82,15 +83,8 @@ impl Hub {
             match coming {
                 Coming::Made(group) if recursive => {
                     // A name that was there before begins anew.
-                    let State { groups, collector, .. } = &mut *state;
-                    groups.retain(|_, old| {
-                        let same = old.removed && old.group.cgroup() == group.cgroup();
-                        if same {
-                            collector.forget(group.cgroup());
-                        }
-                        !same
-                    });
-                    collector.began(&group);
+                    self.begin_anew(state, group.cgroup(), false);
+                    state.collector.began(&group);
                     self.observe_found(state, &group);
                 }
                 Coming::Made(_) => {}
@@ -123,19 +117,19 @@ impl Hub {
             let soon = Expiration::OneShot(TimeSpec::from_duration(LOOK_AGAIN));
             let _ = self.timer.set(soon, TimerSetTimeFlags::empty());
         }
+        let State { groups, collector, tree, .. } = &mut *state;
+        let top = tree.as_ref().and(groups.keys().next().copied());
+        groups.retain(|id, observed| {
+            let cgroup = observed.group.cgroup();
+            let stays = !observed.removed || Some(*id) == top || collector.may_need(cgroup);
+            if !stays {
+                collector.forget(cgroup);
+            }
+            stays
+        });
         if state.tree.is_none() {
             // A lab keeps all for its timeline.
             return;
-        }
-        if !state.collector.is_open() {
-            let State { groups, collector, .. } = state;
-            let top = groups.keys().next().copied();
-            groups.retain(|id, observed| {
-                if observed.removed && Some(*id) != top {
-                    collector.forget(observed.group.cgroup());
-                }
-                !observed.removed || Some(*id) == top
-            });
         }
         let watches: Vec<Arc<Cursor>> = state.watches.iter().filter_map(std::sync::Weak::upgrade).collect();
         let read = |next: fn(&Cursor) -> usize, end: usize, most: usize| {
@@ -149,7 +143,7 @@ impl Hub {
 }
 
 impl State {
-    /// Gives the victims that nobody could place to the groups that have counted them, now or never.
+    /// Gives the victims that nobody could place to the groups that have counted them. What this one owes stays owed.
     fn claim_last(&mut self, cgroup: &str) {
         let gone = self.groups.values_mut().find(|one| !one.removed && one.group.cgroup() == cgroup);
         let rung = gone.map_or(0, |observed| {
@@ -161,7 +155,7 @@ impl State {
         });
         let mut collector = std::mem::take(&mut self.collector);
         collector.claim_rung(cgroup, rung);
-        collector.claim(self, true);
+        collector.claim(self, Last::No);
         self.collector = collector;
     }
 

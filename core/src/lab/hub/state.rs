@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::{State, MOST_GENERATIONS};
-use crate::account::collect::Whose;
+use crate::account::collect::{Last, Whose};
 use crate::account::oom::Blocked;
 use crate::error::{ErrorKind, Result};
 use crate::helper::process::Process;
@@ -37,7 +37,17 @@ impl State {
         let items = self.trace.as_mut().map(TraceInstance::finish);
         self.take_trace(items.unwrap_or_else(|| Ok(Vec::new())));
         let mut collector = std::mem::take(&mut self.collector);
-        collector.claim(self, true);
+        collector.claim(self, Last::Of(None));
+        self.collector = collector;
+    }
+
+    /// The same for one group that has gone.
+    pub(super) fn conclude_group(&mut self, cgroup: &str) {
+        self.read_trace();
+        self.read_log();
+        let mut collector = std::mem::take(&mut self.collector);
+        collector.claim(self, Last::Of(Some(cgroup)));
+        collector.hurry(cgroup);
         self.collector = collector;
     }
 
