@@ -99,6 +99,9 @@ mod helper {
 pub mod account {
     pub(crate) mod collect;
     pub(crate) mod composition;
+    pub(crate) mod grower;
+    pub(crate) mod growth;
+    pub(crate) mod holders;
     pub(crate) mod oom;
     pub(crate) mod oom_text;
     pub(crate) mod outcome;
@@ -110,6 +113,8 @@ pub mod account {
     pub(crate) mod victim;
 
     pub use composition::Composition;
+    pub use grower::Grower;
+    pub use holders::Holder;
     pub use oom::{Blocked, Cause, Disagreement, Oom, Predicted, Process, Span, Victim};
     pub use outcome::{Evidence, Outcome, Verdict};
     pub use timeline::Timeline;

@@ -18,6 +18,7 @@ use self::outside::Outside;
 use self::reading::Reading;
 use self::records::Records;
 use self::tally::Tally;
+use super::growth::Growth;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
 use super::victim::Candidate;
@@ -38,6 +39,7 @@ mod contents;
 mod disagree;
 mod episode;
 mod gaps;
+mod holding;
 mod logs;
 mod members;
 mod outside;
@@ -89,6 +91,10 @@ pub(crate) struct Collector {
     told: Vec<u64>,
     /// What the groups held when the kernel last notified of them.
     notified: Map<String, Contents>,
+    /// The same when they were last looked at.
+    sampled: Map<String, Contents>,
+    /// How the processes have grown.
+    pub(crate) growth: Growth,
     /// Whose limit the last OOM hit, and when the counters were read for it.
     last_struck: Option<(String, u64)>,
     /// The last victims that have an account.
@@ -197,6 +203,7 @@ impl Collector {
             let members = scope.prediction.candidates.iter();
             self.remember(members.map(|candidate| (candidate.pid, Some(candidate.group.clone()))));
             self.note_sharing(scope);
+            self.growth.saw(&scope.read, scope.contents.read_ns);
             for input in &scope.read {
                 for thread in &input.threads {
                     self.note_thread(*thread, input.pid);
@@ -256,6 +263,7 @@ impl Collector {
         self.tallies.remove(cgroup);
         self.before.remove(cgroup);
         self.notified.remove(cgroup);
+        self.sampled.remove(cgroup);
     }
 
     /// Remembers where processes stand, for the time when they are gone.
@@ -388,6 +396,7 @@ impl Collector {
             episode.call_path = trace.call_path;
         }
         episode.marked_ns.get_or_insert(trace.time_ns);
+        episode.mapped.push((trace.pid, trace.file_rss_bytes, trace.shmem_rss_bytes));
         if was_ending {
             episode.ending.push(victim.pid);
         }

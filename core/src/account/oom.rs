@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::composition::Composition;
+use super::grower::Grower;
+use super::holders::Holder;
 use super::victim::Candidate;
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Stat};
@@ -174,6 +176,10 @@ pub struct Oom {
     pub usage_bytes: Span<Option<u64>>,
     /// What the charged bytes of that group were before the kill, by what holds them. Null where nothing was read in time.
     pub composition: Option<Composition>,
+    /// Who held it, the largest first, and what no living process held.
+    pub holders: Vec<Holder>,
+    /// The process whose memory rose most. Null where nobody was seen to grow.
+    pub grower: Option<Grower>,
     /// The process in whose charge the limit was hit.
     pub invoker: Option<Process>,
     /// Who would be killed, by the kernel's formula.

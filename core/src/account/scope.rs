@@ -1,6 +1,6 @@
 //! The scope of an OOM: whose limit a step would meet, which processes stand in it, and whom the kernel would take.
 
-use super::victim::{predict, Condition, Input, Prediction};
+use super::victim::{predict, Input, Prediction};
 use crate::memcg::contents::Contents;
 use crate::observe::report::Report;
 use crate::sys;
@@ -62,8 +62,7 @@ pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
             swap_pages: task.swapents_pages.unwrap_or(0),
             pgtable_pages: tables,
             oom_score_adj: task.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()).unwrap_or(0),
-            condition: Condition::Normal,
-            threads: Vec::new(),
+            ..Input::default()
         }
     });
     let limit = report.memory.as_ref().and_then(|memory| memory.limit_bytes).map_or(u64::MAX, |bytes| bytes / page);

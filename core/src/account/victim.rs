@@ -119,6 +119,10 @@ pub(crate) struct Input {
     pub(crate) pgtable_pages: u64,
     pub(crate) oom_score_adj: i16,
     pub(crate) condition: Condition,
+    /// What of the resident memory is anonymous, of files, and shared, in bytes (/proc/PID/status).
+    pub(crate) anon_bytes: Option<u64>,
+    pub(crate) file_bytes: Option<u64>,
+    pub(crate) shmem_bytes: Option<u64>,
     /// Where the first thread has ended: the others, one of which the kernel will name.
     pub(crate) threads: Vec<i32>,
 }
@@ -172,7 +176,7 @@ pub(crate) fn predict(inputs: Vec<Input>, total_pages: u64, uncertainty_pages: u
 }
 
 fn candidate(input: Input, total_pages: u64) -> Candidate {
-    let Input { pid, comm, group, rss_pages, swap_pages, pgtable_pages, oom_score_adj, condition, threads: _ } = input;
+    let Input { pid, comm, group, rss_pages, swap_pages, pgtable_pages, oom_score_adj, condition, .. } = input;
     let reason = match condition.reason() {
         None if oom_score_adj == NEVER => Some("its oom_score_adj is -1000"),
         reason => reason,

@@ -187,6 +187,9 @@ fn read_process(proc: &Proc, pid: i32, cgroup: &str) -> Result<Option<Input>> {
         pgtable_pages: status.vm_pte_bytes.unwrap_or(0) / page,
         oom_score_adj,
         condition,
+        anon_bytes: status.rss_anon_bytes,
+        file_bytes: status.rss_file_bytes,
+        shmem_bytes: status.rss_shmem_bytes,
         threads,
     }))
 }

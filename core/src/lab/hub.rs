@@ -22,6 +22,7 @@ use crate::helper::process::Process;
 use crate::helper::supervisor::Supervisor;
 use crate::lab::group::alarm::Bell;
 use crate::lab::hub::backlog::{Backlog, Cursor};
+use crate::lab::hub::gauge::Gauge;
 use crate::lab::hub::tree::Tree;
 use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
@@ -36,7 +37,11 @@ use crate::sys;
 
 pub(crate) mod backlog;
 mod drain;
+<<<<<<< HEAD
 mod observed;
+=======
+mod gauge;
+>>>>>>> ca6071b (Holders and grower: who held the memory, and who grew, in each account)
 mod opened;
 pub(crate) mod sampling;
 mod state;
@@ -98,6 +103,7 @@ pub(crate) struct State {
     pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
     pub(crate) samples: Samples,
+    gauge: Gauge,
     pub(crate) missing: Vec<Missing>,
     watches: Vec<Weak<Cursor>>,
     /// The directory of an opened group, and what comes and goes in it.
@@ -163,7 +169,8 @@ impl Hub {
             true => Collector::inside_namespace(log.is_some()),
             false => Collector::new(trace.is_some(), log.is_some()),
         };
-        let state = State {
+        let is_lab = supervisor.is_some();
+        let mut state = State {
             polling: false,
             closed: false,
             lost: None,
@@ -178,12 +185,14 @@ impl Hub {
             ooms: Backlog::default(),
             collector,
             samples: Samples::default(),
+            gauge: Gauge::default(),
             missing,
             watches: Vec::new(),
             tree: None,
             bells: Map::new(),
             next_bell: 0,
         };
+        state.begin_growth(is_lab);
         Ok(Hub { epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
     }
 
@@ -321,8 +330,11 @@ impl Hub {
             state.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
         }
         state.workers.insert(process.id, process.clone());
+        let cgroup = process.group.cgroup();
+        state.collector.growth.born(process.pid, &process.name, cgroup, process.started_ns);
         if process.channel.is_none() {
             // A command grows by itself; a hog is looked at before each step.
+            state.gauge.begin();
             state.collector.before(&process.group, None);
         }
         if state.polling {

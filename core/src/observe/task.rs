@@ -222,6 +222,17 @@ impl Proc {
         Ok(self.read(pid, "stack")?.map(|text| parse_proc_stack(&text)))
     }
 
+    /// `Pss` of `smaps_rollup` (from 4.14), its proportional share: a page that n processes have counts 1/n for each. The
+    /// kernel walks the whole address space for it.
+    pub(crate) fn pss_bytes(&self, pid: i32) -> Result<Option<u64>> {
+        let text = self.read(pid, "smaps_rollup")?;
+        Ok(text.and_then(|text| {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+        }))
+    }
+
     /// `oom_score_adj`.
     pub(crate) fn oom_score_adj(&self, pid: i32) -> Result<Option<i16>> {
         let text = self.read(pid, "oom_score_adj")?;

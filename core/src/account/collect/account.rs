@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use super::contents::charged_ahead;
 use super::episode::Episode;
 use super::gaps::limit_of;
 use super::logs::inside;
 use super::{Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
 use crate::account::composition::Composition;
+use crate::account::grower::grower;
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
 use crate::account::scope::{self, Scope};
-use crate::account::victim::Candidate;
+use crate::account::victim::{Candidate, Input};
+use crate::lab::foresee::read_tree;
 use crate::lab::hub::State;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
@@ -140,6 +143,10 @@ impl Collector {
             let reason = "no report was read, and memory.stat was not read while the memory of the victim was there";
             missing.push(Missing::new("composition", reason));
         }
+        let read_living = || group.map(living).unwrap_or_default();
+        let holders = self.holders(&episode, read_living, composition.as_ref());
+        let struck_ns = episode.marked_ns.unwrap_or_else(sys::monotonic_ns);
+        let grower = grower(&holders, &self.growth, struck_ns, charged_ahead());
         self.last_struck = limit_group.clone().map(|cgroup| (cgroup, reading.ended_ns));
         // Whoever was ending already was neither killed nor counted.
         let killed =
@@ -151,6 +158,8 @@ impl Collector {
             limit_bytes,
             usage_bytes,
             composition,
+            holders,
+            grower,
             invoker: episode.invoker.clone(),
             predicted,
             candidates,
@@ -180,9 +189,12 @@ impl Collector {
 
     /// The account of a worker that waits because the OOM killer is off: the group with the switch is the one whose
     /// limit was hit.
-    pub(crate) fn blocked(&self, group: &Arc<Cgroup>, blocked: Blocked, missing: &[Missing]) -> Oom {
+    pub(crate) fn blocked(&mut self, group: &Arc<Cgroup>, blocked: Blocked, missing: &[Missing]) -> Oom {
         let off = |at: &&Arc<Cgroup>| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
         let at = group.chain().find(off).unwrap_or(group);
+        let composition = at.contents().ok().map(|held| Composition::of_contents(&held, "memory.stat"));
+        let holders = self.waiting_holders(&living(at), composition.as_ref());
+        let grower = grower(&holders, &self.growth, sys::monotonic_ns(), charged_ahead());
         let before = self.before.get(at.cgroup());
         let read = at.counters();
         let limit = at.limit();
@@ -205,7 +217,9 @@ impl Collector {
             limit_group: Some(at.cgroup().to_string()),
             limit_bytes: limit.ok().and_then(|limit| limit.bytes()),
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
-            composition: at.contents().ok().map(|held| Composition::of_contents(&held, "memory.stat")),
+            composition,
+            holders,
+            grower,
             invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
             predicted,
             candidates,
@@ -260,6 +274,13 @@ fn not_ended(episode: &Episode) -> Option<Missing> {
     };
     let within = if episode.opened.elapsed() > COMPLETE_WITHIN { "within 10 seconds" } else { "when the group went" };
     Some(Missing::new("exit", format!("{who} had not ended {within}")))
+/// The processes of a group and of those below it now; none where they cannot be read.
+fn living(group: &Arc<Cgroup>) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    match read_tree(group, &mut inputs) {
+        Ok(()) => inputs,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Whether a process has ended, or is about to.

@@ -18,6 +18,11 @@ impl Collector {
         }
     }
 
+    /// A group was looked at.
+    pub(crate) fn sampled(&mut self, cgroup: &str, contents: Contents) {
+        self.sampled.insert(cgroup.to_string(), contents);
+    }
+
     /// What the charged bytes were before the kill, when so many were charged.
     pub(super) fn composition(
         &self,
@@ -34,7 +39,8 @@ impl Collector {
         let cgroup = limit_group?;
         let notified = self.notified.get(cgroup).map(|contents| (contents, "memory.stat"));
         let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
-        let sampled = before.map(|scope| (&scope.contents, "sample"));
+        let looks = before.map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
+        let sampled = looks.max_by_key(|contents| contents.read_ns).map(|contents| (contents, "sample"));
         // On a busy machine the victim has given back its memory before the notification is read.
         let in_time = |of: &(&Contents, &'static str)| {
             let wanted = usage_bytes.or(sampled.and_then(|(contents, _)| contents.usage_bytes)).unwrap_or(0);

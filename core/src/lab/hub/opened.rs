@@ -40,6 +40,7 @@ impl Hub {
             Ok(tree) => state.tree = Some(tree),
             Err(error) => state.miss("removal", error.to_string()),
         }
+        Hub::begin_gauge(&mut state, group);
         Ok(())
     }
 

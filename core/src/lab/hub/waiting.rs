@@ -58,6 +58,7 @@ impl Hub {
             if !state.polling {
                 self.drain(&mut state);
                 state.sample_when_due();
+                state.gauge_when_due();
             }
             let again = match done(&mut state)? {
                 Look::Done(()) => return Ok(()),
@@ -84,7 +85,7 @@ impl Hub {
                 state = self.turn.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
             } else {
                 state.polling = true;
-                let slice = [slice, state.samples.due_in()].into_iter().flatten().min();
+                let slice = [slice, state.samples.due_in(), state.gauge.due_in()].into_iter().flatten().min();
                 drop(state);
                 let timeout = slice.map_or(PollTimeout::NONE, |slice| {
                     // Rounded up, so that the last slice does not spin.

@@ -1,0 +1,144 @@
+//! The processes of the group whose limit was hit, as far as they can be known: the kernel's table, the kill line and the
+//! mark for those that have gone, /proc for those that are left.
+
+use super::contents::charged_ahead;
+use super::{Collector, Episode};
+use crate::account::composition::Composition;
+use crate::account::growth::Held;
+use crate::account::holders::{holders, Holder, Holding};
+use crate::account::oom::Cause;
+use crate::account::victim::Input;
+use crate::observe::report::{Report, Task};
+use crate::observe::task::Proc;
+use crate::sys;
+
+/// Processes that are asked for their proportional share.
+const MOST_SHARES: usize = 8;
+
+impl Collector {
+    /// Who held what before the kill.
+    pub(super) fn holders(
+        &mut self,
+        episode: &Episode,
+        read_living: impl FnOnce() -> Vec<Input>,
+        composition: Option<&Composition>,
+    ) -> Vec<Holder> {
+        let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
+        let table = episode.report.as_deref().filter(|report| !report.tasks.is_empty());
+        let mut found = match table {
+            Some(report) => self.of_table(report, episode, read_ns),
+            None => self.of_the_dead(episode, read_ns),
+        };
+        if table.is_none() {
+            // Who is left is as it was a moment ago.
+            let living = self.living(&read_living());
+            found.extend(living.into_iter().filter(|holding| !episode.has(holding.pid)));
+        }
+        holders(found, composition, &self.growth, charged_ahead())
+    }
+
+    /// Who holds what while somebody waits: all of them are there, and there is the time for a dear look.
+    pub(super) fn waiting_holders(&mut self, inputs: &[Input], composition: Option<&Composition>) -> Vec<Holder> {
+        let living = self.living(inputs);
+        let mut rows = holders(living, composition, &self.growth, charged_ahead());
+        for row in rows.iter_mut().take(MOST_SHARES) {
+            row.pss_bytes = row.pid.and_then(|pid| Proc::system().pss_bytes(pid).ok().flatten());
+        }
+        rows
+    }
+
+    /// The processes of a group and of those below it, as /proc has just shown them.
+    fn living(&mut self, inputs: &[Input]) -> Vec<Holding> {
+        let read_ns = sys::monotonic_ns();
+        self.growth.saw(inputs, read_ns);
+        let living = inputs.iter().filter(|input| input.rss_pages > 0);
+        let of = |input: &Input| Holding {
+            pid: input.pid,
+            comm: input.comm.clone(),
+            group: Some(input.group.clone()),
+            held: Held::of(input),
+            alive: true,
+            source: "procfs",
+            read_ns,
+        };
+        living.map(of).collect()
+    }
+
+    /// The kernel's table of all processes of the scope.
+    fn of_table(&self, report: &Report, episode: &Episode, read_ns: u64) -> Vec<Holding> {
+        let of = |task: &Task| {
+            let pid = task.process();
+            Holding {
+                pid,
+                comm: task.comm.clone(),
+                group: self.stood_in(pid, episode),
+                held: held_by(task),
+                alive: !episode.has(pid),
+                source: "report",
+                read_ns,
+            }
+        };
+        report.tasks.iter().map(of).collect()
+    }
+
+    /// Those that were killed: what they held stands in the kill line or in the mark.
+    fn of_the_dead(&self, episode: &Episode, read_ns: u64) -> Vec<Holding> {
+        let mut found = Vec::new();
+        for victim in episode.kills.iter().map(|kill| &kill.victim).filter(|victim| victim.cause != Cause::SharedMm) {
+            let seen = self.growth.of(victim.pid);
+            let line = episode.report.iter().flat_map(|report| &report.kills).find(|kill| kill.pid == victim.pid);
+            let before = seen.map(|seen| seen.held).unwrap_or_default();
+            let (file_bytes, shmem_bytes) = episode.mapped(victim.pid);
+            let parts = match line {
+                Some(line) => [line.anon_rss_bytes, line.file_rss_bytes, line.shmem_rss_bytes],
+                None => [victim.anon_rss_bytes, file_bytes, shmem_bytes],
+            };
+            let told = parts.iter().any(Option::is_some);
+            let [anon_bytes, file_bytes, shmem_bytes] =
+                if told { parts } else { [before.anon_bytes, before.file_bytes, before.shmem_bytes] };
+            let sum = [anon_bytes, file_bytes, shmem_bytes].iter().flatten().sum::<u64>();
+            let held = Held {
+                rss_bytes: if told { sum } else { before.rss_bytes },
+                swap_bytes: before.swap_bytes,
+                anon_bytes,
+                file_bytes,
+                shmem_bytes,
+            };
+            found.push(Holding {
+                pid: victim.pid,
+                comm: victim.comm.clone(),
+                group: victim.group.clone(),
+                held,
+                alive: false,
+                source: match (line.is_some(), told) {
+                    (true, _) => "kernel-log",
+                    (false, true) => "tracefs",
+                    (false, false) => "procfs",
+                },
+                read_ns: if told { read_ns } else { seen.map_or(read_ns, |seen| seen.seen_ns) },
+            });
+        }
+        found
+    }
+
+    /// The group in which a process stood, by its kill or by what was seen of it.
+    fn stood_in(&self, pid: i32, episode: &Episode) -> Option<String> {
+        let killed = episode.kills.iter().find(|kill| kill.victim.pid == pid);
+        let killed = killed.and_then(|kill| kill.victim.group.clone());
+        let seen = || self.growth.of(pid).map(|seen| seen.group.clone());
+        killed.or_else(seen).or_else(|| self.members.get(&pid).cloned().flatten())
+    }
+}
+
+/// What a row of the table shows; the parts of what is resident stand in it since 6.8.
+fn held_by(task: &Task) -> Held {
+    let page = sys::page_size();
+    let bytes = |pages: Option<u64>| pages.map(|pages| pages.saturating_mul(page));
+    Held {
+        rss_bytes: bytes(task.rss_pages).unwrap_or(0),
+        swap_bytes: bytes(task.swapents_pages).unwrap_or(0),
+        anon_bytes: bytes(task.rss_anon_pages),
+        file_bytes: bytes(task.rss_file_pages),
+        shmem_bytes: bytes(task.rss_shmem_pages),
+    }
+}
