@@ -2526,6 +2526,74 @@ typedef struct memoom_blocked {
     uint32_t state;
 } memoom_blocked;
 
+/** What one process held before the kill, or what no process holds. */
+typedef struct memoom_holder {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped; NULL for a row without a process. */
+    const char *comm;
+    /** The group in which it stood; NULL where no source tells. */
+    const char *group;
+    /** What a row without a process is: "no living process" or "smaller processes"; NULL for a process. */
+    const char *what;
+    /** Who says it: "report", "kernel-log", "tracefs", "procfs", "memory.stat", "sample". */
+    const char *source;
+    /**
+     * Resident in all; shared pages count for each of their processes. MEMOOM_UNKNOWN where no source tells.
+     */
+    uint64_t rss_bytes;
+    /** Its anonymous memory. MEMOOM_UNKNOWN where no source tells. */
+    uint64_t anon_bytes;
+    /**
+     * Shared memory that it has mapped; in a row without a process, what nobody has mapped. MEMOOM_UNKNOWN where no source tells.
+     */
+    uint64_t shmem_bytes;
+    /**
+     * File pages that it has mapped; in a row without a process, page cache that nobody has mapped. MEMOOM_UNKNOWN where no source tells.
+     */
+    uint64_t file_bytes;
+    /** What of it is in swap. MEMOOM_UNKNOWN where no source tells. */
+    uint64_t swap_bytes;
+    /** Its proportional share, read of processes that wait alone. MEMOOM_UNKNOWN where no source tells. */
+    uint64_t pss_bytes;
+    /** By how much its own memory has grown. MEMOOM_UNKNOWN where no source tells. */
+    uint64_t grown_bytes;
+    /** Since when, in nanoseconds of CLOCK_MONOTONIC. MEMOOM_UNKNOWN where no source tells. */
+    uint64_t grown_since_ns;
+    /** When that was read, in nanoseconds of CLOCK_MONOTONIC. */
+    uint64_t read_ns;
+    /** Its pid; 0 for a row without a process, and where the pid is unknown. */
+    int32_t pid;
+    /** 1 where it outlived the OOM, else 0. */
+    uint32_t alive;
+} memoom_holder;
+
+/** The process whose memory rose most; it need not be the victim. */
+typedef struct memoom_grower {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name (comm), escaped; NULL where no source tells. */
+    const char *comm;
+    /** The group in which it stood; NULL where no source tells. */
+    const char *group;
+    /** Who says what it held at last. */
+    const char *source;
+    /** Its own memory (anonymous, shared and swapped) at first. */
+    uint64_t from_bytes;
+    /** The same when the limit was hit. */
+    uint64_t to_bytes;
+    /** By how much it rose. */
+    uint64_t grown_bytes;
+    /** How long that took, in nanoseconds. */
+    uint64_t over_ns;
+    /** Since when, in nanoseconds of CLOCK_MONOTONIC. */
+    uint64_t since_ns;
+    /** Its pid. */
+    int32_t pid;
+    /** 1 where it outlived the OOM, else 0. */
+    uint32_t alive;
+} memoom_grower;
+
 /**
  * The hierarchy in which the OOM struck.
  * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
@@ -2561,6 +2629,28 @@ uint64_t memoom_oom_usage_after(const struct memoom_oom *oom);
  * Returns: the bytes; NULL where nothing was read in time, and for NULL.
  */
 const struct memoom_composition *memoom_oom_composition(const struct memoom_oom *oom);
+
+/**
+ * How many rows tell who held the memory.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_holder_count(const struct memoom_oom *oom);
+
+/**
+ * One of the rows, the largest first: a process, or what no living process held.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_holder_count - 1
+ *
+ * Returns: the row; NULL beyond the end, and for NULL.
+ */
+const struct memoom_holder *memoom_oom_holder_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * The process whose memory rose most since the lab, the run or the watch began.
+ * Returns: the process; NULL where nobody was seen to grow, and for NULL.
+ */
+const struct memoom_grower *memoom_oom_grower(const struct memoom_oom *oom);
 
 /**
  * The process in whose charge the limit was hit.

@@ -1,6 +1,7 @@
 //! The findings: the account of an OOM, the outcome of a worker, the timeline of a lab.
 
 pub(crate) mod oom;
+pub(crate) mod oom_holders;
 pub(crate) mod oom_lists;
 pub(crate) mod oom_rows;
 pub(crate) mod outcome;

@@ -66,6 +66,43 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             source
         }
     );
+    layout!(
+        text,
+        memoom_holder {
+            struct_size,
+            comm,
+            group,
+            what,
+            source,
+            rss_bytes,
+            anon_bytes,
+            shmem_bytes,
+            file_bytes,
+            swap_bytes,
+            pss_bytes,
+            grown_bytes,
+            grown_since_ns,
+            read_ns,
+            pid,
+            alive
+        }
+    );
+    layout!(
+        text,
+        memoom_grower {
+            struct_size,
+            comm,
+            group,
+            source,
+            from_bytes,
+            to_bytes,
+            grown_bytes,
+            over_ns,
+            since_ns,
+            pid,
+            alive
+        }
+    );
     layout!(text, memoom_predicted { struct_size, comm, source, score, pid, determined });
     layout!(
         text,

@@ -16,6 +16,8 @@ __all__ = [
     "Candidate",
     "Disagreement",
     "Evidence",
+    "Grower",
+    "Holder",
     "Oom",
     "Outcome",
     "Predicted",
@@ -118,6 +120,45 @@ class Disagreement(Document):
     because: str | None
 
 
+class Holder(Document):
+    """What one process held before the kill, or what no process holds (then ``what`` says so)."""
+
+    pid: int | None
+    comm: str | None
+    group: str | None
+    what: Literal["no living process", "smaller processes"] | None
+    alive: bool
+    rss_bytes: int | None
+    anon_bytes: int | None
+    shmem_bytes: int | None
+    file_bytes: int | None
+    swap_bytes: int | None
+    pss_bytes: int | None
+    grown_bytes: int | None
+    grown_since_ns: int | None
+    source: str
+    read_ns: int
+
+    _shown = ("pid", "comm", "what", "anon_bytes", "shmem_bytes", "file_bytes", "grown_bytes")
+
+
+class Grower(Document):
+    """The process whose own memory rose most; it need not be the victim."""
+
+    pid: int
+    comm: str | None
+    group: str | None
+    from_bytes: int
+    to_bytes: int
+    grown_bytes: int
+    over_ns: int
+    since_ns: int
+    alive: bool
+    source: str
+
+    _shown = ("pid", "comm", "from_bytes", "to_bytes", "over_ns")
+
+
 class Oom(Told, Table):
     """The account of one OOM; ``print(oom)`` shows it the way a person reads it."""
 
@@ -127,6 +168,8 @@ class Oom(Told, Table):
     limit_bytes: int | None
     usage_bytes: Span
     composition: Composition | None
+    holders: tuple[Holder, ...]
+    grower: Grower | None
     invoker: Process | None
     predicted: Predicted | None
     candidates: tuple[Candidate, ...]
@@ -143,6 +186,8 @@ class Oom(Told, Table):
     _nested = {
         "usage_bytes": Span._part,
         "composition": Composition._part,
+        "holders": Holder._part,
+        "grower": Grower._part,
         "invoker": Process._part,
         "predicted": Predicted._part,
         "candidates": Candidate._part,

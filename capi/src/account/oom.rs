@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use memoom::Oom;
 
+use super::oom_holders::{grower, holders, memoom_grower, memoom_holder};
 use super::oom_rows::{
     blocked, disagreements, memoom_blocked, memoom_disagreement, memoom_predicted, memoom_process, memoom_victim,
     victims,
@@ -26,6 +27,8 @@ pub struct memoom_oom {
     pub(crate) oom: Arc<Oom>,
     limit_group: Option<CString>,
     pub(crate) composition: Option<memoom_composition>,
+    pub(super) holders: Rows<memoom_holder>,
+    pub(super) grower: Rows<memoom_grower>,
     pub(super) invoker: Rows<memoom_process>,
     pub(super) predicted: Rows<memoom_predicted>,
     pub(super) candidates: Rows<memoom_candidate>,
@@ -47,6 +50,8 @@ impl memoom_oom {
         memoom_oom {
             limit_group: oom.limit_group.as_ref().map(text),
             composition: oom.composition.as_ref().map(memoom_composition::new),
+            holders: holders(&oom.holders),
+            grower: grower(&oom.grower),
             invoker: Rows::of(&oom.invoker, |texts, one| memoom_process {
                 struct_size: size_of::<memoom_process>(),
                 comm: texts.keep(ffi::escape(&one.comm)),
