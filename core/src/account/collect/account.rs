@@ -274,6 +274,8 @@ fn not_ended(episode: &Episode) -> Option<Missing> {
     };
     let within = if episode.opened.elapsed() > COMPLETE_WITHIN { "within 10 seconds" } else { "when the group went" };
     Some(Missing::new("exit", format!("{who} had not ended {within}")))
+}
+
 /// The processes of a group and of those below it now; none where they cannot be read.
 fn living(group: &Arc<Cgroup>) -> Vec<Input> {
     let mut inputs = Vec::new();
