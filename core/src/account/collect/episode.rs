@@ -83,7 +83,6 @@ impl Episode {
         !self.kills.is_empty() && self.kills.iter().all(|kill| kill.victim.cause == Cause::Group)
     }
 
-<<<<<<< HEAD
     /// Whether the kernel has said that it kills a whole group for it: in the log, or on its way to a member.
     pub(super) fn is_of_a_whole_group(&self) -> bool {
         self.kills.iter().any(|kill| kill.victim.cause == Cause::Group)
@@ -100,12 +99,12 @@ impl Episode {
     pub(super) fn stands_below(&self, cgroup: &str) -> bool {
         let groups = self.kills.iter().filter_map(|kill| kill.victim.group.as_ref());
         groups.chain(&self.counted_in).any(|group| covers(cgroup, group))
-=======
+    }
+
     /// What a victim had mapped of files and of shared memory, by its mark.
     pub(super) fn mapped(&self, pid: i32) -> (Option<u64>, Option<u64>) {
         let found = self.mapped.iter().find(|(of, ..)| *of == pid);
         found.map_or((None, None), |(_, file, shmem)| (*file, *shmem))
->>>>>>> ca6071b (Holders and grower: who held the memory, and who grew, in each account)
     }
 
     /// Whether that process is among its kills.
