@@ -37,11 +37,8 @@ use crate::sys;
 
 pub(crate) mod backlog;
 mod drain;
-<<<<<<< HEAD
-mod observed;
-=======
 mod gauge;
->>>>>>> ca6071b (Holders and grower: who held the memory, and who grew, in each account)
+mod observed;
 mod opened;
 pub(crate) mod sampling;
 mod state;
