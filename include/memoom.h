@@ -400,6 +400,21 @@ typedef struct memoom_ability {
 } memoom_ability;
 
 /**
+ * Whether a group is another one or stands below it, by their paths as the kernel and the events write them.
+ *
+ * "/a" covers "/a" and "/a/b", and not "/ab"; "/" covers every group. With it the events of a timeline can be sorted
+ * by groups.
+ *
+ * \param outer         the path of the group that may stand above
+ * \param inner         the path of the other
+ * \param ret_covers    where 1 goes if it is so, and 0 if not
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for a path that is no UTF-8; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_cgroup_covers(const char *outer, const char *inner, uint32_t *ret_covers,
+    struct memoom_error **reterr_error);
+
+/**
  * Looks at this machine. Nothing is changed by looking.
  *
  * \param ret_host      where the host goes

@@ -6,6 +6,7 @@ pub(crate) mod group;
 pub(crate) mod group_limits;
 pub(crate) mod host;
 pub(crate) mod lab;
+pub(crate) mod path;
 pub(crate) mod peak;
 pub(crate) mod predict;
 pub(crate) mod size;

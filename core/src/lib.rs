@@ -52,6 +52,7 @@ pub mod memcg {
     pub use crate::lab::leftover::{gc, gc_below, Leftover};
     pub use counters::{Counters, Stat};
     pub use limits::{parse_size, Limit, Limits};
+    pub use path::covers;
     pub use version::Version;
     pub use workload::{workload, Workload, WorkloadKind};
 }
@@ -168,7 +169,7 @@ pub use account::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memcg::{
-    gc, gc_below, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak,
+    covers, gc, gc_below, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak,
     Pressure, Stall, Stat, Version,
 };
 pub use observe::{

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Self
 
+from . import _wires
 from ._document import Document
-from ._errors import OomKilledError, OutcomeError
+from ._errors import MemoomError
 from ._memcg import Composition, Counters
 from ._report import Frame, Missing, Report
 from ._result import Readable, Table, Told
@@ -19,7 +21,9 @@ __all__ = [
     "Grower",
     "Holder",
     "Oom",
+    "OomKilledError",
     "Outcome",
+    "OutcomeError",
     "Predicted",
     "Prediction",
     "Process",
@@ -220,14 +224,43 @@ class Oom(Told, Table):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every process of the scope as a plain dict: what it held, its score, and what became of it."""
-        from ._frames import oom_rows
-
-        return oom_rows(self)
+        victims = {victim.pid: victim for victim in self.victims}
+        waiting = {one.pid for one in self.blocked}
+        predicted = None if self.predicted is None else self.predicted.pid
+        rows = []
+        for one in self.candidates:
+            victim = victims.pop(one.pid, None)
+            rows.append(
+                {
+                    "pid": one.pid,
+                    "comm": one.comm,
+                    "group": one.group,
+                    "held_bytes": (one.rss_pages + one.swap_pages) * mmap.PAGESIZE,
+                    "score": one.score,
+                    "oom_score_adj": one.oom_score_adj,
+                    "eligible": one.eligible,
+                    "predicted": one.pid == predicted,
+                    "fate": victim.cause if victim else "waits" if one.pid in waiting else "lives",
+                }
+            )
+        for victim in victims.values():
+            rows.append(
+                {
+                    "pid": victim.pid,
+                    "comm": victim.comm,
+                    "group": victim.group,
+                    "held_bytes": victim.anon_rss_bytes,
+                    "score": None,
+                    "oom_score_adj": victim.oom_score_adj,
+                    "eligible": None,
+                    "predicted": victim.pid == predicted,
+                    "fate": victim.cause,
+                }
+            )
+        return rows
 
     def _repr_html_(self) -> str:
-        from ._display import oom_html
-
-        return oom_html(self)
+        return _wires.display().html(self)
 
 
 class Triggered(NamedTuple):
@@ -283,6 +316,28 @@ class Outcome(Told, Readable):
         return str(self).partition("\n")[0]
 
     def _repr_html_(self) -> str:
-        from ._display import outcome_html
+        return _wires.display().html(self)
 
-        return outcome_html(self)
+
+class OutcomeError(MemoomError, ChildProcessError):
+    """A worker did not end well; raised by ``outcome.check()`` alone."""
+
+    kind = "outcome"
+    outcome: Outcome
+
+    def __init__(self, message: str, *, outcome: Outcome, **arguments: Any) -> None:
+        super().__init__(message, **arguments)
+        self.outcome = outcome
+
+    def _arguments(self) -> dict[str, Any]:
+        return {**super()._arguments(), "outcome": self.outcome}
+
+
+class OomKilledError(OutcomeError):
+    """The worker was killed in an OOM; raised by ``outcome.check()`` alone."""
+
+    kind = "oom-killed"
+
+
+# A traceback names them as the user does.
+OutcomeError.__module__ = OomKilledError.__module__ = "memoom"

@@ -7,15 +7,33 @@ import os
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-if TYPE_CHECKING:
-    from ._native import Group, Watch
-    from ._values import Event, Oom
+from ._values import Event, Oom
 
 __all__ = ["AsyncWatch"]
 
 T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as _TypeVar
+
+    G = _TypeVar("G", covariant=True, default=Any)
+else:
+    G = TypeVar("G", covariant=True)
+
+
+class _Watch(Protocol[G]):
+    """The watch, which is of the native part and stands above this room."""
+
+    @property
+    def group(self) -> G: ...
+    @property
+    def closed(self) -> bool: ...
+    def next(self, timeout: float | None = None) -> Event | None: ...
+    def wait_oom(self, timeout: float | None = None) -> Oom | None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
 
 # An account is complete when no more evidence is to be expected; that moment makes no descriptor readable.
 _LOOK_AGAIN = 0.05
@@ -23,16 +41,16 @@ _LOOK_AGAIN = 0.05
 _LOOK_FOR_THE_END = 0.1
 
 
-class AsyncWatch:
+class AsyncWatch(Generic[G]):
     """A watch whose waits are awaited: what ``async with group.watch() as watch`` gives."""
 
     __slots__ = ("_watch",)
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: _Watch[G]) -> None:
         self._watch = watch
 
     @property
-    def group(self) -> Group:
+    def group(self) -> G:
         """The group that is watched."""
         return self._watch.group
 
@@ -72,20 +90,21 @@ class AsyncWatch:
         return await next_or_stop(self._watch)
 
     def __repr__(self) -> str:
-        return f"<memoom.AsyncWatch of {self.group.cgroup}>"
+        group: Any = self._watch.group
+        return f"<memoom.AsyncWatch of {group.cgroup}>"
 
 
-async def next_event(watch: Watch, timeout: float | None) -> Event | None:
+async def next_event(watch: _Watch[Any], timeout: float | None) -> Event | None:
     """The next event; None when there is none by the deadline."""
     return await _until(watch, lambda: watch.next(0), timeout)
 
 
-async def next_oom(watch: Watch, timeout: float | None) -> Oom | None:
+async def next_oom(watch: _Watch[Any], timeout: float | None) -> Oom | None:
     """The account of the next OOM; None when there is none by the deadline."""
     return await _until(watch, lambda: watch.wait_oom(0), timeout)
 
 
-async def next_or_stop(watch: Watch) -> Event:
+async def next_or_stop(watch: _Watch[Any]) -> Event:
     """For ``async for``: the next event, or the end of the stream."""
     event = None
     while event is None:
@@ -97,7 +116,7 @@ async def next_or_stop(watch: Watch) -> Event:
     return event
 
 
-def next_or_end(watch: Watch) -> Event | None:
+def next_or_end(watch: _Watch[Any]) -> Event | None:
     """For ``for``: the next event, or None at the end of the stream."""
     while True:
         gone = _gone(watch)
@@ -106,11 +125,11 @@ def next_or_end(watch: Watch) -> Event | None:
             return event
 
 
-def _gone(watch: Watch) -> bool:
+def _gone(watch: _Watch[Any]) -> bool:
     return not os.path.isdir(watch.group.path)
 
 
-async def _until(watch: Watch, read: Callable[[], T | None], timeout: float | None) -> T | None:
+async def _until(watch: _Watch[Any], read: Callable[[], T | None], timeout: float | None) -> T | None:
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         found = read()
@@ -122,7 +141,7 @@ async def _until(watch: Watch, read: Callable[[], T | None], timeout: float | No
         await _readable(watch, left)
 
 
-async def _readable(watch: Watch, within: float) -> None:
+async def _readable(watch: _Watch[Any], within: float) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     # A loop keeps one reader for a descriptor; with a copy, several tasks can wait on one watch.

@@ -5,10 +5,7 @@ The classes are made here and not in Rust, so that they can derive from two clas
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from ._values import Outcome
+from typing import Any, ClassVar
 
 __all__ = [
     "AlreadyExistsError",
@@ -21,9 +18,7 @@ __all__ = [
     "MemoomError",
     "MissingExtraError",
     "NotFoundError",
-    "OomKilledError",
     "OutOfMemoryError",
-    "OutcomeError",
     "PermissionDeniedError",
     "TimedOutError",
     "UnsupportedError",
@@ -152,26 +147,6 @@ class IoError(MemoomError, OSError):
     """Any other failure of a system call."""
 
     kind = "io"
-
-
-class OutcomeError(MemoomError, ChildProcessError):
-    """A worker did not end well; raised by ``outcome.check()`` alone."""
-
-    kind = "outcome"
-    outcome: Outcome
-
-    def __init__(self, message: str, *, outcome: Outcome, **arguments: Any) -> None:
-        super().__init__(message, **arguments)
-        self.outcome = outcome
-
-    def _arguments(self) -> dict[str, Any]:
-        return {**super()._arguments(), "outcome": self.outcome}
-
-
-class OomKilledError(OutcomeError):
-    """The worker was killed in an OOM; raised by ``outcome.check()`` alone."""
-
-    kind = "oom-killed"
 
 
 class CallFailedError(MemoomError, RuntimeError):

@@ -1,18 +1,53 @@
-"""Accounts in the words of a failed assertion: what was expected, what was found, and everything that shows it."""
+"""Accounts the way a person reads them in a terminal, and in a failed assertion with everything that shows it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ._call import Call
+from ._units import size
+from ._values import Oom, Outcome
 
-if TYPE_CHECKING:
-    from ._call import Call
-    from ._values import Oom, Outcome
+__all__ = ["account", "call_text", "is_essential", "oom_line", "oom_text", "outcome_text"]
+
+# The lines of a kernel report that say who, whose limit and how much; registers, code and statistics are left out.
+_ESSENTIAL = (
+    " invoked oom-killer:",
+    "memory: usage",
+    "memory+swap: usage",
+    "swap: usage",
+    "Tasks state",
+    "[  pid  ]",
+    "oom-kill:",
+    "Killed process",
+    "Tasks in ",
+    "Out of memory and no killable",
+)
+
+
+def account(oom: Oom, full: bool = False) -> list[str]:
+    """The account as lines; without `full`, only the essential lines of the kernel's report."""
+    lines = str(oom).splitlines()
+    if full:
+        return lines
+    shown, left_out = [], 0
+    for line in lines:
+        if line.startswith("    | ") and not is_essential(line[6:]):
+            left_out += 1
+        else:
+            shown.append(line)
+    if left_out:
+        shown.append(f"    ({left_out} lines more of the report with --full)")
+    return shown
+
+
+def is_essential(line: str) -> bool:
+    """Whether a line of the kernel log says who, whose limit or how much."""
+    # A row of the task table begins with the pid in brackets.
+    row = line.startswith("[") and line[1:].lstrip()[:1].isdigit()
+    return row or any(part in line for part in _ESSENTIAL)
 
 
 def outcome_text(outcome: Outcome) -> str:
     """How a worker ended, with its evidence and the essential lines of each account."""
-    from ._cli.show import account
-
     lines = str(outcome).split("\nOOM in ", 1)[0].splitlines()
     # What each account misses stands in the account.
     known = {f"  missing     {one.source}: {one.reason}" for oom in outcome.ooms for one in oom.missing}
@@ -22,8 +57,6 @@ def outcome_text(outcome: Outcome) -> str:
 
 def oom_text(oom: Oom) -> str:
     """The essential lines of an account."""
-    from ._cli.show import account
-
     return "\n".join(account(oom))
 
 
@@ -34,8 +67,6 @@ def call_text(call: Call[object]) -> str:
 
 def oom_line(oom: Oom) -> str:
     """One OOM on one line: who died, why that one, whose limit, and whether memoom had predicted it."""
-    from ._cli.show import size
-
     if oom.victims:
         who = ", ".join(f"{one.comm} (pid {one.pid}, {one.cause})" for one in oom.victims)
     elif oom.blocked:

@@ -7,7 +7,7 @@ import warnings
 from types import TracebackType
 from typing import Self
 
-from . import _native
+from . import _native, _wires
 
 __all__ = ["Lab"]
 
@@ -46,9 +46,7 @@ class Lab(_native.Lab):
         return live(self, every)
 
     def _repr_html_(self) -> str:
-        from ._display import lab_html
-
-        return lab_html(self)
+        return _wires.display().html(self)
 
     def __del__(self) -> None:
         # Only a warning: the native part ends the lab when the object goes.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._errors import InvalidInputError, MemoomError
 
 if TYPE_CHECKING:
-    from ._lab import Lab
+    from ._native import Lab
 
 __all__ = ["live"]
 
@@ -58,9 +58,7 @@ class _View:
             self._handle.update(_Html(self._markup()))
 
     def _markup(self) -> str:
-        from ._display import timeline_html
-
-        return timeline_html(self._lab.timeline())
+        return self._lab.timeline()._repr_html_()
 
 
 class _Html:

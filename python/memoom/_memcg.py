@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
-from . import _native
+from . import _wires
 from ._document import Document
 
 __all__ = ["Ability", "Composition", "Counters", "Host", "Leftover", "Pressure", "Stall"]
@@ -42,7 +42,7 @@ class Host(Document):
     @staticmethod
     def probe() -> Host:
         """Looks at this machine. Nothing is changed by looking."""
-        return _native.probe()
+        return cast("Host", _wires.core().probe())
 
     def can(self, name: str) -> bool:
         """Whether that ability is there."""
@@ -55,12 +55,10 @@ class Host(Document):
 
     def require_lab(self) -> None:
         """Raises why no lab can be made here."""
-        _native.require_lab()
+        _wires.core().require_lab()
 
     def _repr_html_(self) -> str:
-        from ._display import host_html
-
-        return host_html(self)
+        return _wires.display().html(self)
 
 
 class Leftover(Document):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from . import _native
+from . import _wires
 from ._document import Document
 from ._result import Table
 
@@ -41,12 +41,12 @@ class Frame(Document):
     @property
     def step(self) -> str | None:
         """What part of the way it belongs to: "fault", "charge", "oom", "kill", "wait", ..."""
-        return _native.step(self.function)
+        return _wires.core().step(self.function)
 
     @property
     def explain(self) -> str | None:
         """What it does on the way, in one sentence."""
-        return _native.explain(self.function)
+        return _wires.core().explain(self.function)
 
     def __str__(self) -> str:
         return self.function if self.offset is None else f"{self.function}+0x{self.offset:x}"
@@ -125,11 +125,13 @@ class Report(Table):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every task of the report as a plain dict, and whether it was killed."""
-        from ._frames import report_rows
-
-        return report_rows(self)
+        killed = {kill.pid for kill in self.kills}
+        tasks = [task.to_dict() for task in self.tasks]
+        columns = list(dict.fromkeys(key for task in tasks for key in task))
+        return [
+            {**{key: task.get(key) for key in columns}, "killed": bool(killed & {task.get("pid"), task.get("tgid")})}
+            for task in tasks
+        ]
 
     def _repr_html_(self) -> str:
-        from ._display import report_html
-
-        return report_html(self)
+        return _wires.display().html(self)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from . import _wires
 from ._account import Oom
 from ._document import Document
 from ._memcg import Counters
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Event", "Timeline"]
+
+
+# What an event has beyond these is of its kind, and nested values are none for a table.
+_FIRST = ("time_ns", "time_s", "source", "group", "pid", "kind")
+_PLAIN = (
+    *("name", "comm", "usage_bytes", "rss_bytes", "swap_bytes", "limit_bytes", "step_bytes", "total_bytes", "count"),
+    *("returncode", "errno", "score", "invoker_pid", "invoker_comm", "state", "wchan", "on", "sequence", "text"),
+)
 
 
 class Event(Document):
@@ -86,9 +95,28 @@ class Timeline(Readable):
 
     def to_rows(self, table: Literal["events", "usage"] = "events") -> list[dict[str, Any]]:
         """The events, or the usage and the shares over time in one long table, as plain dicts."""
-        from ._frames import timeline_rows
-
-        return timeline_rows(self, table)
+        events = self.to_dict()["events"]
+        start = events[0]["time_ns"] if events else 0
+        if table == "events":
+            rows = []
+            for event in events:
+                event["time_s"] = (event["time_ns"] - start) / 1e9
+                rows.append({key: event.get(key) for key in (*_FIRST, *_PLAIN)})
+            return rows
+        if table != "usage":
+            raise ValueError(f"there is no table {table!r}; there are 'events' and 'usage'")
+        held = []
+        for event in events:
+            what = event["kind"]
+            if what in ("usage", "limit"):
+                count = event[f"{what}_bytes"]
+            elif what == "share":
+                count = event["rss_bytes"] + event["swap_bytes"]
+            else:
+                continue
+            place = {"time_s": (event["time_ns"] - start) / 1e9, "group": event["group"], "pid": event["pid"]}
+            held.append({**place, "comm": event.get("comm"), "what": what, "bytes": count})
+        return held
 
     def to_pandas(self, table: Literal["events", "usage"] = "events") -> pandas.DataFrame:
         """`to_rows` as a pandas frame (``pip install memoom[pandas]``)."""
@@ -104,24 +132,15 @@ class Timeline(Readable):
 
     def to_svg(self, group: str | None = None) -> str:
         """The chart of a group (the first one without `group`, the path of a group as the kernel writes it)."""
-        from ._display import timeline_svg
-        from ._display.series import chosen
-
-        return timeline_svg(chosen(self, group))
+        return _wires.display().svg(self, group)
 
     def plot(self, ax: Axes | None = None, *, group: str | None = None) -> Axes:
         """The same chart with matplotlib (``pip install memoom[matplotlib]``), on `ax` or on axes of its own."""
-        from ._plot import timeline_axes
-
-        return timeline_axes(self, ax, group)
+        return cast("Axes", _wires.display().axes(self, ax, group))
 
     def to_altair(self, group: str | None = None) -> altair.LayerChart:
         """The same chart with Altair (``pip install memoom[altair]``)."""
-        from ._plot import timeline_altair
-
-        return timeline_altair(self, group)
+        return cast("altair.LayerChart", _wires.display().altair(self, group))
 
     def _repr_html_(self) -> str:
-        from ._display import timeline_html
-
-        return timeline_html(self)
+        return _wires.display().html(self)

@@ -12,9 +12,14 @@ use crate::convert::value;
 pub(crate) fn oom(py: Python<'_>, oom: &memoom::Oom) -> PyResult<Py<PyAny>> {
     let made = value(py, "Oom", oom.to_json(), Some(oom.to_text()))?;
     match &oom.report {
-        Some(report) => with(py, &made, "report", crate::observe::report(py, report)?),
+        Some(report) => with(py, &made, "report", self::report(py, report)?),
         None => Ok(made),
     }
+}
+
+/// A report, with its human text.
+pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyAny>> {
+    value(py, "Report", report.to_json(), Some(report.to_text()))
 }
 
 /// An outcome, with the accounts in it.

@@ -151,3 +151,11 @@ pub(crate) fn value(py: Python<'_>, class: &str, json: String, text: Option<Stri
 pub(crate) fn blocked_values(py: Python<'_>, blocked: &[memoom::Blocked]) -> PyResult<Vec<Py<PyAny>>> {
     blocked.iter().map(|one| value(py, "Blocked", one.to_json(), None)).collect()
 }
+
+/// The version of a hierarchy, as Python has it.
+pub(crate) fn version(version: memoom::Version) -> &'static str {
+    match version {
+        memoom::Version::V1 => "v1",
+        memoom::Version::V2 => "v2",
+    }
+}

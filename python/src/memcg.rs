@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use memoom::LabOptions;
 use pyo3::prelude::*;
 
-use crate::convert::{limits, period, value, working, Most, Name, Size};
+use crate::convert::{limits, period, value, version, working, Most, Name, Size};
 use crate::error::invalid;
 
 mod group;
@@ -37,6 +37,12 @@ fn require_lab(py: Python<'_>) -> PyResult<()> {
 fn gc(py: Python<'_>, parent: Option<PathBuf>) -> PyResult<Vec<Py<PyAny>>> {
     let found = working(py, || parent.map_or_else(memoom::gc, memoom::gc_below))?;
     found.iter().map(|one| value(py, "Leftover", one.to_json(), None)).collect()
+}
+
+/// Whether a group is another one or stands below it, by their paths.
+#[pyfunction]
+fn covers(outer: &str, inner: &str) -> bool {
+    memoom::covers(outer, inner)
 }
 
 /// A size as the kernel reads it, in bytes.
@@ -153,17 +159,11 @@ impl Lab {
     }
 }
 
-fn version(version: memoom::Version) -> &'static str {
-    match version {
-        memoom::Version::V1 => "v1",
-        memoom::Version::V2 => "v2",
-    }
-}
-
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(probe, module)?)?;
     module.add_function(wrap_pyfunction!(require_lab, module)?)?;
     module.add_function(wrap_pyfunction!(gc, module)?)?;
+    module.add_function(wrap_pyfunction!(covers, module)?)?;
     module.add_function(wrap_pyfunction!(parse_size, module)?)?;
     module.add_class::<Lab>()?;
     module.add_class::<peak::Peak>()?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::convert::{timeout, value, waiting};
+use crate::convert::{timeout, value, waiting, working};
 use crate::memcg::Group;
 
 /// Every OOM report in a log.
@@ -15,12 +15,7 @@ use crate::memcg::Group;
 fn parse_reports(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
     let bytes = bytes_of(text)?;
     let reports = py.detach(|| memoom::parse_reports(&bytes));
-    reports.iter().map(|one| report(py, one)).collect()
-}
-
-/// A report, with its human text.
-pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyAny>> {
-    value(py, "Report", report.to_json(), Some(report.to_text()))
+    reports.iter().map(|one| crate::account::report(py, one)).collect()
 }
 
 /// The document `memoom.reports/1` of a log.
@@ -106,6 +101,16 @@ impl Watch {
 
     fn lock(&self) -> MutexGuard<'_, Option<memoom::Watch>> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Group {
+    /// Opens a watch; open it before the workers start, so that it sees everything. `recursive` reads the counters and
+    /// notifications of the groups below too, also of those that are made later; in a lab that is always so.
+    #[pyo3(signature = (*, recursive=false))]
+    fn watch(&self, py: Python<'_>, recursive: bool) -> PyResult<Watch> {
+        working(py, || if recursive { self.core.watch_recursive() } else { self.core.watch() }).map(Watch::of)
     }
 }
 

@@ -53,6 +53,10 @@ static void sizes(void)
     ok(memoom_parse_size("max", &bytes, &error) == MEMOOM_OK && bytes == MEMOOM_UNLIMITED, "max");
     ok(memoom_parse_size("0", &bytes, &error) == MEMOOM_OK && bytes == 0, "0 is a size");
     bytes = 7;
+    uint32_t covers = 7;
+    ok(memoom_cgroup_covers("/a", "/a/b", &covers, &error) == MEMOOM_OK && covers == 1, "a group below");
+    ok(memoom_cgroup_covers("/a", "/ab", &covers, &error) == MEMOOM_OK && covers == 0, "a group beside");
+    FAILS(memoom_cgroup_covers("/a", "\xff", &covers, &error), MEMOOM_ERR_INVALID_INPUT, "\\xff");
     FAILS(memoom_parse_size("80MB", &bytes, &error), MEMOOM_ERR_INVALID_INPUT, "(value 80MB)");
     FAILS(memoom_parse_size("\xff", &bytes, &error), MEMOOM_ERR_INVALID_INPUT, "\\xff");
     ok(bytes == 7, "outputs are written only on success");

@@ -259,6 +259,10 @@ static void calls(void)
     REFUSES("memoom_lab_create", "ret_lab", memoom_lab_create(NULL, NULL, &error));
     REFUSES("memoom_lab_close", "lab", memoom_lab_close(NULL, &error));
     REFUSES("memoom_gc", "ret_list", memoom_gc(NULL, &error));
+    uint32_t covers = 0;
+    REFUSES("memoom_cgroup_covers", "outer", memoom_cgroup_covers(NULL, "/", &covers, &error));
+    REFUSES("memoom_cgroup_covers", "inner", memoom_cgroup_covers("/", NULL, &covers, &error));
+    REFUSES("memoom_cgroup_covers", "ret_covers", memoom_cgroup_covers("/", "/", NULL, &error));
     REFUSES("memoom_parse_size", "text", memoom_parse_size(NULL, &out.number, &error));
     REFUSES("memoom_parse_size", "ret_bytes", memoom_parse_size("1", NULL, &error));
     REFUSES("memoom_report_parse", "bytes", memoom_report_parse(NULL, 1, &out.reports, &error));

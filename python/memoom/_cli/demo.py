@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _told(found: Experiment, full: bool) -> list[str]:
-    from .show import account
+    from .._explain import account
 
     timeline = found.timeline
     told = "nothing happened" if timeline is None else timeline.full_text if full else str(timeline)

@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
 
     from .. import Lab, MemoomError
-    from .show import account, size
+    from .._explain import account
+    from .._units import size
 
     try:
         with Lab() as lab:
@@ -76,6 +77,6 @@ def _by_hand(hog: Hog, group: Group) -> str:
 
 
 def _holds(hog: Hog, group: Group) -> str:
-    from .show import size
+    from .._units import size
 
     return f"holds {size(hog.total_bytes)}, the group has {size(group.usage_bytes)}"

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 
 from .. import Event, Oom
+from .._explain import account, is_essential
 from .lab_stage import Answer, Stage
-from .show import account, is_essential
 
 __all__ = ["serve"]
 

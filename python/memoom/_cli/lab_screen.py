@@ -14,8 +14,9 @@ import time
 from collections import deque
 
 from .. import Event, MemoomError, Oom, TimedOutError, Worker
+from .._explain import account, is_essential
+from .._units import size
 from .lab_stage import Answer, Stage
-from .show import account, is_essential, size
 
 __all__ = ["serve"]
 

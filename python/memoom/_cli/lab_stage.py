@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from .. import Event, Grow, Hog, Lab, MemoomError, Oom, TimedOutError, Worker, parse_size
-from .show import size
+from .._units import size
 
 __all__ = ["NAMES", "Answer", "Stage"]
 

@@ -121,7 +121,7 @@ def _status_of(error: Exception) -> int:
 
 
 def _tell(outcome: Outcome, full: bool) -> None:
-    from .show import account
+    from .._explain import account
 
     lines = []
     if outcome.ooms:

@@ -110,7 +110,7 @@ class _Teller:
         self._tell_ooms()
 
     def _tell_ooms(self) -> None:
-        from .show import account
+        from .._explain import account
 
         while (oom := self._watch.wait_oom(0)) is not None:
             self._print(oom.to_json() if self._json else "\n".join(account(oom, self._full)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import mmap
 
 from .._errors import MemoomError
-from .._lab import Lab
-from .._native import Group, Hog, Worker
+from .._native import Group, Hog, Lab, Worker
 from .._values import Host
 from .markup import BAD, FADED, GOOD, PLAIN, WARN, Markup, badge, box, folded, tag
 from .table import bar, facts, headline, pid_and_name, rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .._errors import NotFoundError
+from .._native import covers
 from .._values import Event, Timeline
 from .units import size
 
@@ -63,14 +65,10 @@ def series_of(timeline: Timeline) -> list[Series]:
         if event.kind == "usage" and event.group is not None and event.group not in groups:
             groups[event.group] = Series(event.group, event.time_ns, event.time_ns)
     for series in groups.values():
-        inside = [event for event in events if event.group is not None and _covers(series.group, event.group)]
+        inside = [event for event in events if event.group is not None and covers(series.group, event.group)]
         series.start_ns, series.end_ns = inside[0].time_ns, inside[-1].time_ns
         _fill(series, inside)
     return list(groups.values())
-
-
-def _covers(outer: str, inner: str) -> bool:
-    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
 
 
 def _fill(series: Series, events: Iterable[Event]) -> None:
@@ -127,8 +125,6 @@ def _end(returncode: int) -> str:
 
 def chosen(timeline: Timeline, group: str | None) -> Series:
     """The series of that group; without one, the first that has a usage above 0, or simply the first."""
-    from .._errors import NotFoundError
-
     every = series_of(timeline)
     if group is not None:
         every = [series for series in every if series.group == group or series.group.endswith("/" + group)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .._cli.show import size
+from .._units import size
 
 __all__ = ["byte_ticks", "seconds", "short_group", "size", "ticks", "time_unit"]
 

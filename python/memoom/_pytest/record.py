@@ -8,10 +8,9 @@ from typing import Any, Self
 
 import pytest
 
-from .._errors import OutcomeError
 from .._explain import call_text, oom_line, oom_text, outcome_text
 from .._result import listeners
-from .._values import Oom, Outcome
+from .._values import Oom, Outcome, OutcomeError
 
 # What an account in a failure may take; the rest is counted.
 _MOST = 4

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::Group;
+use super::group::Group;
 use crate::convert::working;
 
 /// The mark of the most that a group has used.
@@ -12,8 +12,16 @@ pub(crate) struct Peak {
 }
 
 impl Peak {
-    pub(super) fn of(core: memoom::Peak) -> Peak {
+    fn of(core: memoom::Peak) -> Peak {
         Peak { core }
+    }
+}
+
+#[pymethods]
+impl Group {
+    /// Opens the mark of the most that was charged, which can begin anew.
+    fn open_peak(&self, py: Python<'_>) -> PyResult<Peak> {
+        working(py, || self.core.open_peak()).map(Peak::of)
     }
 }
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._display.markup import BAD, PALETTE, WARN
-from ._display.series import Series, chosen
-from ._display.units import byte_ticks, short_group, size, time_unit
-from ._frames import extra
+from .._frames import extra
+from .markup import BAD, PALETTE, WARN
+from .series import Series, chosen
+from .units import byte_ticks, short_group, size, time_unit
 
 if TYPE_CHECKING:
     import altair
     from matplotlib.axes import Axes
 
-    from ._values import Timeline
+    from .._values import Timeline
 
 __all__ = ["timeline_altair", "timeline_axes"]
 

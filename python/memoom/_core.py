@@ -1,0 +1,7 @@
+"""What the native part makes public under its own names."""
+
+from __future__ import annotations
+
+from ._native import Group, Hog, Peak, Watch, Worker, __version__, gc, parse_reports, parse_size
+
+__all__ = ["Group", "Hog", "Peak", "Watch", "Worker", "__version__", "gc", "parse_reports", "parse_size"]
