@@ -8,23 +8,34 @@
 //! `Killed process` lines are printed, fragments of a line may be interleaved with other lines, and long paths are
 //! cut. Counters (`memory.events`) are the truth about numbers; a report explains.
 
+mod again;
+mod anchor;
 mod assemble;
+mod blanks;
 mod clock;
+mod coded;
 mod draft;
+mod dress;
+mod fill;
 mod finish;
+mod fold;
 mod json;
 mod kill;
 mod lines;
+mod listing;
+mod page;
 mod parse;
 mod plain;
 mod scan;
+mod shape;
 mod show;
 mod source;
 mod stream;
 mod table;
 mod trace;
+mod turn;
+mod unpack;
 mod value;
-mod wrapping;
 
 use serde::Serialize;
 
@@ -41,7 +52,7 @@ use crate::observe::missing::Missing;
 /// Lines that other programs logged are left out where the log tells.
 pub fn parse_reports(input: &[u8]) -> Vec<Report> {
     let mut assembler = assemble::Assembler::default();
-    stream::lines(input, |line| assembler.feed(&line));
+    stream::lines(input, |line| assembler.feed(line));
     assembler.finish()
 }
 

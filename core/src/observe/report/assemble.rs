@@ -1,9 +1,12 @@
 //! Puts lines together to reports: joins pieces, tells where one report ends and the next begins.
 
+use std::collections::VecDeque;
+
 use super::draft::Draft;
+use super::finish::LIMITED;
 use super::lines::{self, Kind};
 use super::source::Line;
-use super::{kill, parse, Report};
+use super::{again, kill, parse, trace, Report};
 use crate::map::Map;
 
 /// Where a line stands in the log.
@@ -13,6 +16,10 @@ pub(super) struct Place {
     pub day_second: Option<u32>,
     pub wall: Option<Vec<u8>>,
     pub sequence: Option<u64>,
+    /// Something stood before the line.
+    pub prefixed: bool,
+    /// The line ends where the log was cut off at the right.
+    pub cut: bool,
 }
 
 impl Place {
@@ -22,7 +29,14 @@ impl Place {
             day_second: line.moment.day_second(),
             wall: line.moment.wall.map(<[u8]>::to_vec),
             sequence: line.sequence,
+            prefixed: line.prefixed,
+            cut: line.cut,
         }
+    }
+
+    /// A number that grows by a million each second.
+    fn clock(&self) -> Option<u64> {
+        self.usec.or(self.day_second.map(|second| u64::from(second) * 1_000_000))
     }
 }
 
@@ -37,6 +51,10 @@ struct Open {
     longest: usize,
 }
 
+/// The kernel prints so many reports in this time, and of the others only the kills.
+const AT_MOST: usize = 10;
+const INTERVAL_USEC: u64 = 5_000_000;
+
 /// Fewer missing records than this cannot hide the end of one report and the beginning of another.
 const GAP: u64 = 32;
 
@@ -50,6 +68,12 @@ pub(super) struct Assembler {
     /// The report that holds the kill of a pid, for what the reaper says later.
     victims: Map<i32, usize>,
     sequence: Option<u64>,
+    prelude: Prelude,
+    /// When the last reports that were printed whole began.
+    begun: VecDeque<u64>,
+    /// The record before this one is in the log.
+    unbroken: bool,
+    lines: u64,
 }
 
 impl Assembler {
@@ -59,6 +83,7 @@ impl Assembler {
         if line.foreign || self.extend(line) {
             return;
         }
+        self.lines += 1;
         let kind = lines::classify(&line.text, self.context());
         if kind == Kind::Other {
             // A line that is broken by a mail program goes on at once or not at all.
@@ -66,8 +91,9 @@ impl Assembler {
                 self.close();
             }
             if let Some(draft) = &mut self.draft {
-                draft.other(&line.text);
+                draft.other(&line.text, line.prefixed);
             }
+            self.prelude.other(&line.text);
             return;
         }
         self.close();
@@ -88,12 +114,13 @@ impl Assembler {
     /// All reports, the last one ended by the end of the log.
     pub fn finish(mut self) -> Vec<Report> {
         self.close();
-        self.end_draft();
+        self.end_draft(true);
         self.reports
     }
 
     fn context(&self) -> lines::Context {
         let mut context = self.draft.as_deref().map(Draft::context).unwrap_or_default();
+        context.in_trace |= self.draft.as_deref().is_none_or(Draft::has_killed);
         match self.open.as_ref().map(|open| open.kind) {
             Some(Kind::Invoker) => {
                 context = lines::Context { in_report: true, in_trace: true, ..lines::Context::default() };
@@ -111,6 +138,7 @@ impl Assembler {
 
     /// Notices missing records and a log that begins anew.
     fn count(&mut self, sequence: Option<u64>) {
+        self.unbroken = sequence.zip(self.sequence).is_some_and(|(now, last)| last.checked_add(1) == Some(now));
         let Some(sequence) = sequence else { return };
         if let Some(last) = self.sequence.replace(sequence) {
             match sequence.checked_sub(last) {
@@ -122,7 +150,7 @@ impl Assembler {
                 }
                 _ => {
                     self.close();
-                    self.end_draft();
+                    self.end_draft(false);
                     self.suppressed = None;
                 }
             }
@@ -174,6 +202,7 @@ impl Assembler {
         match kind {
             Kind::Suppressed => {
                 self.suppressed = parse::suppressed(text);
+                self.explain();
                 return;
             }
             Kind::Reaper => {
@@ -182,27 +211,69 @@ impl Assembler {
             }
             _ => {}
         }
+        let killed = if kind == Kind::Killed { kill::killed(text) } else { None };
         let begins = match &self.draft {
             None => true,
-            Some(draft) => draft.is_over(place) || draft.refuses(kind, text),
+            Some(draft) => draft.is_over(place) || draft.refuses(kind, text, killed.as_ref()),
         };
         if begins {
-            if !starts_report(kind) {
+            self.prelude.take(kind, text, place);
+            if !kind.begins() {
                 return;
             }
-            self.end_draft();
-            let mut draft = Box::new(Draft::new(place));
-            if kind == Kind::Invoker {
-                draft.suppressed(self.suppressed.take());
-            }
-            self.draft = Some(draft);
+            self.end_draft(false);
+            self.begin(kind, place);
         }
         if let Some(draft) = &mut self.draft {
-            draft.take(kind, text, place);
+            if !begins && draft.is_of_another(kind, text) {
+                return;
+            }
+            draft.take(kind, text, killed, place);
             if kind.in_pieces() && longest >= LONG_PIECE {
                 draft.note(kind.field(), "the line reached the kernel's limit of one record: a path may be cut");
             }
         }
+    }
+
+    /// The kernel says that it left reports out: those of the kills before.
+    fn explain(&mut self) {
+        if let Some(draft) = &mut self.draft {
+            draft.ends.limited = true;
+        }
+        let bare = |report: &&mut Report| report.missing.first().is_some_and(|missing| missing.source == "report");
+        for report in self.reports.iter_mut().rev().take_while(bare) {
+            report.missing[0].reason = LIMITED.into();
+        }
+    }
+
+    /// Whether the log shows as many reports in the time before as the kernel allows.
+    fn is_full(&self, place: &Place) -> bool {
+        let Some(now) = place.clock() else { return false };
+        self.begun.len() == AT_MOST && self.begun.iter().all(|&before| now.abs_diff(before) <= INTERVAL_USEC)
+    }
+
+    /// Begins a report with a line of this kind.
+    fn begin(&mut self, kind: Kind, place: &Place) {
+        let mut draft = Box::new(Draft::new(place));
+        draft.ends.first = self.reports.is_empty() && self.lines <= 1;
+        draft.ends.limited = self.unbroken || self.is_full(place);
+        if kind == Kind::Invoker {
+            self.begun.extend(place.clock());
+            if self.begun.len() > AT_MOST {
+                self.begun.pop_front();
+            }
+        }
+        let prelude = std::mem::take(&mut self.prelude);
+        if kind == Kind::Invoker {
+            draft.suppressed(self.suppressed.take());
+        } else if prelude.is_of_oom() && !draft.is_far(&prelude.place) {
+            draft.ends.first |= prelude.first;
+            draft.begins_at(&prelude.place);
+            for (kind, text) in prelude.lines {
+                draft.take(kind, &text, None, &prelude.place);
+            }
+        }
+        self.draft = Some(draft);
     }
 
     fn reaped(&mut self, text: &[u8], place: &Place) {
@@ -217,35 +288,73 @@ impl Assembler {
         }
     }
 
-    fn end_draft(&mut self) {
-        let Some(draft) = self.draft.take() else { return };
+    /// Ends the report that is being read; `last`: with the log.
+    fn end_draft(&mut self, last: bool) {
+        let Some(mut draft) = self.draft.take() else { return };
+        draft.ends.last = last && draft.is_at_end();
         let report = draft.finish();
+        let Some(at) = again::place(&self.reports, &self.victims, &report) else { return };
         for kill in &report.kills {
-            self.victims.insert(kill.pid, self.reports.len());
+            self.victims.insert(kill.pid, at);
         }
-        self.reports.push(report);
+        if at == self.reports.len() {
+            self.reports.push(report);
+        } else {
+            self.reports[at] = report;
+        }
     }
 }
 
 /// The kernel cuts records at 976 to 1024 bytes, header included.
 const LONG_PIECE: usize = 960;
 
-/// Whether a line tells enough to be the beginning of a report whose first lines are lost.
-fn starts_report(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Invoker
-            | Kind::TaskIn
-            | Kind::LimitReached
-            | Kind::Usage
-            | Kind::StatHeader
-            | Kind::TableTitle
-            | Kind::TableHeader
-            | Kind::Summary
-            | Kind::KillProcess
-            | Kind::Exiting
-            | Kind::Killed
-            | Kind::GroupTail
-            | Kind::NoKillable
-    )
+/// Lines of a trace before any report: its first lines may be lost, or the log begins in the middle.
+#[derive(Debug, Default)]
+struct Prelude {
+    lines: Vec<(Kind, Vec<u8>)>,
+    place: Place,
+    /// Nothing stands before it.
+    first: bool,
+    strangers: u32,
+    any: bool,
+}
+
+impl Prelude {
+    /// A trace is no longer than this.
+    const LONGEST: usize = 128;
+    /// So many other lines may stand in a trace, registers and modules.
+    const STRANGERS: u32 = 64;
+
+    fn take(&mut self, kind: Kind, text: &[u8], place: &Place) {
+        match kind {
+            Kind::Cpu => *self = Prelude { first: !self.any, ..Prelude::default() },
+            Kind::TraceStart | Kind::Frame => {}
+            _ => {
+                self.any = true;
+                return;
+            }
+        }
+        if self.lines.is_empty() {
+            self.place = place.clone();
+            self.first = !self.any;
+        }
+        self.any = true;
+        self.strangers = 0;
+        if self.lines.len() < Prelude::LONGEST {
+            self.lines.push((kind, text.to_vec()));
+        }
+    }
+
+    fn other(&mut self, text: &[u8]) {
+        self.any = true;
+        self.strangers += 1;
+        if !self.lines.is_empty() && (self.strangers > Prelude::STRANGERS || trace::is_alarm(text)) {
+            *self = Prelude { any: true, ..Prelude::default() };
+        }
+    }
+
+    fn is_of_oom(&self) -> bool {
+        let mut frames = self.lines.iter().filter(|(kind, _)| *kind == Kind::Frame);
+        frames.any(|(_, text)| trace::frame(text).is_some_and(|frame| trace::is_of_oom(&frame.function)))
+    }
 }

@@ -5,6 +5,10 @@ use super::lines::Kind;
 use super::parse::Summary;
 use super::{Chosen, Kill, Report, Scope, Task};
 
+/// Why there is nothing but a kill, where the log shows it.
+pub(super) const LIMITED: &str =
+    "only the kill is in the log: the kernel prints at most ten reports in five seconds for the whole machine";
+
 /// The pages of all machines that Linux runs on, in bytes.
 const PAGES: std::ops::RangeInclusive<u64> = 4 << 10..=256 << 10;
 
@@ -30,7 +34,7 @@ impl Draft {
             Some(Scope::Global)
         } else if self.kill_scope.is_some() {
             self.kill_scope
-        } else if memcg {
+        } else if memcg || summary.is_some_and(|summary| summary.constraint.as_deref() == Some("CONSTRAINT_MEMCG")) {
             Some(Scope::Memcg)
         } else {
             self.mem_info.then_some(Scope::Global)
@@ -39,6 +43,7 @@ impl Draft {
 
     /// The report, with what follows from all of its lines.
     pub fn finish(mut self) -> Report {
+        self.rows_without_header();
         self.report.scope = self.scope();
         if let Some(summary) = self.summary.take() {
             self.summarise(summary);
@@ -71,7 +76,9 @@ impl Draft {
         report.task_memcg = end.task_memcg.or(report.task_memcg.take());
         match (end.comm, summary.pid) {
             (Some(comm), Some(pid)) => report.chosen = Some(Chosen { comm, pid, uid: summary.uid }),
-            _ => self.note("chosen", "the oom-kill line is cut, or holds a number that does not fit"),
+            (Some(_), None) | (None, _) => {
+                self.note("chosen", "the oom-kill line is cut, or holds a number that does not fit");
+            }
         }
         let report = &mut self.report;
         report.constraint = summary.constraint;
@@ -90,29 +97,31 @@ impl Draft {
             && report.constraint.is_none()
             && report.oom_memcg.is_none();
         if bare {
-            self.note(
-                "report",
-                "only the kill is in the log: the kernel prints at most ten reports in five seconds for the whole machine",
-            );
+            let reason = self.why_bare();
+            self.note("report", reason);
             return;
         }
         let memcg = report.scope == Some(Scope::Memcg);
         const LOST: &str = "its line is not in the log";
         const PANIC: &str = "nobody was killed: the kernel panicked instead (vm.panic_on_oom)";
         let unchosen = if self.panicked { PANIC } else { LOST };
-        let unkilled =
-            if self.panicked { PANIC } else { "no kill line: the victim was ending anyway, or the log ends here" };
+        let unkilled = match self.ends.last {
+            _ if self.panicked => PANIC,
+            true => "no kill line: the victim was ending anyway, or the log ends here",
+            false => "no kill line: the victim was ending anyway, or its line is not in the log",
+        };
+        let untabled = if self.layout.is_some() {
+            "the task table is printed and has no rows"
+        } else {
+            "no task table: vm.oom_dump_tasks is 0, or its lines are not in the log"
+        };
         let absent: [(&'static str, bool, &'static str); 8] = [
             ("invoker", report.invoker.is_none(), LOST),
             ("release", report.release.is_none(), LOST),
             ("call_trace", report.call_trace.is_empty(), "no frame is in the log"),
             ("memory", memcg && report.memory.is_none(), LOST),
             ("stat", memcg && report.stat.is_empty(), "no statistics are in the log"),
-            (
-                "tasks",
-                report.tasks.is_empty(),
-                "no task table: vm.oom_dump_tasks is 0, or its lines are not in the log",
-            ),
+            ("tasks", report.tasks.is_empty(), untabled),
             ("chosen", report.chosen.is_none() && !report.no_killable, unchosen),
             ("kills", report.kills.is_empty() && !report.no_killable, unkilled),
         ];
@@ -125,6 +134,26 @@ impl Draft {
         if self.lost > 0 {
             let lost = self.lost;
             self.note("log", format!("{lost} records between the lines of the report are not in the log"));
+        }
+    }
+}
+
+impl Draft {
+    /// Why nothing but the kill is there, as far as the log shows it.
+    fn why_bare(&self) -> &'static str {
+        let ends = self.ends;
+        if self.report.no_killable {
+            return match ends.first {
+                true => "only the end of the report is in the log, which begins here",
+                false => "only the end of the report is in the log",
+            };
+        }
+        if ends.limited {
+            LIMITED
+        } else if ends.first {
+            "only the kill is in the log, which begins here"
+        } else {
+            "only the kill is in the log"
         }
     }
 }

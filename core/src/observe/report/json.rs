@@ -1,8 +1,11 @@
-//! Logs of one JSON object a line: journalctl -o json, docker's json-file driver, and what collectors make of them.
+//! Logs in JSON: an object a line (journalctl -o json, docker's json-file driver, collectors), whole documents over many
+//! lines (kubectl, Loki, CloudWatch, Elasticsearch), and parts of a document that was not pasted whole.
 
+use super::anchor::anchor;
+use super::scan::{contains, find, trim_end, trim_start};
 use super::value::{Object, Value};
 
-/// What one such line holds.
+/// What one message holds.
 pub(super) struct Entry {
     /// The message, without the newline at its end.
     pub text: Vec<u8>,
@@ -12,56 +15,203 @@ pub(super) struct Entry {
     pub wall: Option<String>,
 }
 
-/// The message of a line that is an object with one; `Some(None)` where it is somebody else's than the kernel's.
-pub(super) fn entry(line: &[u8]) -> Option<Option<Entry>> {
-    let line = line.trim_ascii();
-    if !(line.starts_with(b"{") && line.ends_with(b"}")) {
+/// The members that hold a message.
+const MESSAGES: [&str; 12] = [
+    "MESSAGE",
+    "log",
+    "message",
+    "msg",
+    "textPayload",
+    "line",
+    "_raw",
+    "@message",
+    "Message",
+    "body",
+    "Line",
+    "content",
+];
+/// The members that hold its time.
+const TIMES: [&str; 7] = ["time", "timestamp", "@timestamp", "ts", "lastTimestamp", "eventTime", "TimeGenerated"];
+
+/// The messages of the document that a text begins with, and how many bytes it takes with the end of its last line. `None`
+/// where there is no document, or none with a message in it.
+pub(super) fn document(text: &[u8]) -> Option<(Vec<Entry>, usize)> {
+    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let value = stream.next()?.ok()?;
+    let taken = stream.byte_offset();
+    let line = text[taken..].iter().position(|&byte| byte == b'\n').unwrap_or(text.len() - taken);
+    let rest = text[taken..taken + line].trim_ascii();
+    if !(rest.is_empty() || rest == b",") {
         return None;
     }
-    let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return None };
-    let text = message(&object).or_else(|| dump(&object))?;
-    let named = |key: &str, kernel: &str| object.get(key).is_some_and(|value| value.as_str() != Some(kernel));
-    if named("_TRANSPORT", "kernel") || named("SYSLOG_IDENTIFIER", "kernel") {
-        return Some(None);
+    let mut entries = Vec::new();
+    walk(&value, &mut entries).then_some((entries, (taken + line + 1).min(text.len())))
+}
+
+/// The message in a line that is a part of a document: `"text",` or `"message": "text",` or an object behind other words.
+pub(super) fn part(line: &[u8]) -> Option<Vec<Entry>> {
+    let text = trim_end(trim_start(line));
+    if text.starts_with(b"\"") {
+        let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<String>();
+        let first = stream.next()?.ok()?;
+        let rest = text[stream.byte_offset()..].trim_ascii_start();
+        let closed = |rest: &[u8]| rest.iter().all(|byte| b",]}+\\;) ".contains(byte));
+        if closed(rest) {
+            return Some(vec![plain(first)]);
+        }
+        let value = rest.strip_prefix(b":")?;
+        let mut stream = serde_json::Deserializer::from_slice(value).into_iter::<String>();
+        let message = stream.next()?.ok()?;
+        let known = MESSAGES.contains(&first.as_str()) || anchor(message.as_bytes()).is_some();
+        return (known && closed(&value[stream.byte_offset()..])).then(|| vec![plain(message)]);
     }
+    // `data: {…}`, a time before an object: only with a report's words in it.
+    if !text.ends_with(b"}") || !is_log(text) {
+        return None;
+    }
+    let at = find(text, b"{\"")?;
+    document(&text[at..]).map(|(entries, _)| entries)
+}
+
+fn plain(text: String) -> Entry {
+    Entry { text: without_newline(text.into_bytes()), usec: None, wall: None }
+}
+
+/// Whether a text speaks of an OOM in the kernel's words.
+fn is_log(text: &[u8]) -> bool {
+    anchor(text).is_some() || contains(text, b" invoked oom-killer:")
+}
+
+/// Collects the messages of a value; no, if it has none.
+fn walk(value: &Value, entries: &mut Vec<Entry>) -> bool {
+    match value {
+        Value::Object(object) => match message(object) {
+            Some(text) => {
+                if !is_foreign(object) {
+                    entries.push(entry(text, object));
+                }
+                true
+            }
+            None => {
+                let before = entries.len();
+                let mut found = false;
+                for value in object.values() {
+                    found |= match value {
+                        Value::Text(text) => text_entry(text, entries),
+                        Value::List(_) | Value::Object(_) => walk(value, entries),
+                        _ => false,
+                    };
+                }
+                // The time of a message may stand beside the object that holds it.
+                for added in &mut entries[before..] {
+                    added.wall = added.wall.take().or_else(|| time(object));
+                }
+                found
+            }
+        },
+        Value::List(list) => {
+            let mut found = false;
+            for value in list {
+                found |= match value {
+                    // Loki's pairs of nanoseconds and line.
+                    Value::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => false,
+                    Value::Text(text) => {
+                        entries.push(plain(text.clone()));
+                        true
+                    }
+                    value => walk(value, entries),
+                };
+            }
+            found
+        }
+        _ => false,
+    }
+}
+
+/// A whole kernel log in one string, whatever its name.
+fn text_entry(text: &str, entries: &mut Vec<Entry>) -> bool {
+    let log = is_log(text.as_bytes());
+    if log {
+        entries.push(plain(text.to_string()));
+    }
+    log
+}
+
+fn entry(text: Vec<u8>, object: &Object) -> Entry {
     let number = |key: &str| object.get(key)?.as_str()?.parse().ok();
-    let wall = ["time", "timestamp", "@timestamp", "ts"].iter().find_map(|key| object.get(key)?.as_str());
-    Some(Some(Entry { text, usec: number("_SOURCE_MONOTONIC_TIMESTAMP"), wall: wall.map(str::to_string) }))
+    Entry { text, usec: number("_SOURCE_MONOTONIC_TIMESTAMP"), wall: time(object) }
+}
+
+fn time(object: &Object) -> Option<String> {
+    TIMES.iter().find_map(|key| object.get(key)?.as_str()).map(str::to_string)
+}
+
+/// Whether an entry is somebody else's than the kernel's.
+fn is_foreign(object: &Object) -> bool {
+    let named = |key: &str, kernel: &str| object.get(key).is_some_and(|value| value.as_str() != Some(kernel));
+    named("_TRANSPORT", "kernel") || named("SYSLOG_IDENTIFIER", "kernel")
 }
 
 /// The message, which some collectors put into an object of its own (`jsonPayload`, `log`).
 fn message(object: &Object) -> Option<Vec<u8>> {
-    let of = |object: &Object| ["MESSAGE", "log", "message", "msg"].iter().find_map(|key| bytes(object.get(key)?));
-    of(object).or_else(|| object.values().filter_map(Value::as_object).find_map(of))
-}
-
-/// A whole kernel log in one string, whatever its name.
-fn dump(object: &Object) -> Option<Vec<u8>> {
-    let is_log = |text: &&Value| {
-        text.as_str().is_some_and(|text| {
-            text.contains('\n') && text.contains("out of memory: Kill") || text.contains("invoked oom-killer:")
-        })
-    };
-    object.values().find(is_log).and_then(bytes)
+    MESSAGES.iter().find_map(|key| bytes(object.get(key)?))
 }
 
 /// Text, or the list of numbers that journald writes where it is not UTF-8.
 fn bytes(value: &Value) -> Option<Vec<u8>> {
-    let mut text = match value {
-        Value::Text(text) => text.clone().into_bytes(),
+    match value {
+        Value::Text(text) => Some(without_newline(text.clone().into_bytes())),
         Value::List(list) => {
             let byte = |value: &Value| match value {
                 Value::Number(number) => u8::try_from(*number).ok(),
                 _ => None,
             };
-            list.iter().map(byte).collect::<Option<_>>()?
+            list.iter().map(byte).collect::<Option<_>>().filter(|text: &Vec<u8>| !text.is_empty()).map(without_newline)
         }
-        _ => return None,
-    };
+        _ => None,
+    }
+}
+
+fn without_newline(mut text: Vec<u8>) -> Vec<u8> {
     if text.last() == Some(&b'\n') {
         text.pop();
     }
-    Some(text)
+    text
+}
+
+/// A text without the escapes of a JSON string.
+pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'\\' {
+            plain.push(first);
+            continue;
+        }
+        match after {
+            [byte @ (b'"' | b'/' | b'\\'), tail @ ..] => {
+                plain.push(*byte);
+                rest = tail;
+            }
+            [b't', tail @ ..] => {
+                plain.push(b'\t');
+                rest = tail;
+            }
+            [b'u', tail @ ..] if tail.len() >= 4 => {
+                let code = std::str::from_utf8(&tail[..4]).ok().and_then(|code| u32::from_str_radix(code, 16).ok());
+                match code.and_then(char::from_u32) {
+                    Some(character) => {
+                        plain.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                        rest = &tail[4..];
+                    }
+                    None => plain.push(first),
+                }
+            }
+            _ => plain.push(first),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -70,20 +220,38 @@ mod tests {
 
     #[test]
     fn messages_of_many_loggers() {
-        let text = |line: &[u8]| entry(line).map(|entry| entry.map(|entry| entry.text));
-        assert_eq!(text(br#"{"log":"a \"b\"\n","stream":"stdout"}"#), Some(Some(b"a \"b\"".to_vec())));
-        assert_eq!(text(br#"{"MESSAGE":[97,255],"_TRANSPORT":"kernel"} "#), Some(Some(vec![97, 255])));
-        assert_eq!(text(br#"{"jsonPayload":{"message":"a"},"labels":{}}"#), Some(Some(b"a".to_vec())));
-        assert_eq!(
-            text(br#"{"host":"h","dmesg":"x\na invoked oom-killer: b"}"#).flatten().map(|text| text.len()),
-            Some(25)
-        );
-        assert_eq!(text(br#"{"MESSAGE":"a","_TRANSPORT":"stdout"}"#), Some(None));
-        assert_eq!(text(br#"{"MESSAGE":"a","SYSLOG_IDENTIFIER":"app"}"#), Some(None));
+        let texts = |line: &[u8]| {
+            document(line).map(|(entries, _)| entries.into_iter().map(|entry| entry.text).collect::<Vec<_>>())
+        };
+        assert_eq!(texts(br#"{"log":"a \"b\"\n","stream":"stdout"}"#), Some(vec![b"a \"b\"".to_vec()]));
+        assert_eq!(texts(br#"{"MESSAGE":[97,255],"_TRANSPORT":"kernel"} "#), Some(vec![vec![97, 255]]));
+        assert_eq!(texts(br#"{"jsonPayload":{"message":"a"},"labels":{}}"#), Some(vec![b"a".to_vec()]));
+        let dump = texts(br#"{"host":"h","dmesg":"x\na invoked oom-killer: b"}"#).unwrap();
+        assert_eq!(dump[0].len(), 25);
+        assert_eq!(texts(br#"{"MESSAGE":"a","_TRANSPORT":"stdout"}"#), Some(vec![]));
+        assert_eq!(texts(br#"{"MESSAGE":"a","SYSLOG_IDENTIFIER":"app"}"#), Some(vec![]));
+        let loki = br#"{"streams":[{"stream":{"job":"k"},"values":[["17","a"],["18","b"]]}]}"#;
+        assert_eq!(texts(loki), Some(vec![b"a".to_vec(), b"b".to_vec()]));
         for line in [&b"{}"[..], b"{\"MESSAGE\":7}", b"{\"MESSAGE\":[300]}", b"{", b"a{}", b"{\"MESSAGE\":\"a\"} x"] {
-            assert_eq!(text(line), None, "{}", String::from_utf8_lossy(line));
+            assert_eq!(texts(line), None, "{}", String::from_utf8_lossy(line));
         }
-        let read = entry(br#"{"MESSAGE":"a","_SOURCE_MONOTONIC_TIMESTAMP":"12","time":"t"}"#).flatten().unwrap();
-        assert_eq!((read.usec, read.wall.as_deref()), (Some(12), Some("t")));
+        let (read, _) = document(br#"{"MESSAGE":"a","_SOURCE_MONOTONIC_TIMESTAMP":"12","time":"t"}"#).unwrap();
+        assert_eq!((read[0].usec, read[0].wall.as_deref()), (Some(12), Some("t")));
+    }
+
+    #[test]
+    fn parts_of_a_document() {
+        let text =
+            |line: &str| part(line.as_bytes()).map(|entries| String::from_utf8(entries[0].text.clone()).unwrap());
+        assert_eq!(text("    \"a b\","), Some("a b".to_string()));
+        assert_eq!(text("  \"message\": \"a\\tb\","), Some("a\tb".to_string()));
+        assert_eq!(text("  \"host\": \"a\","), None);
+        assert_eq!(text("say \"a\""), None);
+        assert_eq!(text("data: {\"log\":\"a invoked oom-killer: b\"}"), Some("a invoked oom-killer: b".to_string()));
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(unescaped(br#"\"a\\x0a\" \u003cb\u003e \q"#), br#""a\x0a" <b> \q"#);
     }
 }

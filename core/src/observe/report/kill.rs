@@ -4,13 +4,24 @@ use super::lines::Kind;
 use super::scan::{contains, digits, find, head, number, rfind, rsplit, signed, split, tail, trim_end, trim_start};
 use super::{Kill, Process, Reaped, Sacrifice, Scope};
 
+/// What a kill line begins with. 2.6.18 prints the second with a large M, and the last two where a memory policy or a cpuset
+/// confined the task: then the machine's memory was out.
+const HEADINGS: [(&[u8], Scope); 5] = [
+    (b"Memory cgroup out of memory", Scope::Memcg),
+    (b"Out of memory", Scope::Global),
+    (b"Out of Memory", Scope::Global),
+    (b"No available memory (MPOL_BIND)", Scope::Global),
+    (b"No available memory in cpuset", Scope::Global),
+];
+
 /// The words before the first `: ` of a kill line, and whose memory they say was out.
 fn heading(line: &[u8]) -> (Option<Scope>, &[u8]) {
     let line = trim_start(line);
-    for (start, scope) in [(&b"Memory cgroup out of memory"[..], Scope::Memcg), (b"Out of memory", Scope::Global)] {
+    for (start, scope) in HEADINGS {
         if let Some(rest) = line.strip_prefix(start) {
             // "Out of memory (oom_kill_allocating_task): …"
-            if let Some((_, rest)) = split(head(rest, 64), b": ").map(|(heading, _)| rest.split_at(heading.len() + 2)) {
+            let end = split(head(rest, 64), b": ").map(|(words, _)| words.len() + 2);
+            if let Some((_, rest)) = end.map(|end| rest.split_at(end)) {
                 return (Some(scope), rest);
             }
         }
@@ -45,6 +56,49 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
 /// What follows `Kill process `, before 2.6.36 `kill process `.
 fn kill_process(rest: &[u8]) -> Option<&[u8]> {
     rest.strip_prefix(b"Kill process ").or_else(|| rest.strip_prefix(b"kill process "))
+}
+
+/// Whether a kill line names its process, and not only its number.
+pub(super) fn names_process(line: &[u8]) -> bool {
+    let (_, rest) = heading(line);
+    rest.strip_prefix(b"Killed process ").is_some_and(|after| {
+        let after = &after[digits(after)..];
+        after.starts_with(b" (") || after.starts_with(b", UID ")
+    })
+}
+
+/// Where a whole line of this kind ends.
+pub(super) fn end(kind: Kind, line: &[u8]) -> Option<usize> {
+    let window = head(line, 1024);
+    let words = |words: &[u8]| rfind(window, words).map(|at| at + words.len());
+    match kind {
+        Kind::Killed => {
+            let number = |key: &[u8], unit: &[u8]| {
+                let at = rfind(window, key)? + key.len();
+                let at = at + usize::from(window.get(at) == Some(&b'-'));
+                let length = digits(&window[at..]);
+                (length > 0 && window[at + length..].starts_with(unit)).then_some(at + length + unit.len())
+            };
+            number(b"oom_score_adj:", b"")
+                .or_else(|| number(b"shmem-rss:", b"kB, UID:").and_then(|_| number(b"UID:", b"")))
+                .or_else(|| number(b"shmem-rss:", b"kB"))
+                .or_else(|| number(b"file-rss:", b"kB"))
+                .or_else(|| sizeless_end(line))
+        }
+        Kind::KillProcess => {
+            words(b" or sacrifice child").or_else(|| words(b" or a child")).or_else(|| words(b" and children"))
+        }
+        Kind::SharedMemory => words(b" sharing same memory"),
+        Kind::Exiting => words(b" Skip killing the task"),
+        _ => None,
+    }
+}
+
+/// The end of a kill line of a kernel that prints no sizes (before 2.6.33): behind the name.
+fn sizeless_end(line: &[u8]) -> Option<usize> {
+    let text = trim_end(line);
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    text.ends_with(b")").then_some(text.len())
 }
 
 /// Whether a kill line has the last of the fields that any kernel prints.
@@ -109,7 +163,10 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
         Some(Ok(uid)) => Some(uid),
         None => None,
     };
-    if sizes.is_empty() {
+    // Before 2.6.33 nothing follows the name; since 5.1 a line with the heading always has the sizes.
+    let sizeless =
+        sizeless_end(names).is_some() && (scope.is_none() || names.starts_with(b", UID ") || line_is_old(names));
+    if sizes.is_empty() && !sizeless {
         unread.push("total-vm:");
     }
     let kill = Kill {
@@ -126,9 +183,16 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     Some(Killed { kill, scope, unread })
 }
 
+/// 2.6.18 ends its line with a full stop.
+fn line_is_old(names: &[u8]) -> bool {
+    trim_end(names).ends_with(b").")
+}
+
 /// ` (comm) `, el7's ` (comm), UID 0, ` and el6's `, UID 0, (comm) `.
 fn name(text: &[u8]) -> (Vec<u8>, Option<u64>) {
-    let mut text = trim_end(text);
+    let text = trim_end(text);
+    // 2.6.18: `Killed process 12 (comm).`
+    let mut text = text.strip_suffix(b").").map_or(text, |_| &text[..text.len() - 1]);
     let mut uid = None;
     if let Some((before, after)) = rsplit(text, b", UID ") {
         if let Some((value, rest)) = number(after) {
@@ -153,7 +217,10 @@ fn name(text: &[u8]) -> (Vec<u8>, Option<u64>) {
 pub(super) fn sacrifice(line: &[u8]) -> Option<(Sacrifice, Option<Scope>)> {
     let (scope, rest) = heading(line);
     let (pid, after) = number(kill_process(rest)?)?;
-    let (names, score) = rsplit(after, b" score ")?;
+    let (names, score) = rsplit(after, b" score ").unwrap_or((after, b""));
+    if !names.starts_with(b" (") {
+        return None;
+    }
     let (comm, _) = name(names);
     let score = signed(score).map(|(score, _)| score);
     Some((Sacrifice { pid: i32::try_from(pid).ok()?, comm, score }, scope))

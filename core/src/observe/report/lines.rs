@@ -34,62 +34,75 @@ pub(super) enum Kind {
     Other,
 }
 
+/// What is to be known of a kind of line.
+struct Facts {
+    /// How far a report has come with such a line; numbers only grow within one report.
+    progress: u8,
+    /// Whether the kernel prints it in pieces, between which lines of other CPUs may fall.
+    in_pieces: bool,
+    /// Whether it tells enough to be the beginning of a report whose first lines are lost.
+    begins: bool,
+    /// The field of the report that is lost when it is cut.
+    field: &'static str,
+}
+
+const fn facts(progress: u8, in_pieces: bool, begins: bool, field: &'static str) -> Facts {
+    Facts { progress, in_pieces, begins, field }
+}
+
+const PIECES: bool = true;
+const WHOLE: bool = false;
+const BEGINS: bool = true;
+const GOES_ON: bool = false;
+
+/// In the order of [`Kind`].
+const FACTS: [Facts; 25] = [
+    facts(0, WHOLE, GOES_ON, "suppressed_before"),
+    facts(0, PIECES, BEGINS, "invoker"),
+    facts(1, PIECES, GOES_ON, "cpuset"),
+    facts(1, WHOLE, GOES_ON, "release"),
+    facts(1, WHOLE, GOES_ON, "call_trace"),
+    facts(1, WHOLE, GOES_ON, "call_trace"),
+    facts(2, PIECES, BEGINS, "oom_memcg"),
+    facts(2, PIECES, BEGINS, "oom_memcg"),
+    facts(3, WHOLE, BEGINS, "memory"),
+    facts(4, PIECES, BEGINS, "oom_memcg"),
+    facts(4, WHOLE, GOES_ON, "stat"),
+    facts(5, WHOLE, GOES_ON, "protection"),
+    facts(6, WHOLE, BEGINS, "tasks"),
+    facts(6, WHOLE, BEGINS, "tasks"),
+    facts(6, WHOLE, BEGINS, "tasks"),
+    facts(7, PIECES, BEGINS, "task_memcg"),
+    facts(8, WHOLE, BEGINS, "sacrifice"),
+    facts(9, WHOLE, BEGINS, "already_exiting"),
+    facts(9, WHOLE, BEGINS, "kills"),
+    facts(9, WHOLE, GOES_ON, "shared_memory"),
+    facts(9, WHOLE, GOES_ON, "pinned"),
+    facts(10, PIECES, BEGINS, "group_kill"),
+    facts(11, WHOLE, BEGINS, "report"),
+    facts(0, WHOLE, GOES_ON, "reaper"),
+    facts(0, WHOLE, GOES_ON, "report"),
+];
+
 impl Kind {
     /// How far a report has come with a line of this kind; numbers only grow within one report.
     pub fn progress(self) -> u8 {
-        match self {
-            Kind::Suppressed | Kind::Invoker | Kind::Other | Kind::Reaper => 0,
-            Kind::Cpuset | Kind::Cpu | Kind::TraceStart | Kind::Frame => 1,
-            Kind::TaskIn | Kind::LimitReached => 2,
-            Kind::Usage => 3,
-            Kind::StatHeader | Kind::Stat => 4,
-            Kind::Protection => 5,
-            Kind::TableTitle | Kind::TableHeader | Kind::Row => 6,
-            Kind::Summary => 7,
-            Kind::KillProcess => 8,
-            Kind::Exiting | Kind::Killed | Kind::SharedMemory | Kind::Pinned => 9,
-            Kind::GroupTail => 10,
-            Kind::NoKillable => 11,
-        }
+        FACTS[self as usize].progress
     }
 
     /// Whether the kernel prints the line in pieces, between which lines of other CPUs may fall.
     pub fn in_pieces(self) -> bool {
-        matches!(
-            self,
-            Kind::Invoker
-                | Kind::Cpuset
-                | Kind::TaskIn
-                | Kind::LimitReached
-                | Kind::StatHeader
-                | Kind::Summary
-                | Kind::GroupTail
-        )
+        FACTS[self as usize].in_pieces
+    }
+
+    /// Whether a line tells enough to be the beginning of a report whose first lines are lost.
+    pub fn begins(self) -> bool {
+        FACTS[self as usize].begins
     }
 
     /// The field of the report that is lost when the line is cut.
     pub fn field(self) -> &'static str {
-        match self {
-            Kind::Invoker => "invoker",
-            Kind::Cpuset => "cpuset",
-            Kind::Cpu => "release",
-            Kind::TraceStart | Kind::Frame => "call_trace",
-            Kind::TaskIn | Kind::LimitReached | Kind::StatHeader => "oom_memcg",
-            Kind::Usage => "memory",
-            Kind::Stat => "stat",
-            Kind::Protection => "protection",
-            Kind::TableTitle | Kind::TableHeader | Kind::Row => "tasks",
-            Kind::Summary => "task_memcg",
-            Kind::KillProcess => "sacrifice",
-            Kind::Exiting => "already_exiting",
-            Kind::Killed => "kills",
-            Kind::SharedMemory => "shared_memory",
-            Kind::Pinned => "pinned",
-            Kind::GroupTail => "group_kill",
-            Kind::Suppressed => "suppressed_before",
-            Kind::Reaper => "reaper",
-            Kind::NoKillable | Kind::Other => "report",
-        }
+        FACTS[self as usize].field
     }
 }
 
@@ -156,12 +169,11 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
                 return Kind::Suppressed;
             }
         }
-        b'C' | b'P' if context.in_report && trace::is_cpu(line) => return Kind::Cpu,
-        b'C' if context.in_report && matches!(trim_end(line), b"Call Trace:" | b"Call trace:") => {
-            return Kind::TraceStart
-        }
+        b'C' | b'P' if trace::is_cpu(line) => return Kind::Cpu,
+        b'C' if matches!(trim_end(line), b"Call Trace:" | b"Call trace:") => return Kind::TraceStart,
         b'[' if table::is_header(line) => return Kind::TableHeader,
         b'[' if context.in_table && table::is_row(line) => return Kind::Row,
+        b'[' if table::is_row_by_itself(line) => return Kind::Row,
         _ => {}
     }
     if line.starts_with(b"Out of memory and no killable processes")
@@ -175,7 +187,7 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     if context.in_stat && is_stat(line) {
         return Kind::Stat;
     }
-    if context.in_trace && trace::frame(line).is_some() {
+    if context.in_trace && line.contains(&b'+') && trace::frame(line).is_some() {
         return Kind::Frame;
     }
     if context.in_report && is_cpuset(line) {
@@ -239,7 +251,7 @@ pub(super) fn complete(kind: Kind, buffer: &[u8], columns: usize) -> bool {
         Kind::Row => table::cells(buffer) > columns,
         Kind::Cpu => trace::release(buffer).is_some(),
         Kind::Killed => kill::is_complete(buffer),
-        Kind::KillProcess => contains(buffer, b"sacrifice child") || contains(buffer, b" or a child"),
+        Kind::KillProcess => kill::end(Kind::KillProcess, buffer).is_some(),
         Kind::Protection => contains(buffer, b"low protection ") && contains(end, b"kB"),
         _ => true,
     }

@@ -202,6 +202,20 @@ pub(super) fn summary(line: &[u8]) -> Summary {
 const COMM: usize = 15;
 
 impl Summary {
+    /// The field in which a line that lacks its end is cut: the last that is there.
+    pub fn cut(&self) -> Option<&'static str> {
+        let end = self.end(None);
+        let fields = [
+            ("chosen", end.comm.is_some()),
+            ("task_memcg", end.task_memcg.is_some()),
+            ("oom_memcg", end.oom_memcg.is_some()),
+            ("mems_allowed", self.mems_allowed.is_some() && !self.global),
+            ("cpuset", self.cpuset.is_some() && self.mems_allowed.is_none()),
+            ("nodemask", self.nodemask.is_some() && self.mems_allowed.is_none()),
+        ];
+        fields.into_iter().find(|(_, there)| *there).map(|(field, _)| field)
+    }
+
     /// Splits the end. `known`: the name that the kill line or the table gives for the pid.
     pub fn end(&self, known: Option<&[u8]>) -> SummaryEnd {
         const TASK: &[u8] = b",task=";

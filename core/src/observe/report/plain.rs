@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::scan::{contains, digits, find, trim_start};
+use super::blanks::spaced;
+use super::coded::{from_quoted_printable, without_backslashes};
+use super::page::from_html;
+use super::scan::{contains, head, trim_start};
 use super::source;
 
 /// Gives the log changed, or nothing if it has no need of it.
@@ -10,7 +13,16 @@ type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The log as lines of bytes, as the kernel or its first logger wrote them.
 pub(super) fn plain(input: &[u8]) -> Cow<'_, [u8]> {
-    const STEPS: [Step; 5] = [from_utf16, from_carriage_returns, from_colours, from_html, spaced];
+    const STEPS: [Step; 8] = [
+        from_utf16,
+        without_nuls,
+        from_carriage_returns,
+        from_colours,
+        from_quoted_printable,
+        from_html,
+        without_backslashes,
+        spaced,
+    ];
     let mut text = Cow::Borrowed(input);
     for step in STEPS {
         if let Some(changed) = step(&text) {
@@ -20,12 +32,12 @@ pub(super) fn plain(input: &[u8]) -> Cow<'_, [u8]> {
     text
 }
 
-/// PowerShell writes what it redirects so.
+/// PowerShell writes what it redirects so, with a mark at the beginning or without.
 fn from_utf16(input: &[u8]) -> Option<Vec<u8>> {
     let (little, units) = match input {
         [0xff, 0xfe, rest @ ..] => (true, rest),
         [0xfe, 0xff, rest @ ..] => (false, rest),
-        _ => return None,
+        _ => (unmarked(input)?, input),
     };
     // Text that merely begins with these bytes has no NULs.
     if !units.contains(&0) {
@@ -43,90 +55,70 @@ fn from_utf16(input: &[u8]) -> Option<Vec<u8>> {
     Some(text.into_bytes())
 }
 
+/// Whether text without a mark is of little end: every other byte is a NUL.
+fn unmarked(input: &[u8]) -> Option<bool> {
+    let sample = head(input, 256);
+    let nuls = |from: usize| sample.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
+    let (even, odd) = (nuls(0), nuls(1));
+    let most = sample.len() / 2;
+    (most >= 16 && (even == 0 || odd == 0) && even.max(odd) * 10 > most * 9).then_some(odd > even)
+}
+
+/// Serial consoles and logs that a crash left behind hold NULs; no name can.
+fn without_nuls(input: &[u8]) -> Option<Vec<u8>> {
+    input.contains(&0).then(|| input.iter().copied().filter(|&byte| byte != 0).collect())
+}
+
 /// Lines that end with a carriage return alone.
 fn from_carriage_returns(input: &[u8]) -> Option<Vec<u8>> {
     (input.contains(&b'\r') && !input.contains(&b'\n'))
         .then(|| input.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect())
 }
 
-/// `dmesg --color` begins every line with a colour. Only then are colours taken off, because a name in plain text
-/// may hold an escape sequence too.
+/// `dmesg --color` begins every line with a colour, and grep colours what it found and ends that. Only then are colours taken
+/// off, because a name in plain text may hold an escape sequence too.
 fn from_colours(input: &[u8]) -> Option<Vec<u8>> {
-    let coloured = contains(input, b"\x1b[")
-        && input.split(|&byte| byte == b'\n').any(|line| trim_start(source::unquote(line)).starts_with(b"\x1b["));
-    if !coloured {
-        return None;
+    ESCAPES.iter().find(|escape| is_coloured(input, escape)).map(|escape| without_colours(input, escape))
+}
+
+/// The escape character, and how it is written where it cannot be shown.
+const ESCAPES: [&[u8]; 6] = [b"\x1b", b"^[", b"\\x1b", b"\\033", b"\\e", b"\\u001b"];
+
+fn is_coloured(input: &[u8], escape: &[u8]) -> bool {
+    let sequence = |rest: &[u8]| [escape, rest].concat();
+    if !contains(input, &sequence(b"[")) {
+        return false;
     }
+    let begin = sequence(b"[");
+    // dmesg writes `\x1b` for the character in a name.
+    (escape[0] != b'\\' && [&b"[m"[..], b"[0m", b"[K", b"[39m"].iter().any(|end| contains(input, &sequence(end))))
+        || input.split(|&byte| byte == b'\n').any(|line| trim_start(source::unquote(line)).starts_with(&begin))
+}
+
+fn without_colours(input: &[u8], escape: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(input.len());
     let mut rest = input;
     while let Some((&first, after)) = rest.split_first() {
-        if let Some(parameters) = rest.strip_prefix(b"\x1b[") {
-            let length =
-                parameters.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';')).unwrap_or(parameters.len());
-            // Colours, and the "erase to the end of the line" that terminals and their recorders add.
-            if matches!(parameters.get(length), Some(b'm' | b'K')) {
-                rest = &parameters[length + 1..];
+        let sequence = if first == escape[0] { rest.strip_prefix(escape) } else { None };
+        if let Some(sequence) = sequence {
+            if let Some(after) = sequence.strip_prefix(b"(B") {
+                rest = after;
                 continue;
+            }
+            if let Some(parameters) = sequence.strip_prefix(b"[") {
+                let end = |byte: &u8| !matches!(byte, b'0'..=b'9' | b';' | b'?' | b':');
+                let length = head(parameters, 32).iter().position(end).unwrap_or(0);
+                // Colours, and what terminals and their recorders add: erasing and moving.
+                if matches!(parameters.get(length), Some(b'm' | b'K' | b'J' | b'H' | b'h' | b'l')) {
+                    rest = &parameters[length + 1..];
+                    continue;
+                }
             }
         }
         plain.push(first);
         rest = after;
     }
-    Some(plain)
-}
-
-/// A report copied out of a page's source. A name may hold `&lt;` as well: only what the kernel prints in brackets, or
-/// before a time, is taken for proof.
-fn from_html(input: &[u8]) -> Option<Vec<u8>> {
-    const PROOFS: [&[u8]; 6] =
-        [b"[&lt;", b"&lt;TASK&gt;", b"&gt;[", b"&lt;IRQ&gt;", b"invoked&nbsp;oom-killer", b"([&lt;"];
-    let levels = || {
-        // `&lt;4&gt;` at the beginning of a line.
-        let level = |line: &[u8]| {
-            trim_start(line).strip_prefix(b"&lt;").is_some_and(|rest| rest[digits(rest)..].starts_with(b"&gt;"))
-        };
-        input.split(|&byte| byte == b'\n').any(level)
-    };
-    if find(input, b"&").is_none() || !(PROOFS.iter().any(|proof| contains(input, proof)) || levels()) {
-        return None;
-    }
-    const NAMES: [(&[u8], u8); 8] = [
-        (b"&lt;", b'<'),
-        (b"&gt;", b'>'),
-        (b"&amp;", b'&'),
-        (b"&quot;", b'"'),
-        (b"&#39;", b'\''),
-        (b"&#x27;", b'\''),
-        (b"&#34;", b'"'),
-        (b"&nbsp;", b' '),
-    ];
-    let mut plain = Vec::with_capacity(input.len());
-    let mut rest = input;
-    while let Some((&first, after)) = rest.split_first() {
-        let named = (first == b'&').then(|| NAMES.iter().find(|(name, _)| rest.starts_with(name))).flatten();
-        let (byte, after) = named.map_or((first, after), |(name, byte)| (*byte, &rest[name.len()..]));
-        rest = after;
-        plain.push(byte);
-    }
-    Some(plain)
-}
-
-/// Browsers and chats turn blanks into no-break spaces.
-fn spaced(input: &[u8]) -> Option<Vec<u8>> {
-    const SPACE: &[u8] = b"\xc2\xa0";
-    const PROOFS: [&[u8]; 3] = [b"invoked\xc2\xa0oom-killer", b"Killed\xc2\xa0process", b"oom-killer:\xc2\xa0gfp_mask"];
-    if find(input, SPACE).is_none() || !PROOFS.iter().any(|proof| contains(input, proof)) {
-        return None;
-    }
-    let mut plain = Vec::with_capacity(input.len());
-    let mut rest = input;
-    while let Some(at) = find(rest, SPACE) {
-        plain.extend_from_slice(&rest[..at]);
-        plain.push(b' ');
-        rest = &rest[at + SPACE.len()..];
-    }
-    plain.extend_from_slice(rest);
-    Some(plain)
+    plain
 }
 
 #[cfg(test)]
@@ -135,7 +127,9 @@ mod tests {
 
     #[test]
     fn what_is_no_proof_is_left() {
-        for text in [&b"a &lt;b&gt; c"[..], b"\xff\xfea", b"a\r\nb", b"a \x1b[1m b", b"a\xc2\xa0b", b"", b"& [&"] {
+        for text in
+            [&b"a &lt;b&gt; c"[..], b"\xff\xfea", b"a\r\nb", b"a \x1b[1m b", b"\x1b]0;a", b"a\xc2\xa0b", b"", b"& [&"]
+        {
             assert_eq!(plain(text), text, "{}", String::from_utf8_lossy(text));
         }
     }

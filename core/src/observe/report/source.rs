@@ -24,6 +24,8 @@ pub(super) struct Line<'a> {
     pub width: usize,
     /// A record that is not the kernel's: only its number counts.
     pub foreign: bool,
+    /// The log was cut off at the right, and this line reaches there.
+    pub cut: bool,
 }
 
 impl<'a> Line<'a> {
@@ -131,7 +133,7 @@ fn of_record<'a>(record: &RawRecord<'a>, width: usize, outer: Moment<'a>) -> Ori
         fragment: record.continuation,
         prefixed: true,
         width,
-        foreign: false,
+        ..Line::default()
     })
 }
 
@@ -315,6 +317,13 @@ fn structured(text: &[u8]) -> Identifier<'_> {
     };
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
     Identifier::Kernel(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest))
+}
+
+/// The same where the prefix may be a single time.
+pub(super) fn moment_of(prefix: &[u8]) -> Moment<'_> {
+    let mut moment = moment_in(prefix);
+    moment.wall = moment.wall.or_else(|| date(trim_start(prefix)).map(|(wall, _)| wall));
+    moment
 }
 
 /// The time that a prefix of no known shape holds.

@@ -1,79 +1,79 @@
-//! A whole log as a sequence of kernel lines: embedded newlines put back, dictionaries left out.
+//! A whole log as a sequence of kernel lines in the order of time: everything that was put around them is taken off.
 
 use std::borrow::Cow;
 
-use super::json;
+use super::dress::Dress;
+use super::fold::fold;
 use super::plain::plain;
+use super::scan::trim_end;
 use super::source::{self, Line, Origin};
-use super::wrapping::Wrapping;
+use super::turn::{turn, Twice};
+use super::unpack::{is_blank, unpack, Raw};
 use crate::observe::kmsg::Record;
 
 /// Gives every kernel line of `input` to `take`, in order.
-pub(super) fn lines(input: &[u8], mut take: impl FnMut(Line<'_>)) {
+pub(super) fn lines(input: &[u8], mut take: impl FnMut(&Line<'_>)) {
     let plain = plain(input);
-    let wrapping = Wrapping::learn(&plain);
-    let mut held: Option<Line<'_>> = None;
-    let mut blank = false;
-    for raw in plain.split(|&byte| byte == b'\n') {
-        // Of blank lines in a row the first one says all.
-        if std::mem::replace(&mut blank, raw.is_empty()) && raw.is_empty() {
-            continue;
+    let raws = unpack(&plain);
+    let dress = Dress::learn(&raws);
+    let raws = fold(raws, &dress);
+    let mut lines = undressed(&raws, &dress);
+    turn(&mut lines);
+    let mut twice = Twice::default();
+    for line in lines {
+        if !twice.is_again(&line) {
+            take(&line);
         }
-        let unwrapped = wrapping.remove(raw);
-        if let Some(moment) = unwrapped.moment {
-            if let Some(line) = held.replace(Line::behind(unwrapped.text, unwrapped.width, moment)) {
-                take(line);
-            }
-            continue;
-        }
-        let raw = unwrapped.text;
-        if let Some(entry) = json::entry(raw) {
-            if let Some(line) = held.take() {
-                take(line);
-            }
-            if let Some(entry) = entry {
-                of_json(&entry, &mut take);
-            }
-            continue;
-        }
-        if let Some(line) = held.as_mut() {
-            let body = source::unquote(raw);
-            if line.record {
-                // The dictionary of a record: ` SUBSYSTEM=pci`.
-                if body.first() == Some(&b' ') && is_dictionary(&body[1..]) {
-                    continue;
-                }
-            } else if line.prefixed && line.width >= 8 && indented(body, line.width) {
-                // dmesg and journalctl align the later lines of one message under its first.
-                let more = source::readable(&body[line.width..], false);
-                let text = line.text.to_mut();
-                text.push(b'\n');
-                text.extend_from_slice(more.strip_suffix(b"\r").unwrap_or(&more));
-                continue;
-            }
-        }
-        if let Some(line) = held.take() {
-            take(line);
-        }
-        if let Origin::Kernel(line) = source::read(raw) {
-            held = Some(line);
-        }
-    }
-    if let Some(line) = held {
-        take(line);
     }
 }
 
-/// The lines of a message that stood in a JSON object.
-fn of_json(entry: &json::Entry, take: &mut impl FnMut(Line<'_>)) {
-    for text in entry.text.split(|&byte| byte == b'\n') {
-        if let Origin::Kernel(mut line) = source::read(text) {
-            line.prefixed = true;
-            line.moment.usec = line.moment.usec.or(entry.usec);
-            line.moment.wall = line.moment.wall.or(entry.wall.as_deref().map(str::as_bytes));
-            take(line);
+/// The kernel's lines, each with the later lines of its message.
+fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> Vec<Line<'a>> {
+    let mut lines: Vec<Line<'a>> = Vec::with_capacity(raws.len());
+    // Whether the last line may go on, and whether the one before this was blank.
+    let (mut open, mut blank) = (false, false);
+    for raw in raws {
+        let nothing = is_blank(raw);
+        // Of blank lines in a row the first one says all.
+        if std::mem::replace(&mut blank, nothing) && nothing {
+            continue;
+        }
+        if let Some(line) = lines.last_mut().filter(|_| open && !raw.contained) {
+            if belongs(line, &raw.text) {
+                continue;
+            }
+        }
+        match dress.remove(raw) {
+            Origin::Kernel(line) => {
+                open = true;
+                split_into(&mut lines, line);
+            }
+            Origin::Other => open = false,
         }
     }
+    lines
+}
+
+/// Whether a line of the log is a later line of the same message; it is added then.
+fn belongs(line: &mut Line<'_>, body: &[u8]) -> bool {
+    if line.record {
+        // The dictionary of a record: ` SUBSYSTEM=pci`.
+        return body.first() == Some(&b' ') && is_dictionary(&body[1..]);
+    }
+    // dmesg and journalctl align the later lines of one message under its first.
+    if !(line.prefixed && line.width >= 8 && indented(body, line.width)) {
+        return false;
+    }
+    let more = source::readable(&body[line.width..], false);
+    let text = line.text.to_mut();
+    text.push(b'\n');
+    text.extend_from_slice(more.strip_suffix(b"\r").unwrap_or(&more));
+    true
+}
+
+/// A message may hold several of the kernel's lines: syslog keeps line breaks as `#012`.
+fn split_into<'a>(lines: &mut Vec<Line<'a>>, line: Line<'a>) {
+    lines.push(line);
 }
 
 /// A record read live, as a line.
@@ -88,11 +88,12 @@ pub(super) fn of_record(record: &Record) -> Line<'_> {
         prefixed: true,
         width: 0,
         foreign: record.facility() != 0,
+        cut: false,
     }
 }
 
 fn indented(body: &[u8], width: usize) -> bool {
-    body.len() > width && body[..width].iter().all(|&byte| byte == b' ')
+    body.len() > width && body[..width].iter().all(|&byte| byte == b' ') && !trim_end(body).is_empty()
 }
 
 fn is_dictionary(text: &[u8]) -> bool {

@@ -1,6 +1,6 @@
 //! The task table. Its header decides what the columns are, never the kernel's version: distributions backport.
 
-use super::scan::{digits, signed, trim_end, trim_start, whole, word};
+use super::scan::{digits, number, signed, trim_end, trim_start, whole, word};
 use super::Task;
 
 /// `[  pid  ]   uid  tgid total_vm …`, perhaps cut by a wrap.
@@ -27,11 +27,32 @@ pub(super) fn is_row(line: &[u8]) -> bool {
     row_start(line).is_some_and(|(_, rest)| signed(trim_start(rest)).is_some())
 }
 
+/// The same where no header tells: at least six numbers follow the pid, and then a name.
+pub(super) fn is_row_by_itself(line: &[u8]) -> bool {
+    let Some((_, mut rest)) = row_start(line) else { return false };
+    for _ in 0..6 {
+        let (token, after) = word(rest);
+        if whole::<i64>(token).is_none() {
+            return false;
+        }
+        rest = after;
+    }
+    !word(rest).0.is_empty()
+}
+
 fn row_start(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let inside = trim_start(line.strip_prefix(b"[")?);
     let length = digits(inside);
     let rest = inside[length..].strip_prefix(b"]")?;
     (length > 0).then_some((&inside[..length], rest))
+}
+
+/// The thread and the process of a row, whose columns are the same in every kernel.
+pub(super) fn ids(row: &[u8]) -> impl Iterator<Item = i32> {
+    let start = row_start(trim_start(row));
+    let pid = start.and_then(|(pid, _)| whole(pid));
+    let tgid = start.and_then(|(_, rest)| whole(word(word(rest).1).0));
+    [pid, tgid].into_iter().flatten()
 }
 
 /// How many cells a row has: the pid, each number, and one for the name if there is one.
@@ -112,6 +133,44 @@ impl Layout {
         Layout { columns }
     }
 
+    /// The columns of rows whose header is not in the log. Their number tells, and where several kernels print as many, what
+    /// stands in them; the release, where it is known, comes first.
+    pub fn of_rows(rows: &[Vec<u8>], release: Option<&[u8]>) -> Option<Layout> {
+        use Column::{
+            NrPmds, NrPtes, NrPuds, OomScoreAdj, PgtablesBytes, Rss, RssAnon, RssFile, RssShmem, Swapents, Tgid,
+            TotalVm, Uid, Unknown,
+        };
+        let numbers: Vec<Vec<i64>> = rows.iter().map(|row| numbers(row)).collect();
+        let count = numbers.iter().map(Vec::len).min()?;
+        // A name may look like a number, but not every one.
+        let column = |at: usize| numbers.iter().filter_map(move |row| row.get(at).copied());
+        let tail: &[Column] = match count {
+            0..=6 => return None,
+            // Before 2.6.36: the CPU and the older adjustment.
+            7 => &[Unknown, Unknown],
+            8 => {
+                let old = version(release).map_or_else(
+                    || column(6).all(|adj| (-17..=15).contains(&adj)) && is_scaled(&numbers),
+                    |version| version < (3, 7),
+                );
+                let bytes = version(release).map_or_else(
+                    || column(5).all(|size| size % 4096 == 0) && column(5).any(|size| size > 0),
+                    |version| version >= (4, 15),
+                );
+                match (old, bytes) {
+                    (true, false) => &[Unknown, Unknown, OomScoreAdj],
+                    (_, true) => &[PgtablesBytes, Swapents, OomScoreAdj],
+                    _ => &[NrPtes, Swapents, OomScoreAdj],
+                }
+            }
+            9 => &[NrPtes, NrPmds, Swapents, OomScoreAdj],
+            10 => &[NrPtes, NrPmds, NrPuds, Swapents, OomScoreAdj],
+            _ => &[RssAnon, RssFile, RssShmem, PgtablesBytes, Swapents, OomScoreAdj],
+        };
+        let columns = [Column::Pid, Uid, Tgid, TotalVm, Rss].iter().chain(tail).copied().collect();
+        Some(Layout { columns })
+    }
+
     /// How many numbers a row has.
     pub fn len(&self) -> usize {
         self.columns.len()
@@ -153,6 +212,37 @@ impl Layout {
         task.comm = rest.strip_prefix(b" ").unwrap_or(rest).to_vec();
         Ok(task)
     }
+}
+
+/// The numbers of a row, the pid first.
+fn numbers(row: &[u8]) -> Vec<i64> {
+    let Some((pid, mut rest)) = row_start(trim_start(row)) else { return Vec::new() };
+    let mut numbers = vec![whole::<i64>(pid).unwrap_or(0)];
+    while numbers.len() < 11 {
+        let (token, after) = word(rest);
+        let Some(number) = whole::<i64>(token) else { break };
+        // The last one may be a name: a name is always there.
+        if word(after).0.is_empty() {
+            break;
+        }
+        numbers.push(number);
+        rest = after;
+    }
+    numbers
+}
+
+/// Whether the last column is the one before it on the newer scale: -17 to 15 as -1000 to 1000.
+fn is_scaled(rows: &[Vec<i64>]) -> bool {
+    let scaled = |adj: i64| if adj == 15 { 1000 } else { adj * 1000 / 17 };
+    let pairs = || rows.iter().filter_map(|row| Some((*row.get(6)?, *row.get(7)?)));
+    pairs().all(|(old, new)| old == new * 17 / 1000 || scaled(old) == new) && pairs().any(|(old, _)| old != 0)
+}
+
+/// The first two numbers of a release.
+fn version(release: Option<&[u8]>) -> Option<(u64, u64)> {
+    let (major, rest) = number(release?)?;
+    let (minor, _) = number(rest.strip_prefix(b".")?)?;
+    Some((major, minor))
 }
 
 const UNFIT: &str = "a row of the task table holds what is no number or does not fit";

@@ -14,7 +14,8 @@ pub(super) struct Cpu {
 
 /// `CPU: 0 PID: 76 Comm: …`, since 6.12 with `UID: 0` between; before 3.10 `Pid: 76, comm: …`.
 pub(super) fn is_cpu(line: &[u8]) -> bool {
-    line.strip_prefix(b"CPU: ").is_some_and(|rest| digits(rest) > 0) || line.starts_with(b"Pid: ")
+    line.strip_prefix(b"CPU: ").is_some_and(|rest| digits(rest) > 0)
+        || line.strip_prefix(b"Pid: ").is_some_and(|rest| digits(rest) > 0)
 }
 
 /// Reads that line. The name of the process may hold anything, so the invoker's name decides where it ends.
@@ -33,6 +34,32 @@ pub(super) fn cpu(line: &[u8], invoker: Option<&[u8]>) -> Cpu {
         comm: name.map(<[u8]>::to_vec),
         release: release(line).map(<[u8]>::to_vec),
     }
+}
+
+/// Whether a line begins what the kernel has to say about something else.
+pub(super) fn is_alarm(line: &[u8]) -> bool {
+    const ALARMS: [&[u8]; 9] = [
+        b"WARNING: ",
+        b"BUG: ",
+        b"INFO: task ",
+        b"INFO: rcu",
+        b"------------[ cut here ]",
+        b"---[ end trace ",
+        b"watchdog: ",
+        b"general protection fault",
+        b"NMI watchdog: ",
+    ];
+    ALARMS.iter().any(|alarm| line.starts_with(alarm))
+}
+
+/// Whether a function is one that only an OOM of a memory cgroup calls.
+pub(super) fn is_of_memcg(function: &str) -> bool {
+    ["mem_cgroup_out_of_memory", "mem_cgroup_oom_synchronize", "mem_cgroup_handle_oom"].contains(&function)
+}
+
+/// Whether a function is one that every OOM calls.
+pub(super) fn is_of_oom(function: &str) -> bool {
+    is_of_memcg(function) || ["out_of_memory", "oom_kill_process", "dump_header", "__out_of_memory"].contains(&function)
 }
 
 fn trim_name(name: &[u8]) -> &[u8] {
@@ -74,8 +101,15 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
         rest = rest.strip_suffix(b")").map_or(rest, |_| &inner[..inner.len() - 1]);
     }
     // Addresses, `?` and arm's "(caller) from" may stand before the function.
+    let mut module_before = None;
     for _ in 0..5 {
         let (token, after) = word(rest);
+        // klogd writes its own reading of the symbol before the kernel's: `[module:name+0x1/0x2] name+0x1/0x2`.
+        if let Some(module) = klogd(token).filter(|_| word(after).0.contains(&b'+')) {
+            module_before = module;
+            rest = after;
+            continue;
+        }
         let bare = token.strip_prefix(b"(").map_or(token, |inner| inner.strip_suffix(b")").unwrap_or(inner));
         if let Some((function, offset, size)) = symbol(bare) {
             let (module, doubtful) = tail_words(after)?;
@@ -83,7 +117,7 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
                 function: String::from_utf8_lossy(function).into_owned(),
                 offset,
                 size,
-                module,
+                module: module.or(module_before),
                 uncertain: uncertain || doubtful,
             });
         }
@@ -98,6 +132,16 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
         rest = after;
     }
     None
+}
+
+/// `[name+0x1f/0x40]`, `[module:name+31/64]`, and the module.
+fn klogd(token: &[u8]) -> Option<Option<String>> {
+    let inside = token.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    let (name, place) = split(inside, b"+")?;
+    if name.is_empty() || !place.contains(&b'/') {
+        return None;
+    }
+    Some(split(name, b":").map(|(module, _)| String::from_utf8_lossy(module).into_owned()))
 }
 
 /// `name+0x1f/0x40`
@@ -155,6 +199,8 @@ mod tests {
         );
         assert_eq!(seen(b"([<000000000011413a>] show_stack+0x62/0xb0)"), plain("show_stack", 0x62, 0xb0));
         assert_eq!(seen(b" unwind_backtrace from show_stack+0x10/0x14"), plain("show_stack", 0x10, 0x14));
+        assert_eq!(seen(b" [show_trace+31/64] show_trace+0x1f/0x40"), plain("show_trace", 0x1f, 0x40));
+        assert_eq!(seen(b" [nfs:f+0x1/0x2] f+0x1/0x2").unwrap().3.as_deref(), Some("nfs"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs]").unwrap().3.as_deref(), Some("xfs"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs 0123abcd]").unwrap().3.as_deref(), Some("xfs"));
     }

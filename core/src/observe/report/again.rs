@@ -1,0 +1,46 @@
+//! A report that is in the log twice is one: pasted twice, or told again by a monitor that reads the log.
+
+use super::Report;
+use crate::map::Map;
+
+/// Where a report belongs among those before it: at their end, or in the place of a poorer copy; `None`: it is the copy.
+pub(super) fn place(reports: &[Report], victims: &Map<i32, usize>, report: &Report) -> Option<usize> {
+    let end = reports.len();
+    let Some(kill) = report.kills.first() else {
+        let twice = reports.last().is_some_and(|last| is_copy(last, report));
+        return (!twice).then_some(end);
+    };
+    let Some(&at) = victims.get(&kill.pid) else { return Some(end) };
+    let Some(before) = reports.get(at) else { return Some(end) };
+    // The sizes of a process are its fingerprint; without them a number may have come around.
+    let known = |kill: &super::Kill| kill.total_vm_bytes.is_some() && before.kills.contains(kill);
+    if !report.kills.iter().any(known) {
+        return Some(end);
+    }
+    (told(report) > told(before)).then_some(at)
+}
+
+/// Whether a report without a kill is the one before it again: everything that it says, at the same time.
+fn is_copy(last: &Report, report: &Report) -> bool {
+    let timed = report.time_usec.is_some() || report.logged_at.is_some();
+    timed
+        && !report.no_killable
+        && (last.time_usec, &last.logged_at) == (report.time_usec, &report.logged_at)
+        && (&last.invoker, &last.chosen, &last.tasks) == (&report.invoker, &report.chosen, &report.tasks)
+        && (last.memory, &last.stat) == (report.memory, &report.stat)
+}
+
+/// How much a report tells.
+fn told(report: &Report) -> usize {
+    let fields = [
+        report.invoker.is_some(),
+        report.release.is_some(),
+        report.constraint.is_some(),
+        report.memory.is_some(),
+        report.oom_memcg.is_some(),
+        report.chosen.is_some(),
+        report.group_kill.is_some(),
+    ];
+    let there = fields.into_iter().filter(|there| *there).count();
+    there + report.tasks.len() + report.call_trace.len() + report.stat.len() + report.kills.len()
+}

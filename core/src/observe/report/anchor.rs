@@ -1,0 +1,164 @@
+//! Where the kernel's text begins in a line of any form, told by words that nothing else begins with.
+
+use super::kill;
+use super::lines::{self, Kind};
+use super::scan::{contains, digits, find, head, number, rfind, trim_end};
+use super::table;
+
+/// Words of a report's line that stand where its text begins, and where it ends if that is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Anchor {
+    pub kind: Kind,
+    pub start: usize,
+    pub end: Option<usize>,
+}
+
+/// How far into a line its kernel text is looked for.
+const WIDEST: usize = 512;
+
+/// The first place in a line where the text of a report begins beyond doubt.
+pub(super) fn anchor(line: &[u8]) -> Option<Anchor> {
+    let window = head(line, WIDEST);
+    let mut inside = false;
+    for (at, &byte) in window.iter().enumerate() {
+        let begins = !inside || byte == b'[';
+        inside = byte.is_ascii_alphanumeric() || byte == b'_';
+        if begins && FIRST[byte as usize] {
+            if let Some((kind, end)) = here(&line[at..]) {
+                return Some(Anchor { kind, start: at, end: end.map(|end| at + end) });
+            }
+        }
+    }
+    None
+}
+
+/// The letters that the lines of [`here`] begin with.
+const FIRST: [bool; 256] = {
+    let mut table = [false; 256];
+    let letters = b"MONKTmskoCP[H";
+    let mut at = 0;
+    while at < letters.len() {
+        table[letters[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// The kind of a text that begins as a line of a report does, and the length of it where that is certain.
+pub(super) fn here(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+    let word = |words: &[u8]| text.starts_with(words);
+    match text.first()? {
+        b'M' if word(lines::STAT_HEADER) && matches!(text.get(19), Some(b' ' | b':')) => {
+            Some((Kind::StatHeader, stat_header_end(text)))
+        }
+        b'M' if word(lines::PROTECTION) => Some((Kind::Protection, number_end(text, b"low protection ", b"kB"))),
+        b'M' if word(lines::LIMIT_REACHED) => Some((Kind::LimitReached, None)),
+        b'M' if (word(b"Mem-Info:") || word(b"Mem-info:")) && trim_end(text).len() < 16 => Some((Kind::Other, Some(9))),
+        b'M' | b'O' | b'N' => victim(text),
+        b'K' if word(b"Kernel panic - not syncing: Out of memory") => Some((Kind::NoKillable, None)),
+        b'K' => victim(text),
+        b'T' if word(TITLE) => Some((Kind::TableTitle, Some(TITLE.len()))),
+        b'T' if word(b"Task in /") => Some((Kind::TaskIn, None)),
+        b'T' if word(b"Tasks in /") => {
+            let end = find(head(text, 4096), lines::GROUP_TAIL)? + lines::GROUP_TAIL.len();
+            Some((Kind::GroupTail, Some(end)))
+        }
+        b'm' | b's' | b'k' => {
+            let name = lines::USAGES.iter().find(|name| word(name))?;
+            (digits(&text[name.len()..]) > 0).then(|| (Kind::Usage, number_end(text, b"kB, failcnt ", b"")))
+        }
+        b'o' if word(lines::SUMMARY) => Some((Kind::Summary, summary_end(text))),
+        b'o' if word(b"oom_reaper: ") => {
+            let rest = &text[12..];
+            let known = [&b"reaped process "[..], b"unable to reap pid:", b"giving up pid:"];
+            let end = number_end(text, b"shmem-rss:", b"kB").or_else(|| number_end(text, b"file-rss:", b"kB"));
+            known.iter().any(|words| rest.starts_with(words)).then_some((Kind::Reaper, end))
+        }
+        b'o' if word(b"oom_kill_process: ") && contains(head(text, 80), b" callbacks suppressed") => {
+            Some((Kind::Suppressed, find(text, b" suppressed").map(|at| at + 11)))
+        }
+        b'C' if word(b"CPU: ") => cpu(text),
+        b'C' => {
+            let heading = word(b"Call Trace:") || word(b"Call trace:");
+            (heading && trim_end(text).len() < 24).then_some((Kind::TraceStart, Some(11)))
+        }
+        b'P' => (word(b"Pid: ") && contains(head(text, 24), b", comm: ")).then_some((Kind::Cpu, None)),
+        b'H' => word(b"Hardware name: ").then_some((Kind::Other, None)),
+        b'[' => bracket(text),
+        _ => None,
+    }
+}
+
+const TITLE: &[u8] = b"Tasks state (memory values in pages):";
+
+fn cpu(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+    let (_, rest) = number(&text[5..])?;
+    let known = rest.starts_with(b" PID: ") || rest.starts_with(b" UID: ");
+    (known && contains(head(rest, 64), b" Comm: ")).then_some((Kind::Cpu, None))
+}
+
+/// The table's header or one of its rows.
+fn bracket(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+    if table::is_header(text) {
+        let window = head(text, 256);
+        return Some((Kind::TableHeader, rfind(window, b"name").map(|at| at + 4)));
+    }
+    table::is_row_by_itself(text).then_some((Kind::Row, None))
+}
+
+/// A line about a victim: its heading and a process, so that no sentence about an OOM is taken for it.
+fn victim(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+    if text.starts_with(b"Out of memory and no killable processes") {
+        let dots = text[39..].iter().position(|&byte| byte != b'.').unwrap_or(text.len() - 39);
+        return Some((Kind::NoKillable, Some(39 + dots)));
+    }
+    let kind = kill::kind(text)?;
+    let numbered = !matches!(kind, Kind::Killed) || kill::names_process(text);
+    numbered.then(|| (kind, kill::end(kind, text)))
+}
+
+fn stat_header_end(text: &[u8]) -> Option<usize> {
+    // The counters of kernels before 5.3 follow on the line: where they end is not known.
+    trim_end(text).ends_with(b":").then(|| trim_end(text).len())
+}
+
+/// Behind the digits that follow the last `key`, and the unit behind them.
+fn number_end(text: &[u8], key: &[u8], unit: &[u8]) -> Option<usize> {
+    let at = rfind(head(text, 1024), key)? + key.len();
+    let length = digits(&text[at..]);
+    (length > 0 && text[at + length..].starts_with(unit)).then_some(at + length + unit.len())
+}
+
+fn summary_end(text: &[u8]) -> Option<usize> {
+    let at = rfind(head(text, 8192), b",uid=")? + 5;
+    let length = digits(&text[at..]);
+    (length > 0).then_some(at + length)
+}
+
+/// Whether the text that begins here is there to its end, as far as its kind lets one tell.
+pub(super) fn is_cut(kind: Kind, end: Option<usize>) -> bool {
+    let ends = matches!(
+        kind,
+        Kind::Usage | Kind::Summary | Kind::Killed | Kind::KillProcess | Kind::TableHeader | Kind::Protection
+    );
+    ends && end.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anywhere_in_a_line() {
+        let seen = |line: &str| anchor(line.as_bytes()).map(|anchor| (anchor.kind, anchor.start, anchor.end));
+        assert_eq!(seen("a| memory: usage 1kB, limit 2kB, failcnt 3</p>"), Some((Kind::Usage, 3, Some(42))));
+        assert_eq!(seen("x CPU: 1 PID: 2 Comm: a Not tainted 6.1"), Some((Kind::Cpu, 2, None)));
+        assert_eq!(seen("WARNING: CPU: 1 PID: 2 at kernel/x.c:7 f+0x1/0x2"), None);
+        assert_eq!(seen("n1  Memory cgroup out of memory: Kill process 7 (a) score 9 or sacrifice child."), {
+            Some((Kind::KillProcess, 4, Some(78)))
+        });
+        assert_eq!(seen("it says Out of memory: Killed process"), None);
+        assert_eq!(seen("[    1.0] [  7]     0     7  100   20  40960   0   0 a").map(|seen| seen.0), Some(Kind::Row));
+        assert_eq!(seen("xmemory: usage 1kB"), None);
+    }
+}

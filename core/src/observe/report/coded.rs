@@ -1,0 +1,88 @@
+//! What mail and wikis write in place of the kernel's characters: quoted-printable text, backslashes before punctuation.
+
+use super::scan::contains;
+use crate::observe::kmsg::nibble;
+
+/// Mail in quoted-printable: `=3D` for the equals sign, and lines that go on behind an `=` at their end.
+pub(super) fn from_quoted_printable(input: &[u8]) -> Option<Vec<u8>> {
+    const PROOFS: [&[u8]; 5] = [b"gfp_mask=3D0x", b"order=3D", b"oom_score_adj=3D", b"constraint=3D", b"cpuset=3D"];
+    if !(PROOFS.iter().any(|proof| contains(input, proof)) || is_softly_broken(input)) {
+        return None;
+    }
+    let mut plain = Vec::with_capacity(input.len());
+    let mut rest = input;
+    while let Some((&first, after)) = rest.split_first() {
+        match rest {
+            [b'=', b'\n', tail @ ..] | [b'=', b'\r', b'\n', tail @ ..] => rest = tail,
+            [b'=', high, low, tail @ ..] if is_upper_hex(*high) && is_upper_hex(*low) => {
+                plain.push(nibble(*high) << 4 | nibble(*low));
+                rest = tail;
+            }
+            _ => {
+                plain.push(first);
+                rest = after;
+            }
+        }
+    }
+    Some(plain)
+}
+
+fn is_upper_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+}
+
+/// Whether a line of the greatest length that such mail has ends in `=`, in the middle of a kill line.
+fn is_softly_broken(input: &[u8]) -> bool {
+    input.split(|&byte| byte == b'\n').any(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        (70..=76).contains(&line.len()) && line.ends_with(b"=") && contains(line, b"ut of memory: Kill")
+    })
+}
+
+/// Markdown and wikis want a backslash before punctuation.
+pub(super) fn without_backslashes(input: &[u8]) -> Option<Vec<u8>> {
+    const PROOFS: [&[u8]; 7] = [
+        b"gfp\\_mask=",
+        b"oom\\_score\\_adj",
+        b"total\\_vm",
+        b"\\[ pid \\]",
+        b"oom\\-kill",
+        b"mems\\_allowed",
+        b"task\\_memcg",
+    ];
+    if !PROOFS.iter().any(|proof| contains(input, proof)) {
+        return None;
+    }
+    let mut plain = Vec::with_capacity(input.len());
+    let mut rest = input;
+    while let Some((&first, after)) = rest.split_first() {
+        match after.first() {
+            Some(next) if first == b'\\' && next.is_ascii_punctuation() => {
+                plain.push(*next);
+                rest = &after[1..];
+            }
+            _ => {
+                plain.push(first);
+                rest = after;
+            }
+        }
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_printable() {
+        assert_eq!(from_quoted_printable(b"order=3D0, gfp_m=\nask=3D0x1").unwrap(), b"order=0, gfp_mask=0x1");
+        assert_eq!(from_quoted_printable(b"order=30, a=3D"), None);
+    }
+
+    #[test]
+    fn backslashes() {
+        assert_eq!(without_backslashes(b"\\[ 1.0\\] gfp\\_mask=\\x0a").unwrap(), b"[ 1.0] gfp_mask=\\x0a");
+        assert_eq!(without_backslashes(b"a\\_b"), None);
+    }
+}

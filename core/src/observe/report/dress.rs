@@ -1,0 +1,300 @@
+//! What a logger of unknown form puts around each line, learnt from lines whose kernel text is beyond doubt.
+//!
+//! Some lines of a report begin with words that nothing else begins with, and end in a known way. What stands before and
+//! behind them is the logger's, and so is whatever has the same shape around the lines that do not tell by themselves: the
+//! frames of a trace, the statistics, the rows of a table without their header.
+
+use std::borrow::Cow;
+
+use super::anchor::{self, Anchor};
+use super::clock::Moment;
+use super::lines::{Kind, INVOKED};
+use super::scan::{contains, digits, find, head, rfind, trim_end, trim_start};
+use super::shape;
+use super::source::{self, Line, Origin};
+use super::unpack::Raw;
+
+/// No logger ends its lines with more.
+const LONGEST_END: usize = 64;
+/// A log in more forms than this is a collection of logs; each line is then taken for itself.
+const FORMS: usize = 8;
+/// So many lines tell enough.
+const TELLING: usize = 512;
+/// Names of tasks have at most this many bytes.
+const COMM: usize = 15;
+
+/// The text around the kernel's, if there is any.
+#[derive(Debug, Default)]
+pub(super) struct Dress {
+    fronts: Vec<Vec<u8>>,
+    backs: Vec<Vec<u8>>,
+    /// Blanks before every line.
+    indent: usize,
+    /// Blanks behind every line.
+    trailing: bool,
+}
+
+/// What the telling lines of a log say, while they are looked at.
+#[derive(Default)]
+struct Seen {
+    indent: Option<usize>,
+    trailing: usize,
+    exact: usize,
+    /// The prefixes of other programs, with the kinds of line that they have before them.
+    others: Vec<(Vec<u8>, Vec<Kind>)>,
+}
+
+/// What a line begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// What a logger puts before every line.
+    Prefixed,
+    /// That and nothing else.
+    Empty,
+    /// Words of a report.
+    Bare,
+    /// It is empty.
+    Blank,
+    /// None of these.
+    Nothing,
+}
+
+impl Dress {
+    /// Looks at the first lines that can tell.
+    pub fn learn(raws: &[Raw<'_>]) -> Dress {
+        let (mut dress, mut seen) = (Dress::default(), Seen::default());
+        let telling = raws.iter().filter(|raw| raw.anchor.is_some_and(|anchor| anchor.kind != Kind::Row));
+        for raw in telling.take(TELLING) {
+            let Some(anchor) = raw.anchor else { continue };
+            dress.look(raw, &anchor, &mut seen);
+        }
+        dress.indent = seen.indent.unwrap_or(0);
+        dress.trailing = seen.trailing > 0 && seen.exact == 0;
+        for (front, kinds) in seen.others {
+            // A program that passes the whole log on, not one that speaks about an OOM.
+            if kinds.len() >= 3 && (kinds.contains(&Kind::Cpu) || kinds.contains(&Kind::TableHeader)) {
+                dress.put(&front);
+            }
+        }
+        dress
+    }
+
+    fn look(&mut self, raw: &Raw<'_>, anchor: &Anchor, seen: &mut Seen) {
+        let line: &[u8] = &raw.text;
+        if let Some(end) = anchor.end {
+            let behind = &line[end..];
+            if behind.is_empty() {
+                seen.exact += 1;
+            } else if trim_end(behind).is_empty() {
+                seen.trailing += 1;
+            } else if behind.len() <= LONGEST_END && !self.backs.iter().any(|back| back == trim_end(behind)) {
+                if self.backs.len() < FORMS {
+                    self.backs.push(trim_end(behind).to_vec());
+                }
+            }
+        }
+        let front = &line[..anchor.start];
+        match source::read(line) {
+            Origin::Other => {
+                let room = seen.others.len() < FORMS;
+                match seen.others.iter_mut().find(|(other, _)| is_of(other, front)) {
+                    Some((_, kinds)) if !kinds.contains(&anchor.kind) => kinds.push(anchor.kind),
+                    None if room => seen.others.push((front.to_vec(), vec![anchor.kind])),
+                    _ => {}
+                }
+            }
+            Origin::Kernel(read) if read.record => {}
+            Origin::Kernel(read) => {
+                let text = trim_start(&read.text);
+                if anchor::here(text).is_some() {
+                    let blanks = read.text.len() - text.len();
+                    seen.indent = Some(seen.indent.map_or(blanks, |least: usize| least.min(blanks)));
+                } else if !is_echo(front) {
+                    self.put(front);
+                }
+            }
+        }
+    }
+
+    /// Keeps a prefix, unless one of its shape is kept already.
+    fn put(&mut self, front: &[u8]) {
+        if trim_start(front).is_empty() || self.fronts.iter().any(|kept| is_of(kept, front)) {
+            return;
+        }
+        for kept in &mut self.fronts {
+            if let Some(merged) = shape::merge(kept, front) {
+                *kept = merged;
+                return;
+            }
+        }
+        if self.fronts.len() < FORMS {
+            self.fronts.push(front.to_vec());
+        }
+    }
+
+    /// What a line begins with.
+    pub fn start(&self, raw: &Raw<'_>) -> Start {
+        if raw.contained || self.front(&raw.text).is_some() {
+            return Start::Prefixed;
+        }
+        let read = match source::read(&raw.text) {
+            Origin::Other => return Start::Prefixed,
+            Origin::Kernel(read) => read,
+        };
+        let blank = trim_end(trim_start(&read.text)).is_empty();
+        let bare = raw.anchor.is_some() || contains(head(&raw.text, 256), INVOKED);
+        match (read.prefixed, blank) {
+            (true, true) if read.moment != Moment::default() && !read.record => Start::Empty,
+            (true, _) => Start::Prefixed,
+            (false, true) => Start::Blank,
+            (false, false) if bare => Start::Bare,
+            (false, false) => Start::Nothing,
+        }
+    }
+
+    /// What stands behind the front of a line.
+    fn front<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+        self.fronts.iter().find_map(|front| shape::strip(front, line))
+    }
+
+    /// Takes the dress off one line.
+    pub fn remove<'a>(&self, raw: &'a Raw<'_>) -> Origin<'a> {
+        let line: &'a [u8] = &raw.text;
+        let front = if raw.contained { None } else { self.front(line) };
+        let origin = match front {
+            Some(rest) => {
+                let width = line.len() - rest.len();
+                let before = &line[..width];
+                let inside = quoted(before, rest);
+                Origin::Kernel(Line::behind(inside, width, source::moment_in(before)))
+            }
+            None => source::read(line),
+        };
+        let Origin::Kernel(mut line) = origin else { return Origin::Other };
+        if !line.record && !line.foreign {
+            if front.is_none() && !self.uncover(&mut line) {
+                return Origin::Other;
+            }
+            self.trim(&mut line);
+        }
+        line.moment.usec = line.moment.usec.or(raw.usec);
+        line.moment.wall = line.moment.wall.or(raw.wall.as_deref());
+        line.prefixed |= raw.contained;
+        Origin::Kernel(line)
+    }
+
+    /// Cuts a line off before text that only the kernel prints; no, if it is a monitor's who tells about it.
+    fn uncover(&self, line: &mut Line<'_>) -> bool {
+        let first = line.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        if anchor::here(trim_start(first)).is_some() {
+            return true;
+        }
+        let start = match anchor::anchor(first) {
+            Some(found) => found.start,
+            None => match find(head(first, 512), INVOKED) {
+                Some(at) if at > COMM => name_start(&first[..at]),
+                _ => return true,
+            },
+        };
+        if start == 0 {
+            return true;
+        }
+        if is_echo(&first[..start]) {
+            return false;
+        }
+        let moment = source::moment_of(&first[..start]);
+        line.moment.usec = line.moment.usec.or(moment.usec);
+        line.width += start;
+        line.prefixed = true;
+        line.text = match std::mem::take(&mut line.text) {
+            Cow::Borrowed(text) => {
+                line.moment.wall = line.moment.wall.or_else(|| source::moment_of(&text[..start]).wall);
+                Cow::Borrowed(&text[start..])
+            }
+            Cow::Owned(text) => Cow::Owned(text[start..].to_vec()),
+        };
+        true
+    }
+
+    /// Takes off what stands behind the text, and the blanks that every line begins with.
+    fn trim(&self, line: &mut Line<'_>) {
+        let text: &[u8] = &line.text;
+        let blanks = text.iter().take(self.indent).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let mut end = text.len();
+        if !text.contains(&b'\n') {
+            let body = &text[blanks..];
+            let known = known_end(body).map(|end| blanks + end);
+            let back = || {
+                let text = trim_end(text);
+                self.backs.iter().find(|back| text.ends_with(back)).map(|back| text.len() - back.len())
+            };
+            end = known.or_else(back).unwrap_or(end);
+            if self.trailing {
+                end = trim_end(&text[..end]).len();
+            }
+        }
+        if blanks == 0 && end == text.len() {
+            return;
+        }
+        let blanks = blanks.min(end);
+        line.text = match std::mem::take(&mut line.text) {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[blanks..end]),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                text.drain(..blanks);
+                Cow::Owned(text)
+            }
+        };
+        line.width += blanks;
+    }
+}
+
+fn is_of(shape: &[u8], front: &[u8]) -> bool {
+    shape::strip(shape, front).is_some_and(<[u8]>::is_empty)
+}
+
+/// Where a text ends that begins as a line of a report.
+fn known_end(text: &[u8]) -> Option<usize> {
+    let text = head(text, 8192);
+    let blanks = text.len() - trim_start(text).len();
+    if let Some((_, end)) = anchor::here(&text[blanks..]) {
+        return end.map(|end| blanks + end);
+    }
+    let at = find(head(text, 64), INVOKED)? + INVOKED.len();
+    [&b" oom_score_adj="[..], b" oomkilladj=", b" oom_adj="].iter().find_map(|key| {
+        let value = rfind(&text[at..], key)? + at + key.len();
+        let value = value + usize::from(text.get(value) == Some(&b'-'));
+        let length = digits(&text[value..]);
+        (length > 0).then_some(value + length)
+    })
+}
+
+/// Where the name of the invoker begins in a text that is too long for one.
+fn name_start(text: &[u8]) -> usize {
+    const MARKS: [&[u8]; 10] = [b"] ", b": ", b"> ", b"| ", b"\t", b"\"", b"'", b"`", b"; ", b"  "];
+    let behind = |text: &[u8]| MARKS.iter().filter_map(|mark| rfind(text, mark).map(|at| at + mark.len())).max();
+    let start = behind(text).filter(|&start| start < text.len()).unwrap_or(0);
+    if text.len() - start <= COMM {
+        return start;
+    }
+    text.iter().rposition(|byte| matches!(byte, b' ' | b'\t')).map_or(0, |at| at + 1)
+}
+
+/// What a string holds whose opening quotation mark ends the prefix, without what loggers escape in it.
+fn quoted<'a>(front: &[u8], rest: &'a [u8]) -> &'a [u8] {
+    let Some(&mark) = front.last().filter(|mark| matches!(mark, b'"' | b'\'' | b'`')) else { return rest };
+    let text = trim_end(rest);
+    let closing = text.iter().rposition(|&byte| byte == mark);
+    match closing {
+        // Behind it only what lists and calls need.
+        Some(at) if !text[at..].iter().any(u8::is_ascii_alphanumeric) => &text[..at],
+        _ => rest,
+    }
+}
+
+/// Whether words before a kernel line are those of a monitor that tells what it has read in the log.
+fn is_echo(front: &[u8]) -> bool {
+    contains(front, b"kernel-monitor Events:")
+        || contains(front, b"New status generated")
+        || contains(front, b"OOM event")
+}

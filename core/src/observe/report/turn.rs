@@ -1,0 +1,119 @@
+//! The order of a log: newest first is turned, and what was pasted twice is taken once.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use super::lines::{Kind, INVOKED};
+use super::scan::{contains, head, trim_start};
+use super::source::Line;
+use super::{anchor, kill, parse};
+
+/// Turns the lines of a log that has the newest first.
+pub(super) fn turn(lines: &mut [Line<'_>]) {
+    if newest_first(lines) {
+        lines.reverse();
+    }
+}
+
+/// Whether times fall, or, where they tell nothing, whether reports end before they begin.
+fn newest_first(lines: &[Line<'_>]) -> bool {
+    let (mut kernel, mut wall, mut course) = (Steps::default(), Steps::default(), Steps::default());
+    // Whether a kill line stands before the summary of the same process.
+    let (mut killed, mut turned) = (None, false);
+    for line in lines.iter().filter(|line| !line.foreign) {
+        kernel.to(line.moment.usec, None);
+        wall.to(line.moment.day_second().map(u64::from), Some(86_400));
+        let text = trim_start(&line.text);
+        let Some((kind, _)) = anchor::here(text).or_else(|| invoker(text)) else { continue };
+        course.to(rank(kind), None);
+        let pid = match kind {
+            Kind::Killed => kill::killed(text).map(|killed| killed.kill.pid),
+            _ => None,
+        };
+        turned |= kind == Kind::Summary && killed.is_some() && killed == parse::summary(text).pid;
+        killed = pid;
+    }
+    let told = |steps: &Steps| steps.up + steps.down > 0;
+    let fall = |steps: &Steps| steps.down > steps.up;
+    if told(&kernel) {
+        fall(&kernel)
+    } else if told(&wall) {
+        fall(&wall)
+    } else {
+        fall(&course) && (turned || course.up + course.down > 1)
+    }
+}
+
+fn invoker(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+    contains(head(text, 64), INVOKED).then_some((Kind::Invoker, None))
+}
+
+/// The place of a line in its report; members of a group and the line about it may alternate.
+fn rank(kind: Kind) -> Option<u64> {
+    match kind {
+        Kind::Suppressed | Kind::Reaper | Kind::Other => None,
+        kind if kind >= Kind::Exiting => Some(Kind::Exiting as u64),
+        kind => Some(kind as u64),
+    }
+}
+
+/// How often a number grew from one line to the next, and how often it fell.
+#[derive(Default)]
+struct Steps {
+    last: Option<u64>,
+    up: usize,
+    down: usize,
+}
+
+impl Steps {
+    /// `around`: where the numbers begin anew, as those of a day do at midnight.
+    fn to(&mut self, now: Option<u64>, around: Option<u64>) {
+        let Some(now) = now else { return };
+        if let Some(last) = self.last.replace(now) {
+            let over = around.is_some_and(|around| now.abs_diff(last) > around / 2);
+            self.up += usize::from(now != last && (now > last) != over);
+            self.down += usize::from(now != last && (now < last) != over);
+        }
+    }
+}
+
+/// So many lines are remembered: more than the largest report has.
+const REMEMBERED: usize = 1 << 15;
+
+/// Notices lines that have been there before: the same text at the same time of the kernel's clock.
+#[derive(Default)]
+pub(super) struct Twice {
+    seen: HashSet<u64>,
+    order: VecDeque<u64>,
+    latest: u64,
+    /// The log went back in time, to lines that were there.
+    again: bool,
+}
+
+impl Twice {
+    /// Whether the line is there for the second time.
+    pub fn is_again(&mut self, line: &Line<'_>) -> bool {
+        let Some(usec) = line.moment.usec else { return false };
+        let mut hasher =
+            std::hash::BuildHasherDefault::<std::collections::hash_map::DefaultHasher>::default().build_hasher();
+        (usec, line.sequence, &line.text).hash(&mut hasher);
+        let hash = hasher.finish();
+        let known = self.seen.contains(&hash);
+        if known && (usec < self.latest || (self.again && usec == self.latest)) {
+            self.again = true;
+            return true;
+        }
+        self.again = false;
+        self.latest = self.latest.max(usec);
+        if !known {
+            self.seen.insert(hash);
+            self.order.push_back(hash);
+            if self.order.len() > REMEMBERED {
+                if let Some(old) = self.order.pop_front() {
+                    self.seen.remove(&old);
+                }
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,162 @@
+//! The lines of a log out of what holds them: JSON documents, lists of strings, strings with escaped line breaks, quoted
+//! mail, numbered listings.
+
+use std::borrow::Cow;
+
+use super::anchor::{anchor, Anchor};
+use super::json;
+use super::listing;
+use super::scan::{contains, find, trim_end, trim_start};
+use super::source;
+
+/// One line as it stands in the log, without what a quotation or a container adds to it.
+#[derive(Debug, Default)]
+pub(super) struct Raw<'a> {
+    pub text: Cow<'a, [u8]>,
+    /// The kernel's clock and the calendar time that the container names.
+    pub usec: Option<u64>,
+    pub wall: Option<Vec<u8>>,
+    /// A whole line that was taken out of a container.
+    pub contained: bool,
+    /// The words that tell where the kernel's text begins.
+    pub anchor: Option<Anchor>,
+    /// Its length in the log, in characters.
+    pub columns: usize,
+}
+
+impl<'a> Raw<'a> {
+    fn of(text: &'a [u8]) -> Raw<'a> {
+        let columns = text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+        Raw { text: Cow::Borrowed(text), anchor: anchor(text), columns, ..Raw::default() }
+    }
+
+    fn contained(text: Vec<u8>, usec: Option<u64>, wall: Option<&str>) -> Raw<'a> {
+        let anchor = anchor(&text);
+        let wall = wall.map(|wall| wall.as_bytes().to_vec());
+        Raw { text: Cow::Owned(text), anchor, usec, wall, contained: true, columns: 0 }
+    }
+}
+
+/// Documents in documents deeper than this are no logs.
+const DEPTH: usize = 4;
+/// So often a document of many lines is looked for in vain.
+const ATTEMPTS: usize = 4;
+
+/// All lines of a log.
+pub(super) fn unpack(text: &[u8]) -> Vec<Raw<'_>> {
+    let mut raws = Vec::new();
+    let (mut rest, mut attempts) = (text, ATTEMPTS);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        let line = &rest[..end];
+        let next = (end + 1).min(rest.len());
+        if opens_document(line) {
+            let whole = trim_end(line);
+            if whole.ends_with(b"}") || whole.ends_with(b"]") || whole.ends_with(b",") {
+                if let Some((entries, _)) = json::document(line) {
+                    entries_into(&mut raws, entries, DEPTH);
+                    rest = &rest[next..];
+                    continue;
+                }
+            }
+            if attempts > 0 {
+                match json::document(rest) {
+                    Some((entries, taken)) if taken > end => {
+                        entries_into(&mut raws, entries, DEPTH);
+                        rest = &rest[taken..];
+                        continue;
+                    }
+                    _ => attempts -= 1,
+                }
+            }
+        }
+        line_into(&mut raws, line);
+        rest = &rest[next..];
+    }
+    listing::unlist(&mut raws);
+    raws
+}
+
+/// Whether a line begins as a JSON object or list does, and not as the kernel's brackets.
+fn opens_document(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    match line.first() {
+        Some(b'{') => matches!(line[1..].trim_ascii_start().first(), None | Some(b'"' | b'}')),
+        Some(b'[') => matches!(line[1..].trim_ascii_start().first(), None | Some(b'"' | b'{' | b'[')),
+        _ => false,
+    }
+}
+
+fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, depth: usize) {
+    for entry in entries {
+        for line in entry.text.split(|&byte| byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if depth > 0 && opens_document(line) {
+                if let Some((inner, _)) = json::document(line) {
+                    entries_into(raws, inner, depth - 1);
+                    continue;
+                }
+            }
+            raws.push(Raw::contained(line.to_vec(), entry.usec, entry.wall.as_deref()));
+        }
+    }
+}
+
+/// One line of text, or the lines that it holds.
+fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
+    let columns = line.len();
+    let line = line.strip_suffix(b"\r").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let text = source::unquote(line);
+    if text.contains(&b'"') {
+        if let Some(entries) = json::part(text) {
+            entries_into(raws, entries, DEPTH);
+            return;
+        }
+    }
+    if let Some(pieces) = escaped_lines(text) {
+        for (at, piece) in pieces.into_iter().enumerate() {
+            if at == 0 {
+                let anchor = anchor(&piece);
+                raws.push(Raw { text: Cow::Owned(piece), anchor, columns, ..Raw::default() });
+            } else {
+                raws.push(Raw::contained(piece, None, None));
+            }
+        }
+        return;
+    }
+    let mut raw = Raw::of(text);
+    raw.columns += line.len() - text.len();
+    raws.push(raw);
+}
+
+/// The lines of a text whose line breaks are written as `\n` or, by syslog, as `#012`, if that is what they are: behind one
+/// of them a line of a report begins.
+fn escaped_lines(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    for mark in [&b"\\n"[..], b"#012"] {
+        let Some(first) = find(text, mark) else { continue };
+        let rest = &text[first + mark.len()..];
+        let tells = |text: &[u8]| anchor(text).is_some() || contains(text, b" invoked oom-killer:");
+        if !tells(rest) || !(tells(&text[..first]) || contains(rest, mark)) {
+            continue;
+        }
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(at) = find(rest, mark) {
+            let mut piece = &rest[..at];
+            while let Some(shorter) = piece.strip_suffix(b"\\").or_else(|| piece.strip_suffix(b"\\r")) {
+                piece = shorter;
+            }
+            pieces.push(json::unescaped(piece));
+            rest = &rest[at + mark.len()..];
+        }
+        pieces.push(json::unescaped(rest));
+        return Some(pieces);
+    }
+    None
+}
+
+/// Whether a line has nothing in it.
+pub(super) fn is_blank(raw: &Raw<'_>) -> bool {
+    trim_end(trim_start(&raw.text)).is_empty()
+}
