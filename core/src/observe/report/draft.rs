@@ -113,7 +113,7 @@ impl Draft {
 
     /// Whether a line was logged long before or behind the last one.
     pub fn is_far(&self, place: &Place) -> bool {
-        let paused = match (self.last.usec, place.usec) {
+        match (self.last.usec, place.usec) {
             (Some(before), Some(now)) => now.abs_diff(before) > PAUSE_SECONDS * 1_000_000,
             _ => match (self.last.day_second, place.day_second) {
                 // Modulo a day; syslog lines may also be a little out of order.
@@ -123,8 +123,7 @@ impl Draft {
                 }
                 _ => false,
             },
-        };
-        paused
+        }
     }
 
     /// Whether a line of this kind cannot be part of this report any more.
@@ -147,7 +146,8 @@ impl Draft {
             Kind::GroupTail => self.report.kills.is_empty() || self.report.group_kill.is_some(),
             Kind::NoKillable => !self.report.kills.is_empty() || self.report.no_killable || self.summary.is_some(),
             Kind::Row => self.progress > Kind::Row.progress(),
-            Kind::Exiting | Kind::SharedMemory | Kind::Pinned | Kind::Frame | Kind::Stat => false,
+            Kind::Frame => self.has_killed(),
+            Kind::Exiting | Kind::SharedMemory | Kind::Pinned | Kind::Stat => false,
             _ => kind.progress() < Kind::Summary.progress() && self.progress >= Kind::Summary.progress(),
         }
     }

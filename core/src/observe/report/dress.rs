@@ -87,10 +87,11 @@ impl Dress {
                 seen.exact += 1;
             } else if trim_end(behind).is_empty() {
                 seen.trailing += 1;
-            } else if behind.len() <= LONGEST_END && !self.backs.iter().any(|back| back == trim_end(behind)) {
-                if self.backs.len() < FORMS {
-                    self.backs.push(trim_end(behind).to_vec());
-                }
+            } else if behind.len() <= LONGEST_END
+                && self.backs.len() < FORMS
+                && !self.backs.iter().any(|back| back == trim_end(behind))
+            {
+                self.backs.push(trim_end(behind).to_vec());
             }
         }
         let front = &line[..anchor.start];
@@ -109,7 +110,7 @@ impl Dress {
                 if anchor::here(text).is_some() {
                     let blanks = read.text.len() - text.len();
                     seen.indent = Some(seen.indent.map_or(blanks, |least: usize| least.min(blanks)));
-                } else if !is_echo(front) {
+                } else if !is_echo(front) && !is_mark(front) {
                     self.put(front);
                 }
             }
@@ -196,7 +197,7 @@ impl Dress {
                 _ => return true,
             },
         };
-        if start == 0 {
+        if start == 0 || is_mark(&first[..start]) {
             return true;
         }
         if is_echo(&first[..start]) {
@@ -297,4 +298,9 @@ fn is_echo(front: &[u8]) -> bool {
     contains(front, b"kernel-monitor Events:")
         || contains(front, b"New status generated")
         || contains(front, b"OOM event")
+}
+
+/// The mark behind a panic repeats its words.
+fn is_mark(front: &[u8]) -> bool {
+    front.ends_with(b"---[ end ")
 }

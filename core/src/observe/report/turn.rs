@@ -1,7 +1,7 @@
 //! The order of a log: newest first is turned, and what was pasted twice is taken once.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use super::lines::{Kind, INVOKED};
 use super::scan::{contains, head, trim_start};
@@ -94,10 +94,7 @@ impl Twice {
     /// Whether the line is there for the second time.
     pub fn is_again(&mut self, line: &Line<'_>) -> bool {
         let Some(usec) = line.moment.usec else { return false };
-        let mut hasher =
-            std::hash::BuildHasherDefault::<std::collections::hash_map::DefaultHasher>::default().build_hasher();
-        (usec, line.sequence, &line.text).hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((usec, line.sequence, &line.text));
         let known = self.seen.contains(&hash);
         if known && (usec < self.latest || (self.again && usec == self.latest)) {
             self.again = true;

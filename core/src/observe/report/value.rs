@@ -34,13 +34,6 @@ impl Value {
             _ => None,
         }
     }
-
-    pub(super) fn as_object(&self) -> Option<&Object> {
-        match self {
-            Value::Object(object) => Some(object),
-            _ => None,
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Value {
