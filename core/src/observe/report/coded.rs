@@ -1,7 +1,7 @@
 //! What mail and wikis write in place of the kernel's characters: quoted-printable text, backslashes before punctuation.
 
 use super::scan::contains;
-use crate::observe::kmsg::nibble;
+use crate::text::nibble;
 
 /// Mail in quoted-printable: `=3D` for the equals sign, and lines that go on behind an `=` at their end.
 pub(super) fn from_quoted_printable(input: &[u8]) -> Option<Vec<u8>> {
