@@ -905,7 +905,10 @@ typedef struct memoom_candidate {
     size_t struct_size;
     /** Its name (comm), escaped. */
     const char *comm;
-    /** The group in which it stands, as the kernel writes its path. */
+    /**
+     * The group in which it stands, as the kernel writes its path. NULL in an account whose candidates are the kernel's
+     * own table, which has no groups, where nothing else tells.
+     */
     const char *group;
     /** Why the kernel would not take it; NULL where it would. */
     const char *reason;

@@ -124,7 +124,8 @@ pub struct memoom_candidate {
     pub struct_size: usize,
     /// Its name (comm), escaped.
     pub comm: *const c_char,
-    /// The group in which it stands, as the kernel writes its path.
+    /// The group in which it stands, as the kernel writes its path. NULL in an account whose candidates are the kernel's
+    /// own table, which has no groups, where nothing else tells.
     pub group: *const c_char,
     /// Why the kernel would not take it; NULL where it would.
     pub reason: *const c_char,
@@ -150,7 +151,7 @@ pub(crate) fn candidates(items: &[memoom::Candidate]) -> Rows<memoom_candidate> 
     Rows::of(items, |texts, one| memoom_candidate {
         struct_size: size_of::<memoom_candidate>(),
         comm: texts.keep(ffi::escape(&one.comm)),
-        group: texts.keep(&one.group),
+        group: texts.maybe(one.group.as_ref()),
         reason: texts.maybe(one.reason.as_ref()),
         score: one.score,
         rss_pages: one.rss_pages,

@@ -240,3 +240,32 @@ fn a_unit_that_goes_at_once_has_one_account_for_each_observer() {
     }
     lab.close().unwrap();
 }
+
+/// A pod with two containers, whose own limit is hit: the kernel's table holds the processes of both.
+#[test]
+fn candidates_at_an_ancestors_limit_stand_in_their_own_groups() {
+    let Some(lab) = lab() else { return };
+    let pod = lab.group(Some("pod"), &Limits::bytes(24 * MIB)).unwrap();
+    let one = pod.child("one", &Limits::default()).unwrap();
+    let other = pod.child("other", &Limits::default()).unwrap();
+    let bystander = one.command(&Command::new(["sleep", "1000"])).unwrap();
+    // An agent watches one container from outside; the limit is hit above it, and the other one is none of its.
+    let mut outside = Group::open(other.path()).unwrap().watch().unwrap();
+    let mut inside = pod.watch().unwrap();
+    let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
+    let eater = other.command(&Command::new(["sh", "-c", eats])).unwrap();
+    for watch in [&mut inside, &mut outside] {
+        let oom = watch.wait_oom(LONG).unwrap().expect("an account");
+        assert!(oom.killed(eater.pid()), "{}", oom.to_text());
+        let group = |pid: i32| oom.candidates.iter().find(|one| one.pid == pid).map(|one| one.group.as_deref());
+        if oom.candidates.is_empty() {
+            // Others on this machine have had the kernel's reports.
+            assert!(oom.missing.iter().any(|one| one.source == "report"), "{}", oom.to_text());
+            continue;
+        }
+        assert_eq!(group(eater.pid()), Some(Some(other.cgroup())), "{}", oom.to_text());
+        assert_eq!(group(bystander.pid()), Some(Some(one.cgroup())), "{}", oom.to_text());
+        assert!(oom.missing.iter().all(|one| one.source != "candidates"), "{}", oom.to_text());
+    }
+    lab.close().unwrap();
+}

@@ -59,7 +59,7 @@ class Candidate(Document):
     oom_score_adj: int
     eligible: bool
     reason: str | None
-    group: str
+    group: str | None
     rss_pages: int
     swap_pages: int
     pgtable_pages: int

@@ -201,7 +201,7 @@ impl Collector {
         let step_started_ns = scope.is_some().then(sys::monotonic_ns);
         if let Some(scope) = &scope {
             let members = scope.prediction.candidates.iter();
-            self.remember(members.map(|candidate| (candidate.pid, Some(candidate.group.clone()))));
+            self.remember(members.map(|candidate| (candidate.pid, candidate.group.clone())));
             self.note_sharing(scope);
             self.growth.saw(&scope.read, scope.contents.read_ns);
             for input in &scope.read {

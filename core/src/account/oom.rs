@@ -113,7 +113,7 @@ impl Victim {
             pid: candidate.pid,
             comm: candidate.comm.clone(),
             cause: Cause::SharedMm,
-            group: Some(candidate.group.clone()),
+            group: candidate.group.clone(),
             anon_rss_bytes: None,
             oom_score_adj: Some(candidate.oom_score_adj),
             sources: vec!["procfs"],

@@ -41,13 +41,13 @@ pub(crate) enum Weight {
     None,
 }
 
-/// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice.
-pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
+/// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice. The table does not say
+/// in which group a process stands: `whose` does, as far as anybody knows.
+pub(crate) fn from_report(report: &Report, whose: &dyn Fn(i32) -> Option<String>) -> Option<Prediction> {
     if report.tasks.is_empty() {
         return None;
     }
     let page = sys::page_size();
-    let group = report.task_memcg.as_deref().map(crate::text::escape).unwrap_or_default();
     let inputs = report.tasks.iter().map(|task| {
         let tables = match (task.pgtables_bytes, task.nr_ptes) {
             (Some(bytes), _) => bytes / page,
@@ -57,7 +57,7 @@ pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
             // The table names a thread that has the memory; the process is its tgid.
             pid: task.process(),
             comm: task.comm.clone(),
-            group: group.clone(),
+            group: String::new(),
             rss_pages: task.rss_pages.unwrap_or(0),
             swap_pages: task.swapents_pages.unwrap_or(0),
             pgtable_pages: tables,
@@ -67,5 +67,9 @@ pub(crate) fn from_report(report: &Report) -> Option<Prediction> {
     });
     let limit = report.memory.as_ref().and_then(|memory| memory.limit_bytes).map_or(u64::MAX, |bytes| bytes / page);
     // The table is what the kernel scored, so nothing of it is uncertain.
-    Some(predict(inputs.collect(), limit, 0))
+    let mut prediction = predict(inputs.collect(), limit, 0);
+    for candidate in &mut prediction.candidates {
+        candidate.group = whose(candidate.pid);
+    }
+    Some(prediction)
 }

@@ -33,8 +33,9 @@ pub struct Candidate {
     pub eligible: bool,
     /// Why it would not.
     pub reason: Option<String>,
-    /// The memory cgroup that it is in.
-    pub group: String,
+    /// The memory cgroup that it is in. Null in an account whose candidates are the kernel's own table, which has no
+    /// groups, where nothing else tells; `missing` names those then.
+    pub group: Option<String>,
     /// Resident pages: anonymous, file and shared.
     pub rss_pages: u64,
     /// Swap entries.
@@ -188,7 +189,7 @@ fn candidate(input: Input, total_pages: u64) -> Candidate {
         oom_score_adj,
         eligible: reason.is_none(),
         reason: reason.map(str::to_string),
-        group,
+        group: Some(group),
         rss_pages,
         swap_pages,
         pgtable_pages,

@@ -124,7 +124,7 @@ impl Hog {
             state.sample_scope(scope);
             if let (true, Some(victim)) = (scope.expected, scope.prediction.victim()) {
                 let kind = EventKind::Predicted { comm: crate::text::escape(&victim.comm), score: victim.score };
-                state.push(monotonic_ns(), Source::Procfs, Some(&victim.group), Some(victim.pid), kind);
+                state.push(monotonic_ns(), Source::Procfs, victim.group.as_deref(), Some(victim.pid), kind);
             }
         }
         state.collector.before(&process.group, scope);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::contents::charged_ahead;
 use super::episode::Episode;
-use super::gaps::limit_of;
+use super::gaps::{limit_of, without_group};
 use super::logs::inside;
 use super::{Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
 use crate::account::composition::Composition;
@@ -73,7 +73,9 @@ impl Collector {
         let usage_before = memory.map(|memory| memory.usage_bytes).or(risen).or(counters_before.usage_bytes);
         let (limit_bytes, no_limit) = limit_of(memory.map(|memory| memory.limit_bytes), group, state);
         missing.extend(no_limit);
-        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref());
+        let whose = |pid: i32| self.stood_in(pid, &episode, limit_group.as_deref(), state);
+        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref(), &whose);
+        missing.extend(without_group(&candidates));
         if let (Some(predicted), Some(invoker), Some(growing)) =
             (&mut predicted, &episode.invoker, scope.and_then(|scope| scope.growing))
         {
@@ -205,7 +207,7 @@ impl Collector {
         missing.extend(read.as_ref().err().map(|error| Missing::new("counters", error.to_string())));
         missing.extend(limit.as_ref().err().map(|error| Missing::new("limit", error.to_string())));
         let counters = Span { before: self.counters_before(at), after: read.unwrap_or_default() };
-        let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None);
+        let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None, &|_| None);
         let mut timings_ns = Stat::default();
         if let Some(moment) = before.and_then(|before| before.step_started_ns) {
             timings_ns.push("step_started", moment);
@@ -307,7 +309,11 @@ fn reported_path(report: &Report) -> Vec<Frame> {
 }
 
 /// The prediction of the step that led here, or else the kernel's own table scored by the kernel's formula.
-fn predicted(scope: Option<&Scope>, report: Option<&Report>) -> (Option<Predicted>, Vec<Candidate>) {
+fn predicted(
+    scope: Option<&Scope>,
+    report: Option<&Report>,
+    whose: &dyn Fn(i32) -> Option<String>,
+) -> (Option<Predicted>, Vec<Candidate>) {
     if let Some(scope) = scope.filter(|scope| scope.expected) {
         let predicted = scope.prediction.victim().map(|victim| Predicted {
             pid: victim.pid,
@@ -318,7 +324,9 @@ fn predicted(scope: Option<&Scope>, report: Option<&Report>) -> (Option<Predicte
         });
         return (predicted, scope.prediction.candidates.clone());
     }
-    let Some(prediction) = report.and_then(scope::from_report) else { return (None, Vec::new()) };
+    let Some(prediction) = report.and_then(|report| scope::from_report(report, whose)) else {
+        return (None, Vec::new());
+    };
     let predicted = prediction.victim().map(|victim| Predicted {
         pid: victim.pid,
         comm: victim.comm.clone(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::episode::Episode;
 use super::{Before, Collector, Reading};
 use crate::account::oom::Span;
+use crate::account::victim::Candidate;
 use crate::lab::hub::State;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::{Counters, Limit};
@@ -127,6 +128,18 @@ impl Collector {
             name("after the OOM", reason);
         }
     }
+}
+
+/// The kernel's table has no groups: which of its processes nobody could place.
+pub(super) fn without_group(candidates: &[Candidate]) -> Option<Missing> {
+    const MOST_NAMED: usize = 8;
+    let pids: Vec<String> =
+        candidates.iter().filter(|one| one.group.is_none()).map(|one| one.pid.to_string()).collect();
+    let more = pids.len().saturating_sub(MOST_NAMED);
+    let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = pids.get(..MOST_NAMED).unwrap_or(&pids).join(", ");
+    let reason = format!("the kernel's table names no groups, and nothing else says where pid {named}{and} stood");
+    (!pids.is_empty()).then(|| Missing::new("candidates", reason))
 }
 
 /// The limit that was hit, and why it is not known. None is said only where it was read.

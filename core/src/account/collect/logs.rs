@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::claims::{Sign, Unclaimed};
-use super::{Collector, Episode, MOST_RECORDS};
+use super::{Collector, Episode, Whose, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
+use crate::lab::hub::State;
+use crate::memcg::path::covers;
 use crate::observe::kmsg::Record;
 use crate::observe::report::{parse_records, Kill, Report};
 
@@ -97,6 +99,32 @@ impl Collector {
                 .retain(|record| has_trace && is_new(record) || last_whole.is_none_or(|last| record.sequence > last));
         }
         claimed
+    }
+
+    /// Where a process of the kernel's table stood: what is known of it as a victim, as one of the last scopes, or by /proc
+    /// while it is there. The table itself says only that it stood below the limit.
+    pub(super) fn stood_in(
+        &self,
+        pid: i32,
+        episode: &Episode,
+        limit_group: Option<&str>,
+        state: &State,
+    ) -> Option<String> {
+        let as_victim = episode.kills.iter().find(|kill| kill.victim.pid == pid);
+        if let Some(group) = as_victim.and_then(|kill| kill.victim.group.clone()) {
+            return Some(group);
+        }
+        if let Some(Some(group)) = self.members.get(&pid) {
+            return Some(group.clone());
+        }
+        match state.whose(pid, episode.marked_ns.unwrap_or(episode.opened_ns)) {
+            Whose::Ours(group) => Some(group),
+            Whose::OursSomewhere => None,
+            // Nobody has to observe the whole of the scope.
+            Whose::Strangers | Whose::Unknown => {
+                state.group_by_proc(pid).filter(|group| limit_group.is_some_and(|limit| covers(limit, group)))
+            }
+        }
     }
 
     /// In `report` threads have been replaced by their processes; `printed` are the pids as they were.

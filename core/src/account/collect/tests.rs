@@ -1,5 +1,8 @@
+use super::gaps::without_group;
 use super::{Candidate, Cause, Collector, TraceVictim, Whose};
+use crate::account::scope::from_report;
 use crate::observe::callpath::Frame;
+use crate::observe::report::parse_reports;
 
 /// A mark of that process, on this way to it.
 fn mark(pid: i32, way: &[&str]) -> TraceVictim {
@@ -20,7 +23,7 @@ fn a_process_that_died_with_another_s_memory_stays_a_victim_when_it_is_chosen_ag
         oom_score_adj: 0,
         eligible: true,
         reason: None,
-        group: "/memoom-1".to_string(),
+        group: Some("/memoom-1".to_string()),
         rss_pages: 1,
         swap_pages: 0,
         pgtable_pages: 0,
@@ -37,4 +40,26 @@ fn a_process_that_died_with_another_s_memory_stays_a_victim_when_it_is_chosen_ag
     // One that ended for another reason is no victim.
     collector.traced(mark(11, ENDING), ours());
     assert_eq!(collector.open.last().map(|episode| episode.ending.clone()), Some(vec![11]));
+}
+
+#[test]
+fn the_table_of_an_ancestors_oom_names_no_groups() {
+    let text = "\
+b invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+[    501]     0   501      600      100    49152        0             0 a
+[    502]     0   502      600     9000    49152        0             0 b
+oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/pod,task_memcg=/pod/two,task=b,pid=502,uid=0
+Memory cgroup out of memory: Killed process 502 (b) total-vm:2400kB, anon-rss:36000kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:48kB oom_score_adj:0
+";
+    let reports = parse_reports(text.as_bytes());
+    let known = |pid: i32| (pid == 502).then(|| "/pod/two".to_string());
+    let prediction = from_report(&reports[0], &known).expect("a table");
+    let groups: Vec<(i32, Option<&str>)> =
+        prediction.candidates.iter().map(|one| (one.pid, one.group.as_deref())).collect();
+    assert_eq!(groups, [(501, None), (502, Some("/pod/two"))]);
+    let missing = without_group(&prediction.candidates).expect("an entry");
+    assert_eq!(missing.source, "candidates");
+    assert!(missing.reason.ends_with("says where pid 501 stood"), "{}", missing.reason);
+    assert_eq!(without_group(&prediction.candidates[1..]), None);
 }

@@ -154,10 +154,21 @@ impl State {
         }
     }
 
+    /// Where /proc says that a process stands.
+    pub(crate) fn group_by_proc(&self, pid: i32) -> Option<String> {
+        use std::os::unix::ffi::OsStrExt;
+        let version = self.groups.values().next()?.group.version();
+        let paths = Proc::system().cgroups(pid).ok()??;
+        let path = match version {
+            Version::V1 => paths.v1_memory,
+            Version::V2 => paths.v2,
+        };
+        path.map(|path| crate::text::escape(path.as_os_str().as_bytes()))
+    }
+
     /// In whose group a process stands that was marked at that time: our worker's, or what /proc says while the process
     /// is there.
-    pub(super) fn whose(&self, pid: i32, time_ns: u64) -> Whose {
-        use std::os::unix::ffi::OsStrExt;
+    pub(crate) fn whose(&self, pid: i32, time_ns: u64) -> Whose {
         // A pid may belong to another process since its first owner was reaped.
         let still = |process: &Process| process.progress().exit.is_none_or(|exit| exit.time_ns >= time_ns);
         let worker =
@@ -165,17 +176,11 @@ impl State {
         if let Some(process) = worker(pid) {
             return Whose::Ours(process.group.cgroup().to_string());
         }
-        let Some(version) = self.groups.values().next().map(|observed| observed.group.version()) else {
+        if self.groups.values().next().is_none() {
             return Whose::Unknown;
-        };
+        }
         let proc = Proc::system();
-        let paths = proc.cgroups(pid).ok().flatten().unwrap_or_default();
-        let path = match version {
-            Version::V1 => paths.v1_memory,
-            Version::V2 => paths.v2,
-        };
-        let cgroup = path.map(|path| crate::text::escape(path.as_os_str().as_bytes()));
-        match cgroup {
+        match self.group_by_proc(pid) {
             Some(cgroup) if self.groups.values().any(|observed| observed.group.covers(&cgroup)) => {
                 return Whose::Ours(cgroup)
             }
