@@ -73,7 +73,7 @@ impl Collector {
         let usage_before = memory.map(|memory| memory.usage_bytes).or(risen).or(counters_before.usage_bytes);
         let (limit_bytes, no_limit) = limit_of(memory.map(|memory| memory.limit_bytes), group, state);
         missing.extend(no_limit);
-        let whose = |pid: i32| self.stood_in(pid, &episode, limit_group.as_deref(), state);
+        let whose = |pid: i32| self.placed_in(pid, &episode, limit_group.as_deref(), state);
         let (mut predicted, candidates) = predicted(scope, episode.report.as_deref(), &whose);
         missing.extend(without_group(&candidates));
         if let (Some(predicted), Some(invoker), Some(growing)) =

@@ -122,7 +122,7 @@ impl Collector {
     }
 
     /// The group in which a process stood, by its kill or by what was seen of it.
-    fn stood_in(&self, pid: i32, episode: &Episode) -> Option<String> {
+    pub(super) fn stood_in(&self, pid: i32, episode: &Episode) -> Option<String> {
         let killed = episode.kills.iter().find(|kill| kill.victim.pid == pid);
         let killed = killed.and_then(|kill| kill.victim.group.clone());
         let seen = || self.growth.of(pid).map(|seen| seen.group.clone());

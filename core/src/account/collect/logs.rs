@@ -101,21 +101,16 @@ impl Collector {
         claimed
     }
 
-    /// Where a process of the kernel's table stood: what is known of it as a victim, as one of the last scopes, or by /proc
-    /// while it is there. The table itself says only that it stood below the limit.
-    pub(super) fn stood_in(
+    /// Where a process of the kernel's table stood: by its kill, by what was seen of it, or by /proc while it is there. The table itself says only that it stood below the limit.
+    pub(super) fn placed_in(
         &self,
         pid: i32,
         episode: &Episode,
         limit_group: Option<&str>,
         state: &State,
     ) -> Option<String> {
-        let as_victim = episode.kills.iter().find(|kill| kill.victim.pid == pid);
-        if let Some(group) = as_victim.and_then(|kill| kill.victim.group.clone()) {
+        if let Some(group) = self.stood_in(pid, episode) {
             return Some(group);
-        }
-        if let Some(Some(group)) = self.members.get(&pid) {
-            return Some(group.clone());
         }
         match state.whose(pid, episode.marked_ns.unwrap_or(episode.opened_ns)) {
             Whose::Ours(group) => Some(group),
