@@ -6,6 +6,8 @@ mod common;
 mod descriptors;
 #[path = "hostile/devices.rs"]
 mod devices;
+#[path = "hostile/forked.rs"]
+mod forked;
 #[path = "hostile/owners.rs"]
 mod owners;
 #[path = "hostile/visitor.rs"]
@@ -26,6 +28,8 @@ fn main() {
         ("an_owner_without_its_first_thread_lives", owners::an_owner_without_its_first_thread_lives),
         ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
+        ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),
+        ("threads_share_a_hog_under_signals", forked::threads_share_a_hog_under_signals),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);
 }

@@ -1,14 +1,14 @@
 //! One worker process: what is fixed about it, what it has said, and how it ended.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::channel::Channel;
 use super::descriptor::readable;
 use super::supervisor::Usage;
 use super::wire::Message;
-use crate::error::Result;
 use crate::memcg::cgroup::Cgroup;
 use crate::observe::event::EventKind;
 use crate::sys::{self, fork};
@@ -38,12 +38,8 @@ pub(crate) struct Process {
 pub(crate) struct Progress {
     /// Bytes that a hog holds by its own word.
     pub(crate) total_bytes: u64,
-    /// A step that was asked for and not answered.
-    pub(crate) pending_bytes: Option<u64>,
-    /// Bytes of the last step, as they were asked for.
-    pub(crate) asked_bytes: u64,
-    /// The answer to the last step.
-    pub(crate) answer: Option<Result<Answer, i32>>,
+    /// The last step that was asked for.
+    pub(crate) step: Option<Arc<Step>>,
     pub(crate) ticks: u64,
     pub(crate) exit: Option<Exit>,
     pub(crate) killed_by_us: bool,
@@ -51,8 +47,57 @@ pub(crate) struct Progress {
     pub(crate) abandoned: bool,
     /// Already accounted for by its group's counters.
     pub(crate) judged: bool,
-    /// An account of its being blocked was given for this step.
-    pub(crate) blocked_told: bool,
+}
+
+impl Progress {
+    /// Whether a step was asked for and not answered.
+    pub(crate) fn is_stepping(&self) -> bool {
+        self.step.as_ref().is_some_and(|step| step.answer.get().is_none())
+    }
+
+    fn answer(&self, answer: Reply) {
+        if let Some(step) = &self.step {
+            let _ = step.answer.set(answer);
+        }
+    }
+}
+
+/// One step of a hog. Whoever waits for it holds it, so that each of them gets its answer, and none that of another.
+pub(crate) struct Step {
+    /// Bytes that it is to take or to give back.
+    pub(crate) bytes: u64,
+    pub(crate) answer: OnceLock<Reply>,
+    /// Somebody has got its answer.
+    pub(crate) fetched: AtomicBool,
+    /// An account of its being blocked was given.
+    pub(crate) blocked_told: AtomicBool,
+}
+
+/// How a step was answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reply {
+    /// By the hog.
+    Done(Answer),
+    /// A system call gave it nothing.
+    Refused(i32),
+    /// Never asked for in the end.
+    Withdrawn,
+}
+
+impl Step {
+    pub(crate) fn new(bytes: u64) -> Arc<Step> {
+        let [fetched, blocked_told] = [false, false].map(AtomicBool::new);
+        Arc::new(Step { bytes, answer: OnceLock::new(), fetched, blocked_told })
+    }
+
+    /// Its answer, which somebody has by that.
+    pub(crate) fn fetch(&self) -> Option<Reply> {
+        let answer = self.answer.get().copied();
+        if answer.is_some() {
+            self.fetched.store(true, Ordering::Release);
+        }
+        answer
+    }
 }
 
 /// What a hog has done.
@@ -100,8 +145,7 @@ impl Process {
             Message::Ready { .. } | Message::Refused { .. } => {}
             Message::Grew { total_bytes, bytes, errno, end_ns, .. } => {
                 progress.total_bytes = total_bytes;
-                progress.answer = Some(Ok(Answer { bytes, errno }));
-                progress.pending_bytes = None;
+                progress.answer(Reply::Done(Answer { bytes, errno }));
                 note(end_ns, EventKind::Stepped { step_bytes: bytes, total_bytes });
                 if errno != 0 {
                     note(end_ns, EventKind::StepFailed { errno });
@@ -109,14 +153,12 @@ impl Process {
             }
             Message::Shrunk { total_bytes, bytes, end_ns, .. } => {
                 progress.total_bytes = total_bytes;
-                progress.answer = Some(Ok(Answer { bytes, errno: 0 }));
-                progress.pending_bytes = None;
+                progress.answer(Reply::Done(Answer { bytes, errno: 0 }));
                 note(end_ns, EventKind::Shrunk { step_bytes: bytes, total_bytes });
             }
             Message::Failed { errno, total_bytes } => {
                 progress.total_bytes = total_bytes;
-                progress.answer = Some(Err(errno));
-                progress.pending_bytes = None;
+                progress.answer(Reply::Refused(errno));
                 note(sys::monotonic_ns(), EventKind::StepFailed { errno });
             }
             Message::Tick { n, time_ns } => {

@@ -21,6 +21,7 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed; `PermissionDenied` where /proc hides the processes.
     pub fn predict(&self) -> Result<Prediction> {
+        self.alive("predict")?;
         scope(&self.0.cgroup, None).map(|scope| scope.prediction)
     }
 }

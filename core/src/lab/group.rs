@@ -17,6 +17,7 @@ use crate::memcg::cgroup::Cgroup;
 use crate::memcg::counters::Counters;
 use crate::memcg::files::{check_name, Dir};
 use crate::memcg::limits::{human_size, Limits};
+use crate::memcg::owner::Maker;
 use crate::memcg::path::covers;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     parent: Option<Group>,
     /// The lab that made it; an opened group has none.
     pub(crate) lab: Option<Arc<lab::Shared>>,
+    maker: Maker,
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: Mutex<Weak<Hub>>,
 }
@@ -110,7 +112,7 @@ impl Group {
     }
 
     fn build(cgroup: Arc<Cgroup>, parent: Option<Group>, lab: Option<Arc<lab::Shared>>) -> Group {
-        Group(Arc::new(Inner { cgroup, parent, lab, own_hub: Mutex::new(Weak::new()) }))
+        Group(Arc::new(Inner { cgroup, parent, lab, maker: Maker::this(), own_hub: Mutex::new(Weak::new()) }))
     }
 
     /// Makes a group in a lab, below `above` or at the lab's top. What was made is removed if any setting fails.
@@ -267,23 +269,29 @@ impl Group {
     pub(crate) fn lab(&self, operation: &'static str) -> Result<&Arc<lab::Shared>> {
         match &self.0.lab {
             Some(lab) => lab.check_open(operation).map(|()| lab),
-            None => Err(Error::new(ErrorKind::InvalidInput, operation, "the group was opened to be observed only")
-                .path(self.path())
-                .remedy("make a group of your own in a lab")),
+            None => Err(self.0.maker.check(operation).err().unwrap_or_else(|| self.observed_only(operation))),
         }
+    }
+
+    fn observed_only(&self, operation: &'static str) -> Error {
+        Error::new(ErrorKind::InvalidInput, operation, "the group was opened to be observed only")
+            .path(self.path())
+            .remedy("make a group of your own in a lab")
     }
 
     /// The directory, while the group is there.
     pub(crate) fn alive(&self, operation: &'static str) -> Result<&Dir> {
-        if let Some(lab) = &self.0.lab {
-            lab.check_open(operation)?;
+        match &self.0.lab {
+            Some(lab) => lab.check_open(operation)?,
+            None => self.0.maker.check(operation)?,
         }
         self.0.cgroup.alive(operation)
     }
 
     /// Has everything read that the sources have.
     pub(crate) fn refresh(&self) {
-        if let Some(lab) = &self.0.lab {
+        // A forked child has no part in it.
+        if let Some(lab) = self.0.lab.as_ref().filter(|lab| lab.maker.is_this()) {
             drop(lab.hub.refresh());
         }
     }

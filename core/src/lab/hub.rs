@@ -26,6 +26,7 @@ use crate::lab::hub::gauge::Gauge;
 use crate::lab::hub::tree::Tree;
 use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
+use crate::memcg::owner::Maker;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2, Limit};
 use crate::observe::event::{Event, EventKind, Source};
@@ -73,6 +74,8 @@ const MOST_GENERATIONS: usize = 64;
 
 /// All sources and what they said.
 pub(crate) struct Hub {
+    /// The epoll is shared with forked children, which must not touch it.
+    maker: Maker,
     epoll: Epoll,
     /// Wakes whoever polls, for news that no descriptor brings (a notice read by another call).
     kick: EventFd,
@@ -190,7 +193,7 @@ impl Hub {
             next_bell: 0,
         };
         state.begin_growth(is_lab);
-        Ok(Hub { epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
+        Ok(Hub { maker: Maker::this(), epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -18,8 +18,9 @@ use crate::lab::hub::Hub;
 use crate::map::Map;
 use crate::memcg::files::Dir;
 use crate::memcg::limits::{Limit, Limits};
+use crate::memcg::owner::{self, Maker};
 use crate::memcg::version::Version;
-use crate::memcg::{owner, v1, v2};
+use crate::memcg::{v1, v2};
 use crate::observe::missing::Missing;
 use crate::observe::tracefs::Tracefs;
 
@@ -54,7 +55,8 @@ impl Default for LabOptions {
 /// A lab is a cgroup subtree of its own and one supervisor process, a child of this one. When the lab is closed or
 /// dropped, or when this process ends in whatever way, every process, group and tracefs instance of it goes.
 ///
-/// Calls may come from any thread. After a fork the child must not use the lab; the copy does no harm when dropped.
+/// Calls may come from any thread. After a fork the child can do nothing with the lab, nor with its groups, workers and
+/// watches: every call that could fail gives `Closed`, and the copies do no harm when dropped.
 pub struct Lab {
     shared: Arc<Shared>,
 }
@@ -73,7 +75,7 @@ pub(crate) struct Shared {
     limits: Mutex<Map<String, Option<u64>>>,
     unnamed: AtomicU64,
     closed: AtomicBool,
-    owner: u32,
+    pub(crate) maker: Maker,
 }
 
 impl Lab {
@@ -164,7 +166,7 @@ impl Lab {
             limits: Mutex::default(),
             unnamed: AtomicU64::new(0),
             closed: AtomicBool::new(false),
-            owner: std::process::id(),
+            maker: Maker::this(),
         };
         Ok(Lab { shared: Arc::new(shared) })
     }
@@ -218,13 +220,19 @@ impl Lab {
         Group::make(&self.shared, None, name, limits)
     }
 
-    /// The groups of the lab that are there, in the order in which they were made.
+    /// The groups of the lab that are there, in the order in which they were made; none in a forked child.
     pub fn groups(&self) -> Vec<Group> {
+        if !self.shared.maker.is_this() {
+            return Vec::new();
+        }
         self.shared.hub.lock().living_groups().map(|cgroup| Group::of(&self.shared, cgroup)).collect()
     }
 
-    /// Everything that happened so far, in order.
+    /// Everything that happened so far, in order; nothing in a forked child.
     pub fn timeline(&self) -> Timeline {
+        if !self.shared.maker.is_this() {
+            return Timeline::new(Vec::new(), Vec::new());
+        }
         self.shared.hub.timeline()
     }
 
@@ -232,7 +240,8 @@ impl Lab {
     /// Closing twice is fine.
     ///
     /// # Errors
-    /// `TimedOut` or `Busy` where something could not be removed, naming it.
+    /// `TimedOut` or `Busy` where something could not be removed, naming it; `Closed` in a forked child, which leaves the
+    /// lab of its parent alone.
     pub fn close(&self) -> Result<()> {
         self.shared.close()
     }
@@ -263,20 +272,12 @@ impl Shared {
                 .path(self.dir.path())
                 .remedy("make a new lab"));
         }
-        if self.owner != std::process::id() {
-            return Err(Error::new(
-                ErrorKind::Closed,
-                operation,
-                "the lab belongs to the process that made it, not to its forked child",
-            )
-            .path(self.dir.path())
-            .remedy("make a lab in this process"));
-        }
-        Ok(())
+        self.maker.check(operation).map_err(|error| error.path(self.dir.path()))
     }
 
     fn close(&self) -> Result<()> {
-        if self.owner != std::process::id() || self.closed.swap(true, Ordering::AcqRel) {
+        self.maker.check("close lab").map_err(|error| error.path(self.dir.path()))?;
+        if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         let deadline = Instant::now() + END_DEADLINE;

@@ -8,10 +8,37 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
 
 const PREFIX: &str = "memoom";
+
+/// The process that made something. A forked child has a copy of it, shares its descriptors, and may act on nothing of
+/// it: what it did would be done to its parent's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Maker(u32);
+
+impl Maker {
+    /// This process.
+    pub(crate) fn this() -> Maker {
+        Maker(std::process::id())
+    }
+
+    /// Whether it is this process.
+    pub(crate) fn is_this(self) -> bool {
+        self.0 == std::process::id()
+    }
+
+    /// # Errors
+    /// `Closed` in a forked child.
+    pub(crate) fn check(self, operation: &'static str) -> Result<()> {
+        if self.is_this() {
+            return Ok(());
+        }
+        let reason = "it belongs to the process that made it, not to its forked child";
+        Err(Error::new(ErrorKind::Closed, operation, reason).remedy("make a lab in this process"))
+    }
+}
 
 /// What is known of the one who made a lab.
 #[derive(Debug, PartialEq, Eq)]

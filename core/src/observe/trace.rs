@@ -13,6 +13,7 @@ use nix::sys::stat::{mkdirat, Mode};
 use super::callpath::Frame;
 use super::trace_text::{parse, Record, Template};
 use super::tracefs::{check_name, remove, Tracefs, DIRECTORY};
+use crate::memcg::owner::Maker;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of trace buffer for each CPU: room for about 200 victims with their paths between two reads.
@@ -79,6 +80,7 @@ pub(crate) struct TraceInstance {
     dir: Option<OwnedFd>,
     instances: OwnedFd,
     name: String,
+    maker: Maker,
     template: Template,
     has_stacks: bool,
     text: Vec<u8>,
@@ -105,6 +107,7 @@ impl TraceInstance {
             dir: None,
             instances,
             name: name.to_string(),
+            maker: Maker::this(),
             template: Template::default(),
             has_stacks: false,
             text: Vec::new(),
@@ -279,6 +282,10 @@ impl TraceInstance {
 
 impl Drop for TraceInstance {
     fn drop(&mut self) {
+        if !self.maker.is_this() {
+            // The instance is the parent's.
+            return;
+        }
         // Nobody to tell; `remove` is there for those who want to know, and the next lab's start collects leftovers.
         let _ = self.tear_down();
     }

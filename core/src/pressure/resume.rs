@@ -91,7 +91,7 @@ impl Group {
         lab.hub.wait_until(wait, |state| {
             let steps = |process: &crate::helper::process::Process| {
                 let progress = process.progress();
-                progress.pending_bytes.is_some() && progress.exit.is_none()
+                progress.is_stepping() && progress.exit.is_none()
             };
             let steps = state.workers.values().any(|process| self.covers(process.group.cgroup()) && steps(process));
             Ok(if steps && over()? { Look::Again } else { Look::Done(()) })

@@ -1,5 +1,7 @@
 //! A step of a hog: asked for, answered, or shown to be blocked.
 
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::kind::Kind;
@@ -7,7 +9,7 @@ use super::Hog;
 use crate::account::oom::Blocked;
 use crate::account::scope::{Growing, Scope};
 use crate::error::{Error, ErrorKind, Result};
-use crate::helper::process::Answer;
+use crate::helper::process::{Answer, Reply, Step};
 use crate::lab::foresee::{nearest_limit, scope};
 use crate::lab::group::block::waiting;
 use crate::lab::hub::{Look, State};
@@ -75,8 +77,10 @@ impl Hog {
     /// # Errors
     /// `InvalidInput` where nothing above the hog has a limit (it could take the host's memory), the size is 0, or
     /// nobody may be killed at that limit and the hog is not forced ([`HogOptions::force`](super::HogOptions)); `Busy`
-    /// while an earlier step is still blocked ([`Hog::finish`]); `WorkerGone`; `OutOfMemory`, or what fits the errno,
-    /// where a system call gave nothing of the step; `TimedOut`: the step goes on, see [`Hog::finish`].
+    /// while an earlier step is going on, of this thread ([`Hog::finish`] waits for it) or of another: a hog takes one
+    /// step at a time, and of threads that step one hog each gets the answer to its own step or `Busy` at once;
+    /// `WorkerGone`; `OutOfMemory`, or what fits the errno, where a system call gave nothing of the step; `TimedOut`: the
+    /// step goes on, see [`Hog::finish`]; `Closed`; `Interrupted`.
     pub fn grow<'a>(&self, size: Option<u64>, wait: impl Into<Wait<'a>>) -> Result<Grow> {
         let process = &self.worker().process;
         let lab = self.worker().group().lab("grow")?.clone();
@@ -93,7 +97,7 @@ impl Hog {
             .path(process.group.path())
             .remedy("set a limit first: without one the hog would take the host's own memory"));
         }
-        self.check_idle("grow")?;
+        let mut begun = self.begin("grow", bytes)?;
         lab.supervisor.prepare();
         // Who would be taken is looked at before the step; a failure of that look must not stop the step.
         let looked = scope(&process.group, Some(self.growing(bytes)));
@@ -105,9 +109,9 @@ impl Hog {
         self.note_step(&mut lab.hub.lock(), looked, bytes);
         // A hog that dies at this moment never answers; its exit is the answer.
         if let Some(channel) = &process.channel {
-            channel.grow(bytes).inspect_err(|_| process.progress().pending_bytes = None)?;
+            channel.grow(bytes)?;
         }
-        match self.finish(wait.reborrow()) {
+        match self.answer_to(&begun.sent(), &mut wait) {
             Err(error) if error.kind() == ErrorKind::TimedOut && spins => {
                 self.worker().kill()?;
                 Err(error.remedy("it spun in the kernel, which could kill nobody, and was killed by memoom"))
@@ -116,7 +120,7 @@ impl Hog {
         }
     }
 
-    /// What is known before the step: the sources were read a moment ago ([`Hog::check_idle`]), and are not read again.
+    /// What is known before the step: the sources were read a moment ago ([`Hog::begin`]), and are not read again.
     fn note_step(&self, state: &mut State, looked: Result<Scope>, bytes: u64) {
         let process = &self.worker().process;
         let scope = looked.ok();
@@ -130,11 +134,6 @@ impl Hog {
         state.collector.before(&process.group, scope);
         let kind = EventKind::Stepping { step_bytes: bytes };
         state.push(monotonic_ns(), Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
-        let mut progress = process.progress();
-        progress.answer = None;
-        progress.pending_bytes = Some(bytes);
-        progress.asked_bytes = bytes;
-        progress.blocked_told = false;
     }
 
     /// Whether the step would make the kernel try for ever: a fault is tried again until somebody can be killed.
@@ -167,16 +166,26 @@ impl Hog {
         Ok(())
     }
 
-    /// Waits for the answer to a step that was blocked, or that was still going on at its deadline.
+    /// Waits for the answer to a step that was blocked, or that was still going on at its deadline. Every thread that
+    /// waits for that step gets its answer.
     ///
     /// # Errors
-    /// `InvalidInput` where no step is going on; `TimedOut`, `Interrupted`, `OutOfMemory` as [`Hog::grow`].
+    /// `InvalidInput` where no step is going on whose answer nobody has; `TimedOut`, `Interrupted`, `OutOfMemory`,
+    /// `Closed` as [`Hog::grow`].
     pub fn finish<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Grow> {
+        // In a forked child that is the answer, whatever the hog does.
+        self.worker().group().lab("grow")?;
+        let step = self.worker().process.progress().step.clone();
+        let step = step.filter(|step| !step.fetched.load(Ordering::Acquire)).ok_or_else(no_step)?;
+        self.answer_to(&step, &mut wait.into())
+    }
+
+    fn answer_to(&self, step: &Step, wait: &mut Wait<'_>) -> Result<Grow> {
         let process = &self.worker().process;
         let lab = self.worker().group().lab("grow")?.clone();
-        let mut wait = wait.into();
-        let found = lab.hub.wait_until(&mut wait, |state| {
-            let mut progress = process.progress();
+        let step_bytes = step.bytes;
+        let found = lab.hub.wait_until(wait, |state| {
+            let progress = process.progress();
             let total_bytes = progress.total_bytes;
             let answer = |status, step_bytes| Grow {
                 status,
@@ -186,25 +195,21 @@ impl Hog {
                 errno: None,
                 blocked: None,
             };
-            if let Some(result) = progress.answer.take() {
-                let step_bytes = progress.asked_bytes;
-                return match result {
-                    Ok(Answer { bytes: taken_bytes, errno }) => {
+            if let Some(reply) = step.fetch() {
+                return match reply {
+                    Reply::Done(Answer { bytes: taken_bytes, errno }) => {
                         drop(progress);
                         state.sample_step(process);
                         let status = if errno == 0 { GrowStatus::Grew } else { GrowStatus::Short };
                         let errno = (errno != 0).then_some(errno);
                         Ok(Look::Done(Grow { taken_bytes, errno, ..answer(status, step_bytes) }))
                     }
-                    Err(errno) => Err(self.refused(errno)),
+                    Reply::Refused(errno) => Err(self.refused(errno)),
+                    Reply::Withdrawn => Err(no_step()),
                 };
             }
-            let Some(step_bytes) = progress.pending_bytes else {
-                return Err(Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on")
-                    .remedy("ask for one with grow"));
-            };
             if progress.exit.is_some() {
-                progress.pending_bytes = None;
+                step.fetched.store(true, Ordering::Release);
                 return Ok(Look::Done(answer(GrowStatus::Killed, step_bytes)));
             }
             drop(progress);
@@ -216,10 +221,7 @@ impl Hog {
                 Some(_) if process.group.wake_forgotten() => Ok(Look::Again),
                 Some(blocked) => {
                     let grow = Grow { blocked: Some(blocked.clone()), ..answer(GrowStatus::Blocked, step_bytes) };
-                    let mut progress = process.progress();
-                    let told = std::mem::replace(&mut progress.blocked_told, true);
-                    drop(progress);
-                    if !told {
+                    if !step.blocked_told.swap(true, Ordering::AcqRel) {
                         state.tell_blocked(&process.group, blocked);
                     }
                     Ok(Look::Done(grow))
@@ -239,26 +241,23 @@ impl Hog {
     /// Gives back the newest `size` bytes (rounded down to whole pages) and says how many it was.
     ///
     /// # Errors
-    /// `Busy` while a step is blocked; `WorkerGone`; `TimedOut`.
+    /// `Busy` while a step is going on; `WorkerGone`; `TimedOut`; `Closed`; `Interrupted`.
     pub fn shrink<'a>(&self, size: u64, wait: impl Into<Wait<'a>>) -> Result<u64> {
         let process = &self.worker().process;
         let lab = self.worker().group().lab("shrink")?.clone();
-        self.check_idle("shrink")?;
-        {
-            let mut progress = process.progress();
-            progress.answer = None;
-            progress.pending_bytes = Some(size);
-        }
+        let mut begun = self.begin("shrink", size)?;
         if let Some(channel) = &process.channel {
-            channel.shrink(size).inspect_err(|_| process.progress().pending_bytes = None)?;
+            channel.shrink(size)?;
         }
+        let step = begun.sent();
         let given = lab.hub.wait_until(&mut wait.into(), |_| {
-            let mut progress = process.progress();
-            match progress.answer.take() {
-                Some(Ok(answer)) => Ok(Look::Done(answer.bytes)),
-                Some(Err(errno)) => {
+            let progress = process.progress();
+            match step.fetch() {
+                Some(Reply::Done(answer)) => Ok(Look::Done(answer.bytes)),
+                Some(Reply::Refused(errno)) => {
                     Err(Error::os("shrink", std::io::Error::from_raw_os_error(errno)).value(process.pid))
                 }
+                Some(Reply::Withdrawn) => Err(no_step()),
                 None if progress.exit.is_some() => Err(gone("shrink", process.pid)),
                 None => Ok(Look::Wait),
             }
@@ -285,7 +284,8 @@ impl Hog {
         }
     }
 
-    pub(super) fn check_idle(&self, operation: &'static str) -> Result<()> {
+    /// A step begins: none other is going on, and none begins until it is answered.
+    fn begin(&self, operation: &'static str, bytes: u64) -> Result<Begun> {
         if self.worker().ended() {
             let abandoned = self.worker().process.progress().exit.is_none();
             return Err(match abandoned {
@@ -293,12 +293,16 @@ impl Hog {
                 false => gone(operation, self.worker().pid()),
             });
         }
-        if self.worker().process.progress().pending_bytes.is_some() {
+        let process = &self.worker().process;
+        let mut progress = process.progress();
+        if progress.is_stepping() {
             return Err(Error::new(ErrorKind::Busy, operation, "an earlier step of this hog is still going on")
                 .value(format!("pid {}", self.worker().pid()))
-                .remedy("wait for it with finish"));
+                .remedy("wait for it with finish; of several threads one can step a hog at a time"));
         }
-        Ok(())
+        let step = Step::new(bytes);
+        progress.step = Some(step.clone());
+        Ok(Begun { step, sent: false })
     }
 
     /// The proof that the hog is blocked: its group is under OOM and the task rests in the wait for it (v1), or the group
@@ -326,8 +330,9 @@ impl Hog {
         pids.into_iter().find_map(|pid| waiting(pid, false).filter(|_| is_child(pid)))
     }
 
-    /// Whether the hog waits in the OOM at this moment, with the proof.
+    /// Whether the hog waits in the OOM at this moment, with the proof; never in a forked child.
     pub fn blocked(&self) -> Option<Blocked> {
+        self.worker().group().lab("look for block").ok()?;
         self.worker().group().refresh();
         self.blocked_now()
     }
@@ -352,6 +357,33 @@ impl Hog {
                 .value(self.worker().pid())
         })
     }
+}
+
+/// A step that was begun; one that is not sent is withdrawn.
+struct Begun {
+    step: Arc<Step>,
+    sent: bool,
+}
+
+impl Begun {
+    /// The hog has been asked for it.
+    fn sent(&mut self) -> Arc<Step> {
+        self.sent = true;
+        self.step.clone()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if !self.sent {
+            let _ = self.step.answer.set(Reply::Withdrawn);
+            self.step.fetched.store(true, Ordering::Release);
+        }
+    }
+}
+
+fn no_step() -> Error {
+    Error::new(ErrorKind::InvalidInput, "finish step", "no step is going on").remedy("ask for one with grow")
 }
 
 pub(super) fn gone(operation: &'static str, pid: i32) -> Error {

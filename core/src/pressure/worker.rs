@@ -157,23 +157,30 @@ impl Worker {
     /// The letter of its state (`R`, `S`, `D`, `T`, `Z`, ...) in /proc/PID/stat; `X` when it has ended.
     ///
     /// # Errors
-    /// `PermissionDenied` where /proc hides the process.
+    /// `PermissionDenied` where /proc hides the process; `Closed` in a forked child.
     pub fn state(&self) -> Result<char> {
+        self.check_process("read state")?;
         if self.ended() {
             return Ok('X');
         }
         Ok(Proc::system().stat(self.process.pid)?.map_or('X', |stat| stat.state.char()))
     }
 
-    /// Whether it has ended.
+    /// Whether it has ended; `false` in a forked child, which does not know.
     pub fn ended(&self) -> bool {
+        if self.check_process("look at worker").is_err() {
+            return false;
+        }
         self.group.refresh();
         let progress = self.process.progress();
         progress.exit.is_some() || progress.abandoned
     }
 
-    /// Ticks that a ticker has reported.
+    /// Ticks that a ticker has reported; 0 in a forked child.
     pub fn ticks(&self) -> u64 {
+        if self.check_process("look at worker").is_err() {
+            return 0;
+        }
         self.group.refresh();
         self.process.progress().ticks
     }
@@ -181,8 +188,9 @@ impl Worker {
     /// Sends SIGKILL. A worker that has ended is left alone.
     ///
     /// # Errors
-    /// `PermissionDenied` where the process has changed its user.
+    /// `PermissionDenied` where the process has changed its user; `Closed` in a forked child.
     pub fn kill(&self) -> Result<()> {
+        self.check_process("kill worker")?;
         self.process.progress().killed_by_us = true;
         self.signal(libc::SIGKILL)
     }
@@ -190,8 +198,9 @@ impl Worker {
     /// Sends a signal. A worker that has ended is left alone.
     ///
     /// # Errors
-    /// `InvalidInput` for a number that is no signal, `PermissionDenied`.
+    /// `InvalidInput` for a number that is no signal, `PermissionDenied`; `Closed` in a forked child.
     pub fn signal(&self, signal: i32) -> Result<()> {
+        self.check_process("send signal")?;
         match sys::signal_process(self.process.pidfd.as_fd(), self.process.pid, signal) {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
                 Err(Error::os("send signal", error).value(format!("signal {signal} to pid {}", self.process.pid)))
@@ -231,6 +240,11 @@ impl Worker {
             Err(error) if error.kind() == ErrorKind::Closed => Ok(self.judge(&lab.hub.lock(), exit)),
             Err(error) => Err(error),
         }
+    }
+
+    /// A forked child must not act on the workers of its parent.
+    fn check_process(&self, operation: &'static str) -> Result<()> {
+        self.group().0.lab.as_ref().map_or(Ok(()), |lab| lab.maker.check(operation))
     }
 
     /// The answer of every call that waits for a worker whose supervisor has died.

@@ -17,6 +17,9 @@ impl Hub {
     /// Reads every source that has something. The order matters: a worker's last words before its exit, the evidence
     /// of a kill before the account of it.
     pub(super) fn drain(&self, state: &mut State) {
+        if !self.maker.is_this() {
+            return;
+        }
         let had = (state.events.end(), state.ooms.end());
         let mut exits =
             state.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices()) && self.read_exits(state);

@@ -53,6 +53,8 @@ impl Hub {
 
     /// The waiting itself, one copy for all that is waited for.
     fn wait_while(&self, wait: &mut Wait<'_>, done: &mut dyn FnMut(&mut State) -> Result<Look<()>>) -> Result<()> {
+        // Asked first: a thread that held the lock is not there in a forked child.
+        self.maker.check("wait")?;
         let mut state = self.lock();
         loop {
             if !state.polling {
