@@ -51,6 +51,7 @@ impl Things {
             "group.hog" => group.hog(&HogOptions::default()),
             "group.ticker" => group.ticker("ticker", Duration::from_secs(1)),
             "group.command" => group.command(&Command::new(["true"])),
+            // SAFETY: nothing is forked, as the call is refused.
             "group.function" => unsafe { group.function(&Function::default(), || 0) },
             "group.oom_now" => group.oom_now(None, None, soon),
             "group.usage_bytes" => group.usage_bytes(),
