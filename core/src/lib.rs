@@ -108,7 +108,9 @@ pub mod account {
     pub(crate) mod outcome;
     mod outcome_text;
     mod prediction_text;
+    pub(crate) mod scene;
     pub(crate) mod scope;
+    pub(crate) mod sign;
     pub(crate) mod timeline;
     mod timeline_text;
     pub(crate) mod victim;

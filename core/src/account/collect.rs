@@ -6,12 +6,9 @@
 //! after the first one; there the group's last process is waited for.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-pub(crate) use self::claims::Last;
-use self::claims::{Debt, Unclaimed};
+use self::claims::{Debt, Last, Unclaimed};
 use self::episode::Episode;
 use self::gaps::{Begun, Gap};
 use self::outside::Outside;
@@ -21,22 +18,21 @@ use self::tally::Tally;
 use super::growth::Growth;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
+use super::sign::Whose;
 use super::victim::Candidate;
-use crate::lab::hub::State;
+use crate::account::scene::Scene;
 use crate::map::Map;
-use crate::memcg::cgroup::Cgroup;
 use crate::memcg::contents::Contents;
 use crate::memcg::Counters;
 use crate::observe::missing::Missing;
-use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
 use crate::order::order;
-use crate::sys;
 
 mod account;
 mod claims;
 mod contents;
 mod disagree;
+mod door;
 mod episode;
 mod gaps;
 mod holding;
@@ -74,7 +70,7 @@ pub(crate) struct Collector {
     /// The counters have moved, or somebody was killed: debts are looked for.
     look_for_debts: bool,
     /// When a group of v1 last rang: before the kill that it rings for is counted.
-    rung: Option<Instant>,
+    rung_ns: Option<u64>,
     /// Accounted kills of which nobody knows in which of our groups they were.
     unplaced: u64,
     /// Where the processes of the last scopes stood; `None` for "in one of ours". A victim may be gone before /proc is
@@ -94,9 +90,11 @@ pub(crate) struct Collector {
     /// The same when they were last looked at.
     sampled: Map<String, Contents>,
     /// How the processes have grown.
-    pub(crate) growth: Growth,
+    growth: Growth,
     /// Whose limit the last OOM hit, and when the counters were read for it.
     last_struck: Option<(String, u64)>,
+    /// Workers of which the counters have told, by their numbers.
+    judged: Vec<u64>,
     /// The last victims that have an account.
     accounted: VecDeque<i32>,
     open: Vec<Episode>,
@@ -128,19 +126,6 @@ struct Before {
     step_ended_ns: Option<u64>,
 }
 
-/// In whose group a process stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Whose {
-    /// In an observed group.
-    Ours(String),
-    /// In one of ours, nobody knows which: an orphan of one of our workers.
-    OursSomewhere,
-    /// In another.
-    Strangers,
-    /// It has gone already.
-    Unknown,
-}
-
 impl Collector {
     pub(crate) fn new(has_trace: bool, has_log: bool) -> Collector {
         Collector { has_trace, has_log, ..Collector::default() }
@@ -166,24 +151,14 @@ impl Collector {
 
     /// Whether the sources are to be read again without their word. Nobody who asks how a worker ended has to wait for
     /// more than what is open: at its reaping the counters are right.
-    pub(crate) fn looks_on(&self) -> bool {
-        self.is_open() || self.expecting()
-    }
-
-    /// The counters of a group have moved, or a process has ended.
-    pub(crate) fn look_for_debts(&mut self) {
-        self.look_for_debts = true;
-    }
-
-    /// A group of v1 has rung.
-    pub(crate) fn rang(&mut self) {
-        self.rung = Some(Instant::now());
+    pub(crate) fn looks_on(&self, now_ns: u64) -> bool {
+        self.is_open() || self.expecting(now_ns)
     }
 
     /// The tracepoint and the log are read from now on.
-    pub(crate) fn reads(&mut self) {
+    fn reads(&mut self, now_ns: u64) {
         self.read_before_ns = self.read_ns;
-        self.read_ns = sys::monotonic_ns();
+        self.read_ns = now_ns;
     }
 
     /// Whether the tracepoint is read.
@@ -197,8 +172,8 @@ impl Collector {
     }
 
     /// Remembers a group as it is before its next OOM, and whom the kernel would take.
-    pub(crate) fn before(&mut self, group: &Arc<Cgroup>, scope: Option<Scope>) {
-        let step_started_ns = scope.is_some().then(sys::monotonic_ns);
+    fn before(&mut self, cgroup: &str, scope: Option<Scope>, scene: &dyn Scene) {
+        let step_started_ns = scope.is_some().then(|| scene.now_ns());
         if let Some(scope) = &scope {
             let members = scope.prediction.candidates.iter();
             self.remember(members.map(|candidate| (candidate.pid, candidate.group.clone())));
@@ -214,17 +189,18 @@ impl Collector {
         if self.is_open() {
             return;
         }
-        let read: Vec<(&Arc<Cgroup>, Counters)> =
-            group.chain().filter_map(|at| Some((at, at.counters().ok()?))).collect();
-        let read_ns = sys::monotonic_ns();
-        let unaccounted = |(at, now): &(&Arc<Cgroup>, Counters)| self.unaccounted(at.cgroup(), own_kills(now)) > 0;
+        let chain = scene.chain(cgroup).into_iter();
+        let read: Vec<(String, Counters)> =
+            chain.filter_map(|at| Some((at.clone(), scene.counters(&at).ok()?))).collect();
+        let read_ns = scene.now_ns();
+        let unaccounted = |(at, now): &(String, Counters)| self.unaccounted(at, own_kills(now)) > 0;
         if self.unplaced == 0 && read.iter().any(unaccounted) {
             return;
         }
         for (at, counters) in read {
-            let entry = self.before.or_insert_with(at.cgroup().to_string(), Before::default);
             let base = own_kills(&counters);
-            self.tallies.or_insert_with(at.cgroup().to_string(), || Tally::new(base));
+            self.tallies.or_insert_with(at.clone(), || Tally::new(base, read_ns));
+            let entry = self.before.or_insert_with(at, Before::default);
             *entry = Before { counters, scope: None, step_started_ns, step_ended_ns: None, read_ns };
         }
         if let Some(scope) = scope {
@@ -235,31 +211,21 @@ impl Collector {
     }
 
     /// A group is observed from now on: what it has counted before is none of ours.
-    pub(crate) fn meet(&mut self, group: &Arc<Cgroup>) {
-        let base = group.counters().as_ref().map_or(0, own_kills);
-        self.tallies.or_insert_with(group.cgroup().to_string(), || Tally::new(base));
+    fn meet(&mut self, cgroup: &str, counters: Option<&Counters>, now_ns: u64) {
+        let base = counters.map_or(0, own_kills);
+        self.tallies.or_insert_with(cgroup.to_string(), || Tally::new(base, now_ns));
     }
 
     /// A group was made while we watched: whatever it counts has happened since.
-    pub(crate) fn began(&mut self, group: &Arc<Cgroup>) {
-        self.tallies.or_insert_with(group.cgroup().to_string(), || Tally::new(0));
-        let counters = group.counters().ok().filter(|now| own_kills(now) == 0).unwrap_or_default();
+    fn began(&mut self, cgroup: &str, counters: Option<Counters>, now_ns: u64) {
+        self.tallies.or_insert_with(cgroup.to_string(), || Tally::new(0, now_ns));
+        let counters = counters.filter(|now| own_kills(now) == 0).unwrap_or_default();
         let before = Before { counters, ..Before::default() };
-        self.before.or_insert_with(group.cgroup().to_string(), || before);
-    }
-
-    /// The accounts of a group that has gone wait for nothing more, as another one takes its name.
-    pub(crate) fn hurry(&mut self, cgroup: &str) {
-        self.hurried = Some(cgroup.to_string());
-    }
-
-    /// They are complete.
-    pub(crate) fn concluded(&mut self) {
-        self.hurried = None;
+        self.before.or_insert_with(cgroup.to_string(), || before);
     }
 
     /// A group has gone; another one may get its name.
-    pub(crate) fn forget(&mut self, cgroup: &str) {
+    fn forget(&mut self, cgroup: &str) {
         self.tallies.remove(cgroup);
         self.before.remove(cgroup);
         self.notified.remove(cgroup);
@@ -289,7 +255,7 @@ impl Collector {
     }
 
     /// The step of a process is over: what was predicted for it says nothing of later OOMs.
-    pub(crate) fn stepped(&mut self, pid: i32, end_ns: u64) {
+    fn stepped(&mut self, pid: i32, end_ns: u64) {
         for before in self.before.values_mut() {
             if before.scope.as_ref().is_some_and(|scope| scope.growing == Some(pid)) {
                 before.step_ended_ns = Some(end_ns);
@@ -297,11 +263,11 @@ impl Collector {
         }
     }
 
-    pub(crate) fn counters_before(&self, group: &Arc<Cgroup>) -> Counters {
-        self.before.get(group.cgroup()).map(|before| before.counters.clone()).unwrap_or_default()
+    fn counters_before(&self, cgroup: &str) -> Counters {
+        self.before.get(cgroup).map(|before| before.counters.clone()).unwrap_or_default()
     }
 
-    pub(crate) fn scope_before(&self, cgroup: &str) -> Option<&Scope> {
+    fn scope_before(&self, cgroup: &str) -> Option<&Scope> {
         self.before.get(cgroup)?.scope.as_ref()
     }
 
@@ -311,7 +277,7 @@ impl Collector {
     }
 
     /// A thread of a process was told of.
-    pub(crate) fn note_thread(&mut self, thread: i32, process: i32) {
+    fn note_thread(&mut self, thread: i32, process: i32) {
         if self.threads.len() > MOST_MEMBERS {
             self.threads.clear();
         }
@@ -319,7 +285,7 @@ impl Collector {
     }
 
     /// The tracepoint has marked a victim, which stands in the group of `whose`.
-    pub(crate) fn traced(&mut self, mut trace: TraceVictim, whose: Whose) {
+    fn traced(&mut self, mut trace: TraceVictim, whose: Whose, scene: &dyn Scene) {
         trace.pid = self.process_of(trace.pid);
         let of = |episode: &Episode| {
             episode.kills.iter().find(|kill| kill.victim.pid == trace.pid).map(|kill| kill.victim.group.clone())
@@ -335,13 +301,13 @@ impl Collector {
             (Whose::Unknown, None, None) => (None, false),
         };
         match group {
-            Some(group) => self.add_trace(trace, Some(group)),
+            Some(group) => self.add_trace(trace, Some(group), scene),
             // Gone before /proc could be asked: the log or the counters may still say whose it was.
             None => self.hold(Unclaimed::traced(trace, ours)),
         }
     }
 
-    fn add_trace(&mut self, trace: TraceVictim, group: Option<String>) {
+    fn add_trace(&mut self, trace: TraceVictim, group: Option<String>, scene: &dyn Scene) {
         let on_the_way = |name: &str| trace.call_path.iter().any(|frame| frame.function.starts_with(name));
         let as_member = on_the_way("oom_kill_memcg_member");
         // A process that is ending anyway is marked, so that it may hurry, and neither killed nor counted.
@@ -361,9 +327,7 @@ impl Collector {
         };
         if victim.comm.is_empty() {
             // Older tracepoints give the pid alone; the task is still there, waiting for its last breath.
-            victim.comm = std::fs::read(format!("/proc/{}/comm", trace.pid))
-                .map(|comm| comm.trim_ascii_end().to_vec())
-                .unwrap_or_default();
+            victim.comm = scene.comm_of(trace.pid);
         }
         let known = self.open.iter_mut().rev().find(|episode| {
             episode.has(trace.pid)
@@ -380,13 +344,13 @@ impl Collector {
             None => {
                 // Its kill line may have been read before its mark, when nobody knew whose it was.
                 self.look_again = true;
-                self.open.push(Episode::new());
+                self.open.push(Episode::new(scene.now_ns()));
                 let last = self.open.len() - 1;
                 &mut self.open[last]
             }
         };
         if episode.invoker.is_none() {
-            let process = Proc::system().process_of(trace.invoker_pid);
+            let process = scene.process_of(trace.invoker_pid);
             let pid =
                 process.unwrap_or_else(|| self.threads.get(&trace.invoker_pid).copied().unwrap_or(trace.invoker_pid));
             episode.invoker = Some(Process { pid, comm: trace.invoker_comm });
@@ -401,43 +365,27 @@ impl Collector {
             episode.ending.push(victim.pid);
         }
         let pid = victim.pid;
-        episode.add(victim, number);
+        episode.add(victim, number, scene);
         // The kernel kills everybody who shares the memory, and tells of none of them.
         let sharers = self.sharing.iter().filter(|(of, _)| *of == pid && !was_ending);
         for (number, (_, sharer)) in (self.next..).zip(sharers) {
             self.next = number + 1;
-            episode.add(Victim::sharing(sharer), number);
+            episode.add(Victim::sharing(sharer), number, scene);
         }
-    }
-
-    /// The pidfds of victims that are nobody's workers, to be watched; each once.
-    pub(crate) fn unwatched(&mut self) -> Vec<(BorrowedFd<'_>, u64)> {
-        let mut fds = Vec::new();
-        for kill in self.open.iter_mut().flat_map(|episode| &mut episode.kills) {
-            if let (Some(pidfd), false) = (&kill.pidfd, kill.watched) {
-                kill.watched = true;
-                fds.push((pidfd.as_fd(), kill.number));
-            }
-        }
-        fds
     }
 
     /// Marks the OOMs whose victims have all ended. All evidence of them is in the sources by now, so one more
     /// reading of these completes them; whatever was read *before* the end was seen may have missed some.
-    pub(crate) fn seal(&mut self, state: &State) {
-        self.by_counters(state);
+    fn seal(&mut self, scene: &dyn Scene) {
+        self.by_counters(scene);
         if self.look_for_debts || !self.unclaimed.is_empty() {
-            self.claim(state, Last::No);
+            self.claim(scene, Last::No);
         }
         let mut open = std::mem::take(&mut self.open);
         for episode in &mut open {
-            episode.note_ends(state);
-            let struck = |group: &str| {
-                let mut groups = state.groups.values().map(|observed| &observed.group);
-                self.limit_group(episode, state)
-                    .or_else(|| self.struck(groups.find(|at| at.cgroup() == group)?, episode))
-            };
-            episode.sealed = episode.all_ended() && episode.group_is_gone(state, struck);
+            episode.note_ends(scene);
+            let struck = |group: &str| self.limit_group(episode, scene).or_else(|| self.struck(group, episode, scene));
+            episode.sealed = episode.all_ended() && episode.group_is_gone(scene, struck);
         }
         self.open = open;
     }
@@ -449,28 +397,27 @@ impl Collector {
 
     /// Whether a kill line or a mark should be there and is not: the log shows nothing behind a record that another CPU
     /// is still writing.
-    fn awaits_a_source(&mut self, at: usize) -> bool {
+    fn awaits_a_source(&mut self, at: usize, now_ns: u64) -> bool {
         let episode = &mut self.open[at];
         let told = |has: bool, source: &str| !has || episode.is_told_by(source);
         if told(self.has_log, "kernel-log") && told(self.has_trace, "tracefs") {
             return false;
         }
-        episode.untold_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
+        within(LINE_WITHIN, *episode.untold_since_ns.get_or_insert(now_ns), now_ns)
     }
 
     /// Whether the groups of its victims have counted a kill that no source tells of yet: the kernel counts before it
     /// marks, and what the counters show is held against what is told.
-    fn awaits_a_mark(&mut self, at: usize, reading: &Reading, state: &State) -> bool {
-        if !self.has_trace && !self.has_log || !self.unclaimed.is_empty() || !self.counts_more(at, reading, state) {
+    fn awaits_a_mark(&mut self, at: usize, reading: &Reading, scene: &dyn Scene) -> bool {
+        if !self.has_trace && !self.has_log || !self.unclaimed.is_empty() || !self.counts_more(at, reading, scene) {
             return false;
         }
-        self.open[at].uncounted_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
+        within(LINE_WITHIN, *self.open[at].uncounted_since_ns.get_or_insert(reading.ended_ns), reading.ended_ns)
     }
 
-    /// Takes what is complete: sealed, and the sources read since. Also gives back the pidfds that were watched for it.
-    pub(crate) fn settle(&mut self, state: &State) -> (Vec<Oom>, Vec<(OwnedFd, u64)>) {
+    /// Takes what is complete: sealed, and the sources read since.
+    fn settle(&mut self, scene: &dyn Scene) -> Vec<Oom> {
         let mut ooms = Vec::new();
-        let mut watched = Vec::new();
         // In the order in which the kernel killed: what was before the second is what was after the first.
         order(&mut self.open, Episode::order);
         let mut at = 0;
@@ -478,34 +425,38 @@ impl Collector {
         let mut waiting: Vec<Option<String>> = Vec::new();
         while at < self.open.len() {
             let episode = &self.open[at];
-            let root = episode.root(state);
+            let root = episode.root(scene);
             let hurried = self.hurried.as_deref().is_some_and(|cgroup| episode.stands_in(cgroup));
-            let overdue = hurried || episode.opened.elapsed() > COMPLETE_WITHIN;
+            let now_ns = scene.now_ns();
+            let overdue = hurried || !within(COMPLETE_WITHIN, episode.opened_ns, now_ns);
             let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
             let placed = complete && !self.awaits_a_claim(episode.marked_ns);
-            let told = placed && !self.awaits_a_source(at) && !self.awaits_a_reaping(at, state);
-            let reading = (told || overdue).then(|| Reading::now(state));
-            let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, state)) else {
+            let told = placed && !self.awaits_a_source(at, now_ns) && !self.awaits_a_reaping(at, scene);
+            let reading = (told || overdue).then(|| Reading::now(scene));
+            let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, scene)) else {
                 waiting.push(root);
                 at += 1;
                 continue;
             };
-            let mut episode = self.open.remove(at);
-            for kill in &mut episode.kills {
-                if let Some(pidfd) = kill.pidfd.take() {
-                    watched.push((pidfd, kill.number));
-                }
+            let episode = self.open.remove(at);
+            for kill in episode.kills.iter().filter(|kill| kill.followed) {
+                scene.let_go(kill.victim.pid);
             }
-            ooms.push(self.account(episode, state, &reading));
+            ooms.push(self.account(episode, scene, &reading));
         }
         if self.open.is_empty() && self.unclaimed.is_empty() && !ooms.is_empty() {
             let last = ooms.iter().filter_map(|oom| oom.report.as_ref()?.last_sequence).max();
             self.records.retain(|record| last.is_some_and(|last| record.sequence > last));
         }
-        (ooms, watched)
+        ooms
     }
+}
+
+/// Whether less than so long has passed since a moment.
+fn within(longest: Duration, since_ns: u64, now_ns: u64) -> bool {
+    Duration::from_nanos(now_ns.saturating_sub(since_ns)) < longest
 }
 
 /// Kill events of a group itself: v1 counts no other; v2 counts those below it too, but not in `events.local`.

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn it_is_the_one_that_rose_most() {
-        let mut growth = Growth::since(0, false);
+        let mut growth = Growth::since(0, false, crate::sys::page_size());
         growth.saw_all("/lab", &[input(1, 40), input(2, 4)], 10);
         let found = grower(&rows(&[(1, 41), (2, 20), (3, 12)], &growth), &growth, 100, MIB).unwrap();
         assert_eq!((found.pid, found.from_bytes, found.to_bytes, found.over_ns), (2, 4 * MIB, 20 * MIB, 90));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn one_that_stood_still_gives_way_to_one_that_grew_on() {
-        let mut growth = Growth::since(0, true);
+        let mut growth = Growth::since(0, true, crate::sys::page_size());
         growth.saw_all("/lab", &[input(1, 40), input(2, 1)], 10);
         growth.saw_all("/lab", &[input(1, 40), input(2, 9)], 20);
         assert_eq!(grower(&rows(&[(1, 40), (2, 23)], &growth), &growth, 100, MIB).unwrap().pid, 2);
@@ -122,6 +122,6 @@ mod tests {
     fn nobody_grew_where_nobody_was_seen_before() {
         let growth = Growth::default();
         assert_eq!(grower(&rows(&[(1, 40)], &growth), &growth, 100, MIB), None);
-        assert_eq!(grower(&[], &Growth::since(0, true), 100, MIB), None);
+        assert_eq!(grower(&[], &Growth::since(0, true, crate::sys::page_size()), 100, MIB), None);
     }
 }

@@ -3,7 +3,6 @@
 use crate::account::victim::Input;
 use crate::map::Map;
 use crate::memcg::path::covers;
-use crate::sys;
 
 /// Processes that are remembered; of more than that, those that have gone are forgotten.
 const MOST_KNOWN: usize = 4096;
@@ -27,8 +26,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn of(input: &Input) -> Held {
-        let page = sys::page_size();
+    pub(crate) fn of(input: &Input, page: u64) -> Held {
         let parts = [input.anon_bytes, input.file_bytes, input.shmem_bytes];
         // The parts and the sum are of two files, and a process may have grown in between.
         let sum = parts.iter().flatten().sum::<u64>();
@@ -84,10 +82,10 @@ impl Seen {
         (self.seen_ns > since.time_ns).then_some(since.time_ns)
     }
 
-    fn saw(&mut self, input: &Input, time_ns: u64) {
+    fn saw(&mut self, input: &Input, time_ns: u64, page: u64) {
         self.comm.clone_from(&input.comm);
         self.group.clone_from(&input.group);
-        self.held = Held::of(input);
+        self.held = Held::of(input, page);
         self.seen_ns = time_ns;
         let bytes = self.held.own_bytes();
         if self.points.last().is_none_or(|last| last.bytes.abs_diff(bytes) >= STILL_BYTES / 4) {
@@ -111,12 +109,14 @@ pub(crate) struct Growth {
     looked_ns: u64,
     /// Who is seen for the first time had nothing before: the group was made by us, or was looked at before.
     whole: bool,
+    /// Bytes of a page.
+    page: u64,
 }
 
 impl Growth {
     /// From now on; `whole` says that nobody can have had anything before.
-    pub(crate) fn since(time_ns: u64, whole: bool) -> Growth {
-        Growth { known: Map::new(), looked_ns: time_ns, whole }
+    pub(crate) fn since(time_ns: u64, whole: bool, page: u64) -> Growth {
+        Growth { known: Map::new(), looked_ns: time_ns, whole, page }
     }
 
     /// A worker was started, and holds nothing of the group yet.
@@ -136,9 +136,9 @@ impl Growth {
 
     /// These processes were looked at.
     pub(crate) fn saw<'a>(&mut self, inputs: impl IntoIterator<Item = &'a Input>, time_ns: u64) {
-        let (whole, looked_ns) = (self.whole, self.looked_ns);
+        let (whole, looked_ns, page) = (self.whole, self.looked_ns, self.page);
         for input in inputs.into_iter().filter(|input| input.rss_pages > 0) {
-            let bytes = Held::of(input).own_bytes();
+            let bytes = Held::of(input, page).own_bytes();
             let first = match whole {
                 true => Point { time_ns: looked_ns, bytes: 0 },
                 false => Point { time_ns, bytes },
@@ -156,7 +156,7 @@ impl Growth {
                 // The pid has a new owner.
                 *seen = Seen { first, points: Vec::new(), gone: false, ..seen.clone() };
             }
-            seen.saw(input, time_ns);
+            seen.saw(input, time_ns, page);
         }
         self.forget();
     }
@@ -197,6 +197,7 @@ impl Growth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys;
 
     const MIB: u64 = 1 << 20;
 
@@ -212,20 +213,20 @@ mod tests {
 
     #[test]
     fn who_comes_later_has_grown_from_nothing() {
-        let mut growth = Growth::since(5, false);
+        let mut growth = Growth::since(5, false, sys::page_size());
         growth.saw_all("/lab", &[input(1, 40)], 10);
         growth.saw_all("/lab", &[input(1, 40), input(2, 8)], 20);
         assert_eq!(growth.of(1).unwrap().first, Point { time_ns: 10, bytes: 40 * MIB });
         assert_eq!(growth.of(2).unwrap().first, Point { time_ns: 10, bytes: 0 });
         // In a group of our own nobody had anything before.
-        let mut growth = Growth::since(5, true);
+        let mut growth = Growth::since(5, true, sys::page_size());
         growth.saw(&[input(1, 40)], 10);
         assert_eq!(growth.of(1).unwrap().first, Point { time_ns: 5, bytes: 0 });
     }
 
     #[test]
     fn it_is_known_when_a_process_stood_still() {
-        let mut growth = Growth::since(0, true);
+        let mut growth = Growth::since(0, true, sys::page_size());
         for (time_ns, one, other) in [(10, 20, 1), (20, 40, 1), (30, 40, 8), (40, 40, 16)] {
             growth.saw_all("/lab", &[input(1, one), input(2, other)], time_ns);
         }
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_pid_that_comes_again_is_another_process() {
-        let mut growth = Growth::since(0, true);
+        let mut growth = Growth::since(0, true, sys::page_size());
         growth.saw_all("/lab", &[input(1, 40)], 10);
         growth.saw_all("/lab", &[], 20);
         growth.saw_all("/lab", &[input(1, 2)], 30);
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_long_life_is_remembered_in_parts() {
-        let mut growth = Growth::since(0, true);
+        let mut growth = Growth::since(0, true, sys::page_size());
         for step in 1..=1000 {
             growth.saw(&[input(1, step)], step * 10);
         }

@@ -3,9 +3,9 @@
 use super::victim::{predict, Input, Prediction};
 use crate::memcg::contents::Contents;
 use crate::observe::report::Report;
-use crate::sys;
 
 /// Who would be taken, and at whose limit.
+#[derive(Debug, Clone)]
 pub(crate) struct Scope {
     pub(crate) limit_group: String,
     pub(crate) prediction: Prediction,
@@ -43,11 +43,10 @@ pub(crate) enum Weight {
 
 /// Whom the kernel's own task table names by the formula: the numbers at the moment of the choice. The table does not say
 /// in which group a process stands: `whose` does, as far as anybody knows.
-pub(crate) fn from_report(report: &Report, whose: &dyn Fn(i32) -> Option<String>) -> Option<Prediction> {
+pub(crate) fn from_report(report: &Report, whose: &dyn Fn(i32) -> Option<String>, page: u64) -> Option<Prediction> {
     if report.tasks.is_empty() {
         return None;
     }
-    let page = sys::page_size();
     let inputs = report.tasks.iter().map(|task| {
         let tables = match (task.pgtables_bytes, task.nr_ptes) {
             (Some(bytes), _) => bytes / page,

@@ -45,8 +45,6 @@ pub(crate) struct Progress {
     pub(crate) killed_by_us: bool,
     /// The supervisor has gone: no exit will ever be reported.
     pub(crate) abandoned: bool,
-    /// Already accounted for by its group's counters.
-    pub(crate) judged: bool,
 }
 
 impl Progress {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::account::scope::{Growing, Scope, Weight};
+use crate::account::sign::Sign;
 use crate::account::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
 use crate::error::{Error, Result};
 use crate::lab::group::Group;
@@ -33,7 +34,8 @@ impl Group {
         let Some(lab) = &self.0.lab else { return };
         // A failure of this look must not stop what was asked for.
         let scope = standing_still(&self.0.cgroup, limit).ok();
-        lab.hub.refresh().collector.before(&self.0.cgroup, scope);
+        let cgroup = self.cgroup().to_string();
+        lab.hub.refresh().take(Sign::Before { cgroup, scope: scope.map(Box::new) });
     }
 }
 

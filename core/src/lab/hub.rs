@@ -16,6 +16,7 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use self::sampling::Samples;
 use crate::account::collect::Collector;
 use crate::account::oom::Oom;
+use crate::account::sign::Sign;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::Process;
@@ -42,12 +43,14 @@ mod gauge;
 mod observed;
 mod opened;
 pub(crate) mod sampling;
+pub(crate) mod scene;
 mod state;
 pub(crate) mod tree;
 mod waiting;
 
 use self::observed::Notify;
 pub(crate) use self::observed::Observed;
+use self::scene::World;
 pub(crate) use self::waiting::Look;
 
 /// What an epoll entry stands for; the number of the group, worker or victim is in the low half.
@@ -92,19 +95,15 @@ pub(crate) struct State {
     closed: bool,
     /// The supervisor has died, and why that is known: nobody starts, reaps or cleans up any more.
     pub(super) lost: Option<String>,
-    supervisor: Option<Arc<Supervisor>>,
     log: Option<KernelLog>,
     trace: Option<TraceInstance>,
-    pub(crate) groups: Map<u64, Observed>,
+    pub(crate) world: World,
     next_group: u64,
-    pub(crate) workers: Map<u64, Arc<Process>>,
-    pub(crate) orphans: Map<i32, u64>,
     pub(crate) events: Backlog<Event>,
     pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
     pub(crate) samples: Samples,
     gauge: Gauge,
-    pub(crate) missing: Vec<Missing>,
     watches: Vec<Weak<Cursor>>,
     /// The directory of an opened group, and what comes and goes in it.
     tree: Option<Tree>,
@@ -174,19 +173,15 @@ impl Hub {
             polling: false,
             closed: false,
             lost: None,
-            supervisor,
             log,
             trace,
-            groups: Map::new(),
+            world: World::new(supervisor, missing),
             next_group: 0,
-            workers: Map::new(),
-            orphans: Map::new(),
             events: Backlog::default(),
             ooms: Backlog::default(),
             collector,
             samples: Samples::default(),
             gauge: Gauge::default(),
-            missing,
             watches: Vec::new(),
             tree: None,
             bells: Map::new(),
@@ -215,10 +210,12 @@ impl Hub {
     fn observe_in(&self, state: &mut State, group: &Arc<Cgroup>) -> Result<()> {
         if group.ours {
             self.begin_anew(state, group.cgroup(), true);
-            state.collector.began(group);
-        } else {
-            state.collector.meet(group);
         }
+        let (cgroup, counters) = (group.cgroup().to_string(), group.counters().ok());
+        state.take(match group.ours {
+            true => Sign::Began { cgroup, counters },
+            false => Sign::Met { cgroup, counters },
+        });
         let dir = &group.dir;
         let id = state.next_group;
         state.next_group += 1;
@@ -257,8 +254,8 @@ impl Hub {
                 }
             },
         };
-        state.collector.before(group, None);
-        state.groups.insert(id, Observed::new(group, notify));
+        state.world.groups.insert(id, Observed::new(group, notify));
+        state.take(Sign::Before { cgroup: group.cgroup().to_string(), scope: None });
         state.sample_usage(group);
         Ok(())
     }
@@ -266,7 +263,7 @@ impl Hub {
     /// The group is about to be removed by our own hand: what is read of it now is the last.
     pub(crate) fn look_at_last(&self, cgroup: &str) {
         let mut state = self.lock();
-        let mut observed = state.groups.values_mut();
+        let mut observed = state.world.groups.values_mut();
         if let Some(observed) = observed.find(|one| !one.removed && one.group.cgroup() == cgroup) {
             observed.look_at_last();
         }
@@ -275,8 +272,13 @@ impl Hub {
     /// The group is gone, by our own hand. It is forgotten when no account is open that may be of it.
     pub(crate) fn unobserve(&self, cgroup: &str) {
         let mut state = self.lock();
-        let ids: Vec<u64> =
-            state.groups.iter().filter(|(_, observed)| observed.group.cgroup() == cgroup).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = state
+            .world
+            .groups
+            .iter()
+            .filter(|(_, observed)| observed.group.cgroup() == cgroup)
+            .map(|(id, _)| *id)
+            .collect();
         for id in ids {
             self.silence(&mut state, id);
         }
@@ -287,19 +289,19 @@ impl Hub {
     /// says that it was made just now, so that whatever is observed under that name has gone.
     fn begin_anew(&self, state: &mut State, cgroup: &str, made: bool) {
         let before = |(_, old): &(&u64, &Observed)| (old.removed || made) && old.group.cgroup() == cgroup;
-        let ids: Vec<u64> = state.groups.iter().filter(before).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = state.world.groups.iter().filter(before).map(|(id, _)| *id).collect();
         if ids.is_empty() {
             return;
         }
         if state.collector.is_open() {
             state.conclude_group(cgroup);
             self.collect(state);
-            state.collector.concluded();
+            state.take(Sign::Concluded);
         }
         for id in ids {
             self.drop_group(state, id);
         }
-        state.collector.forget(cgroup);
+        state.take(Sign::Forgotten { cgroup: cgroup.to_string() });
     }
 
     /// How many accounts there are; what is under way is waited for no longer than one reading.
@@ -327,15 +329,16 @@ impl Hub {
         }
         // Of workers that have ended and that nobody holds any more, nothing will be asked.
         if !state.collector.is_open() {
-            state.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
+            state.world.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
         }
-        state.workers.insert(process.id, process.clone());
-        let cgroup = process.group.cgroup();
-        state.collector.growth.born(process.pid, &process.name, cgroup, process.started_ns);
+        state.world.workers.insert(process.id, process.clone());
+        let cgroup = process.group.cgroup().to_string();
+        let (comm, started_ns) = (process.name.clone(), process.started_ns);
+        state.take(Sign::Started { pid: process.pid, comm, cgroup: cgroup.clone(), started_ns });
         if process.channel.is_none() {
             // A command grows by itself; a hog is looked at before each step.
             state.gauge.begin();
-            state.collector.before(&process.group, None);
+            state.take(Sign::Before { cgroup, scope: None });
         }
         if state.polling {
             // The call that started it may have read an exit meanwhile, and nothing else tells the one who polls.
@@ -395,7 +398,7 @@ impl Hub {
         // What is still open gets its account now, with what is known.
         state.conclude();
         self.collect(&mut state);
-        let ids: Vec<u64> = state.groups.keys().copied().collect();
+        let ids: Vec<u64> = state.world.groups.keys().copied().collect();
         for id in ids {
             self.drop_group(&mut state, id);
         }
@@ -408,11 +411,11 @@ impl Hub {
         if let Some(log) = state.log.take() {
             let _ = self.epoll.delete(log.as_fd());
         }
-        if let Some(supervisor) = state.supervisor.take() {
+        if let Some(supervisor) = state.world.supervisor.take() {
             let _ = self.epoll.delete(supervisor.socket());
         }
         let mut children = Vec::new();
-        for (_, process) in std::mem::take(&mut state.workers) {
+        for (_, process) in std::mem::take(&mut state.world.workers) {
             if process.forked && process.progress().exit.is_none() {
                 let _ = self.epoll.delete(&process.pidfd);
                 children.push(process.clone());
@@ -428,12 +431,12 @@ impl Hub {
 
     fn drop_group(&self, state: &mut State, id: u64) {
         self.silence(state, id);
-        state.groups.remove(&id);
+        state.world.groups.remove(&id);
     }
 
     /// A group has gone: nothing of it is listened to any more.
     fn silence(&self, state: &mut State, id: u64) {
-        let Some(observed) = state.groups.get_mut(&id) else { return };
+        let Some(observed) = state.world.groups.get_mut(&id) else { return };
         observed.removed = true;
         self.unlisten(observed.notify.take());
         let cgroup = observed.group.cgroup().to_string();

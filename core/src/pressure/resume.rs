@@ -93,7 +93,8 @@ impl Group {
                 let progress = process.progress();
                 progress.is_stepping() && progress.exit.is_none()
             };
-            let steps = state.workers.values().any(|process| self.covers(process.group.cgroup()) && steps(process));
+            let steps =
+                state.world.workers.values().any(|process| self.covers(process.group.cgroup()) && steps(process));
             Ok(if steps && over()? { Look::Again } else { Look::Done(()) })
         })?;
         // Nobody wants more: the limit is met by a worker of our own.

@@ -8,6 +8,7 @@ use super::kind::Kind;
 use super::Hog;
 use crate::account::oom::Blocked;
 use crate::account::scope::{Growing, Scope};
+use crate::account::sign::Sign;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::{Answer, Reply, Step};
 use crate::lab::foresee::{nearest_limit, scope};
@@ -131,7 +132,7 @@ impl Hog {
                 state.push(monotonic_ns(), Source::Procfs, victim.group.as_deref(), Some(victim.pid), kind);
             }
         }
-        state.collector.before(&process.group, scope);
+        state.take(Sign::Before { cgroup: process.group.cgroup().to_string(), scope: scope.map(Box::new) });
         let kind = EventKind::Stepping { step_bytes: bytes };
         state.push(monotonic_ns(), Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
     }

@@ -308,7 +308,7 @@ impl Worker {
             _ => Verdict::Exited,
         };
         let mut missing: Vec<Missing> = Vec::new();
-        for one in state.missing.iter().chain(ooms.iter().flat_map(|oom| &oom.missing)) {
+        for one in state.world.missing.iter().chain(ooms.iter().flat_map(|oom| &oom.missing)) {
             if !missing.contains(one) {
                 missing.push(one.clone());
             }

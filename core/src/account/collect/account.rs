@@ -1,58 +1,53 @@
 //! The account of an OOM whose evidence is complete.
 
-use std::sync::Arc;
-
 use super::contents::charged_ahead;
 use super::episode::Episode;
 use super::gaps::{limit_of, without_group};
 use super::logs::inside;
-use super::{Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
+use super::{within, Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
 use crate::account::composition::Composition;
 use crate::account::grower::grower;
 use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
+use crate::account::scene::{worker, Scene};
 use crate::account::scope::{self, Scope};
-use crate::account::victim::{Candidate, Input};
-use crate::lab::foresee::read_tree;
-use crate::lab::hub::State;
-use crate::memcg::cgroup::Cgroup;
+use crate::account::victim::Candidate;
+use crate::memcg::path::covers;
 use crate::memcg::version::Version;
-use crate::memcg::{Counters, Stat};
+use crate::memcg::{Counters, Limit, Stat};
 use crate::observe::callpath::Frame;
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
-use crate::observe::task::Proc;
-use crate::sys;
 
 impl Collector {
     /// Whose limit was hit, by the report.
-    pub(super) fn limit_group(&self, episode: &Episode, state: &State) -> Option<String> {
+    pub(super) fn limit_group(&self, episode: &Episode, scene: &dyn Scene) -> Option<String> {
         let path = episode.report.as_ref()?.oom_memcg.as_deref()?;
-        let tops: Vec<String> = state.groups.values().map(|observed| observed.group.cgroup().to_string()).collect();
+        let tops: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
         Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
     }
 
-    pub(super) fn account(&mut self, mut episode: Episode, state: &State, reading: &Reading) -> Oom {
+    pub(super) fn account(&mut self, mut episode: Episode, scene: &dyn Scene, reading: &Reading) -> Oom {
         match self.outside {
-            Some(_) => self.take_outside(&mut episode, state),
-            None => self.identify_members(&mut episode, reading, state),
+            Some(_) => self.take_outside(&mut episode, scene),
+            None => self.identify_members(&mut episode, reading, scene),
         }
         self.told.extend(episode.first_sequence);
         self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
         while self.accounted.len() > MOST_UNCLAIMED {
             self.accounted.pop_front();
         }
-        let mut missing = state.missing.clone();
+        let mut missing = scene.missing();
         missing.append(&mut self.lost);
         missing.extend(episode.missing.iter().cloned());
         missing.extend(self.gaps_as_missing(&episode));
         let victim_group = episode.kills.iter().find_map(|kill| kill.victim.group.clone());
         let victim_group = victim_group.or(episode.counted_in.clone());
-        let reported = self.limit_group(&episode, state);
-        let find =
-            |cgroup: &str| state.groups.values().map(|observed| &observed.group).find(|group| group.cgroup() == cgroup);
-        let limit_group =
-            reported.or_else(|| victim_group.as_deref().and_then(&find).and_then(|group| self.struck(group, &episode)));
-        let group = limit_group.as_deref().and_then(&find);
+        let reported = self.limit_group(&episode, scene);
+        let groups = scene.groups();
+        let is_seen = |cgroup: &&str| groups.iter().any(|seen| seen.cgroup == *cgroup);
+        let limit_group = reported.or_else(|| {
+            victim_group.as_deref().filter(is_seen).and_then(|cgroup| self.struck(cgroup, &episode, scene))
+        });
         let after = limit_group.as_deref().and_then(|cgroup| reading.of(cgroup)).cloned().unwrap_or_default();
         // A prediction was made for one step, and says nothing of what happened after that.
         let before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup));
@@ -71,10 +66,11 @@ impl Collector {
         // than what the kernel met, and where it rose since that reading it is of now.
         let risen = after.peak_bytes.filter(|peak| counters_before.peak_bytes.is_some_and(|before| before < *peak));
         let usage_before = memory.map(|memory| memory.usage_bytes).or(risen).or(counters_before.usage_bytes);
-        let (limit_bytes, no_limit) = limit_of(memory.map(|memory| memory.limit_bytes), group, state);
+        let (limit_bytes, no_limit) =
+            limit_of(memory.map(|memory| memory.limit_bytes), limit_group.as_deref().filter(is_seen), scene);
         missing.extend(no_limit);
-        let whose = |pid: i32| self.placed_in(pid, &episode, limit_group.as_deref(), state);
-        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref(), &whose);
+        let whose = |pid: i32| self.placed_in(pid, &episode, limit_group.as_deref(), scene);
+        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref(), &whose, scene.page_bytes());
         missing.extend(without_group(&candidates));
         if let (Some(predicted), Some(invoker), Some(growing)) =
             (&mut predicted, &episode.invoker, scope.and_then(|scope| scope.growing))
@@ -86,7 +82,7 @@ impl Collector {
         }
         if let Some(predicted) = predicted.as_mut().filter(|one| one.source == "procfs") {
             // Whoever ended otherwise may have been gone, or going, when the kernel looked.
-            predicted.determined &= episode.has(predicted.pid) || !ended(predicted.pid, state);
+            predicted.determined &= episode.has(predicted.pid) || !ended(predicted.pid, scene);
         }
         if predicted.is_none() {
             missing.push(Missing::new("prediction", "no step of a hog led here, and there is no task table"));
@@ -94,9 +90,9 @@ impl Collector {
         if episode.report.as_ref().is_none_or(|report| report.invoker.is_none())
             && (self.has_log || self.outside.is_some())
         {
-            missing.push(self.no_report(&episode));
+            missing.push(self.no_report(&episode, scene));
         }
-        missing.extend(not_ended(&episode));
+        missing.extend(not_ended(&episode, scene.now_ns()));
         let call_path = match (&episode.report, episode.call_path.clone()) {
             (Some(report), path) if path.is_empty() => reported_path(report),
             (_, path) => path,
@@ -111,7 +107,7 @@ impl Collector {
             ("step_started", step),
             ("victim_marked", episode.marked_ns),
             ("victim_ended", ended),
-            ("complete", Some(sys::monotonic_ns())),
+            ("complete", Some(scene.now_ns())),
         ];
         let mut timings_ns = Stat::default();
         for (name, moment) in moments {
@@ -128,27 +124,26 @@ impl Collector {
             self.unread(cgroup, self.before.get(cgroup), reading, None, &mut missing);
         }
         let victim_counters =
-            victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).and_then(&find).map(
-                |group| Span {
-                    before: self.counters_before(group),
-                    after: reading.of(group.cgroup()).cloned().unwrap_or_default(),
+            victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).filter(is_seen).map(
+                |cgroup| Span {
+                    before: self.counters_before(cgroup),
+                    after: reading.of(cgroup).cloned().unwrap_or_default(),
                 },
             );
         let marked_ns = episode.marked_ns;
-        let hierarchy = state.groups.values().next().map_or(Version::V2, |observed| observed.group.version());
+        let hierarchy = groups.first().map_or(Version::V2, |seen| seen.version);
         if limit_group.is_none() {
             missing
                 .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
         }
-        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy, usage_before);
+        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy, usage_before, scene);
         if composition.is_none() {
             let reason = "no report was read, and memory.stat was not read while the memory of the victim was there";
             missing.push(Missing::new("composition", reason));
         }
-        let read_living = || group.map(living).unwrap_or_default();
-        let holders = self.holders(&episode, read_living, composition.as_ref());
-        let struck_ns = episode.marked_ns.unwrap_or_else(sys::monotonic_ns);
-        let grower = grower(&holders, &self.growth, struck_ns, charged_ahead());
+        let holders = self.holders(&episode, limit_group.as_deref().filter(is_seen), composition.as_ref(), scene);
+        let struck_ns = episode.marked_ns.unwrap_or_else(|| scene.now_ns());
+        let grower = grower(&holders, &self.growth, struck_ns, charged_ahead(scene));
         self.last_struck = limit_group.clone().map(|cgroup| (cgroup, reading.ended_ns));
         // Whoever was ending already was neither killed nor counted.
         let killed =
@@ -175,8 +170,8 @@ impl Collector {
             disagreements: Vec::new(),
             missing,
         };
-        oom.disagreements = self.disagreements(&oom, &episode, reading, state);
-        self.tally(&oom, marked_ns, reading, state);
+        oom.disagreements = self.disagreements(&oom, &episode, reading, scene);
+        self.tally(&oom, marked_ns, reading, scene);
         // What comes next starts from here.
         for (cgroup, counters) in reading.all() {
             if let Some(before) = self.before.get_mut(cgroup) {
@@ -191,32 +186,33 @@ impl Collector {
 
     /// The account of a worker that waits because the OOM killer is off: the group with the switch is the one whose
     /// limit was hit.
-    pub(crate) fn blocked(&mut self, group: &Arc<Cgroup>, blocked: Blocked, missing: &[Missing]) -> Oom {
-        let off = |at: &&Arc<Cgroup>| at.counters().is_ok_and(|counters| counters.oom_kill_disable == Some(true));
-        let at = group.chain().find(off).unwrap_or(group);
-        let composition = at.contents().ok().map(|held| Composition::of_contents(&held, "memory.stat"));
-        let holders = self.waiting_holders(&living(at), composition.as_ref());
-        let grower = grower(&holders, &self.growth, sys::monotonic_ns(), charged_ahead());
-        let before = self.before.get(at.cgroup());
-        let read = at.counters();
-        let limit = at.limit();
-        let mut missing = missing.to_vec();
+    pub(super) fn blocked(&mut self, cgroup: &str, blocked: Blocked, scene: &dyn Scene) -> Oom {
+        let off = |at: &&String| scene.counters(at).is_ok_and(|counters| counters.oom_kill_disable == Some(true));
+        let chain = scene.chain(cgroup);
+        let at = chain.iter().find(off).map_or(cgroup, String::as_str);
+        let composition = scene.contents(at).map(|held| Composition::of_contents(&held, "memory.stat"));
+        let holders = self.waiting_holders(&scene.living(at), composition.as_ref(), scene);
+        let grower = grower(&holders, &self.growth, scene.now_ns(), charged_ahead(scene));
+        let before = self.before.get(at);
+        let read = scene.counters(at);
+        let limit = scene.limit(at);
+        let mut missing = scene.missing();
         if before.is_none_or(|before| before.counters == Counters::default()) {
             missing.push(Missing::new("counters", "nothing of them had been read before the OOM"));
         }
-        missing.extend(read.as_ref().err().map(|error| Missing::new("counters", error.to_string())));
-        missing.extend(limit.as_ref().err().map(|error| Missing::new("limit", error.to_string())));
+        missing.extend(read.as_ref().err().map(|reason| Missing::new("counters", reason.clone())));
+        missing.extend(limit.as_ref().err().map(|reason| Missing::new("limit", reason.clone())));
         let counters = Span { before: self.counters_before(at), after: read.unwrap_or_default() };
-        let (predicted, candidates) = predicted(self.scope_before(at.cgroup()), None, &|_| None);
+        let (predicted, candidates) = predicted(self.scope_before(at), None, &|_| None, scene.page_bytes());
         let mut timings_ns = Stat::default();
         if let Some(moment) = before.and_then(|before| before.step_started_ns) {
             timings_ns.push("step_started", moment);
         }
-        timings_ns.push("complete", sys::monotonic_ns());
+        timings_ns.push("complete", scene.now_ns());
         Oom {
             schema: Oom::SCHEMA,
-            hierarchy: at.version(),
-            limit_group: Some(at.cgroup().to_string()),
+            hierarchy: version_of(cgroup, scene),
+            limit_group: Some(at.to_string()),
             limit_bytes: limit.ok().and_then(|limit| limit.bytes()),
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
             composition,
@@ -239,10 +235,12 @@ impl Collector {
 
     /// Whose limit was hit, without a report: the failed charge counts where it failed (v1 `memory.failcnt`, v2 `oom`
     /// of `memory.events.local`).
-    pub(super) fn struck(&self, group: &Arc<Cgroup>, episode: &Episode) -> Option<String> {
-        let rose = |at: &&Arc<Cgroup>| {
-            let (Some(before), Ok(now)) = (self.before.get(at.cgroup()), at.counters()) else { return false };
-            let count = |counters: &Counters| match at.version() {
+    pub(super) fn struck(&self, cgroup: &str, episode: &Episode, scene: &dyn Scene) -> Option<String> {
+        let version = version_of(cgroup, scene);
+        let limit_of = |at: &str| scene.limit(at).ok().and_then(Limit::bytes);
+        let rose = |at: &&String| {
+            let (Some(before), Ok(now)) = (self.before.get(at.as_str()), scene.counters(at)) else { return false };
+            let count = |counters: &Counters| match version {
                 Version::V1 => counters.failcnt,
                 Version::V2 => counters.local.get("oom").or(counters.oom),
             };
@@ -250,49 +248,45 @@ impl Collector {
         };
         // Where memory+swap has the same limit as memory, its charge fails first, and 6.18 counts that nowhere: then
         // the usage that once stood at the limit tells.
-        let full = |at: &&Arc<Cgroup>| {
-            let limit = at.limit().ok().and_then(|limit| limit.bytes());
-            limit.is_some_and(|limit| at.peak_bytes().ok().flatten().is_some_and(|peak| peak >= limit))
+        let full = |at: &&String| {
+            let peak = scene.counters(at).ok().and_then(|counters| counters.peak_bytes);
+            limit_of(at).is_some_and(|limit| peak.is_some_and(|peak| peak >= limit))
         };
+        let chain = scene.chain(cgroup);
         // Or there is one limit only.
-        let mut limited = group.chain().filter(|at| at.limit().is_ok_and(|limit| limit.bytes().is_some()));
+        let mut limited = chain.iter().filter(|at| limit_of(at).is_some());
         let only = limited.next().filter(|_| limited.next().is_none());
-        let found = group.chain().find(rose).or_else(|| group.chain().find(full)).or(only);
+        let found = chain.iter().find(rose).or_else(|| chain.iter().find(full)).or(only).cloned();
         // Of several kills at once the first has had the readings of all: it was the same limit.
-        let last = || {
-            let (last, read_ns) = self.last_struck.as_ref()?;
-            (crate::memcg::path::covers(last, group.cgroup()) && episode.opened_ns <= *read_ns).then_some(last.as_str())
-        };
-        found.map(|group| group.cgroup()).or_else(last).map(str::to_string)
+        let last = self.last_struck.iter().filter(|(_, read_ns)| episode.opened_ns <= *read_ns).map(|(last, _)| last);
+        found.or_else(|| {
+            let mut last = last.filter(|last| covers(last, cgroup));
+            last.next().cloned()
+        })
     }
 }
 
+/// The hierarchy in which a group stands, or those that are observed with it.
+fn version_of(cgroup: &str, scene: &dyn Scene) -> Version {
+    let groups = scene.groups();
+    groups.iter().find(|seen| seen.cgroup == cgroup).or(groups.first()).map_or(Version::V2, |seen| seen.version)
+}
+
 /// A victim, or another process of a group that is killed as a whole, that an account was not kept open for any longer.
-fn not_ended(episode: &Episode) -> Option<Missing> {
+fn not_ended(episode: &Episode, now_ns: u64) -> Option<Missing> {
     let who = match (episode.all_ended(), episode.sealed) {
         (false, _) => "a victim",
         (true, false) => "a process of a group that the kernel was to kill as a whole",
         (true, true) => return None,
     };
-    let within = if episode.opened.elapsed() > COMPLETE_WITHIN { "within 10 seconds" } else { "when the group went" };
-    Some(Missing::new("exit", format!("{who} had not ended {within}")))
-}
-
-/// The processes of a group and of those below it now; none where they cannot be read.
-fn living(group: &Arc<Cgroup>) -> Vec<Input> {
-    let mut inputs = Vec::new();
-    match read_tree(group, &mut inputs) {
-        Ok(()) => inputs,
-        Err(_) => Vec::new(),
-    }
+    let overdue = !within(COMPLETE_WITHIN, episode.opened_ns, now_ns);
+    let by = if overdue { "within 10 seconds" } else { "when the group went" };
+    Some(Missing::new("exit", format!("{who} had not ended {by}")))
 }
 
 /// Whether a process has ended, or is about to.
-pub(super) fn ended(pid: i32, state: &State) -> bool {
-    match state.workers.values().rev().find(|process| process.pid == pid) {
-        Some(process) => process.progress().exit.is_some() || Proc::system().is_ending(pid),
-        None => Proc::system().is_ending(pid),
-    }
+pub(super) fn ended(pid: i32, scene: &dyn Scene) -> bool {
+    worker(scene, pid).is_some_and(|worker| worker.exit.is_some()) || scene.is_ending(pid)
 }
 
 /// The call path that the report shows: of the one who asked, on its way to print the report.
@@ -313,6 +307,7 @@ fn predicted(
     scope: Option<&Scope>,
     report: Option<&Report>,
     whose: &dyn Fn(i32) -> Option<String>,
+    page_bytes: u64,
 ) -> (Option<Predicted>, Vec<Candidate>) {
     if let Some(scope) = scope.filter(|scope| scope.expected) {
         let predicted = scope.prediction.victim().map(|victim| Predicted {
@@ -324,7 +319,7 @@ fn predicted(
         });
         return (predicted, scope.prediction.candidates.clone());
     }
-    let Some(prediction) = report.and_then(|report| scope::from_report(report, whose)) else {
+    let Some(prediction) = report.and_then(|report| scope::from_report(report, whose, page_bytes)) else {
         return (None, Vec::new());
     };
     let predicted = prediction.victim().map(|victim| Predicted {

@@ -6,14 +6,13 @@
 use std::time::Duration;
 
 use super::tally::{Step, Tally, MARKED_WITHIN_NS};
-use super::{own_kills, Collector, Episode, Reading, MOST_UNCLAIMED};
+use super::{own_kills, within, Collector, Episode, Reading, MOST_UNCLAIMED};
 use crate::account::oom::{Cause, Oom, Victim};
-use crate::lab::hub::State;
+use crate::account::scene::Scene;
+use crate::memcg::path::covers;
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
-use crate::observe::task::Proc;
 use crate::observe::trace::TraceVictim;
-use crate::sys;
 
 /// The kernel counts a kill a moment before it marks the victim, so what the counters owe is believed only when it has
 /// stayed the same for so long.
@@ -70,7 +69,7 @@ struct Owing {
 
 /// Whether anybody will ask again whose the kills are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Last<'a> {
+pub(super) enum Last<'a> {
     /// Somebody will.
     No,
     /// Nobody: in that group, or in any.
@@ -123,22 +122,22 @@ impl Collector {
 
     /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
     /// the counter is taken as it is.
-    pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, reading: &Reading, state: &State) {
+    pub(super) fn tally(&mut self, oom: &Oom, marked_ns: Option<u64>, reading: &Reading, scene: &dyn Scene) {
         // The flag counts also where the chosen one was alone: it is counted twice all the same.
         let mut groups = oom.victims.iter().filter_map(|victim| victim.group.as_deref());
-        let as_group = oom.is_of_a_whole_group() || groups.any(|cgroup| flagged(cgroup, state));
+        let as_group = oom.is_of_a_whole_group() || groups.any(|cgroup| flagged(cgroup, scene));
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             let Some(group) = &victim.group else {
                 self.unplaced += 1;
                 continue;
             };
             // A group that is not observed yet has counted this kill when it is.
-            let tally = self.tallies.or_insert_with(group.clone(), || Tally::new(0));
+            let tally = self.tallies.or_insert_with(group.clone(), || Tally::new(0, reading.ended_ns));
             tally.accounted += 1;
             tally.marks.extend(marked_ns);
         }
-        for observed in state.groups.values().filter(|_| as_group) {
-            let cgroup = observed.group.cgroup();
+        for seen in scene.groups().iter().filter(|_| as_group) {
+            let cgroup = seen.cgroup.as_str();
             let struck = oom.victims.iter().any(|victim| victim.group.as_deref() == Some(cgroup));
             if let (true, Some(tally)) = (struck, self.tallies.get_mut(cgroup)) {
                 // One that has gone counts no more than was last seen of it.
@@ -158,13 +157,13 @@ impl Collector {
     }
 
     /// Whether the groups of the victims of an open account count more kills than are known.
-    pub(super) fn counts_more(&self, at: usize, reading: &Reading, state: &State) -> bool {
+    pub(super) fn counts_more(&self, at: usize, reading: &Reading, scene: &dyn Scene) -> bool {
         let mut groups = self.open[at].kills.iter().filter_map(|kill| kill.victim.group.as_deref());
         self.unplaced == 0
             && !self.open[at].is_of_a_whole_group()
             && groups.any(|cgroup| {
                 let counted = reading.kills(cgroup).map_or(0, |kills| self.unaccounted(cgroup, kills));
-                counted > self.pending(cgroup).count() as u64 && !flagged(cgroup, state)
+                counted > self.pending(cgroup).count() as u64 && !flagged(cgroup, scene)
             })
     }
 
@@ -175,39 +174,40 @@ impl Collector {
 
     /// The groups that have counted kills without an account, and how many; and whether all counters could be read: those
     /// of a group that has just been removed, of which we have not heard yet, cannot.
-    fn owing(&mut self, state: &State) -> (Vec<Owing>, bool) {
+    fn owing(&mut self, scene: &dyn Scene) -> (Vec<Owing>, bool) {
         let mut all_read = true;
-        for observed in state.groups.values() {
-            if let Some(tally) = self.tallies.get_mut(observed.group.cgroup()) {
-                all_read &= tally.read(&observed.group) || observed.removed;
+        let groups = scene.groups();
+        for seen in &groups {
+            if let Some(tally) = self.tallies.get_mut(&seen.cgroup) {
+                all_read &= tally.read(&seen.cgroup, scene) || seen.removed;
             }
         }
         let mut owing = Vec::new();
-        for group in state.groups.values().map(|observed| &observed.group) {
-            let Some(tally) = self.tallies.get(group.cgroup()) else { continue };
-            let pending = self.pending(group.cgroup()).count() as u64;
+        for cgroup in groups.into_iter().map(|seen| seen.cgroup) {
+            let Some(tally) = self.tallies.get(&cgroup) else { continue };
+            let pending = self.pending(&cgroup).count() as u64;
             let owed = tally.seen.saturating_sub(tally.base + tally.accounted + pending);
             if owed > 0 {
-                let most_bytes = group.chain().filter_map(|at| at.limit().ok()?.bytes()).min();
-                let marks = self.pending(group.cgroup()).filter_map(|episode| episode.marked_ns);
+                let most_bytes = scene.chain(&cgroup).iter().filter_map(|at| scene.limit(at).ok()?.bytes()).min();
+                let marks = self.pending(&cgroup).filter_map(|episode| episode.marked_ns);
                 let steps = tally.unpaid(marks);
-                owing.push(Owing { cgroup: group.cgroup().to_string(), owed, steps, most_bytes });
+                owing.push(Owing { cgroup, owed, steps, most_bytes });
             }
         }
         (owing, all_read)
     }
 
     /// Gives unclaimed victims to the groups that owe them.
-    pub(crate) fn claim(&mut self, state: &State, last: Last<'_>) {
-        let (owing, all_read) = self.owing(state);
+    pub(super) fn claim(&mut self, scene: &dyn Scene, last: Last<'_>) {
+        let (owing, all_read) = self.owing(scene);
         let total = owing.iter().map(|one| one.owed).sum::<u64>().saturating_sub(self.unplaced);
         // Those that descend from our workers are ours whatever the counters say.
         while let Some(at) = self.unclaimed.iter().position(|one| one.ours) {
             if let Some(one) = self.unclaimed.remove(at) {
                 // With memory.oom.group the group of the chosen process counts one more than was killed there.
-                let only = (owing.len() == 1 && !flagged(&owing[0].cgroup, state)).then(|| owing[0].cgroup.clone());
-                self.admit(one, only);
-                return self.claim(state, last);
+                let only = (owing.len() == 1 && !flagged(&owing[0].cgroup, scene)).then(|| owing[0].cgroup.clone());
+                self.admit(one, only, scene);
+                return self.claim(scene, last);
             }
         }
         if total == 0 && !all_read && last == Last::No {
@@ -217,7 +217,7 @@ impl Collector {
             // The kernel counts a kill before it marks the victim: nothing owed means that these were somebody else's.
             self.unclaimed.clear();
             self.debt = None;
-            self.look_for_debts = self.expecting();
+            self.look_for_debts = self.expecting(scene.now_ns());
             if self.unplaced > 0 && self.open.is_empty() {
                 self.pay(&owing);
             }
@@ -225,11 +225,8 @@ impl Collector {
         }
         let candidates = self.unclaimed.len();
         let same = |debt: &&Debt| debt.total == total && debt.candidates == candidates;
-        let (since_ns, asked) = self
-            .debt
-            .as_ref()
-            .filter(same)
-            .map_or_else(|| (sys::monotonic_ns(), 0), |debt| (debt.since_ns, debt.asked));
+        let (since_ns, asked) =
+            self.debt.as_ref().filter(same).map_or_else(|| (scene.now_ns(), 0), |debt| (debt.since_ns, debt.asked));
         let read_ns = if last == Last::No { self.read_ns } else { u64::MAX };
         let debt = Debt { total, candidates, since_ns, asked };
         let stayed = debt.stayed(read_ns);
@@ -237,19 +234,19 @@ impl Collector {
         // With memory.oom.group counters run ahead of the victims until all of them are known.
         let whole = |episode: &Episode| {
             episode.is_of_a_whole_group()
-                || episode.kills.iter().any(|kill| kill.victim.group.as_deref().is_none_or(|at| flagged(at, state)))
+                || episode.kills.iter().any(|kill| kill.victim.group.as_deref().is_none_or(|at| flagged(at, scene)))
         };
         if self.open.iter().any(whole) {
             return;
         }
-        if self.claim_by_time(&owing, read_ns) || stayed >= STEADY && self.claim_all(&owing, total) {
+        if self.claim_by_time(&owing, read_ns, scene) || stayed >= STEADY && self.claim_all(&owing, total, scene) {
             self.debt = None;
         } else if last != Last::No {
             let given_up: Vec<Owing> = owing.into_iter().filter(|one| last.is_of(&one.cgroup)).collect();
             let total = given_up.iter().map(|one| one.owed).sum::<u64>().min(total);
-            self.without_victim(&given_up, total);
-        } else if stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, state) {
-            self.without_victim(&owing, total);
+            self.without_victim(&given_up, total, scene.now_ns());
+        } else if stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, scene) {
+            self.without_victim(&owing, total, scene.now_ns());
         }
     }
 
@@ -265,30 +262,28 @@ impl Collector {
 
     /// Whether a worker is dying in a group that owes a kill: its reaping will tell whether it was that. To look at a
     /// process in its exit may keep its memory a moment longer, so it is asked more and more seldom.
-    fn awaits_an_exit(&mut self, owing: &[Owing], stayed: Duration, state: &State) -> bool {
+    fn awaits_an_exit(&mut self, owing: &[Owing], stayed: Duration, scene: &dyn Scene) -> bool {
         let Some(debt) = &mut self.debt else { return false };
         if stayed < STEADY * 2u32.saturating_pow(debt.asked) {
             return debt.asked > 0;
         }
         debt.asked += 1;
-        let proc = Proc::system();
-        state.workers.values().any(|process| {
-            let progress = process.progress();
-            let is_awaited = progress.exit.is_none() && !progress.abandoned;
-            drop(progress);
-            is_awaited && owing.iter().any(|one| one.cgroup == process.group.cgroup()) && proc.is_dying(process.pid)
-        })
+        scene
+            .workers()
+            .iter()
+            .filter(|worker| !worker.is_over())
+            .any(|worker| owing.iter().any(|one| one.cgroup == worker.group) && scene.is_dying(worker.pid))
     }
 
     /// Whether a counter may rise without a word: v1 notifies before it kills, and nothing else tells of the kill where
     /// neither tracepoint nor log is read.
-    pub(super) fn expecting(&self) -> bool {
-        !self.has_trace && !self.has_log && self.rung.is_some_and(|rung| rung.elapsed() < RUNG_FOR)
+    pub(super) fn expecting(&self, now_ns: u64) -> bool {
+        !self.has_trace && !self.has_log && self.rung_ns.is_some_and(|rung_ns| within(RUNG_FOR, rung_ns, now_ns))
     }
 
     /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: if it rang for at least
     /// as many as nobody could place, these are its own.
-    pub(crate) fn claim_rung(&mut self, cgroup: &str, rung: u64) {
+    pub(super) fn claim_rung(&mut self, cgroup: &str, rung: u64, scene: &dyn Scene) {
         let Some(tally) = self.tallies.get(cgroup) else { return };
         let known = tally.accounted + self.pending(cgroup).count() as u64;
         let left = rung.saturating_sub(known);
@@ -296,13 +291,13 @@ impl Collector {
             return;
         }
         while let Some(one) = self.unclaimed.pop_front() {
-            self.admit(one, Some(cgroup.to_string()));
+            self.admit(one, Some(cgroup.to_string()), scene);
         }
     }
 
     /// Claims the victims that only one group can have counted, by when it did. Whether there were any. A step counts
     /// once the sources were read when it was [`STEADY`]: by then its victims have been marked, so that no other is taken for one of them.
-    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64) -> bool {
+    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64, scene: &dyn Scene) -> bool {
         let steady = |step: &&Step| read_ns.saturating_sub(step.to_ns) >= STEADY.as_nanos() as u64;
         let mut claimed: Vec<(usize, String)> = Vec::new();
         for (at, one) in self.unclaimed.iter().enumerate() {
@@ -320,38 +315,38 @@ impl Collector {
         }
         for (at, group) in claimed.iter().rev() {
             if let Some(one) = self.unclaimed.remove(*at) {
-                self.admit(one, Some(group.clone()));
+                self.admit(one, Some(group.clone()), scene);
             }
         }
         !claimed.is_empty()
     }
 
     /// As many as are owed: all are ours, though not each in a group that could be told. Whether it is so.
-    fn claim_all(&mut self, owing: &[Owing], total: u64) -> bool {
+    fn claim_all(&mut self, owing: &[Owing], total: u64, scene: &dyn Scene) -> bool {
         if self.unclaimed.is_empty() || self.unclaimed.len() as u64 != total {
             return false;
         }
         let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
         while let Some(one) = self.unclaimed.pop_front() {
-            self.admit(one, only.clone());
+            self.admit(one, only.clone(), scene);
         }
         true
     }
 
     /// Opens an account for a victim that is ours.
-    fn admit(&mut self, one: Unclaimed, group: Option<String>) {
+    fn admit(&mut self, one: Unclaimed, group: Option<String>, scene: &dyn Scene) {
         self.look_again = true;
         match one.sign {
-            Sign::Traced(trace) => self.add_trace(*trace, group),
+            Sign::Traced(trace) => self.add_trace(*trace, group, scene),
             Sign::Logged(report) => {
                 let pids: Vec<i32> = report.kills.iter().map(|kill| kill.pid).collect();
-                self.add_report(*report, &pids, group, &|_| None);
+                self.add_report(*report, &pids, group, &|_| None, scene);
             }
         }
     }
 
     /// Kills that are counted and that nobody can place: an account each, which says what is known.
-    fn without_victim(&mut self, owing: &[Owing], total: u64) {
+    fn without_victim(&mut self, owing: &[Owing], total: u64, now_ns: u64) {
         let pids: Vec<String> = std::mem::take(&mut self.unclaimed).iter().map(|one| one.pid.to_string()).collect();
         let counted: Vec<String> = owing.iter().map(|one| format!("{} in {}", one.owed, one.cgroup)).collect();
         let counted = counted.join(", ");
@@ -371,7 +366,7 @@ impl Collector {
             )
         };
         for _ in 0..total {
-            let mut episode = Episode::new();
+            let mut episode = Episode::new(now_ns);
             episode.missing.push(Missing::new("victim", reason.clone()));
             episode.counted_in = match owing {
                 [one] => Some(one.cgroup.clone()),
@@ -396,35 +391,33 @@ impl Collector {
     }
 
     /// A worker ended by SIGKILL with neither tracepoint nor log to say why: the counters of its group must.
-    pub(super) fn by_counters(&mut self, state: &State) {
+    pub(super) fn by_counters(&mut self, scene: &dyn Scene) {
         if self.has_trace || self.has_log {
             return;
         }
-        for process in state.workers.values() {
-            let progress = process.progress();
-            let Some(exit) = &progress.exit else { continue };
-            if exit.returncode != -libc::SIGKILL || progress.killed_by_us || progress.judged {
+        let workers = scene.workers();
+        self.judged.retain(|id| workers.iter().any(|worker| worker.id == *id));
+        for worker in workers {
+            let is_killed = worker.exit.is_some_and(|(returncode, _)| returncode == -libc::SIGKILL);
+            if !is_killed || worker.killed_by_us || self.judged.contains(&worker.id) {
                 continue;
             }
-            drop(progress);
-            let Ok(now) = process.group.counters() else { continue };
-            if self.unaccounted(process.group.cgroup(), own_kills(&now))
-                > self.pending(process.group.cgroup()).count() as u64
-            {
-                process.progress().judged = true;
+            let Ok(now) = scene.counters(&worker.group) else { continue };
+            if self.unaccounted(&worker.group, own_kills(&now)) > self.pending(&worker.group).count() as u64 {
+                self.judged.push(worker.id);
                 let victim = Victim {
-                    pid: process.pid,
-                    comm: process.name.clone(),
+                    pid: worker.pid,
+                    comm: worker.name,
                     cause: Cause::Selected,
-                    group: Some(process.group.cgroup().to_string()),
+                    group: Some(worker.group),
                     anon_rss_bytes: None,
                     oom_score_adj: None,
                     sources: vec!["counters"],
                 };
                 let number = self.next;
                 self.next += 1;
-                let mut episode = Episode::new();
-                episode.add(victim, number);
+                let mut episode = Episode::new(scene.now_ns());
+                episode.add(victim, number, scene);
                 self.open.push(episode);
             }
         }
@@ -432,8 +425,8 @@ impl Collector {
 }
 
 /// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.
-pub(super) fn flagged(cgroup: &str, state: &State) -> bool {
-    state.groups.values().any(|at| at.group.covers(cgroup) && at.oom_group())
+pub(super) fn flagged(cgroup: &str, scene: &dyn Scene) -> bool {
+    scene.groups().iter().any(|at| covers(&at.cgroup, cgroup) && scene.oom_group(&at.cgroup))
 }
 
 #[cfg(test)]

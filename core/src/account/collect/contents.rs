@@ -2,16 +2,16 @@
 
 use super::{Collector, Episode};
 use crate::account::composition::Composition;
+use crate::account::scene::Scene;
 use crate::memcg::contents::Contents;
 use crate::memcg::version::Version;
-use crate::sys;
 
 impl Collector {
     /// The kernel has notified of a group, and this is what it held just then. A victim may have gone by then, so of two
     /// readings since the last account the fuller one stays; of two as full the newer one.
-    pub(crate) fn notified(&mut self, cgroup: &str, contents: Contents) {
+    pub(super) fn notified(&mut self, cgroup: &str, contents: Contents, scene: &dyn Scene) {
         let fuller = |kept: &Contents| {
-            kept.usage_bytes.unwrap_or(0) > contents.usage_bytes.unwrap_or(0).saturating_add(charged_ahead())
+            kept.usage_bytes.unwrap_or(0) > contents.usage_bytes.unwrap_or(0).saturating_add(charged_ahead(scene))
         };
         if !self.notified.get(cgroup).is_some_and(fuller) {
             self.notified.insert(cgroup.to_string(), contents);
@@ -19,7 +19,7 @@ impl Collector {
     }
 
     /// A group was looked at.
-    pub(crate) fn sampled(&mut self, cgroup: &str, contents: Contents) {
+    pub(super) fn sampled(&mut self, cgroup: &str, contents: Contents) {
         self.sampled.insert(cgroup.to_string(), contents);
     }
 
@@ -30,6 +30,7 @@ impl Collector {
         limit_group: Option<&str>,
         version: Version,
         usage_bytes: Option<u64>,
+        scene: &dyn Scene,
     ) -> Option<Composition> {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
         let reported = episode.report.as_ref().and_then(|report| Composition::of_report(report, version, read_ns));
@@ -44,7 +45,7 @@ impl Collector {
         // On a busy machine the victim has given back its memory before the notification is read.
         let in_time = |of: &(&Contents, &'static str)| {
             let wanted = usage_bytes.or(sampled.and_then(|(contents, _)| contents.usage_bytes)).unwrap_or(0);
-            of.0.usage_bytes.is_some_and(|usage| usage + charged_ahead() >= wanted)
+            of.0.usage_bytes.is_some_and(|usage| usage + charged_ahead(scene) >= wanted)
         };
         // What was read when less than half of it was there says nothing of the rest.
         let tells = |of: &(&Contents, &'static str)| of.0.usage_bytes.unwrap_or(0) >= usage_bytes.unwrap_or(0) / 2;
@@ -54,6 +55,6 @@ impl Collector {
 }
 
 /// By how much a usage may be ahead of what is used: 64 pages for each CPU.
-pub(super) fn charged_ahead() -> u64 {
-    64 * sys::page_size() * sys::online_cpus()
+pub(super) fn charged_ahead(scene: &dyn Scene) -> u64 {
+    64 * scene.page_bytes() * scene.cpus()
 }

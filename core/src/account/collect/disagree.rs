@@ -4,7 +4,7 @@ use super::account::ended;
 use super::episode::Episode;
 use super::{own_kills, Collector, Reading};
 use crate::account::oom::{Cause, Disagreement, Oom, Victim};
-use crate::lab::hub::State;
+use crate::account::scene::{worker, Scene};
 use crate::memcg::version::Version;
 use crate::memcg::Counters;
 
@@ -15,20 +15,19 @@ impl Collector {
         oom: &Oom,
         episode: &Episode,
         reading: &Reading,
-        state: &State,
+        scene: &dyn Scene,
     ) -> Vec<Disagreement> {
-        let mut found = self.counters_and_victims(oom, episode, reading, state);
+        let mut found = self.counters_and_victims(oom, episode, reading, scene);
         ooms_and_kills(oom, &mut found);
         for victim in oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm) {
             self.trace_and_log(victim, episode, &mut found);
-            status(victim, state, &mut found);
+            status(victim, scene, &mut found);
         }
         if let (Some(predicted), Some(victim)) = (&oom.predicted, oom.victim()) {
             if predicted.pid != victim.pid {
                 let says = format!("pid {} was predicted, and the kernel chose pid {}", predicted.pid, victim.pid);
-                found.push(if !oom.killed(predicted.pid) && ended(predicted.pid, state) {
-                    let worker = state.workers.values().rev().find(|process| process.pid == predicted.pid);
-                    let exit_ns = worker.and_then(|process| process.progress().exit.map(|exit| exit.time_ns));
+                found.push(if !oom.killed(predicted.pid) && ended(predicted.pid, scene) {
+                    let exit_ns = worker(scene, predicted.pid).and_then(|worker| Some(worker.exit?.1));
                     let before = exit_ns.zip(episode.marked_ns).is_some_and(|(exit, marked)| exit <= marked);
                     let because = match before {
                         true => "it had ended when the kernel looked",
@@ -59,7 +58,7 @@ impl Collector {
         oom: &Oom,
         episode: &Episode,
         reading: &Reading,
-        state: &State,
+        scene: &dyn Scene,
     ) -> Vec<Disagreement> {
         let mut found = Vec::new();
         let mut groups: Vec<&str> = Vec::new();
@@ -74,7 +73,7 @@ impl Collector {
         for cgroup in &groups {
             let (Some(before), Some(kills)) = (self.before.get(*cgroup), reading.kills(cgroup)) else { return found };
             counted += kills.saturating_sub(own_kills(&before.counters));
-            flagged |= episode.is_of_a_whole_group() || super::claims::flagged(cgroup, state);
+            flagged |= episode.is_of_a_whole_group() || super::claims::flagged(cgroup, scene);
             read_late |= episode.marked_ns.is_some_and(|marked_ns| before.read_ns >= marked_ns);
         }
         let told = oom.victims.iter().filter(|victim| victim.cause != Cause::SharedMm).count() as u64;
@@ -149,12 +148,11 @@ fn ooms_and_kills(oom: &Oom, found: &mut Vec<Disagreement>) {
     }
 }
 
-fn status(victim: &Victim, state: &State, found: &mut Vec<Disagreement>) {
-    let worker = state.workers.values().rev().find(|process| process.pid == victim.pid);
-    let exit = worker.and_then(|process| process.progress().exit);
-    if let Some(exit) = exit.filter(|exit| exit.returncode != -libc::SIGKILL) {
+fn status(victim: &Victim, scene: &dyn Scene, found: &mut Vec<Disagreement>) {
+    let exit = worker(scene, victim.pid).and_then(|worker| worker.exit);
+    if let Some((returncode, _)) = exit.filter(|(returncode, _)| *returncode != -libc::SIGKILL) {
         found.push(Disagreement::because(
-            format!("pid {} was killed in an OOM and ended with status {}", victim.pid, exit.returncode),
+            format!("pid {} was killed in an OOM and ended with status {}", victim.pid, returncode),
             "it was ending already when it was chosen",
         ));
     }

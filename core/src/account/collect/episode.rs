@@ -1,24 +1,17 @@
 //! One OOM in the making: its kills, whose end is waited for, and its report as far as it is printed.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Instant;
-
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::account::oom::{Cause, Process, Victim};
+use crate::account::scene::{Scene, WorkerSeen};
 use crate::account::victim::NEVER;
-use crate::lab::hub::State;
-use crate::memcg::cgroup::Cgroup;
 use crate::memcg::path::covers;
 use crate::observe::callpath::Frame;
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
-use crate::sys;
 
 /// One OOM in the making.
 pub(super) struct Episode {
-    pub(super) opened: Instant,
     pub(super) opened_ns: u64,
     pub(super) invoker: Option<Process>,
     /// The thread of the invoker, as the tracepoint names it.
@@ -40,9 +33,9 @@ pub(super) struct Episode {
     /// What could not be had for this OOM alone.
     pub(super) missing: Vec<Missing>,
     /// Since when it is complete but for a kill line, a mark or the word of a process's end that should be there.
-    pub(super) untold_since: Option<Instant>,
+    pub(super) untold_since_ns: Option<u64>,
     /// Since when it is complete but for a later kill that is counted and not marked.
-    pub(super) uncounted_since: Option<Instant>,
+    pub(super) uncounted_since_ns: Option<u64>,
     /// Everybody had ended when the sources were last read.
     pub(super) sealed: bool,
 }
@@ -50,16 +43,15 @@ pub(super) struct Episode {
 pub(super) struct Kill {
     pub(super) victim: Victim,
     pub(super) number: u64,
-    pub(super) pidfd: Option<OwnedFd>,
-    pub(super) watched: bool,
+    /// It was a process when we heard of it, and its end will show.
+    pub(super) followed: bool,
     pub(super) ended_ns: Option<u64>,
 }
 
 impl Episode {
-    pub(super) fn new() -> Episode {
+    pub(super) fn new(opened_ns: u64) -> Episode {
         Episode {
-            opened: Instant::now(),
-            opened_ns: sys::monotonic_ns(),
+            opened_ns,
             invoker: None,
             invoker_thread: None,
             call_path: Vec::new(),
@@ -72,8 +64,8 @@ impl Episode {
             others_grew: false,
             missing: Vec::new(),
             counted_in: None,
-            untold_since: None,
-            uncounted_since: None,
+            untold_since_ns: None,
+            uncounted_since_ns: None,
             sealed: false,
         }
     }
@@ -128,11 +120,11 @@ impl Episode {
     }
 
     /// The outermost observed group above its victims.
-    pub(super) fn root(&self, state: &State) -> Option<String> {
+    pub(super) fn root(&self, scene: &dyn Scene) -> Option<String> {
         let group = self.kills.iter().find_map(|kill| kill.victim.group.as_deref())?;
-        let above = state.groups.values().map(|observed| observed.group.cgroup());
-        let root = above.filter(|at| covers(at, group)).min_by_key(|at| at.len());
-        Some(root.unwrap_or(group).to_string())
+        let above = scene.groups().into_iter().map(|seen| seen.cgroup);
+        let root = above.filter(|at| covers(at, group)).min_by_key(String::len);
+        Some(root.unwrap_or_else(|| group.to_string()))
     }
 
     /// Whether the report tells of this OOM: the same report read further, or one of the same victims.
@@ -156,7 +148,7 @@ impl Episode {
         })
     }
 
-    pub(super) fn add(&mut self, victim: Victim, number: u64) {
+    pub(super) fn add(&mut self, victim: Victim, number: u64, scene: &dyn Scene) {
         if let Some(kill) = self.kills.iter_mut().find(|kill| kill.victim.pid == victim.pid) {
             let known = &mut kill.victim;
             if known.comm.is_empty() {
@@ -172,30 +164,23 @@ impl Episode {
             }
             return;
         }
-        // A process that has gone already cannot be opened; that is its end.
-        let pidfd = sys::pidfd_open(victim.pid).ok();
-        let ended_ns = pidfd.is_none().then(sys::monotonic_ns);
-        self.kills.push(Kill { victim, number, pidfd, watched: false, ended_ns });
+        // A process that has gone already cannot be followed; that is its end.
+        let followed = scene.follow(victim.pid);
+        let ended_ns = (!followed).then(|| scene.now_ns());
+        self.kills.push(Kill { victim, number, followed, ended_ns });
     }
 
-    pub(super) fn note_ends(&mut self, state: &State) {
-        for kill in &mut self.kills {
-            if kill.ended_ns.is_some() {
-                continue;
-            }
-            let worker = state.workers.values().rev().find(|process| process.pid == kill.victim.pid);
-            kill.ended_ns = match worker {
-                Some(process) => {
-                    let progress = process.progress();
-                    progress.exit.as_ref().map(|exit| exit.time_ns).or(progress.abandoned.then(sys::monotonic_ns))
+    pub(super) fn note_ends(&mut self, scene: &dyn Scene) {
+        if self.all_ended() {
+            return;
+        }
+        let workers = scene.workers();
+        for kill in self.kills.iter_mut().filter(|kill| kill.ended_ns.is_none()) {
+            kill.ended_ns = match workers.iter().rev().find(|worker| worker.pid == kill.victim.pid) {
+                Some(worker) => {
+                    worker.exit.map(|(_, time_ns)| time_ns).or_else(|| worker.abandoned.then(|| scene.now_ns()))
                 }
-                None => {
-                    let ended = kill.pidfd.as_ref().is_none_or(|pidfd| {
-                        let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-                        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-                    });
-                    ended.then(sys::monotonic_ns)
-                }
+                None => scene.has_ended(kill.victim.pid).then(|| scene.now_ns()),
             };
         }
     }
@@ -206,37 +191,21 @@ impl Episode {
 
     /// With `memory.oom.group` set the kernel goes on to kill: complete only when nobody that it takes is left.
     /// `struck` says whose limit was hit: flags above that group do not count.
-    pub(super) fn group_is_gone(&self, state: &State, struck: impl Fn(&str) -> Option<String>) -> bool {
+    pub(super) fn group_is_gone(&self, scene: &dyn Scene, struck: impl Fn(&str) -> Option<String>) -> bool {
         let Some(group) = self.kills.iter().find_map(|kill| kill.victim.group.as_deref()) else { return true };
-        let mut whole: Vec<&Arc<Cgroup>> = state
-            .groups
-            .values()
-            .filter(|at| at.group.covers(group) && at.oom_group())
-            .map(|observed| &observed.group)
-            .collect();
+        let groups: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
+        let mut whole: Vec<&String> = groups.iter().filter(|at| covers(at, group) && scene.oom_group(at)).collect();
         if whole.is_empty() {
             return true;
         }
         if let Some(struck) = struck(group) {
-            whole.retain(|at| covers(&struck, at.cgroup()));
+            whole.retain(|at| covers(&struck, at));
         }
         // From the topmost flagged group down.
-        let Some(top) = whole.iter().min_by_key(|at| at.cgroup().len()) else { return true };
-        let proc = crate::observe::task::Proc::system();
-        let left = state.groups.values().filter(|observed| top.covers(observed.group.cgroup())).any(|observed| {
-            observed.group.processes().unwrap_or_default().iter().any(|pid| {
-                // Such a score is spared, and a zombie is dead.
-                !matches!(proc.oom_score_adj(*pid), Ok(Some(NEVER) | None))
-                    && !matches!(proc.stat(*pid), Ok(None))
-                    && !proc
-                        .stat(*pid)
-                        .is_ok_and(|stat| stat.is_some_and(|stat| matches!(stat.state.char(), 'Z' | 'X')))
-            })
-        });
-        let reaped = state.workers.values().filter(|process| top.covers(process.group.cgroup())).all(|process| {
-            let progress = process.progress();
-            progress.exit.is_some() || progress.abandoned || process.oom_score_adj == NEVER
-        });
-        !left && reaped
+        let Some(top) = whole.iter().min_by_key(|at| at.len()) else { return true };
+        let left = groups.iter().any(|at| covers(top, at) && scene.has_left(at));
+        let workers = scene.workers();
+        let mut taken = workers.iter().filter(|worker| covers(top, &worker.group) && worker.oom_score_adj != NEVER);
+        !left && taken.all(WorkerSeen::is_over)
     }
 }

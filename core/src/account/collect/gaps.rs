@@ -1,18 +1,15 @@
 //! What an account could not have, each with the reason that the evidence gives, and no other.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::episode::Episode;
 use super::{Before, Collector, Reading};
 use crate::account::oom::Span;
+use crate::account::scene::Scene;
 use crate::account::victim::Candidate;
-use crate::lab::hub::State;
-use crate::memcg::cgroup::Cgroup;
 use crate::memcg::{Counters, Limit};
 use crate::observe::kmsg::{self, Record};
 use crate::observe::missing::Missing;
-use crate::sys;
 
 /// The kernel prints no more than so many reports for the whole machine ...
 const MOST_REPORTS: usize = 10;
@@ -40,10 +37,10 @@ impl Begun {
     }
 
     /// Whether the kernel had printed all the reports that it prints in a while when it killed at that time.
-    fn were_all_printed(&mut self, kill_usec: u64) -> bool {
+    fn were_all_printed(&mut self, kill_usec: u64, scene: &dyn Scene) -> bool {
         if !self.has_history {
             self.has_history = true;
-            let mut times_usec = kmsg::reports_begun().unwrap_or_default();
+            let mut times_usec = scene.reports_begun();
             times_usec.append(&mut self.times_usec);
             times_usec.sort_unstable();
             times_usec.dedup();
@@ -64,16 +61,16 @@ pub(super) struct Gap {
 
 impl Collector {
     /// Records of a source were overwritten since the reading before this one; their number is 0 where nobody knows it.
-    pub(crate) fn lost(&mut self, source: &'static str, count: u64) {
+    pub(super) fn lost(&mut self, source: &'static str, count: u64, now_ns: u64) {
         let reason = match count {
             0 => "records were overwritten before they could be read, nobody knows how many".to_string(),
             _ => format!("{count} records were overwritten before they could be read"),
         };
-        self.gap(source, reason);
+        self.gap(source, reason, now_ns);
     }
 
-    pub(super) fn gap(&mut self, source: &'static str, reason: String) {
-        self.gaps.push_back(Gap { source, reason, from_ns: self.read_before_ns, to_ns: sys::monotonic_ns() });
+    pub(super) fn gap(&mut self, source: &'static str, reason: String, now_ns: u64) {
+        self.gaps.push_back(Gap { source, reason, from_ns: self.read_before_ns, to_ns: now_ns });
         if self.gaps.len() > MOST_REMEMBERED {
             self.gaps.pop_front();
         }
@@ -94,12 +91,12 @@ impl Collector {
     }
 
     /// There is no report: why, as far as anything tells.
-    pub(super) fn no_report(&mut self, episode: &Episode) -> Missing {
+    pub(super) fn no_report(&mut self, episode: &Episode, scene: &dyn Scene) -> Missing {
         let printed_usec = episode.report.as_ref().and_then(|report| report.time_usec);
         let kill_usec = printed_usec.or(episode.marked_ns.map(|marked_ns| marked_ns / 1000));
         let reason = if self.gaps_of(episode).any(|gap| gap.source == "kernel-log") {
             "it may stand among the records of the kernel log that could not be read"
-        } else if kill_usec.is_some_and(|kill_usec| self.begun.were_all_printed(kill_usec)) {
+        } else if kill_usec.is_some_and(|kill_usec| self.begun.were_all_printed(kill_usec, scene)) {
             "the kernel had printed 10 reports within 5 seconds, and prints no more for the whole machine"
         } else {
             "the kernel log has none, and no source says why"
@@ -145,17 +142,16 @@ pub(super) fn without_group(candidates: &[Candidate]) -> Option<Missing> {
 /// The limit that was hit, and why it is not known. None is said only where it was read.
 pub(super) fn limit_of(
     reported: Option<Option<u64>>,
-    group: Option<&Arc<Cgroup>>,
-    state: &State,
+    cgroup: Option<&str>,
+    scene: &dyn Scene,
 ) -> (Option<u64>, Option<Missing>) {
     if let Some(limit_bytes) = reported {
         return (limit_bytes, None);
     }
-    let observed = group.and_then(|group| state.groups.values().find(|one| one.group.cgroup() == group.cgroup()));
-    match observed.map(|observed| observed.limit()) {
+    match cgroup.map(|cgroup| scene.limit(cgroup)) {
         Some(Ok(Limit::Bytes(bytes))) => (Some(bytes), None),
         Some(Ok(Limit::Max)) => (None, None),
-        Some(Err(error)) => (None, Some(Missing::new("limit", error.to_string()))),
+        Some(Err(reason)) => (None, Some(Missing::new("limit", reason))),
         None => (None, Some(Missing::new("limit", "the group whose limit was hit is not observed"))),
     }
 }

@@ -7,10 +7,9 @@ use crate::account::composition::Composition;
 use crate::account::growth::Held;
 use crate::account::holders::{holders, Holder, Holding};
 use crate::account::oom::Cause;
+use crate::account::scene::Scene;
 use crate::account::victim::Input;
 use crate::observe::report::{Report, Task};
-use crate::observe::task::Proc;
-use crate::sys;
 
 /// Processes that are asked for their proportional share.
 const MOST_SHARES: usize = 8;
@@ -20,43 +19,50 @@ impl Collector {
     pub(super) fn holders(
         &mut self,
         episode: &Episode,
-        read_living: impl FnOnce() -> Vec<Input>,
+        limit_group: Option<&str>,
         composition: Option<&Composition>,
+        scene: &dyn Scene,
     ) -> Vec<Holder> {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
         let table = episode.report.as_deref().filter(|report| !report.tasks.is_empty());
         let mut found = match table {
-            Some(report) => self.of_table(report, episode, read_ns),
+            Some(report) => self.of_table(report, episode, read_ns, scene.page_bytes()),
             None => self.of_the_dead(episode, read_ns),
         };
         if table.is_none() {
             // Who is left is as it was a moment ago.
-            let living = self.living(&read_living());
+            let inputs = limit_group.map(|cgroup| scene.living(cgroup)).unwrap_or_default();
+            let living = self.living(&inputs, scene);
             found.extend(living.into_iter().filter(|holding| !episode.has(holding.pid)));
         }
-        holders(found, composition, &self.growth, charged_ahead())
+        holders(found, composition, &self.growth, charged_ahead(scene))
     }
 
     /// Who holds what while somebody waits: all of them are there, and there is the time for a dear look.
-    pub(super) fn waiting_holders(&mut self, inputs: &[Input], composition: Option<&Composition>) -> Vec<Holder> {
-        let living = self.living(inputs);
-        let mut rows = holders(living, composition, &self.growth, charged_ahead());
+    pub(super) fn waiting_holders(
+        &mut self,
+        inputs: &[Input],
+        composition: Option<&Composition>,
+        scene: &dyn Scene,
+    ) -> Vec<Holder> {
+        let living = self.living(inputs, scene);
+        let mut rows = holders(living, composition, &self.growth, charged_ahead(scene));
         for row in rows.iter_mut().take(MOST_SHARES) {
-            row.pss_bytes = row.pid.and_then(|pid| Proc::system().pss_bytes(pid).ok().flatten());
+            row.pss_bytes = row.pid.and_then(|pid| scene.pss_bytes(pid));
         }
         rows
     }
 
     /// The processes of a group and of those below it, as /proc has just shown them.
-    fn living(&mut self, inputs: &[Input]) -> Vec<Holding> {
-        let read_ns = sys::monotonic_ns();
+    fn living(&mut self, inputs: &[Input], scene: &dyn Scene) -> Vec<Holding> {
+        let (read_ns, page) = (scene.now_ns(), scene.page_bytes());
         self.growth.saw(inputs, read_ns);
         let living = inputs.iter().filter(|input| input.rss_pages > 0);
         let of = |input: &Input| Holding {
             pid: input.pid,
             comm: input.comm.clone(),
             group: Some(input.group.clone()),
-            held: Held::of(input),
+            held: Held::of(input, page),
             alive: true,
             source: "procfs",
             read_ns,
@@ -65,14 +71,14 @@ impl Collector {
     }
 
     /// The kernel's table of all processes of the scope.
-    fn of_table(&self, report: &Report, episode: &Episode, read_ns: u64) -> Vec<Holding> {
+    fn of_table(&self, report: &Report, episode: &Episode, read_ns: u64, page: u64) -> Vec<Holding> {
         let of = |task: &Task| {
             let pid = task.process();
             Holding {
                 pid,
                 comm: task.comm.clone(),
                 group: self.stood_in(pid, episode),
-                held: held_by(task),
+                held: held_by(task, page),
                 alive: !episode.has(pid),
                 source: "report",
                 read_ns,
@@ -131,8 +137,7 @@ impl Collector {
 }
 
 /// What a row of the table shows; the parts of what is resident stand in it since 6.8.
-fn held_by(task: &Task) -> Held {
-    let page = sys::page_size();
+fn held_by(task: &Task, page: u64) -> Held {
     let bytes = |pages: Option<u64>| pages.map(|pages| pages.saturating_mul(page));
     Held {
         rss_bytes: bytes(task.rss_pages).unwrap_or(0),

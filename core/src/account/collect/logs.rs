@@ -5,24 +5,25 @@ use std::sync::Arc;
 use super::claims::{Sign, Unclaimed};
 use super::{Collector, Episode, Whose, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
-use crate::lab::hub::State;
+use crate::account::scene::Scene;
 use crate::memcg::path::covers;
 use crate::observe::kmsg::Record;
 use crate::observe::report::{parse_records, Kill, Report};
 
 impl Collector {
     /// Whether the records that are kept must be looked through again.
-    pub(crate) fn looks_again(&mut self) -> bool {
-        std::mem::take(&mut self.look_again)
+    pub(crate) fn looks_again(&self) -> bool {
+        self.look_again
     }
 
     /// New records of the kernel log. Reports that concern one of the `tops` (or a process that `known` knows) are
     /// taken; gives back their records, each with the group it belongs to.
-    pub(crate) fn logged(
+    pub(super) fn logged(
         &mut self,
         records: Vec<Record>,
         tops: &[String],
         known: &dyn Fn(i32) -> Option<String>,
+        scene: &dyn Scene,
     ) -> Vec<(Option<String>, Record)> {
         let first_new = records.first().map(|record| record.sequence);
         let is_new = |record: &Record| first_new.is_some_and(|first| record.sequence >= first);
@@ -40,7 +41,11 @@ impl Collector {
         }
         let excess = self.records.cut(MOST_RECORDS);
         if excess > 0 {
-            self.gap("kernel-log", format!("{excess} records were let go before the report in them was whole"));
+            self.gap(
+                "kernel-log",
+                format!("{excess} records were let go before the report in them was whole"),
+                scene.now_ns(),
+            );
         }
         let mut claimed = Vec::new();
         let mut reports = parse_records(self.records.all());
@@ -89,7 +94,7 @@ impl Collector {
                 let lines = self.records.show(first..=last);
                 claimed.extend(lines.into_iter().map(|record| (ours.clone(), record)));
             }
-            self.add_report(report, &printed, ours, known);
+            self.add_report(report, &printed, ours, known, scene);
         }
         if !self.is_open() && self.unclaimed.is_empty() {
             // Strangers' reports; one that is still being printed stays. So does what is new: the tracepoint was read
@@ -101,23 +106,24 @@ impl Collector {
         claimed
     }
 
-    /// Where a process of the kernel's table stood: by its kill, by what was seen of it, or by /proc while it is there. The table itself says only that it stood below the limit.
+    /// Where a process of the kernel's table stood: by its kill, by what was seen of it, or by /proc while it is
+    /// there. The table itself says only that it stood below the limit.
     pub(super) fn placed_in(
         &self,
         pid: i32,
         episode: &Episode,
         limit_group: Option<&str>,
-        state: &State,
+        scene: &dyn Scene,
     ) -> Option<String> {
         if let Some(group) = self.stood_in(pid, episode) {
             return Some(group);
         }
-        match state.whose(pid, episode.marked_ns.unwrap_or(episode.opened_ns)) {
+        match scene.whose(pid, episode.marked_ns.unwrap_or(episode.opened_ns)) {
             Whose::Ours(group) => Some(group),
             Whose::OursSomewhere => None,
             // Nobody has to observe the whole of the scope.
             Whose::Strangers | Whose::Unknown => {
-                state.group_by_proc(pid).filter(|group| limit_group.is_some_and(|limit| covers(limit, group)))
+                scene.group_of(pid).filter(|group| limit_group.is_some_and(|limit| covers(limit, group)))
             }
         }
     }
@@ -129,6 +135,7 @@ impl Collector {
         printed: &[i32],
         group: Option<String>,
         known: &dyn Fn(i32) -> Option<String>,
+        scene: &dyn Scene,
     ) {
         // Whoever stands in the kernel's table stood within the scope, which is ours.
         self.remember(report.tasks.iter().map(|task| (task.process(), None)));
@@ -143,7 +150,7 @@ impl Collector {
         for kill in &report.kills {
             while let Some(at) = self.unclaimed.iter().position(|one| one.pid == kill.pid) {
                 if let Some(Unclaimed { sign: Sign::Traced(trace), .. }) = self.unclaimed.remove(at) {
-                    self.add_trace(*trace, named(kill));
+                    self.add_trace(*trace, named(kill), scene);
                 }
             }
         }
@@ -151,7 +158,7 @@ impl Collector {
             Some(at) => at,
             None if report.kills.is_empty() && !report.no_killable => return, // still being printed
             None => {
-                self.open.push(Episode::new());
+                self.open.push(Episode::new(scene.now_ns()));
                 self.open.len() - 1
             }
         };
@@ -162,7 +169,7 @@ impl Collector {
             let victim = Victim::logged(kill, cause, group.or_else(|| named(kill)));
             let number = self.next;
             self.next += 1;
-            episode.add(victim, number);
+            episode.add(victim, number, scene);
         }
         // The trace may know the invoker by its pid alone.
         if episode.invoker.as_ref().is_none_or(|invoker| invoker.comm.is_empty()) {
@@ -217,6 +224,7 @@ pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Still;
     use super::super::{Collector, Whose};
     use super::inside;
     use crate::observe::kmsg::Record;
@@ -230,12 +238,12 @@ mod tests {
         let line = Record::parse(line).expect("a record");
         let tops = ["/memoom-1".to_string()];
         let mut collector = Collector::new(true, true);
-        assert!(collector.logged(vec![line], &tops, &|_| None).is_empty(), "nobody knows whose it is");
+        assert!(collector.logged(vec![line], &tops, &|_| None, &Still).is_empty(), "nobody knows whose it is");
         let trace = TraceVictim { pid: 77, ..TraceVictim::default() };
-        collector.traced(trace, Whose::Ours("/memoom-1".to_string()));
+        collector.traced(trace, Whose::Ours("/memoom-1".to_string()), &Still);
         assert!(collector.looks_again());
-        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None).len(), 1, "the line is shown");
-        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None).len(), 0, "and shown once");
+        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None, &Still).len(), 1, "the line is shown");
+        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None, &Still).len(), 0, "and shown once");
         assert!(collector.open[0].is_told_by("kernel-log"));
         assert_eq!(collector.open.len(), 1);
     }

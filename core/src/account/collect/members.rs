@@ -4,30 +4,29 @@
 //! once more, if it has its memory still, and any other once more whose first thread ends meanwhile. A second line may
 //! name another thread. On a slow or busy machine all of them are gone before the first mark is read.
 
-use std::time::Instant;
-
 use super::claims::flagged;
-use super::{Collector, Episode, Reading, LINE_WITHIN};
+use super::{within, Collector, Episode, Reading, LINE_WITHIN};
 use crate::account::oom::Cause;
-use crate::lab::hub::State;
+use crate::account::scene::Scene;
 use crate::observe::missing::Missing;
 use crate::observe::report::{self, Report};
 
 impl Collector {
     /// Whether a member looks like a thread of one that was killed before it, while the supervisor may still be about to
     /// tell that it was a process.
-    pub(super) fn awaits_a_reaping(&mut self, at: usize, state: &State) -> bool {
-        self.namesakes(&self.open[at], state).iter().any(|found| found.is_supervised(state))
-            && self.open[at].untold_since.get_or_insert_with(Instant::now).elapsed() < LINE_WITHIN
+    pub(super) fn awaits_a_reaping(&mut self, at: usize, scene: &dyn Scene) -> bool {
+        let now_ns = scene.now_ns();
+        self.namesakes(&self.open[at], scene).iter().any(|found| found.is_supervised(scene))
+            && within(LINE_WITHIN, *self.open[at].untold_since_ns.get_or_insert(now_ns), now_ns)
     }
 
     /// Says of each member who it was and where it stood, as far as that can be concluded.
-    pub(super) fn identify_members(&mut self, episode: &mut Episode, reading: &Reading, state: &State) {
-        let found = self.namesakes(episode, state);
+    pub(super) fn identify_members(&mut self, episode: &mut Episode, reading: &Reading, scene: &dyn Scene) {
+        let found = self.namesakes(episode, scene);
         for namesake @ Namesake { thread, processes } in &found {
             let names: Vec<String> = processes.iter().map(i32::to_string).collect();
             let seen = format!("pid {thread} was killed with the very memory of pid {}", names.join(" or "));
-            let reason = if namesake.is_supervised(state) {
+            let reason = if namesake.is_supervised(scene) {
                 if let [process] = processes.as_slice() {
                     self.note_thread(*thread, *process);
                 }
@@ -41,16 +40,17 @@ impl Collector {
             };
             episode.missing.push(Missing::new("victim", reason));
         }
-        self.place_members(episode, reading, state);
+        self.place_members(episode, reading, scene);
     }
 
     /// The members that may be threads of others.
-    fn namesakes(&self, episode: &Episode, state: &State) -> Vec<Namesake> {
+    fn namesakes(&self, episode: &Episode, scene: &dyn Scene) -> Vec<Namesake> {
+        let workers = scene.workers();
         let is_process = |pid: i32| {
-            state.workers.values().any(|worker| worker.pid == pid)
-                || state.orphans.get(&pid).is_some()
+            workers.iter().any(|worker| worker.pid == pid)
+                || scene.is_orphan(pid)
                 || self.members.get(&pid).is_some()
-                || episode.kills.iter().any(|kill| kill.victim.pid == pid && kill.pidfd.is_some())
+                || episode.kills.iter().any(|kill| kill.victim.pid == pid && kill.followed)
         };
         episode
             .report
@@ -59,24 +59,24 @@ impl Collector {
     }
 
     /// Members whose group nobody knows stood where kills are counted that no other victim explains.
-    fn place_members(&self, episode: &mut Episode, reading: &Reading, state: &State) {
+    fn place_members(&self, episode: &mut Episode, reading: &Reading, scene: &dyn Scene) {
         let unplaced: Vec<i32> =
             episode.kills.iter().filter(|kill| kill.victim.group.is_none()).map(|kill| kill.victim.pid).collect();
         let chosen = episode.kills.iter().find(|kill| kill.victim.cause == Cause::Selected);
         let chosen = chosen.and_then(|kill| kill.victim.group.clone());
         let whole = episode.is_of_a_whole_group();
-        let Some(chosen) = chosen.filter(|chosen| !unplaced.is_empty() && (whole || flagged(chosen, state))) else {
+        let Some(chosen) = chosen.filter(|chosen| !unplaced.is_empty() && (whole || flagged(chosen, scene))) else {
             return;
         };
         let mut left: Vec<(String, u64)> = Vec::new();
-        for cgroup in state.groups.values().map(|observed| observed.group.cgroup()) {
+        for cgroup in scene.groups().into_iter().map(|seen| seen.cgroup) {
             // Where a group does not count its own kills apart, nothing can be concluded.
-            let own = reading.of(cgroup).is_some_and(|counters| counters.local.get("oom_kill").is_some());
-            let Some(kills) = reading.kills(cgroup).filter(|_| own) else { continue };
-            let known = self.pending(cgroup).count() + episode.counted_by(cgroup).count();
-            let owed = self.unaccounted(cgroup, kills).saturating_sub(known as u64);
+            let own = reading.of(&cgroup).is_some_and(|counters| counters.local.get("oom_kill").is_some());
+            let Some(kills) = reading.kills(&cgroup).filter(|_| own) else { continue };
+            let known = self.pending(&cgroup).count() + episode.counted_by(&cgroup).count();
+            let owed = self.unaccounted(&cgroup, kills).saturating_sub(known as u64);
             if owed > 0 {
-                left.push((cgroup.to_string(), owed));
+                left.push((cgroup, owed));
             }
         }
         let total: u64 = left.iter().map(|(_, owed)| owed).sum();
@@ -112,10 +112,11 @@ struct Namesake {
 
 impl Namesake {
     /// Whether our supervisor reaps these processes, and all that descend from them.
-    fn is_supervised(&self, state: &State) -> bool {
+    fn is_supervised(&self, scene: &dyn Scene) -> bool {
+        let workers = scene.workers();
         self.processes.iter().all(|process| {
-            let is_worker = state.workers.values().any(|worker| worker.pid == *process && !worker.forked);
-            is_worker || state.orphans.get(process).is_some()
+            let is_worker = workers.iter().any(|worker| worker.pid == *process && !worker.forked);
+            is_worker || scene.is_orphan(*process)
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::logs::group_of;
 use super::{Collector, Episode};
 use crate::account::oom::{Process, Victim};
-use crate::lab::hub::State;
+use crate::account::scene::{Scene, WorkerSeen};
 use crate::observe::kmsg::Record;
 use crate::observe::report::{Kill, Report};
 
@@ -52,7 +52,7 @@ impl Collector {
     }
 
     /// Gives an account that the counters have opened the report that tells of it, and its victim what stands there.
-    pub(super) fn take_outside(&mut self, episode: &mut Episode, state: &State) {
+    pub(super) fn take_outside(&mut self, episode: &mut Episode, scene: &dyn Scene) {
         let Some(Outside(kept)) = &mut self.outside else { return };
         let victim = episode.kills.first().map(|kill| &kill.victim);
         let group = victim.map_or(episode.counted_in.as_ref(), |victim| victim.group.as_ref());
@@ -72,11 +72,11 @@ impl Collector {
             (process(&report, kill.pid), line)
         });
         let mut known: Vec<(i32, i32)> = said.iter().map(|(outside, line)| (*outside, line.pid)).collect();
-        known.extend(by_name(&report, state));
+        known.extend(by_name(&report, &scene.workers()));
         translate(&mut report, &known);
         if let Some((_, line)) = said {
             // It stands there already, and has its number.
-            episode.add(line, self.next);
+            episode.add(line, self.next, scene);
         }
         let invoker = report.invoker.as_ref();
         episode.invoker = invoker.map(|invoker| Process { pid: invoker.pid.unwrap_or(0), comm: invoker.comm.clone() });
@@ -97,11 +97,11 @@ fn process(report: &Report, thread: i32) -> i32 {
 
 /// Our workers that stand in the task table, by their names where only one process and one worker has it: outside and
 /// inside.
-fn by_name(report: &Report, state: &State) -> Vec<(i32, i32)> {
+fn by_name(report: &Report, workers: &[WorkerSeen]) -> Vec<(i32, i32)> {
     let mut found = Vec::new();
     for row in &report.tasks {
         let mut rows = report.tasks.iter().filter(|other| other.comm == row.comm);
-        let mut workers = state.workers.values().filter(|worker| worker.name == row.comm);
+        let mut workers = workers.iter().filter(|worker| worker.name == row.comm);
         if let ((Some(_), None), (Some(worker), None)) = ((rows.next(), rows.next()), (workers.next(), workers.next()))
         {
             found.push((row.process(), worker.pid));
@@ -133,6 +133,7 @@ fn translate(report: &mut Report, known: &[(i32, i32)]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Still;
     use super::{translate, Collector, Outside};
     use crate::observe::kmsg::Record;
 
@@ -157,7 +158,7 @@ mod tests {
     fn a_report_is_known_by_its_path_and_grows() {
         let tops = ["/lab/g".to_string()];
         let mut collector = Collector::inside_namespace(true);
-        let mut read = |records: Vec<Record>| collector.logged(records, &tops, &|_| None).len();
+        let mut read = |records: Vec<Record>| collector.logged(records, &tops, &|_| None, &Still).len();
         assert_eq!(read(records("/other", 1)), 0, "a stranger's");
         let mut first = records("/docker/lab/g/below", 10);
         let rest = first.split_off(4);

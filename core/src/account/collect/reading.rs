@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use super::own_kills;
-use crate::lab::hub::State;
+use crate::account::scene::Scene;
 use crate::map::Map;
 use crate::memcg::Counters;
-use crate::sys;
 
 /// What the counters of the observed groups show now; those that cannot be read are not in it.
 pub(super) struct Reading {
@@ -16,16 +15,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn now(state: &State) -> Reading {
-        let read = state.groups.values().map(|observed| {
-            let counters = observed.counters().map_err(|error| match observed.group.dir.exists() {
-                true => error.to_string(),
-                false => "the group had gone before they could be read".to_string(),
-            });
-            (observed.group.cgroup().to_string(), counters)
-        });
-        let counters = read.collect();
-        Reading { ended_ns: sys::monotonic_ns(), counters }
+    pub(super) fn now(scene: &dyn Scene) -> Reading {
+        let groups = scene.groups().into_iter();
+        let counters = groups.map(|group| (group.cgroup.clone(), scene.counters(&group.cgroup))).collect();
+        Reading { ended_ns: scene.now_ns(), counters }
     }
 
     pub(super) fn of(&self, cgroup: &str) -> Option<&Counters> {

@@ -1,12 +1,10 @@
 //! What the kill counter of one group has shown, and how much of it has an account.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::own_kills;
-use crate::memcg::cgroup::Cgroup;
+use crate::account::scene::Scene;
 use crate::order::order;
-use crate::sys;
 
 /// How much later than the reading of a counter a kill may be marked that the reading has seen.
 pub(super) const MARKED_WITHIN_NS: u64 = 5_000_000;
@@ -33,18 +31,17 @@ pub(super) struct Step {
 }
 
 impl Tally {
-    pub(super) fn new(base: u64) -> Tally {
-        let seen_ns = sys::monotonic_ns();
+    pub(super) fn new(base: u64, seen_ns: u64) -> Tally {
         Tally { base, accounted: 0, seen: base, seen_ns, steps: VecDeque::new(), marks: VecDeque::new() }
     }
 
     /// Reads the counter of its group once more; whether it could be read.
-    pub(super) fn read(&mut self, group: &Arc<Cgroup>) -> bool {
-        let begun_ns = sys::monotonic_ns();
-        let Ok(now) = group.counters() else { return false };
+    pub(super) fn read(&mut self, cgroup: &str, scene: &dyn Scene) -> bool {
+        let begun_ns = scene.now_ns();
+        let Ok(now) = scene.counters(cgroup) else { return false };
         let kills = own_kills(&now);
         if kills > self.seen {
-            self.steps.push_back(Step { from_ns: self.seen_ns, to_ns: sys::monotonic_ns(), count: kills - self.seen });
+            self.steps.push_back(Step { from_ns: self.seen_ns, to_ns: scene.now_ns(), count: kills - self.seen });
             self.seen = kills;
         }
         self.seen_ns = begun_ns;

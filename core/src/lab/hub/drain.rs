@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use super::{tag, Hub, Notify, State};
+use crate::account::sign::Sign;
 use crate::error::ErrorKind;
 use crate::helper::process::Exit;
 use crate::helper::supervisor::Notice;
@@ -21,8 +22,8 @@ impl Hub {
             return;
         }
         let had = (state.events.end(), state.ooms.end());
-        let mut exits =
-            state.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices()) && self.read_exits(state);
+        let mut exits = state.world.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices())
+            && self.read_exits(state);
         let mut ready = [EpollEvent::empty(); 64];
         loop {
             let count = match self.epoll.wait(&mut ready, EpollTimeout::ZERO) {
@@ -33,7 +34,7 @@ impl Hub {
                     0
                 }
             };
-            let mut evidence = state.collector.looks_on() || std::mem::take(&mut exits);
+            let mut evidence = state.collector.looks_on(sys::monotonic_ns()) || std::mem::take(&mut exits);
             for entry in &ready[..count] {
                 let number = entry.data() & !tag::KIND;
                 match entry.data() & tag::KIND {
@@ -79,9 +80,7 @@ impl Hub {
             state.read_log();
             self.watch_victims(state);
             let had = state.ooms.end();
-            for (pidfd, _) in state.settle() {
-                let _ = self.epoll.delete(&pidfd);
-            }
+            state.settle();
             let sealed = state.collector.sealed();
             state.seal();
             // What waits for its turn, or for a line of the log, is looked at again by whoever waits.
@@ -92,10 +91,10 @@ impl Hub {
     }
 
     pub(super) fn read_channel(&self, state: &mut State, id: u64) {
-        let Some(process) = state.workers.get(&id).cloned() else { return };
+        let Some(process) = state.world.workers.get(&id).cloned() else { return };
         let open = process.read_channel(|time_ns, kind| {
             if matches!(kind, EventKind::Stepped { .. }) {
-                state.collector.stepped(process.pid, time_ns);
+                state.take(Sign::Stepped { pid: process.pid, end_ns: time_ns });
             }
             state.push(time_ns, Source::Worker, Some(process.group.cgroup()), Some(process.pid), kind);
         });
@@ -107,16 +106,16 @@ impl Hub {
     }
 
     pub(super) fn read_exits(&self, state: &mut State) -> bool {
-        let Some(supervisor) = state.supervisor.clone() else { return false };
+        let Some(supervisor) = state.world.supervisor.clone() else { return false };
         let notices = match supervisor.notices() {
             Ok(notices) => notices,
             Err(error) => {
                 // The supervisor was killed: its workers die with it, and nobody reaps them for us any more.
                 let _ = self.epoll.delete(supervisor.socket());
-                state.missing.push(Missing::new("supervisor", error.to_string()));
-                state.supervisor = None;
+                state.world.missing.push(Missing::new("supervisor", error.to_string()));
+                state.world.supervisor = None;
                 state.lost = Some(error.to_string());
-                for process in state.workers.values().filter(|process| !process.forked) {
+                for process in state.world.workers.values().filter(|process| !process.forked) {
                     process.progress().abandoned = true;
                 }
                 // Whoever polls a watch is to ask, and to hear of it.
@@ -129,22 +128,22 @@ impl Hub {
         for notice in notices {
             match notice {
                 Notice::Exit { id, pid, status, rusage, time_ns } => {
-                    if let Some(process) = state.workers.get(&id).cloned() {
+                    if let Some(process) = state.world.workers.get(&id).cloned() {
                         self.read_channel(state, id);
                         if let Some(channel) = &process.channel {
                             let _ = self.epoll.delete(channel);
                         }
                         let exit = Exit::new(status, rusage, time_ns);
                         ended = true;
-                        state.collector.look_for_debts();
+                        state.take(Sign::Moved);
                         let kind = EventKind::Exited { returncode: exit.returncode };
                         process.progress().exit = Some(exit);
                         state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
                     }
                 }
                 Notice::Orphan { pid, time_ns, .. } => {
-                    state.orphans.insert(pid, time_ns);
-                    state.collector.look_for_debts();
+                    state.world.orphans.insert(pid, time_ns);
+                    state.take(Sign::Moved);
                     ended = true;
                 }
                 Notice::Lost { orphans } => {
@@ -157,7 +156,7 @@ impl Hub {
 
     /// A forked child has ended: it is reaped here.
     pub(super) fn read_child(&self, state: &mut State, id: u64) -> bool {
-        let Some(process) = state.workers.get(&id).cloned() else { return false };
+        let Some(process) = state.world.workers.get(&id).cloned() else { return false };
         let exit = process.reap_child();
         if exit.is_some() || process.progress().abandoned {
             let _ = self.epoll.delete(&process.pidfd);
@@ -166,12 +165,12 @@ impl Hub {
         process.progress().exit = Some(exit);
         let kind = EventKind::Exited { returncode: exit.returncode };
         state.push(exit.time_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
-        state.collector.look_for_debts();
+        state.take(Sign::Moved);
         true
     }
 
     pub(super) fn read_notification(&self, state: &mut State, id: u64) {
-        let Some(observed) = state.groups.get_mut(&id) else { return };
+        let Some(observed) = state.world.groups.get_mut(&id) else { return };
         match &observed.notify {
             Some(Notify::V1(event)) => observed.rung += event.read().unwrap_or(0),
             Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
@@ -181,7 +180,7 @@ impl Hub {
         let group = observed.group.clone();
         // Before all else: what the group holds is what its victim is about to give back.
         if let Ok(contents) = Contents::read_at_once(&group.dir, group.version()) {
-            state.collector.notified(group.cgroup(), contents);
+            state.take(Sign::Held { cgroup: group.cgroup().to_string(), contents });
         }
         // The wake comes on a kill, on a block and on removal: only the files say which.
         match group.counters() {
@@ -190,16 +189,16 @@ impl Hub {
                 group.wake_forgotten();
                 let kind = EventKind::Notified { counters: Box::new(counters) };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
-                state.collector.look_for_debts();
+                state.take(Sign::Moved);
                 if group.version() == Version::V1 {
-                    state.collector.rang();
+                    state.take(Sign::Rang);
                 }
             }
             // That it cannot be read now, for want of a descriptor perhaps, does not say that it has gone.
             Err(error) if error.kind() != ErrorKind::NotFound => state.miss("counters", error.to_string()),
             Err(_) => {
                 let told_by_the_tree = state.tree.is_some();
-                if let Some(observed) = state.groups.get_mut(&id) {
+                if let Some(observed) = state.world.groups.get_mut(&id) {
                     if observed.removed {
                         return;
                     }
@@ -234,8 +233,9 @@ impl Hub {
 
     /// The exit of a victim that is no worker of ours shows on its pidfd alone.
     pub(super) fn watch_victims(&self, state: &mut State) {
-        for (pidfd, number) in state.collector.unwatched() {
+        state.world.watch(|pid, pidfd| {
+            let number = u64::from(pid.unsigned_abs());
             let _ = self.epoll.add(pidfd, EpollEvent::new(EpollFlags::EPOLLIN, tag::VICTIM | number));
-        }
+        });
     }
 }

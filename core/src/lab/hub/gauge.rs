@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Hub, State};
-use crate::account::growth::Growth;
+use crate::account::sign::Sign;
 use crate::lab::foresee::read_tree;
 use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
@@ -51,7 +51,8 @@ impl Hub {
     pub(super) fn begin_gauge(state: &mut State, group: &Arc<Cgroup>) {
         let mut inputs = Vec::new();
         if read_tree(group, &mut inputs).is_ok() {
-            state.collector.growth.saw_all(group.cgroup(), &inputs, sys::monotonic_ns());
+            let cgroup = group.cgroup().to_string();
+            state.take(Sign::Looked { cgroup, inputs, time_ns: sys::monotonic_ns() });
         }
         state.gauge.begin();
     }
@@ -60,7 +61,7 @@ impl Hub {
 impl State {
     /// From now on growth is told; in a lab nobody had anything before.
     pub(super) fn begin_growth(&mut self, is_lab: bool) {
-        self.collector.growth = Growth::since(sys::monotonic_ns(), is_lab);
+        self.take(Sign::Begins { whole: is_lab });
     }
 
     /// Looks, if it is time.
@@ -85,7 +86,7 @@ impl State {
 
     /// Whether something may grow that nobody looks at before.
     fn grows_by_itself(&self) -> bool {
-        let mut workers = self.workers.values();
+        let mut workers = self.world.workers.values();
         self.tree.is_some() || workers.any(|process| process.channel.is_none() && process.progress().exit.is_none())
     }
 
@@ -100,11 +101,12 @@ impl State {
         }
         self.gauge.usages.insert(group.cgroup().to_string(), usage_bytes);
         if let Ok(contents) = group.contents() {
-            self.collector.sampled(group.cgroup(), contents);
+            self.take(Sign::Sampled { cgroup: group.cgroup().to_string(), contents });
         }
         let mut inputs = Vec::new();
         if read_tree(group, &mut inputs).is_ok() {
-            self.collector.growth.saw_all(group.cgroup(), &inputs, sys::monotonic_ns());
+            let cgroup = group.cgroup().to_string();
+            self.take(Sign::Looked { cgroup, inputs, time_ns: sys::monotonic_ns() });
         }
         true
     }

@@ -7,8 +7,8 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 
-use super::{tag, Hub, Notify, State, LOOK_AGAIN};
-use crate::account::collect::Last;
+use super::{tag, Hub, Notify, State, World, LOOK_AGAIN};
+use crate::account::sign::Sign;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::hub::backlog::Cursor;
 use crate::lab::hub::tree::{Coming, Tree};
@@ -64,7 +64,7 @@ impl Hub {
 
     /// A group that stands below the watched one. It may have gone again already, or be told twice.
     fn observe_found(&self, state: &mut State, group: &Arc<Cgroup>) {
-        let known = state.groups.values().any(|one| !one.removed && one.group.cgroup() == group.cgroup());
+        let known = state.world.groups.values().any(|one| !one.removed && one.group.cgroup() == group.cgroup());
         // Without the controller its processes count for the group above it.
         let counts = group.version() == Version::V1 || group.dir.has(v2::EVENTS);
         if known || !counts {
@@ -85,7 +85,8 @@ impl Hub {
                 Coming::Made(group) if recursive => {
                     // A name that was there before begins anew.
                     self.begin_anew(state, group.cgroup(), false);
-                    state.collector.began(&group);
+                    let cgroup = group.cgroup().to_string();
+                    state.take(Sign::Began { cgroup, counters: group.counters().ok() });
                     self.observe_found(state, &group);
                 }
                 Coming::Made(_) => {}
@@ -104,7 +105,7 @@ impl Hub {
     /// A group has gone. It may have been too short-lived to be observed.
     fn end_group(&self, state: &mut State, cgroup: &str) {
         let observed =
-            state.groups.values_mut().find(|observed| !observed.removed && observed.group.cgroup() == cgroup);
+            state.world.groups.values_mut().find(|observed| !observed.removed && observed.group.cgroup() == cgroup);
         if let Some(observed) = observed {
             observed.removed = true;
             self.unlisten(observed.notify.take());
@@ -114,20 +115,24 @@ impl Hub {
 
     /// After each reading: has the next one come where no descriptor would ask for it, and forgets what nobody needs.
     pub(super) fn tidy(&self, state: &mut State) {
-        if state.collector.looks_on() {
+        if state.collector.looks_on(sys::monotonic_ns()) {
             let soon = Expiration::OneShot(TimeSpec::from_duration(LOOK_AGAIN));
             let _ = self.timer.set(soon, TimerSetTimeFlags::empty());
         }
-        let State { groups, collector, tree, .. } = &mut *state;
+        let State { world: World { groups, .. }, collector, tree, .. } = &mut *state;
         let top = tree.as_ref().and(groups.keys().next().copied());
+        let mut forgotten = Vec::new();
         groups.retain(|id, observed| {
             let cgroup = observed.group.cgroup();
             let stays = !observed.removed || Some(*id) == top || collector.may_need(cgroup);
             if !stays {
-                collector.forget(cgroup);
+                forgotten.push(cgroup.to_string());
             }
             stays
         });
+        for cgroup in forgotten {
+            state.take(Sign::Forgotten { cgroup });
+        }
         if state.tree.is_none() {
             // A lab keeps all for its timeline.
             return;
@@ -146,7 +151,7 @@ impl Hub {
 impl State {
     /// Gives the victims that nobody could place to the groups that have counted them. What this one owes stays owed.
     fn claim_last(&mut self, cgroup: &str) {
-        let gone = self.groups.values_mut().find(|one| !one.removed && one.group.cgroup() == cgroup);
+        let gone = self.world.groups.values_mut().find(|one| !one.removed && one.group.cgroup() == cgroup);
         let rung = gone.map_or(0, |observed| {
             if let Some(Notify::V1(event)) = &observed.notify {
                 observed.rung += event.read().unwrap_or(0);
@@ -154,17 +159,14 @@ impl State {
             // It rings at its end too, mostly after this.
             observed.rung
         });
-        let mut collector = std::mem::take(&mut self.collector);
-        collector.claim_rung(cgroup, rung);
-        collector.claim(self, Last::No);
-        self.collector = collector;
+        self.take(Sign::Gone { cgroup: cgroup.to_string(), rung });
     }
 
     /// Notes that evidence cannot be had; the same thing once.
     pub(super) fn miss(&mut self, source: &'static str, reason: String) {
         let missing = Missing::new(source, reason);
-        if self.missing.len() < MOST_MISSING && !self.missing.contains(&missing) {
-            self.missing.push(missing);
+        if self.world.missing.len() < MOST_MISSING && !self.world.missing.contains(&missing) {
+            self.world.missing.push(missing);
         }
     }
 }

@@ -8,6 +8,7 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use super::{Hub, State, LOOK_AGAIN};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::monotonic_ns;
 use crate::wait::Wait;
 
 /// What a waiter found.
@@ -65,7 +66,9 @@ impl Hub {
             let again = match done(&mut state)? {
                 Look::Done(()) => return Ok(()),
                 Look::Again => Some(LOOK_AGAIN),
-                Look::Wait => (state.collector.looks_on() || state.looks_for_blocks()).then_some(LOOK_AGAIN),
+                Look::Wait => {
+                    (state.collector.looks_on(monotonic_ns()) || state.looks_for_blocks()).then_some(LOOK_AGAIN)
+                }
             };
             // Before the deadline is looked at: "nothing happened" would be no answer.
             if let Some(why) = &state.lost {

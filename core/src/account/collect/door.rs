@@ -1,0 +1,51 @@
+//! The one door to the collector: every sign comes in here, and nothing else changes what it knows.
+
+use super::claims::Last;
+use super::Collector;
+use crate::account::growth::Growth;
+use crate::account::scene::{worker, Scene};
+use crate::account::sign::{Sign, Told};
+
+impl Collector {
+    /// Takes a sign, and says what has become known by it.
+    pub(crate) fn take(&mut self, sign: Sign, scene: &dyn Scene) -> Told {
+        let mut told = Told::default();
+        match sign {
+            Sign::Begins { whole } => self.growth = Growth::since(scene.now_ns(), whole, scene.page_bytes()),
+            Sign::Started { pid, comm, cgroup, started_ns } => self.growth.born(pid, &comm, &cgroup, started_ns),
+            Sign::Looked { cgroup, inputs, time_ns } => self.growth.saw_all(&cgroup, &inputs, time_ns),
+            Sign::Sampled { cgroup, contents } => self.sampled(&cgroup, contents),
+            Sign::Before { cgroup, scope } => self.before(&cgroup, scope.map(|scope| *scope), scene),
+            Sign::Met { cgroup, counters } => self.meet(&cgroup, counters.as_ref(), scene.now_ns()),
+            Sign::Began { cgroup, counters } => self.began(&cgroup, counters, scene.now_ns()),
+            Sign::Forgotten { cgroup } => self.forget(&cgroup),
+            Sign::Stepped { pid, end_ns } => self.stepped(pid, end_ns),
+            Sign::Held { cgroup, contents } => self.notified(&cgroup, contents, scene),
+            Sign::Rang => self.rung_ns = Some(scene.now_ns()),
+            Sign::Moved => self.look_for_debts = true,
+            Sign::Reading => self.reads(scene.now_ns()),
+            Sign::Thread { thread, process } => self.note_thread(thread, process),
+            Sign::Traced { victim, whose } => self.traced(*victim, whose, scene),
+            Sign::Lost { source, count } => self.lost(source, count, scene.now_ns()),
+            Sign::Logged { records } => {
+                self.look_again = false;
+                let tops: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
+                let known = |pid: i32| worker(scene, pid).map(|worker| worker.group);
+                told.records = self.logged(records, &tops, &known, scene);
+            }
+            Sign::Gone { cgroup, rung } => {
+                self.claim_rung(&cgroup, rung, scene);
+                self.claim(scene, Last::No);
+            }
+            Sign::Concludes { cgroup } => {
+                self.claim(scene, Last::Of(cgroup.as_deref()));
+                self.hurried = cgroup;
+            }
+            Sign::Concluded => self.hurried = None,
+            Sign::Seal => self.seal(scene),
+            Sign::Settle => told.ooms = self.settle(scene),
+            Sign::Blocked { cgroup, blocked } => told.ooms.push(self.blocked(&cgroup, blocked, scene)),
+        }
+        told
+    }
+}

@@ -1,0 +1,275 @@
+//! What the collector asks, answered of this machine: the groups and workers of a hub, /proc, and the clock.
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+
+use super::{Observed, MOST_GENERATIONS};
+use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
+use crate::account::sign::Whose;
+use crate::account::victim::{Input, NEVER};
+use crate::error::Result;
+use crate::helper::process::Process;
+use crate::helper::supervisor::Supervisor;
+use crate::lab::foresee::read_tree;
+use crate::map::Map;
+use crate::memcg::cgroup::Cgroup;
+use crate::memcg::contents::Contents;
+use crate::memcg::version::Version;
+use crate::memcg::{Counters, Limit};
+use crate::observe::kmsg;
+use crate::observe::missing::Missing;
+use crate::observe::task::{Proc, TaskState};
+use crate::sys;
+
+/// Whom a hub knows.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(super) supervisor: Option<Arc<Supervisor>>,
+    pub(crate) groups: Map<u64, Observed>,
+    pub(crate) workers: Map<u64, Arc<Process>>,
+    pub(crate) orphans: Map<i32, u64>,
+    pub(crate) missing: Vec<Missing>,
+    followed: RefCell<Map<i32, Followed>>,
+}
+
+/// A victim whose end is waited for.
+struct Followed {
+    pidfd: OwnedFd,
+    /// Its pidfd is in the hub's epoll. It leaves that by being closed.
+    watched: bool,
+}
+
+impl World {
+    pub(super) fn new(supervisor: Option<Arc<Supervisor>>, missing: Vec<Missing>) -> World {
+        World { supervisor, missing, ..World::default() }
+    }
+
+    /// The group that is observed under that path; one that has gone, where no other has come.
+    fn observed(&self, cgroup: &str) -> Option<&Observed> {
+        let at = |observed: &&Observed| observed.group.cgroup() == cgroup;
+        let mut living = self.groups.values().filter(|observed| !observed.removed);
+        living.find(at).or_else(|| self.groups.values().find(at))
+    }
+
+    /// The same, or one above a group that is observed.
+    fn find(&self, cgroup: &str) -> Option<&Arc<Cgroup>> {
+        let above = || self.groups.values().flat_map(|observed| observed.group.chain());
+        let observed = self.observed(cgroup).map(|observed| &observed.group);
+        observed.or_else(|| above().find(|group| group.cgroup() == cgroup))
+    }
+
+    /// What was asked of a group, or why there is no answer.
+    fn answer<T>(
+        &self,
+        cgroup: &str,
+        of_observed: impl Fn(&Observed) -> Result<T>,
+        of_another: impl Fn(&Cgroup) -> Result<T>,
+    ) -> std::result::Result<T, String> {
+        let (answer, group) = match (self.observed(cgroup), self.find(cgroup)) {
+            (Some(observed), _) => (of_observed(observed), &observed.group),
+            (None, Some(group)) => (of_another(group), group),
+            (None, None) => return Err("the group is not observed".to_string()),
+        };
+        answer.map_err(|error| match group.dir.exists() {
+            true => error.to_string(),
+            false => "the group had gone before they could be read".to_string(),
+        })
+    }
+
+    /// The pidfds of victims that are followed since the last time.
+    pub(super) fn watch(&self, mut add: impl FnMut(i32, BorrowedFd<'_>)) {
+        for (pid, followed) in self.followed.borrow_mut().iter_mut() {
+            if !std::mem::replace(&mut followed.watched, true) {
+                add(*pid, followed.pidfd.as_fd());
+            }
+        }
+    }
+}
+
+impl Scene for World {
+    fn now_ns(&self) -> u64 {
+        sys::monotonic_ns()
+    }
+
+    fn page_bytes(&self) -> u64 {
+        sys::page_size()
+    }
+
+    fn cpus(&self) -> u64 {
+        sys::online_cpus()
+    }
+
+    fn groups(&self) -> Vec<GroupSeen> {
+        let seen = |observed: &Observed| GroupSeen {
+            cgroup: observed.group.cgroup().to_string(),
+            version: observed.group.version(),
+            removed: observed.removed,
+        };
+        self.groups.values().map(seen).collect()
+    }
+
+    fn chain(&self, cgroup: &str) -> Vec<String> {
+        let chain = self.find(cgroup).map(|group| group.chain().map(|at| at.cgroup().to_string()).collect());
+        chain.unwrap_or_default()
+    }
+
+    fn counters(&self, cgroup: &str) -> std::result::Result<Counters, String> {
+        self.answer(cgroup, Observed::counters, Cgroup::counters)
+    }
+
+    fn contents(&self, cgroup: &str) -> Option<Contents> {
+        self.find(cgroup)?.contents().ok()
+    }
+
+    fn limit(&self, cgroup: &str) -> std::result::Result<Limit, String> {
+        self.answer(cgroup, Observed::limit, Cgroup::limit)
+    }
+
+    fn oom_group(&self, cgroup: &str) -> bool {
+        self.observed(cgroup).is_some_and(Observed::oom_group)
+    }
+
+    fn has_left(&self, cgroup: &str) -> bool {
+        let proc = Proc::system();
+        let pids = self.find(cgroup).and_then(|group| group.processes().ok()).unwrap_or_default();
+        pids.into_iter().any(|pid| {
+            // Such a score is spared, and a zombie is dead.
+            let spared = matches!(proc.oom_score_adj(pid), Ok(Some(NEVER) | None));
+            let dead = match proc.stat(pid) {
+                Ok(Some(stat)) => matches!(stat.state, TaskState::Zombie | TaskState::Dead),
+                Ok(None) => true,
+                Err(_) => false,
+            };
+            !spared && !dead
+        })
+    }
+
+    fn living(&self, cgroup: &str) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        match self.find(cgroup).map(|group| read_tree(group, &mut inputs)) {
+            Some(Ok(())) => inputs,
+            _ => Vec::new(),
+        }
+    }
+
+    fn pss_bytes(&self, pid: i32) -> Option<u64> {
+        Proc::system().pss_bytes(pid).ok().flatten()
+    }
+
+    fn workers(&self) -> Vec<WorkerSeen> {
+        let seen = |process: &Arc<Process>| {
+            let progress = process.progress();
+            WorkerSeen {
+                id: process.id,
+                pid: process.pid,
+                name: process.name.clone(),
+                group: process.group.cgroup().to_string(),
+                oom_score_adj: process.oom_score_adj,
+                forked: process.forked,
+                exit: progress.exit.map(|exit| (exit.returncode, exit.time_ns)),
+                killed_by_us: progress.killed_by_us,
+                abandoned: progress.abandoned,
+            }
+        };
+        self.workers.values().map(seen).collect()
+    }
+
+    fn is_orphan(&self, pid: i32) -> bool {
+        self.orphans.get(&pid).is_some()
+    }
+
+    fn missing(&self) -> Vec<Missing> {
+        self.missing.clone()
+    }
+
+    fn follow(&self, pid: i32) -> bool {
+        let Ok(pidfd) = sys::pidfd_open(pid) else { return false };
+        self.followed.borrow_mut().insert(pid, Followed { pidfd, watched: false });
+        true
+    }
+
+    fn has_ended(&self, pid: i32) -> bool {
+        self.followed.borrow().get(&pid).is_none_or(|followed| {
+            let mut fds = [PollFd::new(followed.pidfd.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        })
+    }
+
+    fn let_go(&self, pid: i32) {
+        self.followed.borrow_mut().remove(&pid);
+    }
+
+    fn group_of(&self, pid: i32) -> Option<String> {
+        use std::os::unix::ffi::OsStrExt;
+        let version = self.groups.values().next()?.group.version();
+        let paths = Proc::system().cgroups(pid).ok()??;
+        let path = match version {
+            Version::V1 => paths.v1_memory,
+            Version::V2 => paths.v2,
+        };
+        path.map(|path| crate::text::escape(path.as_os_str().as_bytes()))
+    }
+
+    fn whose(&self, pid: i32, time_ns: u64) -> Whose {
+        // A pid may belong to another process since its first owner was reaped.
+        let still = |process: &Process| process.progress().exit.is_none_or(|exit| exit.time_ns >= time_ns);
+        let worker =
+            |pid: i32| self.workers.values().rev().find(|process| process.pid == pid).filter(|process| still(process));
+        if let Some(process) = worker(pid) {
+            return Whose::Ours(process.group.cgroup().to_string());
+        }
+        if self.groups.values().next().is_none() {
+            return Whose::Unknown;
+        }
+        let proc = Proc::system();
+        match self.group_of(pid) {
+            Some(cgroup) if self.groups.values().any(|observed| observed.group.covers(&cgroup)) => {
+                return Whose::Ours(cgroup)
+            }
+            // A process late in its exit stands at the top of the hierarchy, wherever it stood before.
+            Some(cgroup) if cgroup != "/" => return Whose::Strangers,
+            _ => {}
+        }
+        // It stood where the worker stands of which it descends: nobody else has moved it.
+        let mut at = pid;
+        for _ in 0..MOST_GENERATIONS {
+            if self.orphans.get(&at).is_some_and(|reaped_ns| *reaped_ns >= time_ns) {
+                return Whose::OursSomewhere;
+            }
+            match proc.stat(at) {
+                Ok(Some(stat)) if stat.ppid > 1 => at = stat.ppid,
+                _ => break,
+            }
+            if let Some(process) = worker(at) {
+                return Whose::Ours(process.group.cgroup().to_string());
+            }
+            if self.supervisor.as_ref().is_some_and(|supervisor| supervisor.pid() == at) {
+                return Whose::OursSomewhere;
+            }
+        }
+        Whose::Unknown
+    }
+
+    fn process_of(&self, thread: i32) -> Option<i32> {
+        Proc::system().process_of(thread)
+    }
+
+    fn comm_of(&self, pid: i32) -> Vec<u8> {
+        std::fs::read(format!("/proc/{pid}/comm")).map(|comm| comm.trim_ascii_end().to_vec()).unwrap_or_default()
+    }
+
+    fn reports_begun(&self) -> Vec<u64> {
+        kmsg::reports_begun().unwrap_or_default()
+    }
+
+    fn is_ending(&self, pid: i32) -> bool {
+        Proc::system().is_ending(pid)
+    }
+
+    fn is_dying(&self, pid: i32) -> bool {
+        Proc::system().is_dying(pid)
+    }
+}
