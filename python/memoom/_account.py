@@ -38,6 +38,7 @@ class Process(Document):
 
     pid: int | None
     comm: str
+    comm_bytes: bytes
 
 
 class Predicted(Document):
@@ -45,6 +46,7 @@ class Predicted(Document):
 
     pid: int
     comm: str
+    comm_bytes: bytes
     score: int
     determined: bool
     source: str
@@ -55,6 +57,7 @@ class Candidate(Document):
 
     pid: int
     comm: str
+    comm_bytes: bytes
     score: int
     oom_score_adj: int
     eligible: bool
@@ -93,6 +96,7 @@ class Victim(Document):
 
     pid: int
     comm: str
+    comm_bytes: bytes
     cause: Literal["selected", "group", "shared-mm"]
     group: str | None
     anon_rss_bytes: int | None
@@ -129,6 +133,7 @@ class Holder(Document):
 
     pid: int | None
     comm: str | None
+    comm_bytes: bytes | None
     group: str | None
     what: Literal["no living process", "smaller processes"] | None
     alive: bool
@@ -151,6 +156,7 @@ class Grower(Document):
 
     pid: int
     comm: str | None
+    comm_bytes: bytes | None
     group: str | None
     from_bytes: int
     to_bytes: int

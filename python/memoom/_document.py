@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast
 
+from ._text import plain, readable
+
 __all__ = ["Document"]
 
 
@@ -15,7 +17,8 @@ class Document:
 
     A subclass annotates its keys for readers and type checkers, and names in ``_nested`` the keys that hold values of
     a class of their own. A key that the document lacks reads as ``None``: unknown is not 0. Keys that a newer core has
-    added are there too.
+    added are there too. Texts are as they were given where that is printable UTF-8, and else as the document has them;
+    ``comm_bytes`` beside ``comm`` is what a name is in any case.
     """
 
     __slots__ = ("__weakref__", "_data", "_json", "_parts", "_text")
@@ -37,7 +40,7 @@ class Document:
     @classmethod
     def _of(cls, document: str, text: str | None = None) -> Self:
         """From the core's JSON text and, where the core has one, its text for people."""
-        return cls._make(json.loads(document), document, text)
+        return cls._make(json.loads(document), document, None if text is None else readable(text))
 
     @classmethod
     def _part(cls, data: dict[str, Any]) -> Self:
@@ -63,6 +66,10 @@ class Document:
         try:
             value = self._data[name]
         except KeyError:
+            # `comm_bytes` beside `comm`.
+            stem = self._data.get(name.removesuffix("_bytes")) if name.endswith("_bytes") else None
+            if isinstance(stem, str):
+                return plain(stem)
             if name in _keys(type(self)):
                 return None
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}") from None
@@ -124,6 +131,8 @@ def _keys(cls: type) -> frozenset[str]:
 
 
 def _shaped(value: Any, nested: Callable[[dict[str, Any]], Any] | None) -> Any:
+    if isinstance(value, str):
+        return readable(value)
     if isinstance(value, list):
         return tuple(_shaped(one, nested) for one in value)
     if isinstance(value, dict):

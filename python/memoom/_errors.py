@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ._text import readable
+
 __all__ = [
     "AlreadyExistsError",
     "BusyError",
@@ -180,4 +182,4 @@ _BY_KIND: dict[str, type[MemoomError]] = {
 
 def from_core(kind: str, message: str, errno: int | None, operation: str | None, path: str | None) -> MemoomError:
     """The exception of a core error; a kind that this package does not know is the base class."""
-    return _BY_KIND.get(kind, MemoomError)(message, errno=errno, operation=operation, path=path)
+    return _BY_KIND.get(kind, MemoomError)(readable(message), errno=errno, operation=operation, path=path)

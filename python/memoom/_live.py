@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ._display.timeline import timeline_html
 from ._errors import InvalidInputError, MemoomError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def live(lab: Lab, every: float) -> Iterator[None]:
         over.set()
         thread.join()
         with contextlib.suppress(MemoomError):
-            view.draw()
+            view.end()
 
 
 class _View:
@@ -57,8 +58,14 @@ class _View:
         if self._handle is not None:
             self._handle.update(_Html(self._markup()))
 
+    def end(self) -> None:
+        """Draws once more, as the notebook is to keep it: pictures that need no trust."""
+        self.draw()
+        if self._handle is not None:
+            self._handle.update(_Html(timeline_html(self._lab.timeline())))
+
     def _markup(self) -> str:
-        return self._lab.timeline()._repr_html_()
+        return timeline_html(self._lab.timeline(), inline=True)
 
 
 class _Html:

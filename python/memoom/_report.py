@@ -129,7 +129,10 @@ class Report(Table):
         tasks = [task.to_dict() for task in self.tasks]
         columns = list(dict.fromkeys(key for task in tasks for key in task))
         return [
-            {**{key: task.get(key) for key in columns}, "killed": bool(killed & {task.get("pid"), task.get("tgid")})}
+            {
+                **{key: getattr(task, key, None) for key in columns},
+                "killed": bool(killed & {task.get("pid"), task.get("tgid")}),
+            }
             for task in tasks
         ]
 

@@ -15,6 +15,7 @@ class Blocked(Document):
 
     pid: int
     comm: str
+    comm_bytes: bytes
     state: str
     wchan: str | None
     stack: tuple[Frame, ...]

@@ -11,6 +11,7 @@ from ._document import Document
 from ._memcg import Counters
 from ._report import Frame
 from ._result import Readable
+from ._text import readable
 
 if TYPE_CHECKING:
     import altair
@@ -53,6 +54,7 @@ class Event(Document):
     returncode: int | None
     counters: Counters | None
     comm: str | None
+    comm_bytes: bytes | None
     score: int | None
     invoker_pid: int | None
     invoker_comm: str | None
@@ -101,7 +103,7 @@ class Timeline(Readable):
             rows = []
             for event in events:
                 event["time_s"] = (event["time_ns"] - start) / 1e9
-                rows.append({key: event.get(key) for key in (*_FIRST, *_PLAIN)})
+                rows.append({key: _readable(event.get(key)) for key in (*_FIRST, *_PLAIN)})
             return rows
         if table != "usage":
             raise ValueError(f"there is no table {table!r}; there are 'events' and 'usage'")
@@ -114,8 +116,12 @@ class Timeline(Readable):
                 count = event["rss_bytes"] + event["swap_bytes"]
             else:
                 continue
-            place = {"time_s": (event["time_ns"] - start) / 1e9, "group": event["group"], "pid": event["pid"]}
-            held.append({**place, "comm": event.get("comm"), "what": what, "bytes": count})
+            place = {
+                "time_s": (event["time_ns"] - start) / 1e9,
+                "group": _readable(event["group"]),
+                "pid": event["pid"],
+            }
+            held.append({**place, "comm": _readable(event.get("comm")), "what": what, "bytes": count})
         return held
 
     def to_pandas(self, table: Literal["events", "usage"] = "events") -> pandas.DataFrame:
@@ -144,3 +150,7 @@ class Timeline(Readable):
 
     def _repr_html_(self) -> str:
         return _wires.display().html(self)
+
+
+def _readable(value: Any) -> Any:
+    return readable(value) if isinstance(value, str) else value

@@ -159,3 +159,8 @@ pub(crate) fn version(version: memoom::Version) -> &'static str {
         memoom::Version::V2 => "v2",
     }
 }
+
+/// A text of the core as Python has it: as it was given where that is printable UTF-8 (`memoom._text` says it).
+pub(crate) fn readable(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>> {
+    py.import("memoom._text")?.getattr("readable")?.call1((text,))?.into_py_any(py)
+}

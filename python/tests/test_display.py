@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 import re
 import subprocess
 import sys
@@ -20,19 +23,43 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def checked(value: Any) -> str:
-    """The HTML of a value: one element, well formed, without anything that could run or load."""
+    """The HTML of a value: one element, well formed, with nothing that could run, load, or needs a page's trust."""
     html: str = value._repr_html_()
     assert isinstance(html, str) and html.startswith("<div")
-    root = ET.fromstring(html)
-    for element in root.iter():
-        assert element.tag.rpartition("}")[2] not in ("script", "style", "link", "img", "iframe", "object"), element.tag
+    for element in ET.fromstring(html).iter():
+        assert element.tag in SAFE, (
+            f"{element.tag}: a page that does not trust its parts takes it out, and leaves its text"
+        )
         for name in element.attrib:
-            assert not name.startswith("on") and name not in ("href", "src"), name
+            assert not name.startswith("on") and name != "href", name
+    for picture in pictures(html):
+        for element in picture.iter():
+            assert element.tag.removeprefix(SVG) in ("svg", "title", "style", "g", "path", "rect", "text"), element.tag
+            for name, value in element.attrib.items():
+                assert not name.startswith("on") and name not in ("href", "src") and "url(" not in value, name
     return html
 
 
+# What the sanitizers of notebooks leave in.
+SAFE = {"div", "span", "b", "code", "pre", "img", "table", "thead", "tbody", "tr", "th", "td"} | {
+    *("ul", "ol", "li", "details", "summary")
+}
+PICTURE = "data:image/svg+xml;base64,"
+
+
+def pictures(html: str) -> list[ET.Element]:
+    """The pictures in a page; each says in words what it is."""
+    found = []
+    for image in ET.fromstring(html).iter("img"):
+        assert image.attrib["src"].startswith(PICTURE) and image.attrib["alt"]
+        found.append(ET.fromstring(base64.b64decode(image.attrib["src"].removeprefix(PICTURE))))
+    return found
+
+
 def words(html: str) -> str:
-    return " ".join("".join(ET.fromstring(html).itertext()).split())
+    """What a reader sees, with the words of the pictures."""
+    parts = [ET.fromstring(html), *pictures(html)]
+    return " ".join(" ".join("".join(part.itertext()) for part in parts).split())
 
 
 @pytest.fixture
@@ -67,6 +94,7 @@ def test_everything_shows_itself(lab: memoom.Lab, killed: memoom.Oom) -> None:
     }
     for name in ("lab", "group", "oom", "timeline"):
         assert "&lt;/b&gt;&amp;" in shown[name] and "\x1b" not in shown[name], name
+    assert "</b>&" in words(shown["timeline"]) and len(pictures(shown["timeline"])) == 1
     assert "of 40M" in words(shown["group"]) and "third" in words(shown["lab"])
     assert "killed" in words(shown["oom"]) and str(victim.pid) in shown["oom"]
     for frame in killed.call_path:
@@ -76,6 +104,157 @@ def test_everything_shows_itself(lab: memoom.Lab, killed: memoom.Oom) -> None:
     assert memoom.Host.probe().release in shown["host"]
     lab.close()
     assert "closed" in words(checked(lab)) and "removed" in words(checked(group))
+
+
+def host(**changes: Any) -> memoom.Host:
+    """This host, with something else in it."""
+    return memoom.Host._of(json.dumps({**memoom.Host.probe().to_dict(), **changes}))
+
+
+def test_a_host_says_what_it_can() -> None:
+    good = words(checked(host(lab=True, refusal=None)))
+    assert (
+        good.startswith("a lab can be made cgroup")
+        and "no lab" not in good
+        and "why not" not in good.split("ability")[0]
+    )
+    ability = {"name": "tracefs", "available": False, "reason": "it is not mounted", "remedy": "mount it"}
+    bad = words(checked(host(lab=False, refusal="no memory controller; remedy: boot with it", abilities=[ability])))
+    assert bad.startswith("no lab can be made cgroup") and "a lab can be made" not in bad.replace(
+        "no lab can be made", ""
+    )
+    assert "no memory controller; remedy: boot with it" in bad and "✗tracefsit is not mountedmount it" in bad
+
+
+def timeline_of(count: int) -> memoom.Timeline:
+    """A timeline that looks as one of so many processes does; the last half of them are killed."""
+    events: list[dict[str, Any]] = [
+        {"time_ns": 0, "source": "memoom", "group": "/many", "kind": "limit", "limit_bytes": 80 << 20}
+    ]
+    held = dict.fromkeys(range(count), 0)
+    time_ns = 0
+
+    def add(kind: str, pid: int | None = None, **more: Any) -> None:
+        events.append({"time_ns": time_ns, "source": "memoom", "group": "/many", "pid": pid, "kind": kind, **more})
+
+    for pid in held:
+        add("started", pid, name=f"wörker-{pid}")
+    for turn in range(6):
+        for pid in held:
+            time_ns += 1_000_000
+            held[pid] += (1 + pid % 3) << 18
+            add("share", pid, rss_bytes=held[pid], swap_bytes=0, comm=f"wörker-{pid}")
+            add("usage", usage_bytes=sum(held.values()))
+            if turn == 5 and pid >= count // 2:
+                add("victim", pid, comm=f"wörker-{pid}", score=1)
+    document = json.dumps({"schema": "memoom.timeline/1", "events": events})
+    return memoom.Timeline._of(document)._with({"ooms": (), "full_text": ""})
+
+
+Box = tuple[float, float, float, float]
+
+
+def boxes(svg: ET.Element) -> dict[str, Box]:
+    """Where the words of a picture are: left, top, right, bottom; measured as widely as the letters of any font are."""
+    found = {}
+    for text in svg.iter(SVG + "text"):
+        words = text.text or ""
+        x, y, wide = float(text.attrib["x"]), float(text.attrib["y"]), 6.2 * len(words)
+        left = {"start": x, "middle": x - wide / 2, "end": x - wide}[text.attrib["text-anchor"]]
+        found[f"{words} at {x}"] = (left, y - 8, left + wide, y + 2)
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 8, 9, 20, 200])
+def test_a_chart_of_many_leaves_nothing_out(count: int) -> None:
+    """The areas reach the line of the usage, no word stands on another, and the legend stays short."""
+    svg = ET.fromstring(timeline_of(count).to_svg())
+    stacked = [path for path in svg.iter(SVG + "path") if path.attrib.get("class") == "edge"]
+    assert len(stacked) == min(count, 8)
+    titles = ["".join(path.itertext()) for path in stacked]
+    assert any(f"{count - 7} others" in title for title in titles) == (count > 8), titles
+    (usage,) = [path for path in svg.iter(SVG + "path") if "usage of" in "".join(path.itertext())]
+    line = [float(height) for _, height in re.findall(r"([\d.]+) ([\d.]+)", usage.attrib["d"])]
+    top = [float(height) for _, height in re.findall(r"([\d.]+) ([\d.]+)", stacked[-1].attrib["d"])]
+    assert min(top) == pytest.approx(min(line), abs=0.2), "no gap under the line"
+    places = list(boxes(svg).items())
+    width = float(svg.attrib["viewBox"].split()[2])
+    for at, (name, (left, top_, right, bottom)) in enumerate(places):
+        assert left >= 0 and right <= width, name
+        for other, (left2, top2, right2, bottom2) in places[:at]:
+            assert right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top_, f"{name} and {other}"
+    legend = [text for text in svg.iter(SVG + "text") if float(text.attrib["y"]) > float(svg.attrib["height"]) - 50]
+    assert len(legend) <= 11
+    assert "wörker" in "".join(svg.itertext()) and "\\x" not in "".join(svg.itertext())
+    # Words come after all lines and have ground below them: nothing goes through them.
+    order = [
+        element.tag.removeprefix(SVG) for element in svg.iter() if element.attrib.get("class") in ("kill", "ground")
+    ]
+    assert "path" not in order[order.index("text") :]
+
+
+def test_colours_for_those_who_see_no_red_or_no_green() -> None:
+    """How far the colours of a chart are from each other, for three kinds of eyes (Machado and others, 2009; Oklab)."""
+    from memoom._display.markup import BAD, OTHERS, PALETTE
+
+    eyes = {
+        "all colours": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        "no red": (
+            (0.152286, 1.052583, -0.204868),
+            (0.114503, 0.786281, 0.099216),
+            (-0.003882, -0.048116, 1.051998),
+        ),
+        "no green": (
+            (0.367322, 0.860646, -0.227968),
+            (0.280085, 0.672501, 0.047413),
+            (-0.011820, 0.042940, 0.968881),
+        ),
+    }
+
+    def seen(colour: str, eye: tuple[tuple[float, ...], ...]) -> tuple[float, ...]:
+        shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        light = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+        red, green, blue = (min(1, max(0, sum(a * b for a, b in zip(row, light, strict=True)))) for row in eye)
+        long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
+        middle = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
+        short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
+        return (
+            0.2104542553 * long + 0.7936177850 * middle - 0.0040720468 * short,
+            1.9779984951 * long - 2.4285922050 * middle + 0.4505937099 * short,
+            0.0259040371 * long + 0.7827717662 * middle - 0.8086757660 * short,
+        )
+
+    for name, eye in eyes.items():
+        colours = [*PALETTE, OTHERS, BAD]
+        for at, one in enumerate(colours):
+            for other in colours[:at]:
+                assert math.dist(seen(one, eye), seen(other, eye)) > 0.12, f"{one} and {other} for {name}"
+
+
+def test_plots_of_many() -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    for count in (2, 20):
+        axes = timeline_of(count).plot()
+        figure = axes.figure
+        figure.canvas.draw()  # type: ignore[union-attr]
+        legend = axes.get_legend()
+        assert legend is not None
+        labels = [text.get_text() for text in legend.get_texts()]
+        assert len(labels) <= 10 and ("13 others" in labels) == (count == 20)
+        # The legend is on the paper, and not on the axes.
+        place, ground = legend.get_window_extent(), figure.bbox
+        assert not place.overlaps(axes.get_window_extent())
+        assert place.x0 >= 0 and place.y0 >= 0 and place.x1 <= ground.x1 + 1
+        extents = [text.get_window_extent() for text in axes.texts]
+        assert extents and not any(a.overlaps(b) for at, a in enumerate(extents) for b in extents[:at])
+        pyplot.close("all")
+        chart = timeline_of(count).to_altair().to_dict()
+        names = {row["process"] for row in chart["layer"][0]["data"]["values"]}
+        assert len(names) == min(count, 8)
 
 
 def test_an_outcome_shows_its_oom(needs_lab: None) -> None:
@@ -115,7 +294,8 @@ def test_the_chart_has_the_numbers_of_the_timeline(lab: memoom.Lab, killed: memo
     svg = ET.fromstring(timeline.to_svg())
     assert svg.tag == SVG + "svg"
     texts = {text.text: text for text in svg.iter(SVG + "text")}
-    assert {"limit 40M", "usage of the group", HOSTILE_TOO} <= set(texts)
+    assert {"limit 40M", "usage of the group"} <= set(texts)
+    assert any(text.startswith(HOSTILE_TOO) for text in texts if text)
     victim = killed.victim
     assert victim is not None
     assert any("is killed" in (text or "") for text in texts), texts.keys()
@@ -134,7 +314,7 @@ def test_the_chart_has_the_numbers_of_the_timeline(lab: memoom.Lab, killed: memo
         if event.kind == "usage" and event.usage_bytes is not None:
             assert min(abs(height - at(event.usage_bytes)) for height in heights) < 0.2
     shares = [path for path in svg.iter(SVG + "path") if path.attrib.get("fill-opacity")]
-    assert len(shares) == 2
+    assert len([path for path in shares if path.attrib.get("class") == "edge"]) == 2
     with pytest.raises(memoom.NotFoundError, match="nowhere"):
         timeline.to_svg("nowhere")
 

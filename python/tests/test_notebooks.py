@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -43,9 +44,9 @@ def outputs(notebook: Any, kind: str) -> list[str]:
 
 def charts(notebook: Any) -> list[ET.Element]:
     return [
-        ET.fromstring(svg)
+        ET.fromstring(base64.b64decode(svg))
         for html in outputs(notebook, "text/html")
-        for svg in re.findall(r"<svg .*?</svg>", html, re.DOTALL)
+        for svg in re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', html)
     ]
 
 

@@ -15,7 +15,8 @@ PACKAGE = Path(memoom.__file__).parent
 
 # From the bottom to the top; what stands on one line knows nothing of each other.
 RANKS = (
-    ("_errors", "_document", "_units", "_wires", "_invoke", "_worker"),
+    ("_text", "_units", "_wires", "_invoke", "_worker"),
+    ("_errors", "_document"),
     ("_files", "_frames", "_stdio"),
     ("_result",),
     ("_report", "_memcg"),
@@ -25,8 +26,9 @@ RANKS = (
     ("_values",),
     ("_aio",),
     ("_native",),
-    ("_core", "_live", "_run", "_display"),
-    ("_call", "_lab"),
+    ("_core", "_run", "_display"),
+    ("_call", "_live"),
+    ("_lab",),
     ("_explain",),
     ("testing", "_sweep"),
     ("_pytest",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import unittest
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +132,45 @@ def test_the_mixin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMOOM_REQUIRE", "1")
     ((_, text),) = result_of(Elsewhere).failures
     assert "cannot run here, and MEMOOM_REQUIRE=1" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("süß", "süß"),
+        ("数据库", "数据库"),
+        ("back\\slash", "back\\x5cslash"),
+        ("esc\x1b[2J", "esc\\x1b[2J"),
+        (b"no\xfftext", "no\\xfftext"),
+    ],
+)
+def test_names_as_they_were_given(lab: memoom.Lab, name: str | bytes, shown: str) -> None:
+    """Text where it is printable UTF-8, in every value and message; the bytes beside it in any case."""
+    given = os.fsencode(name)
+    group = lab.group(name, limit="16M")
+    watch = group.watch()
+    hog = group.hog(os.fsdecode(given)) if isinstance(name, str) else None
+    if hog is None:
+        worker = group.command(["sh", "-c", "sleep 1000"])
+        assert group.name == shown and worker.group.cgroup.endswith("/" + shown)
+        return
+    while hog.grow(timeout=PATIENCE).status == "grew":
+        pass
+    oom = watch.wait_oom(PATIENCE)
+    assert oom is not None and oom.victim is not None
+    assert (hog.name, group.name, oom.victim.comm, oom.victim.comm_bytes) == (shown, shown, shown, given)
+    assert oom.limit_group == group.cgroup and oom.candidates[0].comm == shown
+    for who in (name, given, hog, hog.pid):
+        testing.assert_victim(oom, who)
+    with pytest.raises(AssertionError, match=re.escape(shown)) as caught:
+        testing.assert_victim(oom, "another")
+    assert "\x1b" not in str(caught.value) and "\x1b" not in str(oom) and shown in str(oom)
+    outcome = hog.wait(PATIENCE)
+    assert outcome.name == shown and shown in str(outcome)
+    events = [event for event in lab.timeline() if event.kind == "victim"]
+    assert [event.comm for event in events] == [shown] and shown in str(lab.timeline())
+    assert shown in {row["comm"] for row in lab.timeline().to_rows()} and shown in {
+        row["comm"] for row in oom.to_rows()
+    }
+    # The documents stay ASCII, as they were.
+    assert oom.to_json().isascii()

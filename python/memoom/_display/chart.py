@@ -1,26 +1,36 @@
 """The chart of a group: usage over time with the limit line, the shares of the processes stacked below, and the marks.
 
-It is SVG with nothing from outside: no script, no style sheet, no font. Text and axes take the colour of the page, so
-it can be read on light and dark ground. Each element that a reader may point at has a title.
+It is SVG with nothing from outside: no script, no font. It has a ground of its own, light or dark as the reader's
+system asks for, so that it can be read on any page. Each element that a reader may point at has a title.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .markup import BAD, GOOD, PALETTE, WARN, Markup, join, tag
-from .series import Mark, Series, Share
+from .markup import GOOD, OTHERS, PALETTE, Markup, join, tag
+from .series import Mark, Series, Share, drawn, levels
 from .units import byte_ticks, size, ticks, time_unit
 
-__all__ = ["timeline_svg"]
+__all__ = ["WIDTH", "timeline_svg"]
 
-_WIDTH, _HEIGHT = 760, 240
+WIDTH, _HEIGHT = 760, 240
 _LEFT, _RIGHT, _BOTTOM = 52, 18, 38
 _ROW = 15  # height of a row of labels or of the legend
 _ROWS = 5  # at most so many rows of labels
-_LETTER = 6.3  # mean width of a letter of 11 px in common fonts
-_COLOURS = {"kill": BAD, "blocked": WARN, "switch": "#8a7fd4", "limit": BAD, "end": GOOD}
+_LETTER = 6.7  # width of a letter of 11 px in common fonts, bold
+# Ground, ink, and the ink of each kind of mark: on light ground, on dark ground.
+_GROUND, _INK = ("#ffffff", "#0d1117"), ("#1f2328", "#e6edf3")
+_INKS = {
+    "kill": ("#c0262d", "#ff7b72"),
+    "blocked": ("#8f5400", "#f0a04b"),
+    "switch": ("#5b4bb5", "#b3a7ff"),
+    "limit": ("#c0262d", "#ff7b72"),
+    "end": ("#1a7048", "#56d39a"),
+}
+_OPACITY = 0.85
 _SIGNS = {"kill": "✕ ", "blocked": "‖ ", "switch": "⚑ ", "limit": "", "end": "■ "}
 
 
@@ -34,7 +44,7 @@ class _Frame:
     top: float
 
     def x(self, time_ns: int) -> float:
-        return _LEFT + (time_ns - self.start_ns) / self.span_ns * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + (time_ns - self.start_ns) / self.span_ns * (WIDTH - _LEFT - _RIGHT)
 
     def y(self, count: float) -> float:
         return self.top + _HEIGHT - count / self.most_bytes * _HEIGHT
@@ -46,62 +56,54 @@ class _Frame:
 
 def timeline_svg(series: Series) -> Markup:
     """The chart of one group."""
-    labelled = [mark for mark in series.marks if mark.kind in _COLOURS]
+    labelled = [mark for mark in series.marks if mark.kind in _INKS]
+    shares = drawn(series, len(PALETTE))
     span = max(series.end_ns - series.start_ns, 1)
-    most = max(int(max(series.most_bytes, _highest(series.shares)) * 1.06), 4096)
-    frame = _Frame(series.start_ns, span, most, 0.0)
+    highest = max((sum(values) for _, values in levels(shares)), default=0)
+    frame = _Frame(series.start_ns, span, max(int(max(series.most_bytes, highest) * 1.06), 4096), 0.0)
     rows = _rows(labelled, frame)
     frame.top = 8 + _ROW * (1 + max(rows.values(), default=-1)) + 4
-    keys = [(PALETTE[index % len(PALETTE)], share.name) for index, share in enumerate(_drawn(series.shares))]
-    legend, legend_height = _legend(series, keys, frame.floor + _BOTTOM)
+    legend, legend_height = _legend(shares, len(labelled) - len(rows), frame.floor + _BOTTOM)
     height = frame.floor + _BOTTOM + legend_height
     return tag(
         "svg",
         tag("title", f"memory of {series.group} over time"),
+        tag("style", Markup(_dark())),
+        tag("rect", class_="ground", width=WIDTH, height=f"{height:.0f}", rx=4, fill=_GROUND[0]),
         _axes(frame),
-        _stack(_drawn(series.shares), frame, series.end_ns),
+        _stack(shares, frame, series.end_ns),
         _usage(series, frame),
         _limit(series, frame),
         _rug(series.marks, frame),
-        join(_mark(mark, rows.get(index), frame) for index, mark in enumerate(labelled)),
+        # All lines, then all words: no line goes through a word.
+        join(_mark_line(mark, rows.get(index), frame) for index, mark in enumerate(labelled)),
+        _limit_words(series, frame),
+        join(_mark_words(labelled[index], row, frame) for index, row in rows.items()),
         legend,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {_WIDTH} {height:.0f}",
+        viewBox=f"0 0 {WIDTH} {height:.0f}",
+        width=WIDTH,
+        height=f"{height:.0f}",
         role="img",
-        style=f"width:100%;max-width:{_WIDTH}px;height:auto;display:block",
+        class_="memoom-chart",
+        style=f"width:100%;max-width:{WIDTH}px;height:auto;display:block",
         fill="none",
         font_family="system-ui,sans-serif",
         font_size=11,
     )
 
 
-def _drawn(shares: Sequence[Share]) -> list[Share]:
-    """The shares that get a colour: the largest ones, in the order in which they came."""
-    largest = sorted(shares, key=lambda share: -max(value for _, value in share.points))[: len(PALETTE)]
-    return [share for share in shares if share in largest]
-
-
-def _highest(shares: Sequence[Share]) -> int:
-    return max((sum(values) for _, values in _levels(_drawn(shares))), default=0)
-
-
-def _levels(shares: Sequence[Share]) -> list[tuple[int, list[int]]]:
-    """At each moment at which anything changed: what each of the shares was from then on."""
-    changes = sorted((time_ns, index, value) for index, share in enumerate(shares) for time_ns, value in share.points)
-    values = [0] * len(shares)
-    levels: list[tuple[int, list[int]]] = []
-    for time_ns, index, value in changes:
-        values[index] = value
-        if levels and levels[-1][0] == time_ns:
-            levels[-1] = (time_ns, list(values))
-        else:
-            levels.append((time_ns, list(values)))
-    return levels
+def _dark() -> str:
+    """What is other on dark ground. The colours of light ground stand in the elements, for what reads no styles."""
+    rules = [f".ground{{fill:{_GROUND[1]}}}", f".edge{{stroke:{_GROUND[1]}}}"]
+    for name, (_, dark) in {"ink": _INK, **_INKS}.items():
+        rules += [f"text.{name}{{fill:{dark}}}", f"path.{name}{{stroke:{dark}}}"]
+    return "@media (prefers-color-scheme:dark){" + "".join(f".memoom-chart {rule}" for rule in rules) + "}"
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """At most four points for each column of half a pixel: its first, highest, lowest and last."""
-    if len(points) < 4 * _WIDTH:
+    if len(points) < 4 * WIDTH:
         return list(points)
     columns: dict[int, list[tuple[float, float]]] = {}
     for point in points:
@@ -138,27 +140,43 @@ def _axes(frame: _Frame) -> Markup:
     parts = []
     for count in byte_ticks(frame.most_bytes):
         y = frame.y(count)
-        parts.append(_line(_LEFT, y, _WIDTH - _RIGHT, y, opacity=0.35 if count == 0 else 0.12))
+        parts.append(_line(_LEFT, y, WIDTH - _RIGHT, y, opacity=0.35 if count == 0 else 0.12))
         parts.append(_text(_LEFT - 6, y + 4, size(count), "end", opacity=0.75))
     for time in ticks(frame.span_ns / length):
         x = frame.x(frame.start_ns + int(time * length))
         parts.append(_line(x, frame.floor, x, frame.floor + 4, opacity=0.5))
         parts.append(_text(x, frame.floor + 16, f"{time:g}", "middle", opacity=0.75))
-    parts.append(_text(_WIDTH - _RIGHT, frame.floor + 30, f"{unit} since the group was made", "end", opacity=0.75))
+    parts.append(_text(WIDTH - _RIGHT, frame.floor + 30, f"{unit} since the group was made", "end", opacity=0.75))
     return tag("g", *parts)
 
 
 def _stack(shares: Sequence[Share], frame: _Frame, end_ns: int) -> Markup:
-    levels = _levels(shares)
+    changes = levels(shares)
     end, parts = frame.x(end_ns), []
     for index, share in enumerate(shares):
-        below = _thinned([(frame.x(time_ns), frame.y(sum(values[:index]))) for time_ns, values in levels])
-        above = _thinned([(frame.x(time_ns), frame.y(sum(values[: index + 1]))) for time_ns, values in levels])
+        below = _thinned([(frame.x(time_ns), frame.y(sum(values[:index]))) for time_ns, values in changes])
+        above = _thinned([(frame.x(time_ns), frame.y(sum(values[: index + 1]))) for time_ns, values in changes])
         outline = _steps(above, end) + list(reversed(_steps(below, end)))
-        title = tag("title", f"{share.name} (pid {share.pid}), at most {size(max(value for _, value in share.points))}")
-        colour = PALETTE[index % len(PALETTE)]
-        parts.append(tag("path", title, d=_path(outline) + "Z", fill=colour, fill_opacity=0.55))
+        who = share.name if share.pid is None else f"{share.name} (pid {share.pid})"
+        title = tag("title", f"{who}, at most {size(share.peak_bytes)}")
+        # A thin edge in the colour of the ground tells neighbours apart.
+        parts.append(
+            tag(
+                "path",
+                title,
+                d=_path(outline) + "Z",
+                class_="edge",
+                fill=_colour(index),
+                fill_opacity=_OPACITY,
+                stroke=_GROUND[0],
+                stroke_width=0.6,
+            )
+        )
     return tag("g", *parts)
+
+
+def _colour(index: int) -> str:
+    return PALETTE[index] if index < len(PALETTE) else OTHERS
 
 
 def _usage(series: Series, frame: _Frame) -> Markup:
@@ -168,7 +186,7 @@ def _usage(series: Series, frame: _Frame) -> Markup:
     peak = max(count for _, count in series.usage)
     title = tag("title", f"usage of {series.group}, at most {size(peak)} in a sample")
     corners = _steps(points, frame.x(series.end_ns))
-    return tag("path", title, d=_path(corners), stroke="currentColor", stroke_width=1.6, stroke_linejoin="round")
+    return tag("path", title, d=_path(corners), class_="ink", stroke=_INK[0], stroke_width=1.6, stroke_linejoin="round")
 
 
 def _limit(series: Series, frame: _Frame) -> Markup:
@@ -179,13 +197,17 @@ def _limit(series: Series, frame: _Frame) -> Markup:
         last = index + 1 == len(series.limit)
         end_ns = series.end_ns if last else series.limit[index + 1][0]
         y = frame.y(limit)
-        parts.append(_line(frame.x(time_ns), y, frame.x(end_ns), y, BAD, 1.6, dashes="6 4"))
-    if series.limit and series.limit[-1][1] is not None:
-        time_ns, limit = series.limit[-1]
-        words, x, y = f"limit {size(limit)}", frame.x(time_ns), frame.y(limit or 0) - 4
-        inward = x + _LETTER * len(words) > _WIDTH - _RIGHT
-        parts.append(_text(x - 4 if inward else x + 4, y, words, "end" if inward else "start", BAD, 600))
+        parts.append(_line(frame.x(time_ns), y, frame.x(end_ns), y, "limit", 1.6, dashes="6 4"))
     return tag("g", *parts)
+
+
+def _limit_words(series: Series, frame: _Frame) -> Markup:
+    if not series.limit or series.limit[-1][1] is None:
+        return Markup()
+    time_ns, limit = series.limit[-1]
+    words, x, y = f"limit {size(limit)}", frame.x(time_ns), frame.y(limit or 0) - 4
+    inward = x + _wide(words) > WIDTH - _RIGHT
+    return _words(x - 4 if inward else x + 4, y, words, "end" if inward else "start", "limit")
 
 
 def _rug(marks: Sequence[Mark], frame: _Frame) -> Markup:
@@ -198,10 +220,17 @@ def _rug(marks: Sequence[Mark], frame: _Frame) -> Markup:
     parts = []
     for mark in seen.values():
         x, tall = frame.x(mark.time_ns), 7 if mark.kind == "start" else 4
-        colour = GOOD if mark.kind == "start" else "currentColor"
-        line = tag("title", mark.text)
+        ink = None if mark.kind == "start" else "ink"
         parts.append(
-            tag("path", line, d=f"M{x:.1f} {frame.floor:.1f}v-{tall}", stroke=colour, stroke_width=1.4, opacity=0.8)
+            tag(
+                "path",
+                tag("title", mark.text),
+                d=f"M{x:.1f} {frame.floor:.1f}v-{tall}",
+                class_=ink,
+                stroke=_INK[0] if ink else GOOD,
+                stroke_width=1.4,
+                opacity=0.8,
+            )
         )
     return tag("g", *parts)
 
@@ -225,43 +254,68 @@ def _rows(marks: Sequence[Mark], frame: _Frame) -> dict[int, int]:
 
 def _extent(mark: Mark, frame: _Frame) -> tuple[float, float]:
     """From where to where the label of a mark reaches: to the right of its line, or to the left near the edge."""
-    x, wide = frame.x(mark.time_ns), _LETTER * len(_SIGNS[mark.kind] + mark.text)
-    return (x - 2 - wide, x) if x + wide > _WIDTH - 4 else (x, x + 2 + wide)
+    x, wide = frame.x(mark.time_ns), _wide(_SIGNS[mark.kind] + mark.text)
+    return (x - 2 - wide, x) if x + wide > WIDTH - 4 else (x, x + 2 + wide)
 
 
-def _mark(mark: Mark, row: int | None, frame: _Frame) -> Markup:
-    x, colour = frame.x(mark.time_ns), _COLOURS[mark.kind]
-    if row is None:
-        return tag("g", tag("title", mark.text), _line(x, frame.top, x, frame.floor, colour, 1.0, opacity=0.5))
-    y = 8 + _ROW * row + 9
-    left, _ = _extent(mark, frame)
+def _mark_line(mark: Mark, row: int | None, frame: _Frame) -> Markup:
+    x = frame.x(mark.time_ns)
+    top, width, opacity = (frame.top, 1.0, 0.5) if row is None else (8.0 + _ROW * row, 1.2, 0.8)
+    return tag("g", tag("title", mark.text), _line(x, top, x, frame.floor, mark.kind, width, opacity=opacity))
+
+
+def _mark_words(mark: Mark, row: int, frame: _Frame) -> Markup:
+    x, (left, _) = frame.x(mark.time_ns), _extent(mark, frame)
     inward = left < x - 1
-    label = _text(
-        x - 3 if inward else x + 3, y, _SIGNS[mark.kind] + mark.text, "end" if inward else "start", colour, 600
+    words = _SIGNS[mark.kind] + mark.text
+    return _words(x - 3 if inward else x + 3, 17 + _ROW * row, words, "end" if inward else "start", mark.kind)
+
+
+def _words(x: float, y: float, words: str, anchor: str, ink: str) -> Markup:
+    """Bold words on ground of their own, so that whatever is below does not strike them through."""
+    wide = _wide(words)
+    left = x - wide if anchor == "end" else x
+    ground = tag(
+        "rect",
+        class_="ground",
+        x=f"{left - 1:.1f}",
+        y=f"{y - 9:.1f}",
+        width=f"{wide + 2:.1f}",
+        height=12,
+        fill=_GROUND[0],
+        fill_opacity=0.85,
     )
-    return tag("g", tag("title", mark.text), _line(x, y - 9, x, frame.floor, colour, 1.2, opacity=0.8), label)
+    return tag("g", tag("title", words), ground, _text(x, y, words, anchor, ink, 600))
 
 
-def _legend(series: Series, keys: Sequence[tuple[str, str]], top: float) -> tuple[Markup, float]:
-    entries: list[tuple[str | None, str]] = [(None, "usage of the group"), *keys]
-    left_out = len(series.shares) - len(keys)
-    if left_out:
-        entries.append(("transparent", f"and {left_out} smaller"))
+def _wide(words: str) -> float:
+    """How wide words are, at most: letters of East Asia take two places."""
+    return _LETTER * sum(1.7 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in words)
+
+
+def _legend(shares: Sequence[Share], unnamed: int, top: float) -> tuple[Markup, float]:
+    """A line for the usage, and each share with the most that it held; `unnamed` marks had no room for their words."""
+    entries: list[tuple[str | None, str]] = [(None, "usage of the group")]
+    entries += [(_colour(index), _short(share.name, size(share.peak_bytes))) for index, share in enumerate(shares)]
+    if unnamed:
+        entries.append(("transparent", f"and {unnamed} mark{'s' if unnamed > 1 else ''} without words"))
     parts, x, y = [], float(_LEFT), top + 8
-    for colour, name in entries:
-        shown = name if len(name) <= 24 else name[:23] + "…"
-        wide = 18 + _LETTER * len(shown) + 14
-        if x + wide > _WIDTH and x > _LEFT:
+    for colour, words in entries:
+        wide = 18 + _wide(words) + 10
+        if x + wide > WIDTH and x > _LEFT:
             x, y = float(_LEFT), y + _ROW
         if colour is None:
             parts.append(_line(x, y - 4, x + 12, y - 4, width=1.6))
         else:
-            parts.append(
-                tag("rect", x=f"{x:.0f}", y=f"{y - 9:.0f}", width=12, height=10, fill=colour, fill_opacity=0.55)
-            )
-        parts.append(_text(x + 17, y, shown, "start"))
+            swatch = {"x": f"{x:.0f}", "y": f"{y - 9:.0f}", "width": 12, "height": 10}
+            parts.append(tag("rect", **swatch, fill=colour, fill_opacity=_OPACITY))
+        parts.append(_text(x + 17, y, words, "start"))
         x += wide
     return tag("g", *parts), y - top + 8
+
+
+def _short(name: str, peak: str) -> str:
+    return f"{name if len(name) <= 24 else name[:23] + '…'} {peak}"
 
 
 def _line(
@@ -269,7 +323,7 @@ def _line(
     y1: float,
     x2: float,
     y2: float,
-    colour: str = "currentColor",
+    ink: str = "ink",
     width: float = 1.0,
     opacity: float = 1.0,
     dashes: str | None = None,
@@ -277,7 +331,8 @@ def _line(
     return tag(
         "path",
         d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}",
-        stroke=colour,
+        class_=ink,
+        stroke=_INKS.get(ink, _INK)[0],
         stroke_width=width,
         opacity=None if opacity == 1.0 else opacity,
         stroke_dasharray=dashes,
@@ -289,10 +344,18 @@ def _text(
     y: float,
     words: str,
     anchor: str,
-    colour: str = "currentColor",
+    ink: str = "ink",
     weight: int | None = None,
     opacity: float | None = None,
 ) -> Markup:
     return tag(
-        "text", words, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, fill=colour, font_weight=weight, opacity=opacity
+        "text",
+        words,
+        x=f"{x:.1f}",
+        y=f"{y:.1f}",
+        text_anchor=anchor,
+        class_=ink,
+        fill=_INKS.get(ink, _INK)[0],
+        font_weight=weight,
+        opacity=opacity,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._report import Report
+from .._text import readable
 from .markup import BAD, FADED, PLAIN, WARN, Markup, badge, box, folded, join, tag
 from .table import bar, call_path_html, facts, headline, missing_html, pid_and_name, rows
 from .units import size
@@ -90,7 +91,14 @@ def _tasks(report: Report) -> Markup:
         page = report.page_bytes
         held = None if pages is None else size(pages * page) if page else f"{pages} pages"
         lines.append(
-            (task.get("pid"), task.get("uid"), tag("b", task.get("comm")), held, task.get("oom_score_adj"), fate)
+            (
+                task.get("pid"),
+                task.get("uid"),
+                tag("b", readable(task.get("comm") or "?")),
+                held,
+                task.get("oom_score_adj"),
+                fate,
+            )
         )
     more = f" (the largest {_TASKS} of {len(tasks)})" if len(tasks) > _TASKS else ""
     table = rows(("pid", "uid", "comm", "rss", "adj", ""), lines, ("pid", "uid", "rss", "adj"))

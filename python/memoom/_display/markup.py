@@ -6,14 +6,32 @@ in the elements, because a style sheet in an output would reach the whole page.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from html import escape
 
-__all__ = ["BAD", "FADED", "GOOD", "PALETTE", "PLAIN", "WARN", "Markup", "badge", "box", "folded", "join", "tag"]
+__all__ = [
+    "BAD",
+    "FADED",
+    "GOOD",
+    "OTHERS",
+    "PALETTE",
+    "PLAIN",
+    "WARN",
+    "Markup",
+    "badge",
+    "box",
+    "folded",
+    "image",
+    "join",
+    "tag",
+]
 
 GOOD, BAD, WARN = "#2f9e6a", "#e5484d", "#d97e0a"
-# For the processes of a chart, in this order; the red of the limit and of kills is not among them.
-PALETTE = ("#4c9be8", "#e8a33d", "#3dba96", "#a884e8", "#d670b4", "#8aa0b4", "#a3b83d", "#c98a6b")
+# For the processes of a chart, in this order, and for all others together. They can be told apart from each other, and
+# from the red of the limit and of kills, also by those who see no red or no green (a test computes it).
+PALETTE = ("#3890f8", "#f8e860", "#584898", "#d0a810", "#901840", "#f0c8f8", "#1820f8")
+OTHERS = "#a2aab3"
 FADED = "opacity:.65"
 # Pages give code and tables a ground of their own, which is not theirs here.
 PLAIN = "background:transparent;color:inherit"
@@ -47,6 +65,14 @@ def tag(name: str, *inside: object, **attributes: object) -> Markup:
         if value is not None
     )
     return Markup(f"<{name}{given}>{join(inside)}</{name}>")
+
+
+def image(svg: Markup, alt: str, width: int) -> Markup:
+    """A picture that shows wherever pictures do: a page that does not trust its parts takes an SVG in it for text."""
+    source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return Markup(
+        f'<img src="{source}" alt="{text(alt)}" style="width:100%;max-width:{width}px;height:auto;display:block"/>'
+    )
 
 
 def badge(word: object, colour: str) -> Markup:

@@ -25,9 +25,10 @@ _STATES = {
 
 def host_html(host: Host) -> Markup:
     """The machine, and what memoom can do on it."""
-    able = badge("a lab can be made", GOOD) if host.can("lab") else badge("no lab", BAD)
+    able = badge("a lab can be made", GOOD) if host.lab else badge("no lab can be made", BAD)
     first = headline(able, tag("b", f" cgroup {host.hierarchy}"), tag("span", f" · Linux {host.release}", style=FADED))
     told = [
+        ("why not", host.refusal),
         ("memory controller", None if host.mount is None else f"cgroup {host.version}, at {host.mount}"),
         ("labs stand below", host.parent),
         ("own group", host.own_group),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .._frames import extra
-from .markup import BAD, PALETTE, WARN
-from .series import Series, chosen
+from .markup import BAD, OTHERS, PALETTE, WARN
+from .series import Series, Share, chosen, drawn
 from .units import byte_ticks, short_group, size, time_unit
 
 if TYPE_CHECKING:
@@ -19,52 +19,81 @@ if TYPE_CHECKING:
 __all__ = ["timeline_altair", "timeline_axes"]
 
 _LOUD = {"kill": BAD, "blocked": WARN, "switch": "#8a7fd4", "limit": BAD}
-_SHARE_OPACITY = 0.55
+_SHARE_OPACITY = 0.85
+# Of the width of the axes, what the upright words of a mark take.
+_ROOM = 0.025
 
 
 def timeline_axes(timeline: Timeline, axes: Axes | None, group: str | None) -> Axes:
     """Shares stacked as areas, usage as a line, the limit dashed, kills and blocks as vertical lines."""
     series = chosen(timeline, group)
     if axes is None:
-        axes = extra("matplotlib.pyplot", "matplotlib").subplots(figsize=(9, 3.6), layout="constrained")[1]
+        axes = extra("matplotlib.pyplot", "matplotlib").subplots(figsize=(9, 4.2), layout="constrained")[1]
     assert axes is not None
     unit, at = _axis(series)
-    times, names, columns = _stacked(series)
+    shares = drawn(series, len(PALETTE))
+    times, names, columns = _stacked(series, shares)
     if names:
-        colours = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
         moments = [at(time_ns) for time_ns in times]
-        axes.stackplot(moments, columns, labels=names, colors=colours, alpha=_SHARE_OPACITY, step="post")
+        # The edge in the colour of the ground tells neighbours apart.
+        axes.stackplot(
+            moments,
+            columns,
+            labels=names,
+            colors=_colours(shares),
+            alpha=_SHARE_OPACITY,
+            step="post",
+            edgecolor=axes.get_facecolor(),
+            linewidth=0.5,
+        )
+    ink = axes.xaxis.label.get_color()
     usage = [*series.usage, (series.end_ns, series.usage[-1][1])] if series.usage else []
-    axes.step([at(time) for time, _ in usage], [count for _, count in usage], where="post", color="0.35", label="usage")
+    axes.step([at(time) for time, _ in usage], [count for _, count in usage], where="post", color=ink, label="usage")
     for index, (start, limit) in enumerate(series.limit):
         if limit is not None:
             end = series.limit[index + 1][0] if index + 1 < len(series.limit) else series.end_ns
             label = f"limit {size(limit)}" if index + 1 == len(series.limit) else "_nolegend_"
             axes.hlines(limit, at(start), at(end), colors=BAD, linestyles="dashed", label=label)
-    for mark in series.marks:
-        if mark.kind in _LOUD:
-            axes.axvline(at(mark.time_ns), color=_LOUD[mark.kind], linewidth=1, alpha=0.8)
-            if mark.kind in ("kill", "blocked"):
-                axes.annotate(
-                    mark.text,
-                    (at(mark.time_ns), 1),
-                    xycoords=("data", "axes fraction"),
-                    rotation=90,
-                    fontsize=8,
-                    xytext=(-3, -3),
-                    textcoords="offset points",
-                    ha="right",
-                    va="top",
-                    color=_LOUD[mark.kind],
-                )
+    _marks(axes, series, at, ink)
     most = max(series.most_bytes, max((sum(held) for held in zip(*columns, strict=True)), default=0))
     axes.set_ylim(0, most * 1.08 or 1)
     axes.set_xlim(0, at(series.end_ns) or 1)
     axes.set_yticks(byte_ticks(int(most * 1.08)), [size(count) for count in byte_ticks(int(most * 1.08))])
     axes.set_xlabel(f"{unit} since the group was made")
     axes.set_title(short_group(series.group), loc="left", fontsize=10)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    # Below, where nothing is: at most ten entries.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=8, ncols=4)
     return axes
+
+
+def _marks(axes: Axes, series: Series, at: Callable[[int], float], ink: Any) -> None:
+    """Kills, blocks and changes as lines; words stand where the last ones have left room."""
+    span = at(series.end_ns) or 1
+    last = -span
+    for mark in series.marks:
+        if mark.kind not in _LOUD:
+            continue
+        moment = at(mark.time_ns)
+        axes.axvline(moment, color=_LOUD[mark.kind], linewidth=1, alpha=0.8)
+        if mark.kind in ("kill", "blocked") and moment - last > span * _ROOM:
+            last = moment
+            axes.annotate(
+                mark.text if len(mark.text) <= 28 else mark.text[:27] + "…",
+                (moment, 1),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                fontsize=8,
+                xytext=(-3, -3),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                color=ink,
+                bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "alpha": 0.75, "pad": 1},
+            )
+
+
+def _colours(shares: list[Share]) -> list[str]:
+    return [PALETTE[index] if index < len(PALETTE) else OTHERS for index in range(len(shares))]
 
 
 def _axis(series: Series) -> tuple[str, Callable[[int], float]]:
@@ -73,11 +102,11 @@ def _axis(series: Series) -> tuple[str, Callable[[int], float]]:
     return unit, lambda time_ns: (time_ns - series.start_ns) / length
 
 
-def _stacked(series: Series) -> tuple[list[int], list[str], list[list[int]]]:
+def _stacked(series: Series, shares: list[Share]) -> tuple[list[int], list[str], list[list[int]]]:
     """All moments, the names, and for each name its bytes at each moment."""
-    times = sorted({time for share in series.shares for time, _ in share.points} | {series.end_ns})
+    times = sorted({time for share in shares for time, _ in share.points} | {series.end_ns})
     columns = []
-    for share in series.shares:
+    for share in shares:
         points, held, column = iter(share.points), 0, []
         upcoming = next(points, None)
         for time in times:
@@ -85,7 +114,7 @@ def _stacked(series: Series) -> tuple[list[int], list[str], list[list[int]]]:
                 held, upcoming = upcoming[1], next(points, None)
             column.append(held)
         columns.append(column)
-    return times, [share.name for share in series.shares], columns
+    return times, [share.name for share in shares], columns
 
 
 def timeline_altair(timeline: Timeline, group: str | None) -> altair.LayerChart:
@@ -93,10 +122,12 @@ def timeline_altair(timeline: Timeline, group: str | None) -> altair.LayerChart:
     alt: Any = extra("altair", "altair")
     series = chosen(timeline, group)
     unit, at = _axis(series)
-    times, names, columns = _stacked(series)
+    kept = drawn(series, len(PALETTE))
+    times, names, columns = _stacked(series, kept)
+    called = [name if share.pid is None else f"{name} ({share.pid})" for share, name in zip(kept, names, strict=True)]
     shares = [
-        {"time": at(time), "process": f"{name} ({share.pid})", "bytes": held, "order": index}
-        for index, (share, name, column) in enumerate(zip(series.shares, names, columns, strict=True))
+        {"time": at(time), "process": name, "bytes": held, "order": index}
+        for index, (name, column) in enumerate(zip(called, columns, strict=True))
         for time, held in zip(times, column, strict=True)
     ]
     usage = [{"time": at(time), "bytes": count} for time, count in series.usage]
@@ -121,7 +152,7 @@ def timeline_altair(timeline: Timeline, group: str | None) -> altair.LayerChart:
     def chart(rows: list[dict[str, Any]]) -> Any:
         return alt.Chart(alt.Data(values=rows))
 
-    colour = alt.Color("process:N", title=None, scale=alt.Scale(range=list(PALETTE)), sort=None)
+    colour = alt.Color("process:N", title=None, scale=alt.Scale(domain=called, range=_colours(kept)), sort=None)
     layers = [
         chart(shares)
         .mark_area(interpolate="step-after", opacity=_SHARE_OPACITY)

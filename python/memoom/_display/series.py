@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .._errors import NotFoundError
@@ -10,18 +10,23 @@ from .._native import covers
 from .._values import Event, Timeline
 from .units import size
 
-__all__ = ["Mark", "Series", "Share", "series_of"]
+__all__ = ["Mark", "Series", "Share", "chosen", "drawn", "levels", "series_of"]
 
 Points = list[tuple[int, int]]
 
 
 @dataclass
 class Share:
-    """What one process held: (time, bytes), each value until the next."""
+    """What one process held: (time, bytes), each value until the next. Several together have no pid."""
 
-    pid: int
+    pid: int | None
     name: str
     points: Points = field(default_factory=list)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most that it held."""
+        return max((value for _, value in self.points), default=0)
 
 
 @dataclass
@@ -110,6 +115,32 @@ def _fill(series: Series, events: Iterable[Event]) -> None:
                 series.marks.append(Mark(event.time_ns, "tick", f"{name}: {event.count}", event.pid))
     # A process that took nothing worth a line is left to the table.
     series.shares = [share for share in shares.values() if any(value for _, value in share.points)]
+
+
+def drawn(series: Series, most: int) -> list[Share]:
+    """The largest shares, in the order in which they came, and last what all others held together."""
+    largest = sorted(series.shares, key=lambda share: -share.peak_bytes)[:most]
+    rest = [share for share in series.shares if share not in largest]
+    shown = [share for share in series.shares if share in largest]
+    if rest:
+        name = f"{len(rest)} others" if len(rest) > 1 else rest[0].name
+        together = [(time_ns, sum(values)) for time_ns, values in levels(rest)]
+        shown.append(Share(None if len(rest) > 1 else rest[0].pid, name, together))
+    return shown
+
+
+def levels(shares: Sequence[Share]) -> list[tuple[int, list[int]]]:
+    """At each moment at which anything changed: what each of the shares was from then on."""
+    changes = sorted((time_ns, index, value) for index, share in enumerate(shares) for time_ns, value in share.points)
+    values = [0] * len(shares)
+    found: list[tuple[int, list[int]]] = []
+    for time_ns, index, value in changes:
+        values[index] = value
+        if found and found[-1][0] == time_ns:
+            found[-1] = (time_ns, list(values))
+        else:
+            found.append((time_ns, list(values)))
+    return found
 
 
 def _end(returncode: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from .._values import Timeline
-from .chart import timeline_svg
-from .markup import BAD, FADED, Markup, badge, box, folded, tag
+from .chart import WIDTH, timeline_svg
+from .markup import BAD, FADED, Markup, badge, box, folded, image, tag
 from .series import series_of
 from .table import pid_and_name, rows
 from .units import short_group, size
@@ -22,8 +22,11 @@ _REPEATS = ("usage", "share", "stepping", "ticked", "log")
 _LINE = re.compile(r" *(?P<ms>[\d.]+) ms +(?P<usage>\S+)  (?P<source>\S+) +(?P<what>.*)")
 
 
-def timeline_html(timeline: Timeline) -> Markup:
-    """Charts, the OOMs in a line each, and the list of events."""
+def timeline_html(timeline: Timeline, inline: bool = False) -> Markup:
+    """Charts, the OOMs in a line each, and the list of events.
+
+    A chart is a picture; with `inline` it is part of the page, which is drawn anew without a flicker.
+    """
     if not timeline.events:
         return box(tag("div", "nothing has happened yet", style=FADED))
     parts = []
@@ -35,7 +38,9 @@ def timeline_html(timeline: Timeline) -> Markup:
             tag("span", f" · {series.group}", style=FADED),
             style="margin:4px 0 2px",
         )
-        parts.append(tag("div", title, timeline_svg(series)))
+        chart = timeline_svg(series)
+        alt = f"memory of {short_group(series.group)} over time; what happened is listed below"
+        parts.append(tag("div", title, chart if inline else image(chart, alt, WIDTH)))
     if len(charts) > _GROUPS:
         parts.append(tag("div", f"and {len(charts) - _GROUPS} more groups", style=FADED))
     for oom in timeline.ooms:

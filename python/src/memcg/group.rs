@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
-use crate::convert::{blocked_values, limit_to_python, limits, value, version, waiting, working, Most, Name, Size};
+use crate::convert::{
+    blocked_values, limit_to_python, limits, readable, value, version, waiting, working, Most, Name, Size,
+};
 use crate::error::raise;
 
 /// One memory cgroup.
@@ -29,8 +31,8 @@ impl Group {
 
     /// The last component of its path.
     #[getter]
-    fn name(&self) -> String {
-        self.core.name()
+    fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        readable(py, &self.core.name())
     }
 
     /// Its directory.
@@ -41,8 +43,8 @@ impl Group {
 
     /// Its path from the top of the hierarchy, as the kernel writes it.
     #[getter]
-    fn cgroup(&self) -> &str {
-        self.core.cgroup()
+    fn cgroup(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        readable(py, self.core.cgroup())
     }
 
     /// The hierarchy in which it stands: "v1" or "v2".

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use pyo3::prelude::*;
 
-use crate::convert::{value, waiting, working, Size};
+use crate::convert::{readable, value, waiting, working, Size};
 use crate::memcg::Group;
 
 /// One process in a group.
@@ -35,8 +35,8 @@ impl Worker {
 
     /// Its name, as the kernel shows it.
     #[getter]
-    fn name(&self) -> String {
-        self.core.name()
+    fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        readable(py, &self.core.name())
     }
 
     /// The group in which it stands.

@@ -1,0 +1,34 @@
+"""Names as they were given: what the documents write as `\\xNN` is text here where it is UTF-8.
+
+The documents and the core's texts are ASCII, as the kernel's own log is. Control characters, the backslash and bytes
+that are no text stay escaped, so that no name of a foreign process reaches a terminal as a command to it; `name_bytes`
+beside a `name` has what it really is.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["plain", "readable"]
+
+_RUN = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
+_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
+
+
+def readable(text: str) -> str:
+    """A text of the core with everything that is printable UTF-8 as such."""
+    return _RUN.sub(_decoded, text) if "\\x" in text else text
+
+
+def _decoded(run: re.Match[str]) -> str:
+    escaped = run.group()
+    try:
+        text = bytes.fromhex(escaped.replace("\\x", "")).decode()
+    except UnicodeDecodeError:
+        return escaped
+    return text if text.isprintable() else escaped
+
+
+def plain(text: str) -> bytes:
+    """The bytes that a name of a document stands for."""
+    return _BYTE.sub(lambda byte: bytes.fromhex(byte.group(1).decode()), text.encode())
