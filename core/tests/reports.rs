@@ -18,6 +18,8 @@ mod golden;
 mod growth;
 #[path = "reports/made.rs"]
 mod made;
+#[path = "reports/wardrobe.rs"]
+mod wardrobe;
 
 fn logs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/logs")

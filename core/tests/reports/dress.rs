@@ -1,6 +1,7 @@
 //! One capture as every logger would have written it: the report must be the same.
 
-use super::{log, parse_reports, records, Record, Report};
+use super::wardrobe::{wardrobe, Dress, Plain};
+use super::{all_logs, log, parse_reports, records, Record, Report};
 
 struct Dressed {
     name: &'static str,
@@ -290,4 +291,90 @@ fn other_programs_in_a_text_log_are_left_out() {
     ] {
         assert_eq!(parse_reports(line.as_bytes()), [], "{line}");
     }
+}
+
+/// The lines of the reports of a log, as the kernel printed them, with the times of its clock.
+fn plain(reports: &[Report]) -> Vec<Plain> {
+    let mut log: Vec<Plain> = Vec::new();
+    for (at, report) in reports.iter().enumerate() {
+        let after = log.last().map_or(0, |line| line.usec + 1);
+        let first = report.time_usec.unwrap_or((at as u64 + 1) * 100_000_000).max(after);
+        for (step, line) in report.text.split('\n').enumerate() {
+            let level = if line.contains("Killed process") { 3 } else { 6 };
+            log.push(Plain { usec: first + step as u64, level, text: line.to_string() });
+        }
+    }
+    log
+}
+
+/// A report without what depends on the logger, and its text without the blanks that a wrap or a page takes.
+fn essence(report: &Report, timeless: bool) -> Report {
+    let mut report = bare(report);
+    report.text.retain(|character| !matches!(character, ' ' | '\n'));
+    for missing in report.missing.iter_mut().filter(|_| timeless) {
+        missing.reason = "".into();
+    }
+    report
+}
+
+/// Why a dressed log gives something else.
+fn difference(seen: &[Report], expected: &[Report]) -> Option<String> {
+    if seen.len() != expected.len() {
+        return Some(format!("{} reports, not {}", seen.len(), expected.len()));
+    }
+    let (seen, expected) = seen.iter().zip(expected).find(|(seen, expected)| seen != expected)?;
+    let fields = |report: &Report| serde_json::from_str::<serde_json::Value>(&report.to_json()).unwrap();
+    let (seen, expected) = (fields(seen), fields(expected));
+    let field = expected.as_object()?.iter().find(|(key, value)| seen[key.as_str()] != **value)?;
+    let shown = |value: &serde_json::Value| value.to_string().chars().take(300).collect::<String>();
+    Some(format!("{}: {} not {}", field.0, shown(&seen[field.0.as_str()]), shown(field.1)))
+}
+
+/// Logs whose names hold what text cannot carry through every dress; the tests above have them.
+fn is_odd(text: &str) -> bool {
+    text.contains("\\x") || text.contains("&lt;")
+}
+
+#[test]
+fn the_same_document_in_every_dress() {
+    let most = if std::env::var_os("MEMOOM_DRESSES").is_some() { usize::MAX } else { 6_000 };
+    let (wardrobe, mut equal, mut wrong, mut logs) = (wardrobe(), 0, Vec::new(), 0);
+    for (name, bytes) in all_logs() {
+        let log = plain(&parse_reports(&bytes));
+        let length: usize = log.iter().map(|line| line.text.len() + 16).sum();
+        if log.is_empty() || length > most || log.iter().any(|line| is_odd(&line.text)) {
+            continue;
+        }
+        // Where no line tells its form by itself, a log of unknown form cannot be read.
+        let tells = |report: &Report| report.release.is_some() || report.memory.is_some() || !report.kills.is_empty();
+        if !parse_reports(&bytes).iter().any(|report| tells(report) || report.sacrifice.is_some()) {
+            continue;
+        }
+        logs += 1;
+        let reference = parse_reports(&(wardrobe[0].put_on)(&log));
+        let whole = reference.iter().all(|report| report.release.is_some() && !report.tasks.is_empty());
+        let told = reference.iter().all(|report| !report.kills.is_empty());
+        // Two reports that only the time tells apart.
+        let timed = name == "headless.log";
+        let fits = |dress: &&Dress| {
+            (whole || !dress.whole)
+                && (log.len() > 5 || !dress.name.contains("overlapping"))
+                && (told || !dress.twice)
+                && !(timed && dress.timeless)
+        };
+        for dress in wardrobe.iter().filter(fits) {
+            let of = |reports: &[Report]| -> Vec<Report> {
+                let mut reports: Vec<Report> = reports.iter().map(|report| essence(report, dress.timeless)).collect();
+                reports.iter_mut().filter(|_| dress.twice).for_each(|report| report.text.clear());
+                reports
+            };
+            match difference(&of(&parse_reports(&(dress.put_on)(&log))), &of(&reference)) {
+                None => equal += 1,
+                Some(difference) => wrong.push(format!("{name} as {}: {difference}", dress.name)),
+            }
+        }
+    }
+    println!("{equal} of {} copies equal: {logs} logs in {} dresses", equal + wrong.len(), wardrobe.len());
+    assert!(wardrobe.len() >= 100 && logs >= 30);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,29 +1,36 @@
 //! A report that is in the log twice is one: pasted twice, or told again by a monitor that reads the log.
 
-use super::Report;
+use super::{Kill, Report};
 use crate::map::Map;
 
 /// Where a report belongs among those before it: at their end, or in the place of a poorer copy; `None`: it is the copy.
 pub(super) fn place(reports: &[Report], victims: &Map<i32, usize>, report: &Report) -> Option<usize> {
     let end = reports.len();
     let Some(kill) = report.kills.first() else {
-        let twice = reports.last().is_some_and(|last| is_copy(last, report));
+        let twice = reports.iter().rev().take(NEAR).any(|before| is_copy(before, report));
         return (!twice).then_some(end);
     };
     let Some(&at) = victims.get(&kill.pid) else { return Some(end) };
     let Some(before) = reports.get(at) else { return Some(end) };
-    // The sizes of a process are its fingerprint; without them a number may have come around.
-    let known = |kill: &super::Kill| kill.total_vm_bytes.is_some() && before.kills.contains(kill);
+    // The sizes of a process are its fingerprint; without them a number may have come around, but not at the same time.
+    let same_time = is_timed(report) && (before.time_usec, &before.logged_at) == (report.time_usec, &report.logged_at);
+    let known = |kill: &Kill| (kill.total_vm_bytes.is_some() || same_time) && before.kills.contains(kill);
     if !report.kills.iter().any(known) {
         return Some(end);
     }
     (told(report) > told(before)).then_some(at)
 }
 
+/// A copy without a kill stands so near.
+const NEAR: usize = 16;
+
+fn is_timed(report: &Report) -> bool {
+    report.time_usec.is_some() || report.logged_at.is_some()
+}
+
 /// Whether a report without a kill is the one before it again: everything that it says, at the same time.
 fn is_copy(last: &Report, report: &Report) -> bool {
-    let timed = report.time_usec.is_some() || report.logged_at.is_some();
-    timed
+    is_timed(report)
         && !report.no_killable
         && (last.time_usec, &last.logged_at) == (report.time_usec, &report.logged_at)
         && (&last.invoker, &last.chosen, &last.tasks) == (&report.invoker, &report.chosen, &report.tasks)

@@ -119,7 +119,8 @@ fn victim(text: &[u8]) -> Option<(Kind, Option<usize>)> {
 
 fn stat_header_end(text: &[u8]) -> Option<usize> {
     // The counters of kernels before 5.3 follow on the line: where they end is not known.
-    trim_end(text).ends_with(b":").then(|| trim_end(text).len())
+    let text = trim_end(text);
+    (text.ends_with(b":") && !contains(text, b": cache:")).then_some(text.len())
 }
 
 /// Behind the digits that follow the last `key`, and the unit behind them.
@@ -133,15 +134,6 @@ fn summary_end(text: &[u8]) -> Option<usize> {
     let at = rfind(head(text, 8192), b",uid=")? + 5;
     let length = digits(&text[at..]);
     (length > 0).then_some(at + length)
-}
-
-/// Whether the text that begins here is there to its end, as far as its kind lets one tell.
-pub(super) fn is_cut(kind: Kind, end: Option<usize>) -> bool {
-    let ends = matches!(
-        kind,
-        Kind::Usage | Kind::Summary | Kind::Killed | Kind::KillProcess | Kind::TableHeader | Kind::Protection
-    );
-    ends && end.is_none()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::draft::Draft;
 use super::finish::LIMITED;
 use super::lines::{self, Kind};
+use super::scan::trim_start;
 use super::source::Line;
 use super::{again, kill, parse, trace, Report};
 use crate::map::Map;
@@ -73,7 +74,8 @@ pub(super) struct Assembler {
     begun: VecDeque<u64>,
     /// The record before this one is in the log.
     unbroken: bool,
-    lines: u64,
+    /// How many lines there were, without and with something before them.
+    lines: [usize; 2],
 }
 
 impl Assembler {
@@ -83,7 +85,7 @@ impl Assembler {
         if line.foreign || self.extend(line) {
             return;
         }
-        self.lines += 1;
+        self.lines[usize::from(line.prefixed)] += usize::from(!trim_start(&line.text).is_empty());
         let kind = lines::classify(&line.text, self.context());
         if kind == Kind::Other {
             // A line that is broken by a mail program goes on at once or not at all.
@@ -93,7 +95,9 @@ impl Assembler {
             if let Some(draft) = &mut self.draft {
                 draft.other(&line.text, line.prefixed);
             }
-            self.prelude.other(&line.text);
+            if self.prelude.prefixed <= line.prefixed {
+                self.prelude.other(&line.text, line.prefixed);
+            }
             return;
         }
         self.close();
@@ -255,7 +259,7 @@ impl Assembler {
     /// Begins a report with a line of this kind.
     fn begin(&mut self, kind: Kind, place: &Place) {
         let mut draft = Box::new(Draft::new(place));
-        draft.ends.first = self.reports.is_empty() && self.lines <= 1;
+        draft.ends.first = self.reports.is_empty() && self.lines[usize::from(place.prefixed)] <= 1;
         draft.ends.limited = self.unbroken || self.is_full(place);
         if kind == Kind::Invoker {
             self.begun.extend(place.clock());
@@ -317,6 +321,8 @@ struct Prelude {
     first: bool,
     strangers: u32,
     any: bool,
+    /// Something stood before its lines.
+    prefixed: bool,
 }
 
 impl Prelude {
@@ -327,7 +333,7 @@ impl Prelude {
 
     fn take(&mut self, kind: Kind, text: &[u8], place: &Place) {
         match kind {
-            Kind::Cpu => *self = Prelude { first: !self.any, ..Prelude::default() },
+            Kind::Cpu => *self = Prelude { any: self.any, prefixed: self.prefixed, ..Prelude::default() },
             Kind::TraceStart | Kind::Frame => {}
             _ => {
                 self.any = true;
@@ -336,8 +342,9 @@ impl Prelude {
         }
         if self.lines.is_empty() {
             self.place = place.clone();
-            self.first = !self.any;
+            self.first = !self.any || (place.prefixed && !self.prefixed);
         }
+        self.prefixed |= place.prefixed;
         self.any = true;
         self.strangers = 0;
         if self.lines.len() < Prelude::LONGEST {
@@ -345,11 +352,12 @@ impl Prelude {
         }
     }
 
-    fn other(&mut self, text: &[u8]) {
+    fn other(&mut self, text: &[u8], prefixed: bool) {
         self.any = true;
+        self.prefixed |= prefixed;
         self.strangers += 1;
         if !self.lines.is_empty() && (self.strangers > Prelude::STRANGERS || trace::is_alarm(text)) {
-            *self = Prelude { any: true, ..Prelude::default() };
+            *self = Prelude { any: true, prefixed: self.prefixed, ..Prelude::default() };
         }
     }
 

@@ -96,6 +96,9 @@ fn is_tabbed(input: &[u8]) -> bool {
     const PROOFS: [&[u8]; 6] =
         [b"invoked\toom-killer", b"Killed\tprocess", b"oom-killer:\tgfp", b"uid\t", b"tgid\t", b"\ttotal_vm"];
     let row = |line: &[u8]| {
+        if contains(line, b"total_vm") && line.contains(&b'\t') {
+            return true;
+        }
         line.iter().position(|&byte| byte == b'[').is_some_and(|at| {
             let tabs = line[at..].iter().filter(|&&byte| byte == b'\t').count();
             tabs >= 4

@@ -41,7 +41,7 @@ fn is_softly_broken(input: &[u8]) -> bool {
 
 /// Markdown and wikis want a backslash before punctuation.
 pub(super) fn without_backslashes(input: &[u8]) -> Option<Vec<u8>> {
-    const PROOFS: [&[u8]; 7] = [
+    const PROOFS: [&[u8]; 10] = [
         b"gfp\\_mask=",
         b"oom\\_score\\_adj",
         b"total\\_vm",
@@ -49,6 +49,9 @@ pub(super) fn without_backslashes(input: &[u8]) -> Option<Vec<u8>> {
         b"oom\\-kill",
         b"mems\\_allowed",
         b"task\\_memcg",
+        b"oom\\_kill",
+        b"out\\_of\\_memory",
+        b"CONSTRAINT\\_",
     ];
     if !PROOFS.iter().any(|proof| contains(input, proof)) {
         return None;

@@ -8,10 +8,12 @@ use std::borrow::Cow;
 
 use super::anchor::{self, Anchor};
 use super::clock::Moment;
+use super::json;
 use super::lines::{Kind, INVOKED};
 use super::scan::{contains, digits, find, head, rfind, trim_end, trim_start};
 use super::shape;
 use super::source::{self, Line, Origin};
+use super::trace;
 use super::unpack::Raw;
 
 /// No logger ends its lines with more.
@@ -32,6 +34,8 @@ pub(super) struct Dress {
     indent: usize,
     /// Blanks behind every line.
     trailing: bool,
+    /// The kernel's lines follow right behind a calendar time: the logger names neither host nor program.
+    hostless: bool,
 }
 
 /// What the telling lines of a log say, while they are looked at.
@@ -40,6 +44,8 @@ struct Seen {
     indent: Option<usize>,
     trailing: usize,
     exact: usize,
+    hostless: usize,
+    named: usize,
     /// The prefixes of other programs, with the kinds of line that they have before them.
     others: Vec<(Vec<u8>, Vec<Kind>)>,
 }
@@ -63,13 +69,28 @@ impl Dress {
     /// Looks at the first lines that can tell.
     pub fn learn(raws: &[Raw<'_>]) -> Dress {
         let (mut dress, mut seen) = (Dress::default(), Seen::default());
-        let telling = raws.iter().filter(|raw| raw.anchor.is_some_and(|anchor| anchor.kind != Kind::Row));
-        for raw in telling.take(TELLING) {
-            let Some(anchor) = raw.anchor else { continue };
-            dress.look(raw, &anchor, &mut seen);
+        let tells = |raw: &&Raw<'_>| match raw.anchor {
+            Some(anchor) => anchor.kind != Kind::Row,
+            None => contains(head(&raw.text, 256), INVOKED),
+        };
+        let mut invoker: Option<&Raw<'_>> = None;
+        for raw in raws.iter().filter(tells).take(TELLING) {
+            match raw.anchor {
+                Some(anchor) => {
+                    dress.look(raw, &anchor, &mut seen);
+                    if anchor.kind == Kind::Cpu {
+                        dress.agree(invoker.take(), raw, &anchor);
+                    }
+                }
+                None => {
+                    dress.look_behind(&raw.text, invoker_end(&raw.text), &mut seen);
+                    invoker = Some(raw);
+                }
+            }
         }
         dress.indent = seen.indent.unwrap_or(0);
         dress.trailing = seen.trailing > 0 && seen.exact == 0;
+        dress.hostless = seen.hostless > 0 && seen.named == 0;
         for (front, kinds) in seen.others {
             // A program that passes the whole log on, not one that speaks about an OOM.
             if kinds.len() >= 3 && (kinds.contains(&Kind::Cpu) || kinds.contains(&Kind::TableHeader)) {
@@ -79,21 +100,25 @@ impl Dress {
         dress
     }
 
+    /// What stands behind the text of a line.
+    fn look_behind(&mut self, line: &[u8], end: Option<usize>, seen: &mut Seen) {
+        let Some(end) = end else { return };
+        let behind = &line[end..];
+        if behind.is_empty() {
+            seen.exact += 1;
+        } else if trim_end(behind).is_empty() {
+            seen.trailing += 1;
+        } else if behind.len() <= LONGEST_END
+            && self.backs.len() < FORMS
+            && !self.backs.iter().any(|back| back == trim_end(behind))
+        {
+            self.backs.push(trim_end(behind).to_vec());
+        }
+    }
+
     fn look(&mut self, raw: &Raw<'_>, anchor: &Anchor, seen: &mut Seen) {
         let line: &[u8] = &raw.text;
-        if let Some(end) = anchor.end {
-            let behind = &line[end..];
-            if behind.is_empty() {
-                seen.exact += 1;
-            } else if trim_end(behind).is_empty() {
-                seen.trailing += 1;
-            } else if behind.len() <= LONGEST_END
-                && self.backs.len() < FORMS
-                && !self.backs.iter().any(|back| back == trim_end(behind))
-            {
-                self.backs.push(trim_end(behind).to_vec());
-            }
-        }
+        self.look_behind(line, anchor.end, seen);
         let front = &line[..anchor.start];
         match source::read(line) {
             Origin::Other => {
@@ -108,12 +133,25 @@ impl Dress {
             Origin::Kernel(read) => {
                 let text = trim_start(&read.text);
                 if anchor::here(text).is_some() {
+                    seen.hostless += usize::from(!read.named && read.moment.wall.is_some());
+                    seen.named += usize::from(read.named);
                     let blanks = read.text.len() - text.len();
                     seen.indent = Some(seen.indent.map_or(blanks, |least: usize| least.min(blanks)));
                 } else if !is_echo(front) && !is_mark(front) {
                     self.put(front);
                 }
             }
+        }
+    }
+
+    /// Where the line about the CPU stands behind an unknown prefix, what stands before the same name in the line about the
+    /// invoker is one too.
+    fn agree(&mut self, invoker: Option<&Raw<'_>>, raw: &Raw<'_>, cpu: &Anchor) {
+        let Some(invoker) = invoker.filter(|_| self.front(&raw.text).is_some()) else { return };
+        let Some(comm) = trace::cpu(&raw.text[cpu.start..], None).comm else { return };
+        let before = find(&invoker.text, INVOKED).and_then(|at| invoker.text[..at].strip_suffix(comm.as_slice()));
+        if let Some(front) = before.filter(|front| !front.last().is_some_and(u8::is_ascii_alphanumeric)) {
+            self.put(front);
         }
     }
 
@@ -138,7 +176,7 @@ impl Dress {
         if raw.contained || self.front(&raw.text).is_some() {
             return Start::Prefixed;
         }
-        let read = match source::read(&raw.text) {
+        let read = match source::read_as(&raw.text, !self.hostless) {
             Origin::Other => return Start::Prefixed,
             Origin::Kernel(read) => read,
         };
@@ -166,17 +204,17 @@ impl Dress {
             Some(rest) => {
                 let width = line.len() - rest.len();
                 let before = &line[..width];
-                let inside = quoted(before, rest);
-                Origin::Kernel(Line::behind(inside, width, source::moment_in(before)))
+                Origin::Kernel(Line::behind(rest, width, source::moment_in(before)))
             }
-            None => source::read(line),
+            None => source::read_as(line, !self.hostless),
         };
         let Origin::Kernel(mut line) = origin else { return Origin::Other };
         if !line.record && !line.foreign {
             if front.is_none() && !self.uncover(&mut line) {
                 return Origin::Other;
             }
-            self.trim(&mut line);
+            let before = head(&raw.text, line.width);
+            self.trim(&mut line, before);
         }
         line.moment.usec = line.moment.usec.or(raw.usec);
         line.moment.wall = line.moment.wall.or(raw.wall.as_deref());
@@ -218,21 +256,27 @@ impl Dress {
     }
 
     /// Takes off what stands behind the text, and the blanks that every line begins with.
-    fn trim(&self, line: &mut Line<'_>) {
+    fn trim(&self, line: &mut Line<'_>, before: &[u8]) {
         let text: &[u8] = &line.text;
         let blanks = text.iter().take(self.indent).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let mut end = text.len();
+        let mut escaped = false;
         if !text.contains(&b'\n') {
             let body = &text[blanks..];
             let known = known_end(body).map(|end| blanks + end);
-            let back = || {
-                let text = trim_end(text);
-                self.backs.iter().find(|back| text.ends_with(back)).map(|back| text.len() - back.len())
-            };
-            end = known.or_else(back).unwrap_or(end);
+            let shown = trim_end(text);
+            let back = self.backs.iter().filter(|back| shown.ends_with(back)).max_by_key(|back| back.len());
+            let string = closing(before, text);
+            escaped = string.is_some_and(|(mark, _)| mark == b'"');
+            let behind = string.map(|(_, end)| end).or_else(|| back.map(|back| shown.len() - back.len()));
+            end = known.unwrap_or(end).min(behind.unwrap_or(end));
             if self.trailing {
                 end = trim_end(&text[..end]).len();
             }
+        }
+        if escaped && find(text, b"\\\"").is_some() {
+            line.text = Cow::Owned(json::unescaped(&text[blanks.min(end)..end]));
+            return;
         }
         if blanks == 0 && end == text.len() {
             return;
@@ -261,7 +305,13 @@ fn known_end(text: &[u8]) -> Option<usize> {
     if let Some((_, end)) = anchor::here(&text[blanks..]) {
         return end.map(|end| blanks + end);
     }
-    let at = find(head(text, 64), INVOKED)? + INVOKED.len();
+    invoker_end(text)
+}
+
+/// Where a line about the invoker ends.
+fn invoker_end(text: &[u8]) -> Option<usize> {
+    let text = head(text, 1024);
+    let at = find(text, INVOKED)? + INVOKED.len();
     [&b" oom_score_adj="[..], b" oomkilladj=", b" oom_adj="].iter().find_map(|key| {
         let value = rfind(&text[at..], key)? + at + key.len();
         let value = value + usize::from(text.get(value) == Some(&b'-'));
@@ -281,16 +331,17 @@ fn name_start(text: &[u8]) -> usize {
     text.iter().rposition(|byte| matches!(byte, b' ' | b'\t')).map_or(0, |at| at + 1)
 }
 
-/// What a string holds whose opening quotation mark ends the prefix, without what loggers escape in it.
-fn quoted<'a>(front: &[u8], rest: &'a [u8]) -> &'a [u8] {
-    let Some(&mark) = front.last().filter(|mark| matches!(mark, b'"' | b'\'' | b'`')) else { return rest };
-    let text = trim_end(rest);
-    let closing = text.iter().rposition(|&byte| byte == mark);
-    match closing {
-        // Behind it only what lists and calls need.
-        Some(at) if !text[at..].iter().any(u8::is_ascii_alphanumeric) => &text[..at],
-        _ => rest,
+/// Where a string ends whose opening quotation mark stands in the prefix.
+fn closing(before: &[u8], text: &[u8]) -> Option<(u8, usize)> {
+    let mark = *before.iter().rev().find(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
+    if before.iter().filter(|&&byte| byte == mark).count() % 2 == 0 {
+        return None;
     }
+    let at = text.iter().rposition(|&byte| byte == mark)?;
+    // Behind it only what lists and calls need; a line break of the string before it.
+    let rest = text[at + 1..].iter().all(|byte| b" \t,;)]}+\\".contains(byte));
+    let end = text[..at].strip_suffix(b"\\n").map_or(at, <[u8]>::len);
+    rest.then_some((mark, end))
 }
 
 /// Whether words before a kernel line are those of a monitor that tells what it has read in the log.

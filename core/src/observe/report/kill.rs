@@ -71,6 +71,8 @@ pub(super) fn names_process(line: &[u8]) -> bool {
 pub(super) fn end(kind: Kind, line: &[u8]) -> Option<usize> {
     let window = head(line, 1024);
     let words = |words: &[u8]| rfind(window, words).map(|at| at + words.len());
+    // More sizes would follow a comma.
+    let last = |end: &usize| !line[*end..].starts_with(b",");
     match kind {
         Kind::Killed => {
             let number = |key: &[u8], unit: &[u8]| {
@@ -83,6 +85,7 @@ pub(super) fn end(kind: Kind, line: &[u8]) -> Option<usize> {
                 .or_else(|| number(b"shmem-rss:", b"kB, UID:").and_then(|_| number(b"UID:", b"")))
                 .or_else(|| number(b"shmem-rss:", b"kB"))
                 .or_else(|| number(b"file-rss:", b"kB"))
+                .filter(last)
                 .or_else(|| sizeless_end(line))
         }
         Kind::KillProcess => {

@@ -32,7 +32,7 @@ fn numbered(text: &[u8]) -> Option<(u64, usize)> {
     let marks = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b':' | b'.' | b')' | b'|' | b']'));
     let marks = marks.unwrap_or(rest.len());
     // A number with a fraction is a time.
-    let fraction = rest.get(marks).is_some_and(u8::is_ascii_digit) && !rest[..marks].ends_with(b" ");
+    let fraction = marks == 1 && rest.get(1).is_some_and(u8::is_ascii_digit) && !rest[..marks].ends_with(b" ");
     (!fraction && (marks > 0 || rest.is_empty())).then_some((count, text.len() - rest.len()))
 }
 
@@ -54,7 +54,8 @@ fn numbers(raws: &mut [Raw<'_>]) -> bool {
             }
             (last, step, end) = (count, now, end + 1);
         }
-        if end - at >= NUMBERED {
+        let listed = end - at >= NUMBERED || (end - at == 2 && first.0 == 1);
+        if listed {
             unnumber(&mut raws[at..end]);
             found = true;
         }

@@ -50,7 +50,7 @@ pub(super) fn from_html(input: &[u8]) -> Option<Vec<u8>> {
     }
     let mut plain = characters(&untagged);
     // What was escaped twice.
-    if is_named(&plain) {
+    if contains(&untagged, b"&amp;lt;") && is_named(&plain) {
         plain = characters(&plain);
     }
     Some(plain)
@@ -70,7 +70,7 @@ fn is_tagged(input: &[u8]) -> bool {
 }
 
 fn is_named(input: &[u8]) -> bool {
-    const PROOFS: [&[u8]; 9] = [
+    const PROOFS: [&[u8]; 12] = [
         b"[&lt;",
         b"&lt;TASK&gt;",
         b"&gt;[",
@@ -80,6 +80,9 @@ fn is_named(input: &[u8]) -> bool {
         b"([&lt;",
         b"&#91;",
         b"[&nbsp;",
+        b"[&amp;lt;",
+        b"&amp;lt;TASK&amp;gt;",
+        b"&amp;gt;[",
     ];
     let levels = || {
         // `&lt;4&gt;` at the beginning of a line.

@@ -153,7 +153,8 @@ pub(super) struct SummaryEnd {
 pub(super) fn summary(line: &[u8]) -> Summary {
     let mut summary = Summary::default();
     let Some(rest) = trim_start(line).strip_prefix(lines::SUMMARY) else { return summary };
-    let mut body = rest;
+    // A line that lacks its end may have blanks in place of it.
+    let mut body = if contains(rest, b",uid=") { rest } else { trim_end(rest) };
     // Numbers first, from the right; then the fixed fields from the left; what is between is free text.
     if let Some((before, uid)) = rsplit(body, b",uid=") {
         if digits(uid) > 0 {

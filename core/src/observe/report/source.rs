@@ -24,6 +24,8 @@ pub(super) struct Line<'a> {
     pub width: usize,
     /// A record that is not the kernel's: only its number counts.
     pub foreign: bool,
+    /// The logger says that the line is the kernel's.
+    pub named: bool,
     /// The log was cut off at the right, and this line reaches there.
     pub cut: bool,
 }
@@ -44,6 +46,11 @@ pub(super) enum Origin<'a> {
 
 /// Takes the prefix off one line (without its newline).
 pub(super) fn read(raw: &[u8]) -> Origin<'_> {
+    read_as(raw, true)
+}
+
+/// The same; `programs`: whether other programs may stand behind a time, as they do where the logger names the host.
+pub(super) fn read_as(raw: &[u8], programs: bool) -> Origin<'_> {
     let raw = raw.strip_suffix(b"\r").map_or(raw, |raw| raw.strip_suffix(b"\r").unwrap_or(raw));
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
     let quoted = unquote(raw);
@@ -51,7 +58,7 @@ pub(super) fn read(raw: &[u8]) -> Origin<'_> {
     let quoted = quoted.strip_prefix(b"MESSAGE=").unwrap_or(quoted);
     let mut line = Line::default();
     let mut rest = quoted;
-    let mut syslog = false;
+    let (mut syslog, mut named) = (false, false);
     // Prefixes nest (kubectl's time, then a syslog line, then the kernel's own time); each round takes one off.
     for _ in 0..8 {
         if let Some(record) = RawRecord::parse(rest).or_else(|| behind_release(rest)) {
@@ -89,10 +96,10 @@ pub(super) fn read(raw: &[u8]) -> Origin<'_> {
         } else if let Some((wall, after)) = date(unindented) {
             line.moment.wall = Some(wall);
             line.prefixed = true;
-            match identifier(after) {
+            match identifier(after, programs) {
                 Identifier::Kernel(after) => {
                     rest = after;
-                    syslog = true;
+                    (syslog, named) = (true, true);
                 }
                 Identifier::Container(after) => rest = after,
                 Identifier::None => {
@@ -100,17 +107,23 @@ pub(super) fn read(raw: &[u8]) -> Origin<'_> {
                 }
                 Identifier::Other => return Origin::Other,
             }
+        } else if let Some(after) = unindented.strip_prefix(b"kernel: ").filter(|_| !line.prefixed) {
+            rest = after;
+            line.prefixed = true;
+            named = true;
         } else {
             break;
         }
     }
-    if !line.prefixed {
+    // Behind a calendar time may stand what no logger of a known form puts there.
+    if !named && line.moment.usec.is_none() {
         if let Some((after, moment)) = buried(rest) {
             line.prefixed = true;
-            line.moment = moment;
+            line.moment = Moment { usec: moment.usec, wall: moment.wall.or(line.moment.wall) };
             rest = after;
         }
     }
+    line.named = named;
     line.width = quoted.len() - rest.len();
     line.text = readable(rest, syslog);
     Origin::Kernel(line)
@@ -244,11 +257,15 @@ enum Identifier<'a> {
     Other,
 }
 
-fn identifier(text: &[u8]) -> Identifier<'_> {
+fn identifier(text: &[u8], programs: bool) -> Identifier<'_> {
     let mut rest = text;
     let mut words: [&[u8]; 4] = [b""; 4];
     for at in 0..4 {
         let (token, after) = word(rest);
+        // The kernel's own time: no program stands before it.
+        if at == 0 && token.starts_with(b"[") {
+            return Identifier::None;
+        }
         if token.len() > 255 {
             break;
         }
@@ -273,7 +290,8 @@ fn identifier(text: &[u8]) -> Identifier<'_> {
         }
     }
     let text = head(text, 400);
-    if (is_program(words[0], true) || is_program(words[1], false)) && !contains(text, b" invoked oom-killer:") {
+    let program = is_program(words[0], true) || (programs && is_program(words[1], false));
+    if program && !contains(text, b" invoked oom-killer:") {
         Identifier::Other
     } else {
         Identifier::None
@@ -297,7 +315,7 @@ fn is_program(word: &[u8], pid_needed: bool) -> bool {
     }
     // "Call Trace:" and "Hardware name:" are kernel text.
     !pid_needed
-        && !name.is_empty()
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
         && !matches!(name, b"Trace" | b"trace" | b"name")
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(byte))
 }

@@ -88,6 +88,7 @@ pub(super) fn of_record(record: &Record) -> Line<'_> {
         prefixed: true,
         width: 0,
         foreign: record.facility() != 0,
+        named: true,
         cut: false,
     }
 }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use super::lines::{Kind, INVOKED};
 use super::scan::{contains, head, trim_start};
 use super::source::Line;
-use super::{anchor, kill, parse};
+use super::{anchor, kill, parse, trace};
 
 /// Turns the lines of a log that has the newest first.
 pub(super) fn turn(lines: &mut [Line<'_>]) {
@@ -18,20 +18,16 @@ pub(super) fn turn(lines: &mut [Line<'_>]) {
 /// Whether times fall, or, where they tell nothing, whether reports end before they begin.
 fn newest_first(lines: &[Line<'_>]) -> bool {
     let (mut kernel, mut wall, mut course) = (Steps::default(), Steps::default(), Steps::default());
-    // Whether a kill line stands before the summary of the same process.
-    let (mut killed, mut turned) = (None, false);
+    // Whether two lines that belong together stand the other way round.
+    let (mut before, mut turned) = (None, false);
     for line in lines.iter().filter(|line| !line.foreign) {
         kernel.to(line.moment.usec, None);
         wall.to(line.moment.day_second().map(u64::from), Some(86_400));
         let text = trim_start(&line.text);
         let Some((kind, _)) = anchor::here(text).or_else(|| invoker(text)) else { continue };
         course.to(rank(kind), None);
-        let pid = match kind {
-            Kind::Killed => kill::killed(text).map(|killed| killed.kill.pid),
-            _ => None,
-        };
-        turned |= kind == Kind::Summary && killed.is_some() && killed == parse::summary(text).pid;
-        killed = pid;
+        turned |= before.is_some_and(|(above, first)| are_turned((above, first), (kind, text)));
+        before = Some((kind, text));
     }
     let told = |steps: &Steps| steps.up + steps.down > 0;
     let fall = |steps: &Steps| steps.down > steps.up;
@@ -41,6 +37,24 @@ fn newest_first(lines: &[Line<'_>]) -> bool {
         fall(&wall)
     } else {
         fall(&course) && (turned || course.up + course.down > 1)
+    }
+}
+
+/// Whether the second line is the one that the kernel prints before the first, about the same task.
+fn are_turned(first: (Kind, &[u8]), second: (Kind, &[u8])) -> bool {
+    match (first.0, second.0) {
+        (Kind::Killed, Kind::Summary) => {
+            let pid = parse::summary(second.1).pid;
+            pid.is_none() || kill::killed(first.1).is_some_and(|killed| Some(killed.kill.pid) == pid)
+        }
+        // Before 5.1 the line with the heading comes first.
+        (Kind::Killed, Kind::KillProcess) => kill::killed(first.1).is_some_and(|killed| killed.scope.is_none()),
+        (Kind::Cpu, Kind::Invoker) => {
+            let comm = trace::cpu(first.1, None).comm;
+            let invoker = parse::invoker(second.1).map(|(invoker, _)| invoker.comm);
+            comm.is_some() && comm == invoker
+        }
+        _ => false,
     }
 }
 
@@ -96,7 +110,9 @@ impl Twice {
         let Some(usec) = line.moment.usec else { return false };
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((usec, line.sequence, &line.text));
         let known = self.seen.contains(&hash);
-        if known && (usec < self.latest || (self.again && usec == self.latest)) {
+        // Within one tick the kernel may print a line twice, but none that tells of a task.
+        let same = usec == self.latest && (self.again || anchor::here(trim_start(&line.text)).is_some());
+        if known && (usec < self.latest || same) {
             self.again = true;
             return true;
         }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::anchor::{anchor, Anchor};
 use super::json;
 use super::listing;
-use super::scan::{contains, find, trim_end, trim_start};
+use super::scan::{find, trim_end, trim_start};
 use super::source;
 
 /// One line as it stands in the log, without what a quotation or a container adds to it.
@@ -107,7 +107,7 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
     let columns = line.len();
     let line = line.strip_suffix(b"\r").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let text = source::unquote(line);
+    let text = unmarked(source::unquote(line));
     if text.contains(&b'"') {
         if let Some(entries) = json::part(text) {
             entries_into(raws, entries, DEPTH);
@@ -130,14 +130,33 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
     raws.push(raw);
 }
 
+/// Without the marks with which forums and trackers end a quotation.
+fn unmarked(mut text: &[u8]) -> &[u8] {
+    const MARKS: [&[u8]; 9] =
+        [b"{noformat}", b"{code}", b"{quote}", b"[/code]", b"[/CODE]", b"[/quote]", b"[/QUOTE]", b"[/pre]", b"```"];
+    while let Some(shorter) = MARKS.iter().find_map(|mark| trim_end(text).strip_suffix(*mark)) {
+        text = shorter;
+    }
+    text
+}
+
 /// The lines of a text whose line breaks are written as `\n` or, by syslog, as `#012`, if that is what they are: behind one
 /// of them a line of a report begins.
 fn escaped_lines(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     for mark in [&b"\\n"[..], b"#012"] {
         let Some(first) = find(text, mark) else { continue };
-        let rest = &text[first + mark.len()..];
-        let tells = |text: &[u8]| anchor(text).is_some() || contains(text, b" invoked oom-killer:");
-        if !tells(rest) || !(tells(&text[..first]) || contains(rest, mark)) {
+        // The name of the invoker may hold a line break; a line of another kind cannot begin in the middle of one.
+        let tells = |text: &[u8]| anchor(text).is_some();
+        let (mut rest, mut told) = (&text[first + mark.len()..], false);
+        while !told {
+            let end = find(rest, mark).unwrap_or(rest.len());
+            told = tells(&rest[..end]);
+            if end == rest.len() {
+                break;
+            }
+            rest = &rest[end + mark.len()..];
+        }
+        if !told {
             continue;
         }
         let mut pieces = Vec::new();
@@ -150,7 +169,9 @@ fn escaped_lines(text: &[u8]) -> Option<Vec<Vec<u8>>> {
             pieces.push(json::unescaped(piece));
             rest = &rest[at + mark.len()..];
         }
-        pieces.push(json::unescaped(rest));
+        // The string may end here, and the document go on.
+        let end = (1..rest.len()).find(|&at| rest[at] == b'"' && rest[at - 1] != b'\\');
+        pieces.push(json::unescaped(&rest[..end.filter(|_| mark == b"\\n").unwrap_or(rest.len())]));
         return Some(pieces);
     }
     None
