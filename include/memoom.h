@@ -570,6 +570,16 @@ typedef struct memoom_lab_options {
      * memoom_group_sample does, in microseconds; 0 for never. Nobody samples while nobody waits.
      */
     uint64_t sample_every_usec;
+    /**
+     * How many events the lab keeps for its timeline and for watches that have not read them: the last ones; 0 for
+     * 16384, UINT64_MAX for all. What was forgotten is counted (memoom_timeline_forgotten_events), and told to such a
+     * watch as MEMOOM_EVENT_LOST.
+     */
+    uint64_t keep_events;
+    /**
+     * The same for accounts, which are larger; 0 for 512. A worker keeps the account of its own death all the same.
+     */
+    uint64_t keep_ooms;
 } memoom_lab_options;
 
 /** The start of a memoom_lab_options: the usual place, every source of evidence. */
@@ -3073,6 +3083,18 @@ typedef struct memoom_timeline memoom_timeline;
  * Returns: the number; 0 for NULL.
  */
 size_t memoom_timeline_event_count(const struct memoom_timeline *timeline);
+
+/**
+ * How many earlier events were forgotten: a lab keeps the last memoom_lab_options.keep_events.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_timeline_forgotten_events(const struct memoom_timeline *timeline);
+
+/**
+ * How many earlier accounts were forgotten: a lab keeps the last memoom_lab_options.keep_ooms.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_timeline_forgotten_ooms(const struct memoom_timeline *timeline);
 
 /**
  * One of the events, in the order of time.

@@ -163,7 +163,10 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     layout!(text, memoom_evidence { struct_size, source, says });
     layout!(text, memoom_group_options { struct_size, limit_bytes, swap_bytes, high_bytes, oom_group, oom_killer });
     layout!(text, memoom_ability { struct_size, name, reason, remedy, available, reserved });
-    layout!(text, memoom_lab_options { struct_size, parent, helper_dir, flags, sample_every_usec });
+    layout!(
+        text,
+        memoom_lab_options { struct_size, parent, helper_dir, flags, sample_every_usec, keep_events, keep_ooms }
+    );
     layout!(text, memoom_leftover { struct_size, path, reason, removed, reserved });
     layout!(
         text,

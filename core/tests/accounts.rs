@@ -224,7 +224,10 @@ fn a_unit_that_goes_at_once_has_one_account_for_each_observer() {
         let all = || accounts.iter().map(|oom| oom.to_text()).collect::<String>();
         assert_eq!(accounts.len(), units.len(), "{}", all());
         for (oom, pid) in accounts.iter().zip(&units) {
-            assert!(oom.killed(*pid), "{}", oom.to_text());
+            // On v1 it may be impossible to tell it from those that others on this machine kill meanwhile.
+            let nameless =
+                oom.victims.is_empty() && oom.missing.iter().any(|one| one.reason.contains(&pid.to_string()));
+            assert!(oom.killed(*pid) || nameless, "{}", oom.to_text());
             // It was gone before anybody could read it: then that is said, and nothing else in its place.
             let says = |source: &str| oom.missing.iter().any(|one| one.source == source);
             assert_eq!(oom.limit_group.is_none(), says("limit-group"), "{}", oom.to_text());
@@ -256,7 +259,9 @@ fn candidates_at_an_ancestors_limit_stand_in_their_own_groups() {
     let eater = other.command(&Command::new(["sh", "-c", eats])).unwrap();
     for watch in [&mut inside, &mut outside] {
         let oom = watch.wait_oom(LONG).unwrap().expect("an account");
-        assert!(oom.killed(eater.pid()), "{}", oom.to_text());
+        // Who looks from outside may not be able to tell it from what others on this machine kill meanwhile.
+        let nameless = oom.victims.is_empty() && oom.missing.iter().any(|one| one.source == "victim");
+        assert!(oom.killed(eater.pid()) || nameless, "{}", oom.to_text());
         let group = |pid: i32| oom.candidates.iter().find(|one| one.pid == pid).map(|one| one.group.as_deref());
         if oom.candidates.is_empty() {
             // Others on this machine have had the kernel's reports.
@@ -267,5 +272,33 @@ fn candidates_at_an_ancestors_limit_stand_in_their_own_groups() {
         assert_eq!(group(bystander.pid()), Some(Some(one.cgroup())), "{}", oom.to_text());
         assert!(oom.missing.iter().all(|one| one.source != "candidates"), "{}", oom.to_text());
     }
+    lab.close().unwrap();
+}
+
+#[test]
+fn a_lab_keeps_what_it_is_told_to_keep_and_says_what_it_forgot() {
+    if lab().is_none() {
+        return;
+    }
+    let options = LabOptions { keep_events: 100, keep_ooms: 3, ..LabOptions::default() };
+    let lab = Lab::with(&options).unwrap();
+    let group = lab.group(Some("long"), &Limits::bytes(16 * MIB)).unwrap();
+    let mut watch = group.watch().unwrap();
+    let first = group.hog(&HogOptions::named("first")).unwrap();
+    while first.grow(Some(4 * MIB), LONG).unwrap().status == GrowStatus::Grew {}
+    for _ in 0..8 {
+        kill_a_hog(&group);
+    }
+    let timeline = lab.timeline();
+    assert_eq!((timeline.events.len(), timeline.ooms.len()), (100, 3));
+    assert_eq!(timeline.forgotten_ooms, 6);
+    assert!(timeline.forgotten_events >= 50, "{}", timeline.forgotten_events);
+    assert!(timeline.to_text(true).starts_with("forgotten before: "), "{}", timeline.to_text(true));
+    // Whoever has not read them is told so, and the account of a death is there whenever it is asked for.
+    let unread = watch.next(Duration::ZERO).unwrap().expect("an event");
+    assert!(matches!(unread.kind, EventKind::Lost { count } if count >= 50), "{unread:?}");
+    let outcome = first.wait(LONG).unwrap();
+    assert!(outcome.oom_killed && outcome.oom().is_some(), "{outcome:#?}");
+    assert!(outcome.missing.iter().any(|one| one.source == "ooms"), "{outcome:#?}");
     lab.close().unwrap();
 }

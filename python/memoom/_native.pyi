@@ -111,6 +111,8 @@ class Lab:
         kernel_log: bool = True,
         call_path: bool = True,
         sample_every: float | None = None,
+        keep_events: int | None = None,
+        keep_ooms: int | None = None,
     ) -> Self: ...
     @property
     def name(self) -> str: ...

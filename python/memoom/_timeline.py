@@ -80,6 +80,8 @@ class Timeline(Readable):
 
     schema: str
     events: tuple[Event, ...]
+    forgotten_events: int
+    forgotten_ooms: int
     # Not in the document, which is that of the events.
     ooms: tuple[Oom, ...]
     full_text: str

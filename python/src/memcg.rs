@@ -60,7 +60,8 @@ pub(crate) struct Lab {
 #[pymethods]
 impl Lab {
     #[new]
-    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true, sample_every=None))]
+    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true, sample_every=None, keep_events=None, keep_ooms=None))]
+    #[allow(clippy::too_many_arguments)] // keywords, all of them
     fn new(
         py: Python<'_>,
         parent: Option<PathBuf>,
@@ -68,9 +69,20 @@ impl Lab {
         kernel_log: bool,
         call_path: bool,
         sample_every: Option<f64>,
+        keep_events: Option<usize>,
+        keep_ooms: Option<usize>,
     ) -> PyResult<Lab> {
         let sample_every = sample_every.map(|seconds| period(py, "make lab", seconds)).transpose()?;
-        let options = LabOptions { parent, helper_dir, kernel_log, call_path, sample_every };
+        let default = LabOptions::default();
+        let options = LabOptions {
+            parent,
+            helper_dir,
+            kernel_log,
+            call_path,
+            sample_every,
+            keep_events: keep_events.unwrap_or(default.keep_events),
+            keep_ooms: keep_ooms.unwrap_or(default.keep_ooms),
+        };
         Ok(Lab { core: working(py, || memoom::Lab::with(&options))? })
     }
 

@@ -67,6 +67,30 @@ pub extern "C" fn memoom_timeline_event_count(timeline: Option<&memoom_timeline>
     ffi::get(timeline, 0, |timeline| timeline.events.len())
 }
 
+/// How many earlier events were forgotten: a lab keeps the last memoom_lab_options.keep_events.
+///
+/// \param timeline  a timeline, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_forgotten_events(timeline: Option<&memoom_timeline>) -> u64 {
+    ffi::get(timeline, 0, |timeline| timeline.timeline.forgotten_events)
+}
+
+/// How many earlier accounts were forgotten: a lab keeps the last memoom_lab_options.keep_ooms.
+///
+/// \param timeline  a timeline, or NULL
+///
+/// Returns: the number; 0 for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_timeline_forgotten_ooms(timeline: Option<&memoom_timeline>) -> u64 {
+    ffi::get(timeline, 0, |timeline| timeline.timeline.forgotten_ooms)
+}
+
 /// One of the events, in the order of time.
 ///
 /// \param timeline  a timeline, or NULL

@@ -37,6 +37,12 @@ pub struct memoom_lab_options {
     /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
     /// memoom_group_sample does, in microseconds; 0 for never. Nobody samples while nobody waits.
     pub sample_every_usec: u64,
+    /// How many events the lab keeps for its timeline and for watches that have not read them: the last ones; 0 for
+    /// 16384, UINT64_MAX for all. What was forgotten is counted (memoom_timeline_forgotten_events), and told to such a
+    /// watch as MEMOOM_EVENT_LOST.
+    pub keep_events: u64,
+    /// The same for accounts, which are larger; 0 for 512. A worker keeps the account of its own death all the same.
+    pub keep_ooms: u64,
 }
 
 impl Default for memoom_lab_options {
@@ -47,11 +53,13 @@ impl Default for memoom_lab_options {
             helper_dir: ptr::null(),
             flags: 0,
             sample_every_usec: 0,
+            keep_events: 0,
+            keep_ooms: 0,
         }
     }
 }
 
-// SAFETY: repr(C), a usize first, then pointers and two u64.
+// SAFETY: repr(C), a usize first, then pointers and u64.
 unsafe impl ffi::Struct for memoom_lab_options {
     const NAME: &'static str = "memoom_lab_options";
 }
@@ -109,7 +117,8 @@ pub unsafe extern "C" fn memoom_lab_create(
 /// # Safety
 /// The strings are NULL or end in NUL.
 unsafe fn lab_options(given: &memoom_lab_options) -> Done<LabOptions> {
-    let memoom_lab_options { struct_size: _, parent, helper_dir, flags, sample_every_usec } = *given;
+    let memoom_lab_options { struct_size: _, parent, helper_dir, flags, sample_every_usec, keep_events, keep_ooms } =
+        *given;
     if flags & !(MEMOOM_LAB_NO_KERNEL_LOG | MEMOOM_LAB_NO_CALL_PATH) != 0 {
         return Err(Failure::input(format!(
             "options.flags has bits that this libmemoom does not know (value {flags:#x})"
@@ -117,12 +126,19 @@ unsafe fn lab_options(given: &memoom_lab_options) -> Done<LabOptions> {
     }
     // SAFETY: our caller's promise.
     let path = |string| unsafe { ffi::maybe_bytes(string) }.map(|bytes| PathBuf::from(OsStr::from_bytes(bytes)));
+    let default = LabOptions::default();
+    let kept = |given: u64, default: usize| match given {
+        0 => default,
+        given => usize::try_from(given).unwrap_or(usize::MAX),
+    };
     Ok(LabOptions {
         parent: path(parent),
         helper_dir: path(helper_dir),
         kernel_log: flags & MEMOOM_LAB_NO_KERNEL_LOG == 0,
         call_path: flags & MEMOOM_LAB_NO_CALL_PATH == 0,
         sample_every: (sample_every_usec != 0).then(|| Duration::from_micros(sample_every_usec)),
+        keep_events: kept(keep_events, default.keep_events),
+        keep_ooms: kept(keep_ooms, default.keep_ooms),
     })
 }
 

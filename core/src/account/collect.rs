@@ -152,7 +152,7 @@ impl Collector {
     /// Whether the sources are to be read again without their word. Nobody who asks how a worker ended has to wait for
     /// more than what is open: at its reaping the counters are right.
     pub(crate) fn looks_on(&self, now_ns: u64) -> bool {
-        self.is_open() || self.expecting(now_ns)
+        self.is_open() || self.has_unclaimed() || self.expecting(now_ns)
     }
 
     /// The tracepoint and the log are read from now on.

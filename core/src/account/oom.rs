@@ -180,6 +180,9 @@ pub struct Oom {
     pub holders: Vec<Holder>,
     /// The process whose memory rose most. Null where nobody was seen to grow.
     pub grower: Option<Grower>,
+    /// The group that has counted the kill, where nobody knows the victim.
+    #[serde(skip)]
+    pub(crate) counted_in: Option<String>,
     /// The process in whose charge the limit was hit.
     pub invoker: Option<Process>,
     /// Who would be killed, by the kernel's formula.

@@ -13,7 +13,7 @@ pub(crate) struct GroupSeen {
     /// Its path as the kernel writes it.
     pub(crate) cgroup: String,
     pub(crate) version: Version,
-    /// It has gone, and its counters with it.
+    /// It has gone, and its counters with it, and on v1 nothing more will be heard of it.
     pub(crate) removed: bool,
 }
 

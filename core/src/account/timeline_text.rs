@@ -15,13 +15,18 @@ impl Timeline {
     /// the kernel log, the telling of each step before it is taken, and ticks.
     pub fn to_text(&self, full: bool) -> String {
         let Some(first) = self.events.first() else { return "nothing happened\n".to_string() };
+        let mut text = String::new();
+        if self.forgotten_events > 0 || self.forgotten_ooms > 0 {
+            let (events, ooms) = (self.forgotten_events, self.forgotten_ooms);
+            let _ =
+                writeln!(text, "forgotten before: {events} events, {ooms} accounts; the lab keeps the last of them");
+        }
         let named = |event: &Event| match (&event.kind, event.pid) {
             (EventKind::Started { name }, Some(pid)) => Some((pid, name.clone())),
             _ => None,
         };
         let names: Map<i32, String> = self.events.iter().filter_map(|event| named(event)).collect();
         let mut usage: Map<Option<&str>, u64> = Map::new();
-        let mut text = String::new();
         for event in &self.events {
             let group = event.group.as_deref();
             let seen = match &event.kind {

@@ -99,6 +99,8 @@ pub(crate) struct State {
     trace: Option<TraceInstance>,
     pub(crate) world: World,
     next_group: u64,
+    /// The account in which a worker died, for as long as the worker is asked for.
+    pub(crate) deaths: Map<u64, Arc<Oom>>,
     pub(crate) events: Backlog<Event>,
     pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
@@ -109,6 +111,14 @@ pub(crate) struct State {
     tree: Option<Tree>,
     bells: Map<u64, Bell>,
     next_bell: u64,
+    /// How much of what happened a lab keeps.
+    pub(crate) keep: Keep,
+}
+
+/// How much of what happened a lab keeps.
+pub(crate) struct Keep {
+    pub(crate) events: usize,
+    pub(crate) ooms: usize,
 }
 
 impl Hub {
@@ -177,6 +187,7 @@ impl Hub {
             trace,
             world: World::new(supervisor, missing),
             next_group: 0,
+            deaths: Map::new(),
             events: Backlog::default(),
             ooms: Backlog::default(),
             collector,
@@ -186,6 +197,7 @@ impl Hub {
             tree: None,
             bells: Map::new(),
             next_bell: 0,
+            keep: Keep { events: usize::MAX, ooms: usize::MAX },
         };
         state.begin_growth(is_lab);
         Ok(Hub { maker: Maker::this(), epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
@@ -329,7 +341,9 @@ impl Hub {
         }
         // Of workers that have ended and that nobody holds any more, nothing will be asked.
         if !state.collector.is_open() {
-            state.world.workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
+            let State { world: World { workers, .. }, deaths, .. } = &mut *state;
+            workers.retain(|_, old| Arc::strong_count(old) > 1 || old.progress().exit.is_none());
+            deaths.retain(|id, _| workers.get(id).is_some());
         }
         state.world.workers.insert(process.id, process.clone());
         let cgroup = process.group.cgroup().to_string();
@@ -387,7 +401,7 @@ impl Hub {
     pub(crate) fn timeline(&self) -> Timeline {
         let mut state = self.lock();
         self.drain(&mut state);
-        Timeline::new(state.events.all(), state.ooms.all())
+        Timeline::new(state.events.all(), state.ooms.all()).behind(state.events.first(), state.ooms.first())
     }
 
     /// Stops reading; the tracefs instance goes, as its files are closed. Gives back the forked children that have

@@ -14,7 +14,7 @@ use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::{self, Supervisor};
 use crate::lab::hub::sampling::Samples;
-use crate::lab::hub::Hub;
+use crate::lab::hub::{Hub, Keep};
 use crate::map::Map;
 use crate::memcg::files::Dir;
 use crate::memcg::limits::{Limit, Limits};
@@ -42,11 +42,29 @@ pub struct LabOptions {
     /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
     /// [`Group::sample`] does; never, by default. Nobody samples while nobody waits.
     pub sample_every: Option<Duration>,
+    /// How many events the lab keeps for its timeline and for watches that have not read them: the last ones. What was
+    /// forgotten is counted in the timeline, and told to such a watch as [`EventKind::Lost`](crate::EventKind::Lost).
+    pub keep_events: usize,
+    /// The same for accounts, which are larger. A worker keeps the account of its own death all the same.
+    pub keep_ooms: usize,
 }
+
+/// About 200 OOMs with all that the kernel prints of them; some 6 MiB.
+const KEEP_EVENTS: usize = 16_384;
+/// Some 20 MiB where each has a report.
+const KEEP_OOMS: usize = 512;
 
 impl Default for LabOptions {
     fn default() -> LabOptions {
-        LabOptions { parent: None, helper_dir: None, kernel_log: true, call_path: true, sample_every: None }
+        LabOptions {
+            parent: None,
+            helper_dir: None,
+            kernel_log: true,
+            call_path: true,
+            sample_every: None,
+            keep_events: KEEP_EVENTS,
+            keep_ooms: KEEP_OOMS,
+        }
     }
 }
 
@@ -153,7 +171,10 @@ impl Lab {
             tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())),
             missing,
         )?;
-        hub.lock().samples = Samples::new(options.sample_every);
+        let mut state = hub.lock();
+        state.samples = Samples::new(options.sample_every);
+        state.keep = Keep { events: options.keep_events, ooms: options.keep_ooms };
+        drop(state);
         let shared = Shared {
             host,
             version,

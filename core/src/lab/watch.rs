@@ -174,6 +174,11 @@ fn struck(group: &Group, oom: &Oom) -> bool {
     let victims = || oom.victims.iter().filter_map(|victim| victim.group.as_deref());
     match &oom.limit_group {
         Some(cgroup) => inside(cgroup) || above(cgroup) && (victims().any(inside) || victims().next().is_none()),
-        None => victims().any(inside),
+        // Of a kill that nobody could place it may be known where it was counted, and else it may be anybody's.
+        None => match (&oom.counted_in, victims().next()) {
+            (Some(cgroup), None) => inside(cgroup),
+            (None, None) => true,
+            _ => victims().any(inside),
+        },
     }
 }

@@ -257,7 +257,7 @@ impl Worker {
 
     fn judge(&self, state: &State, exit: Exit) -> Outcome {
         let process = &self.process;
-        let ooms: Vec<_> = state
+        let mut ooms: Vec<_> = state
             .ooms
             .since(process.ooms_before)
             .filter(|oom| {
@@ -266,12 +266,19 @@ impl Worker {
                         process.group.covers(cgroup) || crate::memcg::path::covers(cgroup, process.group.cgroup())
                     })
                 };
-                // A kill that is counted and that nobody could place may be of this group.
-                let of_the_group = oom.victims.is_empty() || oom.victims.iter().any(|victim| struck(&victim.group));
-                oom.killed(process.pid) || struck(&oom.limit_group) && of_the_group
+                let of_the_group = oom.victims.iter().any(|victim| struck(&victim.group));
+                // A kill that is counted, and of which nobody knows whom it hit.
+                let counted = struck(&oom.counted_in) || oom.victims.is_empty() && struck(&oom.limit_group);
+                oom.killed(process.pid) || struck(&oom.limit_group) && of_the_group || counted
             })
             .cloned()
             .collect();
+        // A lab keeps the last accounts alone; that of its own death stays with the worker.
+        let own = state.deaths.get(&process.id);
+        if let Some(own) = own.filter(|own| !ooms.iter().any(|oom| Arc::ptr_eq(oom, own))) {
+            ooms.insert(0, own.clone());
+        }
+        let forgotten = state.ooms.first().saturating_sub(process.ooms_before);
         let own = ooms.iter().find(|oom| oom.killed(process.pid));
         let signal = -exit.returncode;
         let mut evidence = vec![Evidence {
@@ -308,6 +315,11 @@ impl Worker {
             _ => Verdict::Exited,
         };
         let mut missing: Vec<Missing> = Vec::new();
+        if forgotten > 0 {
+            let reason =
+                format!("{forgotten} accounts of its lab were forgotten while it lived; some may be of its group");
+            missing.push(Missing::new("ooms", reason));
+        }
         for one in state.world.missing.iter().chain(ooms.iter().flat_map(|oom| &oom.missing)) {
             if !missing.contains(one) {
                 missing.push(one.clone());

@@ -281,17 +281,22 @@ impl Collector {
         !self.has_trace && !self.has_log && self.rung_ns.is_some_and(|rung_ns| within(RUNG_FOR, rung_ns, now_ns))
     }
 
-    /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: if it rang for at least
-    /// as many as nobody could place, these are its own.
-    pub(super) fn claim_rung(&mut self, cgroup: &str, rung: u64, scene: &dyn Scene) {
-        let Some(tally) = self.tallies.get(cgroup) else { return };
-        let known = tally.accounted + self.pending(cgroup).count() as u64;
-        let left = rung.saturating_sub(known);
-        if self.unclaimed.len() as u64 > left {
-            return;
-        }
-        while let Some(one) = self.unclaimed.pop_front() {
-            self.admit(one, Some(cgroup.to_string()), scene);
+    /// Whether there are victims that nobody could place.
+    pub(crate) fn has_unclaimed(&self) -> bool {
+        !self.unclaimed.is_empty()
+    }
+
+    /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: while there are victims
+    /// that nobody could place, what it rang for counts as kills of it.
+    pub(super) fn count_rings(&mut self, cgroup: &str, rung: u64, now_ns: u64) {
+        let pending = self.pending(cgroup).count() as u64;
+        let unplaced = !self.unclaimed.is_empty();
+        let Some(tally) = self.tallies.get_mut(cgroup).filter(|_| unplaced) else { return };
+        let seen = tally.seen.saturating_sub(tally.base);
+        let count = rung.saturating_sub(seen.max(tally.accounted + pending));
+        if count > 0 {
+            tally.steps.push_back(Step { from_ns: tally.seen_ns, to_ns: now_ns, count });
+            tally.seen += count;
         }
     }
 
@@ -365,13 +370,13 @@ impl Collector {
                 pids.join(", ")
             )
         };
+        // Where some of them have an account that no group could be told for, nobody knows in which the others stood.
+        let owed = owing.iter().map(|one| one.owed).sum::<u64>();
+        let mut places = owing.iter().flat_map(|one| (0..one.owed).map(move |_| &one.cgroup));
         for _ in 0..total {
             let mut episode = Episode::new(now_ns);
             episode.missing.push(Missing::new("victim", reason.clone()));
-            episode.counted_in = match owing {
-                [one] => Some(one.cgroup.clone()),
-                _ => None,
-            };
+            episode.counted_in = places.next().filter(|_| owing.len() == 1 || owed == total).cloned();
             self.open.push(episode);
         }
         self.pay(owing);

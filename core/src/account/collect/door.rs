@@ -34,7 +34,7 @@ impl Collector {
                 told.records = self.logged(records, &tops, &known, scene);
             }
             Sign::Gone { cgroup, rung } => {
-                self.claim_rung(&cgroup, rung, scene);
+                self.count_rings(&cgroup, rung, scene.now_ns());
                 self.claim(scene, Last::No);
             }
             Sign::Concludes { cgroup } => {

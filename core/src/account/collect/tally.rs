@@ -16,7 +16,7 @@ pub(super) struct Tally {
     pub(super) base: u64,
     pub(super) accounted: u64,
     pub(super) seen: u64,
-    seen_ns: u64,
+    pub(super) seen_ns: u64,
     pub(super) steps: VecDeque<Step>,
     /// When the kills were marked that were accounted for.
     pub(super) marks: VecDeque<u64>,

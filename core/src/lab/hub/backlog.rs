@@ -19,8 +19,10 @@ impl<T> Default for Backlog<T> {
 }
 
 impl<T> Backlog<T> {
-    pub(crate) fn push(&mut self, item: T) {
-        self.items.push_back(Arc::new(item));
+    pub(crate) fn push(&mut self, item: T) -> Arc<T> {
+        let item = Arc::new(item);
+        self.items.push_back(item.clone());
+        item
     }
 
     /// The number of the first that is still there.
@@ -91,7 +93,7 @@ mod tests {
     #[test]
     fn numbers_stay_when_earlier_ones_go() {
         let mut backlog = Backlog::default();
-        (0..10).for_each(|item| backlog.push(item));
+        (0..10).for_each(|item| drop(backlog.push(item)));
         backlog.forget(4);
         backlog.forget(2);
         assert_eq!((backlog.first(), backlog.end()), (4, 10));

@@ -11,7 +11,6 @@ use crate::helper::supervisor::Notice;
 use crate::memcg::contents::Contents;
 use crate::memcg::Version;
 use crate::observe::event::{EventKind, Source};
-use crate::observe::missing::Missing;
 use crate::sys;
 
 impl Hub {
@@ -74,6 +73,7 @@ impl Hub {
     /// Reads the evidence of kills and settles what is complete. An account is settled only by a reading that began
     /// after the end of its last victim was seen.
     pub(super) fn collect(&self, state: &mut State) {
+        self.end_rings(state);
         loop {
             state.seal();
             state.read_trace();
@@ -112,7 +112,7 @@ impl Hub {
             Err(error) => {
                 // The supervisor was killed: its workers die with it, and nobody reaps them for us any more.
                 let _ = self.epoll.delete(supervisor.socket());
-                state.world.missing.push(Missing::new("supervisor", error.to_string()));
+                state.miss("supervisor", error.to_string());
                 state.world.supervisor = None;
                 state.lost = Some(error.to_string());
                 for process in state.world.workers.values().filter(|process| !process.forked) {
@@ -172,7 +172,7 @@ impl Hub {
     pub(super) fn read_notification(&self, state: &mut State, id: u64) {
         let Some(observed) = state.world.groups.get_mut(&id) else { return };
         match &observed.notify {
-            Some(Notify::V1(event)) => observed.rung += event.read().unwrap_or(0),
+            Some(Notify::V1(event)) => observed.late_rings += event.read().unwrap_or(0),
             Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
             None => {}
         }
@@ -185,6 +185,9 @@ impl Hub {
         // The wake comes on a kill, on a block and on removal: only the files say which.
         match group.counters() {
             Ok(counters) => {
+                if let Some(observed) = state.world.groups.get_mut(&id) {
+                    observed.rang_while_there();
+                }
                 // It rings when a process comes to rest, also when it should not have.
                 group.wake_forgotten();
                 let kind = EventKind::Notified { counters: Box::new(counters) };
@@ -200,6 +203,11 @@ impl Hub {
                 let told_by_the_tree = state.tree.is_some();
                 if let Some(observed) = state.world.groups.get_mut(&id) {
                     if observed.removed {
+                        self.end_ring(state, id);
+                        return;
+                    }
+                    // The tree tells of it, and on v1 its last ring may be still to come.
+                    if told_by_the_tree && observed.has_bell() {
                         return;
                     }
                     observed.removed = !told_by_the_tree;

@@ -8,14 +8,21 @@ use nix::sys::eventfd::EventFd;
 use crate::error::Result;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::{Counters, Limit};
+use crate::sys;
+
+/// The ring at the end of a group comes so soon after it.
+const ITS_END_WITHIN_NS: u64 = 1_000_000_000;
 
 /// A group whose notifications are read.
 pub(crate) struct Observed {
     pub(crate) group: Arc<Cgroup>,
     pub(super) notify: Option<Notify>,
-    /// How often the kernel has notified (v1): at each OOM, and once at the end.
+    /// How often the kernel has notified while it was there (v1): at each OOM.
     pub(super) rung: u64,
+    /// Rings that came when it may have been gone.
+    pub(super) late_rings: u64,
     pub(crate) removed: bool,
+    gone_ns: Option<u64>,
     /// Its limit when it was last looked at.
     limit: Option<Limit>,
     /// `memory.oom.group` when it was last looked at.
@@ -44,13 +51,50 @@ impl Observed {
             group: group.clone(),
             notify,
             rung: 0,
+            late_rings: 0,
             removed: false,
+            gone_ns: None,
             limit: None,
             oom_group: false,
             last: None,
         };
         observed.look();
         observed
+    }
+
+    /// It has gone. On v1 it rings once more for its end, after a grace period of RCU: that ring cannot be told from those
+    /// of its OOMs, so whoever wants to know their number waits for it.
+    pub(super) fn note_gone(&mut self) {
+        self.removed = true;
+        self.gone_ns = Some(sys::monotonic_ns());
+        self.take_rings();
+    }
+
+    pub(super) fn has_bell(&self) -> bool {
+        matches!(self.notify, Some(Notify::V1(_)))
+    }
+
+    /// Whether the ring of its end may still come.
+    pub(crate) fn awaits_its_ring(&self) -> bool {
+        let gone_for = |gone_ns: u64| sys::monotonic_ns().saturating_sub(gone_ns);
+        matches!(self.notify, Some(Notify::V1(_)))
+            && self.gone_ns.is_some_and(|gone| gone_for(gone) < ITS_END_WITHIN_NS)
+    }
+
+    pub(super) fn take_rings(&mut self) {
+        if let Some(Notify::V1(event)) = &self.notify {
+            self.late_rings += event.read().unwrap_or(0);
+        }
+    }
+
+    /// For how many OOMs it has rung, when it has rung for its end (v1).
+    pub(super) fn ooms_rung(&self) -> u64 {
+        self.rung + self.late_rings.saturating_sub(1)
+    }
+
+    /// It was there after it had rung, so these were no rings of its end.
+    pub(super) fn rang_while_there(&mut self) {
+        self.rung += std::mem::take(&mut self.late_rings);
     }
 
     /// Remembers how it is set, for as long as that can be read.

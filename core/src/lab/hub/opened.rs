@@ -7,7 +7,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 
-use super::{tag, Hub, Notify, State, World, LOOK_AGAIN};
+use super::{tag, Hub, Observed, State, World, LOOK_AGAIN};
 use crate::account::sign::Sign;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::hub::backlog::Cursor;
@@ -17,12 +17,15 @@ use crate::memcg::v2;
 use crate::memcg::version::Version;
 use crate::observe::event::{EventKind, Source};
 use crate::observe::missing::Missing;
+use crate::order::order;
 use crate::sys;
 
 /// Events that no watch has read are kept up to this number; what is forgotten is told as lost.
 const MOST_EVENTS: usize = 16_384;
 /// The same for accounts, which are larger.
 const MOST_OOMS: usize = 4096;
+/// Orphans that were reaped, kept to tell by them whose a victim was.
+const MOST_ORPHANS: usize = 4096;
 /// Reasons why evidence is missing that are kept.
 const MOST_MISSING: usize = 64;
 
@@ -95,8 +98,8 @@ impl Hub {
                     // What its counters said when they were last read is all that they will ever say.
                     state.read_trace();
                     state.read_log();
-                    state.claim_last(&cgroup);
                     self.end_group(state, &cgroup);
+                    state.take(Sign::Gone { cgroup, rung: 0 });
                 }
             }
         }
@@ -107,10 +110,29 @@ impl Hub {
         let observed =
             state.world.groups.values_mut().find(|observed| !observed.removed && observed.group.cgroup() == cgroup);
         if let Some(observed) = observed {
-            observed.removed = true;
-            self.unlisten(observed.notify.take());
+            observed.note_gone();
+            if !state.collector.has_unclaimed() {
+                self.unlisten(observed.notify.take());
+            }
         }
         state.push(sys::monotonic_ns(), Source::Counters, Some(cgroup), None, EventKind::Removed);
+    }
+
+    /// Groups that have gone and have rung for that, or will not any more: what they rang for before were OOMs.
+    pub(super) fn end_rings(&self, state: &mut State) {
+        let over = |(_, one): &(&u64, &Observed)| one.removed && one.has_bell() && !one.awaits_its_ring();
+        let ids: Vec<u64> = state.world.groups.iter().filter(over).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.end_ring(state, id);
+        }
+    }
+
+    pub(super) fn end_ring(&self, state: &mut State, id: u64) {
+        let Some(observed) = state.world.groups.get_mut(&id) else { return };
+        observed.take_rings();
+        let (cgroup, rung) = (observed.group.cgroup().to_string(), observed.ooms_rung());
+        self.unlisten(observed.notify.take());
+        state.take(Sign::Gone { cgroup, rung });
     }
 
     /// After each reading: has the next one come where no descriptor would ask for it, and forgets what nobody needs.
@@ -119,13 +141,14 @@ impl Hub {
             let soon = Expiration::OneShot(TimeSpec::from_duration(LOOK_AGAIN));
             let _ = self.timer.set(soon, TimerSetTimeFlags::empty());
         }
-        let State { world: World { groups, .. }, collector, tree, .. } = &mut *state;
+        let State { world: World { groups, .. }, collector, samples, tree, .. } = &mut *state;
         let top = tree.as_ref().and(groups.keys().next().copied());
         let mut forgotten = Vec::new();
         groups.retain(|id, observed| {
             let cgroup = observed.group.cgroup();
             let stays = !observed.removed || Some(*id) == top || collector.may_need(cgroup);
             if !stays {
+                samples.forget(cgroup);
                 forgotten.push(cgroup.to_string());
             }
             stays
@@ -133,33 +156,33 @@ impl Hub {
         for cgroup in forgotten {
             state.take(Sign::Forgotten { cgroup });
         }
-        if state.tree.is_none() {
-            // A lab keeps all for its timeline.
-            return;
-        }
-        let watches: Vec<Arc<Cursor>> = state.watches.iter().filter_map(std::sync::Weak::upgrade).collect();
-        let read = |next: fn(&Cursor) -> usize, end: usize, most: usize| {
-            watches.iter().map(|cursor| next(cursor)).min().unwrap_or(end).max(end.saturating_sub(most))
-        };
-        let events = read(Cursor::event, state.events.end(), MOST_EVENTS);
-        state.events.forget(events);
-        let ooms = read(Cursor::oom, state.ooms.end(), MOST_OOMS);
-        state.ooms.forget(ooms);
+        state.forget_old();
     }
 }
 
 impl State {
-    /// Gives the victims that nobody could place to the groups that have counted them. What this one owes stays owed.
-    fn claim_last(&mut self, cgroup: &str) {
-        let gone = self.world.groups.values_mut().find(|one| !one.removed && one.group.cgroup() == cgroup);
-        let rung = gone.map_or(0, |observed| {
-            if let Some(Notify::V1(event)) = &observed.notify {
-                observed.rung += event.read().unwrap_or(0);
-            }
-            // It rings at its end too, mostly after this.
-            observed.rung
-        });
-        self.take(Sign::Gone { cgroup: cgroup.to_string(), rung });
+    /// Lets go of what is more than a lab is told to keep. What no watch of an opened group has still to read goes anyway.
+    fn forget_old(&mut self) {
+        let (mut events, mut ooms) = (MOST_EVENTS, MOST_OOMS);
+        if self.tree.is_none() {
+            (events, ooms) = (self.keep.events, self.keep.ooms);
+        }
+        let (mut event, mut oom) = (self.events.end().saturating_sub(events), self.ooms.end().saturating_sub(ooms));
+        if self.tree.is_some() {
+            let cursors: Vec<Arc<Cursor>> = self.watches.iter().filter_map(std::sync::Weak::upgrade).collect();
+            let next =
+                |next: fn(&Cursor) -> usize, end: usize| cursors.iter().map(|one| next(one)).min().unwrap_or(end);
+            event = event.max(next(Cursor::event, self.events.end()));
+            oom = oom.max(next(Cursor::oom, self.ooms.end()));
+        }
+        self.events.forget(event);
+        self.ooms.forget(oom);
+        if self.world.orphans.len() > MOST_ORPHANS {
+            let mut reaped: Vec<u64> = self.world.orphans.values().copied().collect();
+            order(&mut reaped, |reaped_ns| *reaped_ns);
+            let middle = reaped[reaped.len() / 2];
+            self.world.orphans.retain(|_, reaped_ns| *reaped_ns >= middle);
+        }
     }
 
     /// Notes that evidence cannot be had; the same thing once.

@@ -80,6 +80,12 @@ impl Samples {
         Samples { every, due: every.map(|_| Instant::now()), ..Samples::default() }
     }
 
+    /// A group has gone, and nobody stands in it.
+    pub(crate) fn forget(&mut self, cgroup: &str) {
+        self.usages.remove(cgroup);
+        self.shares.retain(|_, share| share.group != cgroup);
+    }
+
     /// How long it is until the next sample; `None` where none is asked for.
     pub(crate) fn due_in(&self) -> Option<Duration> {
         self.due.map(|due| due.saturating_duration_since(Instant::now()))

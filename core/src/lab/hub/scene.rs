@@ -106,7 +106,7 @@ impl Scene for World {
         let seen = |observed: &Observed| GroupSeen {
             cgroup: observed.group.cgroup().to_string(),
             version: observed.group.version(),
-            removed: observed.removed,
+            removed: observed.removed && !observed.awaits_its_ring(),
         };
         self.groups.values().map(seen).collect()
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::State;
-use crate::account::oom::Blocked;
+use crate::account::oom::{Blocked, Oom};
 use crate::account::scene::Scene;
 use crate::account::sign::{Sign, Told, Whose};
 use crate::error::{ErrorKind, Result};
@@ -13,7 +13,6 @@ use crate::memcg::cgroup::Cgroup;
 use crate::memcg::pause::Change;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::kmsg::{Item, Record};
-use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
 use crate::observe::trace::{TraceInstance, TraceItem};
 use crate::sys;
@@ -62,7 +61,7 @@ impl State {
         let items = match items {
             Ok(items) => items,
             Err(error) => {
-                self.world.missing.push(Missing::new("tracefs", error.to_string()));
+                self.miss("tracefs", error.to_string());
                 return;
             }
         };
@@ -99,7 +98,7 @@ impl State {
                 }
                 TraceItem::Unparsed(text) => {
                     let reason = format!("a line could not be read: {}", crate::error::printable(&text, 200));
-                    self.world.missing.push(Missing::new("tracefs", reason));
+                    self.miss("tracefs", reason);
                 }
             }
         }
@@ -115,7 +114,7 @@ impl State {
                 Ok(Some(Item::Lost(count))) => lost += count,
                 Ok(None) => break,
                 Err(error) => {
-                    self.world.missing.push(Missing::new("kernel-log", error.to_string()));
+                    self.miss("kernel-log", error.to_string());
                     break;
                 }
             }
@@ -155,7 +154,17 @@ impl State {
             if let Some(group) = met {
                 self.sample(&group);
             }
-            self.ooms.push(oom);
+            let oom = self.ooms.push(oom);
+            self.tell_victims(&oom);
+        }
+    }
+
+    /// A worker keeps the account of its own death, however long ago that was when it is asked.
+    fn tell_victims(&mut self, oom: &Arc<Oom>) {
+        for victim in &oom.victims {
+            if let Some(process) = self.world.workers.values().rev().find(|process| process.pid == victim.pid) {
+                self.deaths.insert(process.id, oom.clone());
+            }
         }
     }
 
@@ -177,7 +186,7 @@ impl State {
                 }
                 // The group may be removed meanwhile; what else fails is seen by the call that asks for it.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => self.world.missing.push(Missing::new("block", error.to_string())),
+                Err(error) => self.miss("block", error.to_string()),
             }
         }
     }
@@ -208,7 +217,9 @@ impl State {
             EventKind::Blocked { state: blocked.state, wchan: blocked.wchan.clone(), stack: blocked.stack.clone() };
         self.push(sys::monotonic_ns(), Source::Procfs, Some(group.cgroup()), Some(blocked.pid), kind);
         let told = self.take(Sign::Blocked { cgroup: group.cgroup().to_string(), blocked });
-        told.ooms.into_iter().for_each(|oom| self.ooms.push(oom));
+        for oom in told.ooms {
+            self.ooms.push(oom);
+        }
         self.ring();
     }
 }
