@@ -108,6 +108,7 @@ pub mod account {
     pub(crate) mod outcome;
     mod outcome_text;
     mod prediction_text;
+    pub(crate) mod record;
     pub(crate) mod scene;
     pub(crate) mod scope;
     pub(crate) mod sign;
@@ -115,6 +116,7 @@ pub mod account {
     mod timeline_text;
     pub(crate) mod victim;
 
+    pub use crate::lab::recording::replay;
     pub use composition::Composition;
     pub use grower::Grower;
     pub use holders::Holder;
@@ -134,6 +136,7 @@ mod lab {
     #[allow(clippy::module_inception)] // a room is called after the chief thing in it
     pub(crate) mod lab;
     pub(crate) mod leftover;
+    pub(crate) mod recording;
     pub(crate) mod watch;
 }
 
@@ -170,6 +173,7 @@ pub use account::{
     Blocked, Candidate, Cause, Composition, Disagreement, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use lab::recording::replay;
 pub use memcg::{
     covers, gc, gc_below, parse_size, Ability, Counters, Group, Hierarchy, Host, Lab, LabOptions, Limit, Limits, Peak,
     Pressure, Stall, Stat, Version,

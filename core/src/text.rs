@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use serde::Serializer;
+use serde::{Deserialize, Deserializer, Serializer};
 
 /// Bytes as all documents and messages of memoom show them, which is as the kernel does in /dev/kmsg: every byte below
 /// 0x20, from 0x7f up, and the backslash becomes `\xNN`; the rest stays. [`unescape`] is the way back.
@@ -64,6 +64,16 @@ pub(crate) fn maybe_bytes<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Resu
         Some(bytes) => to.serialize_str(&escape(bytes)),
         None => to.serialize_none(),
     }
+}
+
+/// The way back of [`bytes`](fn@bytes).
+pub(crate) fn from_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    Ok(unescape(&String::deserialize(from)?))
+}
+
+/// The same for bytes that may be missing.
+pub(crate) fn maybe_from_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(|text| unescape(&text)))
 }
 
 /// For a path: its bytes, escaped.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::composition::Composition;
 use super::grower::Grower;
@@ -122,12 +122,12 @@ impl Victim {
 }
 
 /// A process that waits in an OOM.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
     /// Its pid.
     pub pid: i32,
     /// Its name.
-    #[serde(serialize_with = "crate::text::bytes")]
+    #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub comm: Vec<u8>,
     /// Its state: D.
     pub state: char,

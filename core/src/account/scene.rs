@@ -1,5 +1,7 @@
 //! What the collector asks of the world. The hub answers it of this machine; whoever else can answer gets the same accounts.
 
+use serde::{Deserialize, Serialize};
+
 use super::sign::Whose;
 use super::victim::Input;
 use crate::memcg::contents::Contents;
@@ -8,7 +10,7 @@ use crate::memcg::{Counters, Limit};
 use crate::observe::missing::Missing;
 
 /// A group that is observed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GroupSeen {
     /// Its path as the kernel writes it.
     pub(crate) cgroup: String,
@@ -18,10 +20,11 @@ pub(crate) struct GroupSeen {
 }
 
 /// A worker, as far as its life is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkerSeen {
     pub(crate) id: u64,
     pub(crate) pid: i32,
+    #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub(crate) name: Vec<u8>,
     pub(crate) group: String,
     pub(crate) oom_score_adj: i16,

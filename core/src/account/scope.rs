@@ -1,11 +1,13 @@
 //! The scope of an OOM: whose limit a step would meet, which processes stand in it, and whom the kernel would take.
 
+use serde::{Deserialize, Serialize};
+
 use super::victim::{predict, Input, Prediction};
 use crate::memcg::contents::Contents;
 use crate::observe::report::Report;
 
 /// Who would be taken, and at whose limit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Scope {
     pub(crate) limit_group: String,
     pub(crate) prediction: Prediction,

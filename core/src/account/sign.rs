@@ -1,20 +1,30 @@
 //! What the collector is told. All that it knows comes in as one of these, or as an answer of the [`Scene`](super::scene).
 
+use serde::{Deserialize, Serialize};
+
 use super::oom::{Blocked, Oom};
 use super::scope::Scope;
 use super::victim::Input;
 use crate::memcg::contents::Contents;
 use crate::memcg::Counters;
 use crate::observe::kmsg::Record;
+use crate::observe::missing::SourceName;
 use crate::observe::trace::TraceVictim;
 
 /// One thing that was seen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Sign {
     /// From now on growth is told; `whole` says that nobody can have had anything before.
     Begins { whole: bool },
     /// A worker was started, and holds nothing of the group yet.
-    Started { pid: i32, comm: Vec<u8>, cgroup: String, started_ns: u64 },
+    Started {
+        pid: i32,
+        #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
+        comm: Vec<u8>,
+        cgroup: String,
+        started_ns: u64,
+    },
     /// All processes of a group and of those below it were looked at.
     Looked { cgroup: String, inputs: Vec<Input>, time_ns: u64 },
     /// What a group holds was looked at.
@@ -42,7 +52,11 @@ pub(crate) enum Sign {
     /// The tracepoint has marked a victim.
     Traced { victim: Box<TraceVictim>, whose: Whose },
     /// Records of a source were overwritten before they could be read.
-    Lost { source: &'static str, count: u64 },
+    Lost {
+        #[serde(deserialize_with = "crate::observe::missing::source")]
+        source: SourceName,
+        count: u64,
+    },
     /// New records of the kernel log, and those that are kept are to be looked through again.
     Logged { records: Vec<Record> },
     /// A group has gone that rang so often (v1): what nobody could place may be its own.
@@ -60,7 +74,8 @@ pub(crate) enum Sign {
 }
 
 /// In whose group a process stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Whose {
     /// In an observed group.
     Ours(String),

@@ -7,7 +7,7 @@
 
 use std::ptr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The `oom_score_adj` that takes a process out of the choice.
 pub(crate) const NEVER: i16 = -1000;
@@ -17,13 +17,13 @@ const STOCK_PAGES: u64 = 64;
 const PTES_PER_PAGE: u64 = 512;
 
 /// One process of the group, or of a group below it, with its score.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Candidate {
     /// The process.
     pub pid: i32,
     /// Its name.
-    #[serde(serialize_with = "crate::text::bytes")]
+    #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub comm: Vec<u8>,
     /// The points the kernel compares, in pages; may be negative.
     pub score: i64,
@@ -45,7 +45,7 @@ pub struct Candidate {
 }
 
 /// What the kernel would choose among the candidates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "schema", rename = "memoom.prediction/1")]
 #[non_exhaustive]
 pub struct Prediction {
@@ -81,7 +81,8 @@ impl Prediction {
 }
 
 /// What sets a process apart in the choice, beyond its numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Condition {
     /// Nothing.
     #[default]
@@ -109,9 +110,10 @@ impl Condition {
 }
 
 /// One process as it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Input {
     pub(crate) pid: i32,
+    #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub(crate) comm: Vec<u8>,
     pub(crate) group: String,
     /// Field 24 of `/proc/PID/stat` is the counter that the kernel's score reads (up to 6.x).

@@ -1,6 +1,7 @@
 //! One memory cgroup: how it is made or opened, its counters and processes, and its end.
 
 use std::fmt;
+use std::fs::File;
 use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     maker: Maker,
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: Mutex<Weak<Hub>>,
+    /// The recording that the observer of an opened group is to make.
+    pub(crate) record: Mutex<Option<File>>,
 }
 
 impl Deref for Inner {
@@ -112,7 +115,14 @@ impl Group {
     }
 
     fn build(cgroup: Arc<Cgroup>, parent: Option<Group>, lab: Option<Arc<lab::Shared>>) -> Group {
-        Group(Arc::new(Inner { cgroup, parent, lab, maker: Maker::this(), own_hub: Mutex::new(Weak::new()) }))
+        Group(Arc::new(Inner {
+            cgroup,
+            parent,
+            lab,
+            maker: Maker::this(),
+            own_hub: Mutex::default(),
+            record: Mutex::default(),
+        }))
     }
 
     /// Makes a group in a lab, below `above` or at the lab's top. What was made is removed if any setting fails.

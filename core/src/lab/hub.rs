@@ -3,6 +3,7 @@
 //! No thread runs here: whoever waits does the reading. When several threads wait, one polls and the others wait for
 //! it, so that no wake is lost.
 
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use self::sampling::Samples;
 use crate::account::collect::Collector;
 use crate::account::oom::Oom;
+use crate::account::record::{Heading, Recorder};
 use crate::account::sign::Sign;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
@@ -104,6 +106,7 @@ pub(crate) struct State {
     pub(crate) events: Backlog<Event>,
     pub(crate) ooms: Backlog<Oom>,
     pub(crate) collector: Collector,
+    recorder: Option<Recorder>,
     pub(crate) samples: Samples,
     gauge: Gauge,
     watches: Vec<Weak<Cursor>>,
@@ -128,6 +131,7 @@ impl Hub {
         kernel_log: bool,
         tracefs: Option<(&Tracefs, &str)>,
         mut missing: Vec<Missing>,
+        record: Option<File>,
     ) -> Result<Hub> {
         let failed = |errno: Errno| Error::os("make watch", errno);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
@@ -174,10 +178,9 @@ impl Hub {
             missing.push(Missing::new("tracefs", Error::os("watch the trace", errno).to_string()));
             trace = None;
         }
-        let collector = match foreign {
-            true => Collector::inside_namespace(log.is_some()),
-            false => Collector::new(trace.is_some(), log.is_some()),
-        };
+        let heading = Heading::new(sys::release(), trace.is_some(), log.is_some(), foreign);
+        let recorder = record.map(|file| Recorder::new(Box::new(file), &heading)).transpose();
+        let recorder = recorder.map_err(|error| Error::os("begin recording", error))?;
         let is_lab = supervisor.is_some();
         let mut state = State {
             polling: false,
@@ -190,7 +193,8 @@ impl Hub {
             deaths: Map::new(),
             events: Backlog::default(),
             ooms: Backlog::default(),
-            collector,
+            collector: heading.collector(),
+            recorder,
             samples: Samples::default(),
             gauge: Gauge::default(),
             watches: Vec::new(),

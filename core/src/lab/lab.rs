@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::group::{over_budget, Group};
 use super::host::Host;
 use super::leftover;
+use super::recording;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::{self, Supervisor};
@@ -47,6 +48,10 @@ pub struct LabOptions {
     pub keep_events: usize,
     /// The same for accounts, which are larger. A worker keeps the account of its own death all the same.
     pub keep_ooms: usize,
+    /// A file into which everything is recorded that the accounts of this lab are made of, for [`replay`](crate::replay):
+    /// records of the kernel log, marks, counters, names and numbers of processes. A recording that stands there is
+    /// written over; a link, or another file, is refused.
+    pub record: Option<PathBuf>,
 }
 
 /// About 200 OOMs with all that the kernel prints of them; some 6 MiB.
@@ -64,6 +69,7 @@ impl Default for LabOptions {
             sample_every: None,
             keep_events: KEEP_EVENTS,
             keep_ooms: KEEP_OOMS,
+            record: None,
         }
     }
 }
@@ -110,9 +116,11 @@ impl Lab {
     /// Makes a lab as told.
     ///
     /// # Errors
-    /// As [`Lab::new`]; `NotFound` where `parent` is no directory; `Busy` where processes stand in it (v2).
+    /// As [`Lab::new`]; `NotFound` where `parent` is no directory; `Busy` where processes stand in it (v2); `InvalidInput`
+    /// where `record` is a link, or a file that is no recording.
     pub fn with(options: &LabOptions) -> Result<Lab> {
         let host = Host::probe()?;
+        let record = options.record.as_deref().map(recording::begin).transpose()?;
         let (above, version) = match &options.parent {
             Some(parent) => {
                 let version = self::parent(&host, parent)?.version();
@@ -170,6 +178,7 @@ impl Lab {
             options.kernel_log,
             tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())),
             missing,
+            record,
         )?;
         let mut state = hub.lock();
         state.samples = Samples::new(options.sample_every);

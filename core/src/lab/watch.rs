@@ -1,14 +1,16 @@
 //! A watch: the pollable stream of what happens in a group and below it.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::hub::{Hub, Look, State};
+use super::recording;
 use crate::account::oom::Oom;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
 use crate::lab::hub::backlog::Cursor;
 use crate::memcg::owner;
@@ -71,6 +73,30 @@ impl Group {
         Ok(Watch { hub, group: self.clone(), cursor, fd })
     }
 
+    /// Has everything recorded that the accounts of an opened group are made of, by the next watch of it that is opened
+    /// while there is none: for [`replay`](crate::replay). A recording that stands at `path` is written over. The groups
+    /// of a lab are recorded together, by [`LabOptions::record`](crate::LabOptions).
+    ///
+    /// # Errors
+    /// `InvalidInput` where `path` is a link or a file that is no recording, or for a group of a lab; `Busy` while the
+    /// group is watched; `Io`.
+    pub fn record(&self, path: impl AsRef<Path>) -> Result<()> {
+        const OPERATION: &str = "record group";
+        if self.0.lab.is_some() {
+            return Err(Error::new(ErrorKind::InvalidInput, OPERATION, "the group belongs to a lab")
+                .path(self.path())
+                .remedy("record the whole lab: LabOptions.record"));
+        }
+        let own = self.0.own_hub.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.strong_count() > 0 {
+            return Err(Error::new(ErrorKind::Busy, OPERATION, "the group is watched already")
+                .path(self.path())
+                .remedy("have it recorded before the first watch is opened"));
+        }
+        *self.0.record.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording::begin(path.as_ref())?);
+        Ok(())
+    }
+
     /// The hub of its lab; an opened group has one of its own as long as it is watched.
     fn hub(&self) -> Result<Arc<Hub>> {
         if let Some(lab) = &self.0.lab {
@@ -84,7 +110,9 @@ impl Group {
         // An instance has its owner's name: where that cannot be given, none is made.
         let tracefs = Tracefs::find().and_then(|tracefs| Ok((tracefs, owner::new_name()?)));
         let tracefs = tracefs.map_err(|error| missing.push(Missing::new("tracefs", error.to_string()))).ok();
-        let hub = Hub::new(None, true, tracefs.as_ref().map(|(tracefs, name)| (tracefs, name.as_str())), missing)?;
+        let record = self.0.record.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let named = tracefs.as_ref().map(|(tracefs, name)| (tracefs, name.as_str()));
+        let hub = Hub::new(None, true, named, missing, record)?;
         hub.observe_opened(&self.0.cgroup)?;
         let hub = Arc::new(hub);
         *own = Arc::downgrade(&hub);

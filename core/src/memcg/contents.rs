@@ -1,5 +1,7 @@
 //! What the files of a group say of its contents at one moment: the usage, and the statistics as they were read.
 
+use serde::{Deserialize, Serialize};
+
 use super::counters::keyed;
 use super::files::Dir;
 use super::version::Version;
@@ -8,7 +10,7 @@ use crate::error::Result;
 use crate::sys;
 
 /// The files of a group that tell what its charged bytes are, read one after the other.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Contents {
     pub(crate) version: Version,
     /// `memory.usage_in_bytes`, `memory.current`; the top group of v2 has none.

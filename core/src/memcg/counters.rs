@@ -1,12 +1,15 @@
 //! The counters of a group at one moment, under the kernel's own names.
 
-use serde::{Serialize, Serializer};
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What the kernel counted for a group. A counter that this kernel or hierarchy lacks is `None`.
 ///
 /// These are numbers of events, never of dead processes: with `memory.oom.group` the first victim is counted
 /// twice, and lowering a v2 limit under the usage raises `oom` thousands of times for one kill.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counters {
     /// Bytes charged: `memory.usage_in_bytes` (v1), `memory.current` (v2). Up to 64 pages for each CPU may be
@@ -33,10 +36,10 @@ pub struct Counters {
     /// Whether the OOM killer is off: `memory.oom_control` (v1).
     pub oom_kill_disable: Option<bool>,
     /// The same counters for this group alone, without its descendants: `memory.events.local` (v2, from 5.2).
-    #[serde(skip_serializing_if = "Stat::is_empty")]
+    #[serde(default, skip_serializing_if = "Stat::is_empty")]
     pub local: Stat,
     /// Keys of `memory.events` or `memory.oom_control` that have no field above.
-    #[serde(skip_serializing_if = "Stat::is_empty")]
+    #[serde(default, skip_serializing_if = "Stat::is_empty")]
     pub other: Stat,
 }
 
@@ -80,6 +83,28 @@ impl Stat {
 impl Serialize for Stat {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Stat {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Stat, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Stat;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("numbers by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stat, A::Error> {
+                let mut stat = Stat::default();
+                while let Some((name, number)) = map.next_entry()? {
+                    stat.0.push((name, number));
+                }
+                Ok(stat)
+            }
+        }
+        from.deserialize_map(Pairs)
     }
 }
 

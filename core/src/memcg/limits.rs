@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -53,6 +53,12 @@ impl Serialize for Limit {
     /// The bytes, or null for "no limit".
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
         self.bytes().serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Limit, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map_or(Limit::Max, Limit::Bytes))
     }
 }
 

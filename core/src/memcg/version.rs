@@ -1,9 +1,9 @@
 //! Which of the two hierarchies a group stands in.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The version of the hierarchy in which the memory controller stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Version {
     /// cgroup v1: `memory.limit_in_bytes`, `memory.oom_control`.

@@ -1,9 +1,9 @@
 //! The kernel's call path: its frames, and what each step does on the way to an OOM kill or an OOM wait.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One function of a kernel call path, innermost first.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Frame {
     /// The function as the kernel names it, with the compiler's suffix if there is one (`oom_kill_process.cold`).

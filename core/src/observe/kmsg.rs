@@ -6,13 +6,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::unescape_bytes;
 use crate::{Error, ErrorKind, Result};
 
 /// One record of `/dev/kmsg`: `priority,sequence,time,flag[,caller=..];text`.
 ///
 /// The format is described in the kernel's Documentation/ABI/testing/dev-kmsg (since 3.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Record {
     /// The raw priority: facility times 8 plus level.
@@ -26,6 +28,7 @@ pub struct Record {
     /// Who wrote it, `T<thread>` or `C<cpu>`; only where the kernel has `CONFIG_PRINTK_CALLER`.
     pub caller: Option<String>,
     /// The text, its `\xNN` escapes undone: the bytes that were printed.
+    #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub text: Vec<u8>,
 }
 

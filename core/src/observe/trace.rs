@@ -10,6 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::fcntl::{openat, OFlag};
 use nix::sys::stat::{mkdirat, Mode};
 
+use serde::{Deserialize, Serialize};
+
 use super::callpath::Frame;
 use super::trace_text::{parse, Record, Template};
 use super::tracefs::{check_name, remove, Tracefs, DIRECTORY};
@@ -37,7 +39,7 @@ pub(crate) enum TraceItem {
 }
 
 /// One `oom/mark_victim` event with the stack of the task that asked for the memory.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct TraceVictim {
     /// When, in CLOCK_MONOTONIC; the kernel prints microseconds.
     pub(crate) time_ns: u64,
@@ -46,10 +48,12 @@ pub(crate) struct TraceVictim {
     /// The thread whose charge went over the limit (a thread id).
     pub(crate) invoker_pid: i32,
     /// Its name; `<...>` when the kernel had not recorded it.
+    #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub(crate) invoker_comm: Vec<u8>,
     /// The victim.
     pub(crate) pid: i32,
     /// This and the following: `None` on kernels whose event has only the pid.
+    #[serde(serialize_with = "crate::text::maybe_bytes", deserialize_with = "crate::text::maybe_from_bytes")]
     pub(crate) comm: Option<Vec<u8>>,
     /// Address space.
     pub(crate) total_vm_bytes: Option<u64>,

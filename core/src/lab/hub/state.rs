@@ -20,7 +20,14 @@ use crate::sys;
 impl State {
     /// Tells the collector, which may ask this machine what it wants to know beside.
     pub(crate) fn take(&mut self, sign: Sign) -> Told {
-        self.collector.take(sign, &self.world)
+        let Some(recorder) = &mut self.recorder else { return self.collector.take(sign, &self.world) };
+        let (told, written) = recorder.take(&mut self.collector, sign, &self.world);
+        if let Err(error) = written {
+            // Half a recording is one too; that it ends here is said once.
+            self.recorder = None;
+            self.miss("recording", format!("it ends early: {error}"));
+        }
+        told
     }
 
     pub(crate) fn push(
