@@ -188,12 +188,16 @@ typedef struct memoom_run_options {
     int32_t oom_score_adj;
     /** 0. */
     uint32_t reserved;
+    /**
+     * A file into which everything is recorded that the accounts are made of (memoom_lab_options.record); NULL for none.
+     */
+    const char *record;
 } memoom_run_options;
 
 /** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
 #define MEMOOM_RUN_OPTIONS_INIT \
     { sizeof(memoom_run_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_FOREVER, NULL, NULL, \
-      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0 }
+      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0, NULL }
 
 /**
  * A function of the caller's that runs in a forked child, in a group. What it returns is the exit code (its low 8 bits).
@@ -580,10 +584,16 @@ typedef struct memoom_lab_options {
      * The same for accounts, which are larger; 0 for 512. A worker keeps the account of its own death all the same.
      */
     uint64_t keep_ooms;
+    /**
+     * A file into which everything is recorded that the accounts of the lab are made of, for memoom_replay: records of
+     * the kernel log, marks, counters, names and numbers of processes; NULL for none. A recording that stands there is
+     * written over; a link, or another file, is MEMOOM_ERR_INVALID_INPUT.
+     */
+    const char *record;
 } memoom_lab_options;
 
 /** The start of a memoom_lab_options: the usual place, every source of evidence. */
-#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0, 0 }
+#define MEMOOM_LAB_OPTIONS_INIT { sizeof(memoom_lab_options), NULL, NULL, 0, 0, 0, 0, NULL }
 
 /** A lab that somebody had left behind. */
 typedef struct memoom_leftover {
@@ -1150,6 +1160,21 @@ MEMOOM_MUST_USE memoom_status memoom_group_processes(const struct memoom_group *
  * MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  */
 MEMOOM_MUST_USE memoom_status memoom_group_sample(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
+ * Has everything recorded that the accounts of an opened group are made of, by the next watch of it that is opened while
+ * there is none: for memoom_replay. A recording that stands at the path is written over. The groups of a lab are
+ * recorded together (memoom_lab_options.record).
+ *
+ * \param group         the group, opened by its path
+ * \param path          the file
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, for a group of a lab, and for a link or a file that is no
+ * recording; MEMOOM_ERR_BUSY while the group is watched; MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_NOT_FOUND,
+ * MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_record(const struct memoom_group *group, const char *path,
     struct memoom_error **reterr_error);
 
 /**
@@ -3078,6 +3103,9 @@ static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcom
 /** Every event of a lab up to one moment, ordered by time. */
 typedef struct memoom_timeline memoom_timeline;
 
+/** Accounts, in the order in which they were complete. */
+typedef struct memoom_oom_list memoom_oom_list;
+
 /**
  * How many events there are.
  * Returns: the number; 0 for NULL.
@@ -3146,6 +3174,50 @@ static inline void memoom_timeline_freep(memoom_timeline **object) { memoom_time
  */
 MEMOOM_MUST_USE memoom_status memoom_lab_timeline(const struct memoom_lab *lab,
     struct memoom_timeline **ret_timeline, struct memoom_error **reterr_error);
+
+/**
+ * How many accounts there are.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_list_count(const struct memoom_oom_list *list);
+
+/**
+ * One of the accounts.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_oom_list_count - 1
+ *
+ * Returns: the account; NULL beyond the end, and for NULL.
+ */
+const struct memoom_oom *memoom_oom_list_at(const struct memoom_oom_list *list, size_t index);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; its accounts end with it.
+ */
+void memoom_oom_list_free(struct memoom_oom_list *list);
+
+/** For __attribute__((cleanup(memoom_oom_list_freep))): frees what the variable holds. */
+static inline void memoom_oom_list_freep(memoom_oom_list **object) { memoom_oom_list_free(*object); }
+
+/**
+ * Makes the accounts again that a recording led to (memoom_lab_options.record, memoom_group_record, memoom run
+ * --record): on any machine, and without any right. An account says the same as it did then; where another version of
+ * memoom made the recording, it says what this one concludes from it.
+ *
+ * \param path          the recording
+ * \param ret_list      where the list of the accounts goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_NOT_FOUND where there is no such file; MEMOOM_ERR_INVALID_INPUT for NULL, and where it
+ * is no recording or a line of it is damaged (its number is named; a last line that was broken off is left out);
+ * MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_oom_list_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_replay(const char *path, struct memoom_oom_list **ret_list,
+    struct memoom_error **reterr_error);
 
 /* ========================================================================================================
  * Report

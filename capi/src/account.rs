@@ -5,4 +5,5 @@ pub(crate) mod oom_holders;
 pub(crate) mod oom_lists;
 pub(crate) mod oom_rows;
 pub(crate) mod outcome;
+pub(crate) mod replay;
 pub(crate) mod timeline;

@@ -165,7 +165,16 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     layout!(text, memoom_ability { struct_size, name, reason, remedy, available, reserved });
     layout!(
         text,
-        memoom_lab_options { struct_size, parent, helper_dir, flags, sample_every_usec, keep_events, keep_ooms }
+        memoom_lab_options {
+            struct_size,
+            parent,
+            helper_dir,
+            flags,
+            sample_every_usec,
+            keep_events,
+            keep_ooms,
+            record
+        }
     );
     layout!(text, memoom_leftover { struct_size, path, reason, removed, reserved });
     layout!(
@@ -229,7 +238,8 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             stdout_fd,
             stderr_fd,
             oom_score_adj,
-            reserved
+            reserved,
+            record
         }
     );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/c/layout.h");

@@ -60,7 +60,7 @@ pub(crate) struct Lab {
 #[pymethods]
 impl Lab {
     #[new]
-    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true, sample_every=None, keep_events=None, keep_ooms=None))]
+    #[pyo3(signature = (*, parent=None, helper_dir=None, kernel_log=true, call_path=true, sample_every=None, keep_events=None, keep_ooms=None, record=None))]
     #[allow(clippy::too_many_arguments)] // keywords, all of them
     fn new(
         py: Python<'_>,
@@ -71,6 +71,7 @@ impl Lab {
         sample_every: Option<f64>,
         keep_events: Option<usize>,
         keep_ooms: Option<usize>,
+        record: Option<PathBuf>,
     ) -> PyResult<Lab> {
         let sample_every = sample_every.map(|seconds| period(py, "make lab", seconds)).transpose()?;
         let default = LabOptions::default();
@@ -82,6 +83,7 @@ impl Lab {
             sample_every,
             keep_events: keep_events.unwrap_or(default.keep_events),
             keep_ooms: keep_ooms.unwrap_or(default.keep_ooms),
+            record,
         };
         Ok(Lab { core: working(py, || memoom::Lab::with(&options))? })
     }

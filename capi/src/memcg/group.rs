@@ -383,6 +383,34 @@ pub extern "C" fn memoom_group_sample(
     ffi::call("memoom_group_sample", reterr_error, || Ok(need(group, "group")?.group.sample()?))
 }
 
+/// Has everything recorded that the accounts of an opened group are made of, by the next watch of it that is opened while
+/// there is none: for memoom_replay. A recording that stands at the path is written over. The groups of a lab are
+/// recorded together (memoom_lab_options.record).
+///
+/// \param group         the group, opened by its path
+/// \param path          the file
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, for a group of a lab, and for a link or a file that is no
+/// recording; MEMOOM_ERR_BUSY while the group is watched; MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_NOT_FOUND,
+/// MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_group_record(
+    group: Option<&memoom_group>,
+    path: *const c_char,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_group_record", reterr_error, || {
+        let group = need(group, "group")?;
+        // SAFETY: the caller promises a string.
+        let path = unsafe { ffi::bytes(path, "path") }?;
+        Ok(group.group.record(OsStr::from_bytes(path))?)
+    })
+}
+
 /// Removes a group: it must have no process and no group below it. The kernel may take a moment to let go of a process
 /// that has ended; that is waited for. The object stays valid until it is freed.
 ///

@@ -43,6 +43,10 @@ pub struct memoom_lab_options {
     pub keep_events: u64,
     /// The same for accounts, which are larger; 0 for 512. A worker keeps the account of its own death all the same.
     pub keep_ooms: u64,
+    /// A file into which everything is recorded that the accounts of the lab are made of, for memoom_replay: records of
+    /// the kernel log, marks, counters, names and numbers of processes; NULL for none. A recording that stands there is
+    /// written over; a link, or another file, is MEMOOM_ERR_INVALID_INPUT.
+    pub record: *const c_char,
 }
 
 impl Default for memoom_lab_options {
@@ -55,6 +59,7 @@ impl Default for memoom_lab_options {
             sample_every_usec: 0,
             keep_events: 0,
             keep_ooms: 0,
+            record: ptr::null(),
         }
     }
 }
@@ -117,8 +122,16 @@ pub unsafe extern "C" fn memoom_lab_create(
 /// # Safety
 /// The strings are NULL or end in NUL.
 unsafe fn lab_options(given: &memoom_lab_options) -> Done<LabOptions> {
-    let memoom_lab_options { struct_size: _, parent, helper_dir, flags, sample_every_usec, keep_events, keep_ooms } =
-        *given;
+    let memoom_lab_options {
+        struct_size: _,
+        parent,
+        helper_dir,
+        flags,
+        sample_every_usec,
+        keep_events,
+        keep_ooms,
+        record,
+    } = *given;
     if flags & !(MEMOOM_LAB_NO_KERNEL_LOG | MEMOOM_LAB_NO_CALL_PATH) != 0 {
         return Err(Failure::input(format!(
             "options.flags has bits that this libmemoom does not know (value {flags:#x})"
@@ -136,6 +149,7 @@ unsafe fn lab_options(given: &memoom_lab_options) -> Done<LabOptions> {
         helper_dir: path(helper_dir),
         kernel_log: flags & MEMOOM_LAB_NO_KERNEL_LOG == 0,
         call_path: flags & MEMOOM_LAB_NO_CALL_PATH == 0,
+        record: path(record),
         sample_every: (sample_every_usec != 0).then(|| Duration::from_micros(sample_every_usec)),
         keep_events: kept(keep_events, default.keep_events),
         keep_ooms: kept(keep_ooms, default.keep_ooms),

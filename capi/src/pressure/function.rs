@@ -183,7 +183,8 @@ pub unsafe extern "C" fn memoom_run_function(
             ));
         }
         let function = Function { oom_score_adj: score(options.oom_score_adj)?, ..Function::default() };
-        let run = run_of(&options)?;
+        // SAFETY: the strings of the options are the caller's promise too.
+        let run = unsafe { run_of(&options) }?;
         // SAFETY: the comment of memoom_function is what the caller promises.
         let outcome = unsafe { run.function(memoom::Wait::forever(), &function, body) }?;
         ret_outcome.write(memoom_outcome::new(outcome));

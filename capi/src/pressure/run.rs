@@ -1,8 +1,10 @@
 //! The one-call entry: a command under a limit, and its outcome.
 #![allow(unsafe_code)] // exported names, strings and descriptors of the caller's
 
-use std::ffi::c_char;
+use std::ffi::{c_char, OsStr};
 use std::mem::{size_of, MaybeUninit};
+use std::os::unix::ffi::OsStrExt;
+use std::ptr;
 
 use memoom::{LabOptions, Limits, Run};
 
@@ -44,6 +46,8 @@ pub struct memoom_run_options {
     pub oom_score_adj: i32,
     /// 0.
     pub reserved: u32,
+    /// A file into which everything is recorded that the accounts are made of (memoom_lab_options.record); NULL for none.
+    pub record: *const c_char,
 }
 
 impl Default for memoom_run_options {
@@ -72,6 +76,7 @@ impl Default for memoom_run_options {
             stderr_fd,
             oom_score_adj,
             reserved: 0,
+            record: ptr::null(),
         }
     }
 }
@@ -128,22 +133,27 @@ pub unsafe extern "C" fn memoom_run(
             ..memoom_command_options::default()
         };
         // SAFETY: the lists and strings are the caller's promise too.
-        let run = Run { command: unsafe { command(argv, &own) }?, ..run_of(&options)? };
+        let run = Run { command: unsafe { command(argv, &own) }?, ..unsafe { run_of(&options) }? };
         ret_outcome.write(memoom_outcome::new(run.run(memoom::Wait::forever())?));
         Ok(())
     })
 }
 
 /// What is the same for commands and functions.
-pub(crate) fn run_of(options: &memoom_run_options) -> Done<Run> {
+///
+/// # Safety
+/// The strings are NULL or end in NUL.
+pub(crate) unsafe fn run_of(options: &memoom_run_options) -> Done<Run> {
     #[rustfmt::skip]
     let memoom_run_options {
         struct_size: _, limit_bytes, swap_bytes, high_bytes, timeout_ns, env: _, cwd: _, oom_group,
-        stdin_fd: _, stdout_fd: _, stderr_fd: _, oom_score_adj: _, reserved,
+        stdin_fd: _, stdout_fd: _, stderr_fd: _, oom_score_adj: _, reserved, record,
     } = *options;
     if reserved != 0 {
         return Err(crate::error::Failure::input("options.reserved is not 0"));
     }
+    // SAFETY: our caller's promise.
+    let record = unsafe { ffi::maybe_bytes(record) };
     Ok(Run {
         command: memoom::Command::default(),
         limits: Limits {
@@ -154,6 +164,6 @@ pub(crate) fn run_of(options: &memoom_run_options) -> Done<Run> {
             oom_killer: None,
         },
         timeout: ffi::timeout(timeout_ns),
-        lab: LabOptions::default(),
+        lab: LabOptions { record: record.map(|path| OsStr::from_bytes(path).into()), ..LabOptions::default() },
     })
 }

@@ -74,6 +74,7 @@ pub const SECTIONS: &[Section] = &[
             "group_pressure",
             "group_processes",
             "group_sample",
+            "group_record",
             "group_limit",
             "group_set_limit",
             "group_high",
@@ -195,7 +196,7 @@ pub const SECTIONS: &[Section] = &[
     section(
         "Timeline",
         "Every event of a lab, in order; recorded, it can be replayed.",
-        &["timeline", "lab_timeline", "replay"],
+        &["timeline", "lab_timeline", "oom_list", "replay"],
     ),
     section(
         "Report",

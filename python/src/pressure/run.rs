@@ -11,8 +11,8 @@ use crate::convert::{limits, timeout, waiting, Most};
 /// Runs a command under limits, in a lab of its own, and waits for its end.
 #[pyfunction]
 #[pyo3(signature = (argv, *, limit=None, swap=Some(Most(memoom::Limit::Bytes(0))), high=None, oom_group=None, oom_killer=None, timeout=None,
-                    env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0, kernel_log=true, call_path=true, started=None),
-       text_signature = "(argv, *, limit=None, swap=0, high=None, oom_group=None, oom_killer=None, timeout=None, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0, kernel_log=True, call_path=True, started=None)")]
+                    env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0, kernel_log=true, call_path=true, record=None, started=None),
+       text_signature = "(argv, *, limit=None, swap=0, high=None, oom_group=None, oom_killer=None, timeout=None, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0, kernel_log=True, call_path=True, record=None, started=None)")]
 #[allow(clippy::too_many_arguments)] // keywords of one Python call
 pub(super) fn run(
     py: Python<'_>,
@@ -31,6 +31,7 @@ pub(super) fn run(
     oom_score_adj: i16,
     kernel_log: bool,
     call_path: bool,
+    record: Option<PathBuf>,
     started: Option<Py<PyAny>>,
 ) -> PyResult<Py<PyAny>> {
     let stdio = Stdio::open(py, stdin, stdout, stderr)?;
@@ -38,7 +39,7 @@ pub(super) fn run(
         command: command_of(argv, env, cwd, &stdio, oom_score_adj)?,
         limits: limits(limit, swap, high, oom_group, oom_killer),
         timeout: self::timeout(py, "run", timeout)?,
-        lab: memoom::LabOptions { kernel_log, call_path, ..Default::default() },
+        lab: memoom::LabOptions { kernel_log, call_path, record, ..Default::default() },
     };
     drop(stdio.child);
     // What the caller's function raises must not be lost in the core, and the command must not go on without it.
