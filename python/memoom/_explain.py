@@ -8,6 +8,8 @@ from ._values import Oom, Outcome
 
 __all__ = ["account", "call_text", "is_essential", "oom_line", "oom_text", "outcome_text"]
 
+# Where no command is: in a test, or a result of a sweep.
+_MORE = "in print(oom)"
 # The lines of a kernel report that say who, whose limit and how much; registers, code and statistics are left out.
 _ESSENTIAL = (
     " invoked oom-killer:",
@@ -23,8 +25,11 @@ _ESSENTIAL = (
 )
 
 
-def account(oom: Oom, full: bool = False) -> list[str]:
-    """The account as lines; without `full`, only the essential lines of the kernel's report."""
+def account(oom: Oom, full: bool = False, *, more: str = "with --full") -> list[str]:
+    """The account as lines; without `full`, only the essential lines of the kernel's report.
+
+    `more` says how the others can be had: an option of the command, where a command says it.
+    """
     lines = str(oom).splitlines()
     if full:
         return lines
@@ -35,7 +40,7 @@ def account(oom: Oom, full: bool = False) -> list[str]:
         else:
             shown.append(line)
     if left_out:
-        shown.append(f"    ({left_out} lines more of the report with --full)")
+        shown.append(f"    ({left_out} lines more of the report {more})")
     return shown
 
 
@@ -52,12 +57,12 @@ def outcome_text(outcome: Outcome) -> str:
     # What each account misses stands in the account.
     known = {f"  missing     {one.source}: {one.reason}" for oom in outcome.ooms for one in oom.missing}
     lines = [line for line in lines if line not in known]
-    return "\n".join([*lines, *(line for oom in outcome.ooms for line in account(oom))])
+    return "\n".join([*lines, *(line for oom in outcome.ooms for line in account(oom, more=_MORE))])
 
 
 def oom_text(oom: Oom) -> str:
     """The essential lines of an account."""
-    return "\n".join(account(oom))
+    return "\n".join(account(oom, more=_MORE))
 
 
 def call_text(call: Call[object]) -> str:

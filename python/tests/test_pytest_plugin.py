@@ -7,6 +7,7 @@ import re
 import textwrap
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import HIERARCHY, NO_LAB, PATIENCE, SLOW, needs_time
@@ -34,7 +35,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(pytester: pytest.Pytester, code: str, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(f"import os, sys, time\nimport pytest\nimport memoom\nBODY = {BODY!r}\n{textwrap.dedent(code)}")
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=3000 if SLOW else 300)
+    order = [] if "randomly" in str(arguments) else ["-p", "no:randomly"]
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *order, *arguments, timeout=3000 if SLOW else 300)
 
 
 def summary(result: pytest.RunResult) -> list[str]:
@@ -405,10 +407,10 @@ def test_moved_tests(pytester: pytest.Pytester) -> None:
         ]
     )
     result.stdout.fnmatch_lines(
-        ["the process of the test ended before it: python* was killed in an OOM of *", "*said before the end*"]
+        ["the test was OOM-killed at 192M: python* was killed in an OOM of *", "*said before the end*"]
     )
     result.stdout.fnmatch_lines(["*was expected to be OOM-killed under its limit, and passed*"])
-    result.stdout.fnmatch_lines(["the process of the test ended before it: python* exited with status 5*"])
+    result.stdout.fnmatch_lines(["the test ended its own process: python* exited with status 5*"])
     result.stdout.fnmatch_lines(["SKIPPED*test_moved_tests.py:*: for a reason", "SKIPPED*by a mark"])
     assert text.count("test session starts") == 1 and "Captured log teardown" not in text
     assert [line.partition(": ")[0].rpartition("::")[2] for line in summary(result)] == [
@@ -494,6 +496,127 @@ def test_pytest_timeout_ends_a_moved_test(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines([f"*Timeout (>{TIMEOUT}.0s) from pytest-timeout*"])
     result.stdout.fnmatch_lines(["*was still running at its timeout, and memoom killed it*"])
+
+
+# Each run of a test writes a line: whether it was moved, and what `random` says.
+COUNTED = """
+import random
+
+def note(where):
+    with open(os.environ["RUNS"], "a") as file:
+        file.write(f"{where} {random.getrandbits(64)}\\n")
+    return len(open(os.environ["RUNS"]).readlines())
+"""
+
+
+def runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, code: str, *arguments: str) -> Any:
+    """The result, and the lines of all runs."""
+    file = pytester.path / "runs"
+    file.write_text("")
+    monkeypatch.setenv("RUNS", str(file))
+    result = run(pytester, COUNTED + textwrap.dedent(code), *arguments)
+    return result, file.read_text().splitlines()
+
+
+@needs_time
+@needs_lab
+@pytest.mark.parametrize("how", ["marker", "option", "ini"])
+def test_reruns_are_counted_once(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    flaky = "@pytest.mark.flaky(reruns=2)" if how == "marker" else ""
+    arguments = {"marker": [], "option": ["--reruns=2"], "ini": []}[how]
+    if how == "ini":
+        pytester.makeini("[pytest]\naddopts = --reruns=2")
+    code = f"""
+        {flaky}
+        @pytest.mark.memoom(limit=BODY)
+        def test_fails(): assert note("fails") < 0
+
+        {flaky}
+        @pytest.mark.memoom(limit=BODY)
+        def test_passes_at_last(): assert note("at last") == 5
+        """
+    result, lines = runs(pytester, monkeypatch, code, *arguments)
+    assert [line.rpartition(" ")[0] for line in lines] == ["fails"] * 3 + ["at last"] * 2
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*1 failed, 1 passed, 3 rerun*"])
+
+
+@needs_time
+@needs_lab
+def test_others_act_once(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat, timeout and randomly: what they do to a test they do to it once, in the caller's pytest."""
+    code = """
+        @pytest.mark.memoom(limit=BODY)
+        @pytest.mark.timeout(300)
+        def test_moved(): note("moved")
+
+        @pytest.mark.memoom(limit=BODY, timeout=1)
+        @pytest.mark.timeout(300)
+        def test_too_long(): note("long"); time.sleep(100)
+        """
+    result, lines = runs(pytester, monkeypatch, code, "--count=2", "-k", "moved")
+    result.assert_outcomes(passed=2)
+    assert len(lines) == 2
+    result, lines = runs(pytester, monkeypatch, code)
+    result.assert_outcomes(passed=1, failed=1)
+    assert [line.split()[0] for line in lines].count("moved") == 1
+    result.stdout.fnmatch_lines(["*was still running at its timeout, and memoom killed it*"])
+    # The same numbers come of the same seed, moved or not.
+    plain = "def test_moved(): note('moved')"
+    seeded = [
+        runs(pytester, monkeypatch, what, "-p", "randomly", "-p", "no:rerunfailures", *seed, "-k", "moved")[1]
+        for what in (code, plain)
+        for seed in (["--randomly-seed=7"],)
+    ]
+    assert seeded[0] == seeded[1] and len(seeded[0]) == 1
+    # A seed that randomly makes up itself is the one that it has named.
+    result, lines = runs(pytester, monkeypatch, code, "-p", "randomly", "-k", "moved")
+    (seed,) = re.findall(r"--randomly-seed=(\d+)", result.stdout.str())
+    assert runs(pytester, monkeypatch, plain, "-p", "randomly", f"--randomly-seed={seed}")[1] == lines
+
+
+@needs_time
+@needs_lab
+@pytest.mark.parametrize("how", [[], ["-n", "1"]], ids=["here", "xdist"])
+def test_coverage_of_a_moved_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: list[str]) -> None:
+    pytester.makepyfile(
+        covered="def moved():\n    return 1\n\ndef here():\n    return 2\n\ndef never():\n    return 3\n"
+    )
+    code = """
+        import covered
+
+        @pytest.mark.memoom(limit=BODY)
+        def test_moved(): assert covered.moved() == 1
+
+        def test_here(): assert covered.here() == 2
+        """
+    result, _ = runs(pytester, monkeypatch, code, "--cov=covered", "--cov-report=term-missing", *how)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["covered.py* 6 * 1 * 83% * 8"])
+    assert result.stdout.str().count("covered.py ") == 1
+    assert [path.name for path in pytester.path.glob(".coverage*")] == [".coverage"]
+
+
+@pytest.mark.parametrize("timeout", ["-1", "float('nan')", "'1s'"])
+def test_a_timeout_that_is_none(pytester: pytest.Pytester, timeout: str) -> None:
+    result = run(pytester, f"@pytest.mark.memoom(limit=BODY, timeout={timeout})\ndef test_it(): pass")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*it is a number of seconds, 0 or more*"])
+
+
+@needs_time
+@needs_lab
+def test_what_a_killed_test_says(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        @pytest.mark.memoom(limit="128M")
+        def test_takes_too_much(): bytearray(600 << 20)
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the test was OOM-killed at 128M: *"])
+    assert "--full" not in result.stdout.str() and "in print(oom)" in result.stdout.str()
 
 
 def wait_until_gone(path: Path, supervisor: int) -> None:

@@ -42,6 +42,9 @@ class Marker:
                 f"{item.nodeid}: the marker memoom has no {', '.join(sorted(unknown))}; "
                 f"it has {', '.join(sorted(_known()))}, {', '.join(_OWN)}"
             )
+        timeout = settings.get("timeout")
+        if timeout is not None and (not isinstance(timeout, int | float) or not timeout >= 0):
+            raise pytest.UsageError(f"{item.nodeid}: timeout={timeout!r}; it is a number of seconds, 0 or more")
         if expect not in _EXPECT:
             raise pytest.UsageError(f"{item.nodeid}: expect={expect!r}; it is one of {', '.join(_EXPECT)}")
         return cls(settings, tuple(needs), expect)

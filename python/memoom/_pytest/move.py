@@ -16,6 +16,7 @@ import pytest
 from .._call import call
 from .._errors import MemoomError
 from .._explain import outcome_text
+from .._units import size
 from . import inside
 from .marker import Marker
 
@@ -74,7 +75,7 @@ def _call(item: pytest.Item, marker: Marker) -> Call[dict[str, Any]]:
             inside.arguments_of(config),
             item.nodeid,
             target,
-            getattr(config, "workerinput", None),
+            inside.shared_of(config),
             cwd=config.invocation_params.dir,
             # Descriptors that are captured are the test's; else its output is handed on when it is there.
             stdout=None if live else out,
@@ -94,7 +95,13 @@ def _hand_on(file: IO[bytes], to: Any) -> None:
 
 def _ended(done: Call[dict[str, Any]]) -> BaseException:
     """The exception of a process that ended before the test did."""
-    text = f"the process of the test ended before it: {outcome_text(done.outcome)}"
+    text = outcome_text(done.outcome)
+    if done.status == "oom-killed":
+        oom = done.oom
+        limit = "its limit" if oom is None or oom.limit_bytes is None else size(oom.limit_bytes)
+        text = f"the test was OOM-killed at {limit}: {text}"
+    elif done.status == "exited":
+        text = f"the test ended its own process: {text}"
     try:
         done.check()
     except MemoomError as error:
@@ -121,7 +128,7 @@ def _replay(item: pytest.Item, result: dict[str, Any]) -> BaseException | None:
         known = len(item.user_properties)
         item.user_properties.extend(tests[-1].user_properties[known:])
     for report in reports:
-        if found is None and not report.passed:
+        if found is None and report.outcome in ("failed", "skipped"):
             found = _exception(report, result["error"])
     if found is None and not tests:
         text = f"the process of the test did not find it (pytest ended with status {result['status']})"

@@ -1,12 +1,13 @@
 //! The one call that runs a command under a limit.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use super::command::{command_of, Stdio};
 use super::worker::Worker;
-use crate::convert::{limits, timeout, waiting, Most};
+use crate::convert::{duration, limits, waiting, Most};
 
 /// Runs a command under limits, in a lab of its own, and waits for its end.
 #[pyfunction]
@@ -38,7 +39,7 @@ pub(super) fn run(
     let run = memoom::Run {
         command: command_of(argv, env, cwd, &stdio, oom_score_adj)?,
         limits: limits(limit, swap, high, oom_group, oom_killer),
-        timeout: self::timeout(py, "run", timeout)?,
+        timeout: limit_of(py, timeout)?,
         lab: memoom::LabOptions { kernel_log, call_path, record, ..Default::default() },
     };
     drop(stdio.child);
@@ -57,5 +58,13 @@ pub(super) fn run(
     match refused {
         Some(error) => Err(error),
         None => crate::account::outcome(py, &outcome?),
+    }
+}
+
+/// How long the command may take. It is a setting and no deadline: less than nothing is a mistake.
+fn limit_of(py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<Duration>> {
+    match seconds {
+        Some(seconds) if seconds != f64::INFINITY => duration(py, "run", seconds).map(Some),
+        _ => Ok(None),
     }
 }
