@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: soak help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,15 @@ test-kernels: develop .packages ## run the live suites and the experiments insid
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/kernels/build.py
 	$(PYTHON) tests/kernels/run.py
+
+# The figures of a long run: MEMOOM_SOAK_CYCLES=10000 make soak
+soak: develop .packages stage ## count verdicts, accounts, predictions and memory over MEMOOM_SOAK_CYCLES cycles, in Rust, C and Python
+	$(CARGO) test -q -p memoom --test soak -- --nocapture
+	mkdir -p target/c-tests
+	gcc -std=gnu99 -O2 -I$(STAGE)/include -Itests/c tests/c/soak.c -o target/c-tests/soak \
+	    -L$(STAGE)/lib -lmemoom -Wl,-rpath,$(abspath $(STAGE)/lib)
+	target/c-tests/soak
+	$(VENV)/bin/python -m pytest -q -s python/tests/test_soak.py
 
 docs: develop ## build the documentation site (target/docs/html); the notebooks are run for it, and a warning is an error
 	@.ci/packages.sh doxygen redis

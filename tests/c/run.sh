@@ -66,6 +66,11 @@ for compiler in gcc clang; do
     done
 done
 
+# Memory that must not grow is looked at plain: the sanitizers and valgrind keep what is freed.
+step "compile soak" gcc -std=gnu99 -Wall -Wextra -Wpedantic -Werror -g "-I$include" "-I$here" "$here/soak.c" \
+    -o "$build/soak" "-L$libdir" -lmemoom "-Wl,-rpath,$libdir"
+step "soak: gcc, shared" tap "$build/soak"
+
 # LeakSanitizer needs ptrace of its own process; where that is forbidden it says so and fails, so it is asked first.
 compile gcc -asan shared -fsanitize=address,undefined -fno-sanitize-recover=all
 if [ -x "$build/layout-asan" ] && ASAN_OPTIONS=detect_leaks=1 "$build/layout-asan" >/dev/null 2>&1; then
