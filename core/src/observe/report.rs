@@ -16,6 +16,7 @@ mod clock;
 mod coded;
 mod draft;
 mod dress;
+mod edge;
 mod fill;
 mod finish;
 mod fold;

@@ -9,8 +9,24 @@ use super::table;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Anchor {
     pub kind: Kind,
-    pub start: usize,
-    pub end: Option<usize>,
+    // Small: every line of a log has one.
+    start: u32,
+    end: u32,
+}
+
+impl Anchor {
+    fn new(kind: Kind, start: usize, end: Option<usize>) -> Anchor {
+        let short = |at: usize| u32::try_from(at).unwrap_or(0);
+        Anchor { kind, start: short(start), end: end.map_or(0, short) }
+    }
+
+    pub fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    pub fn end(&self) -> Option<usize> {
+        (self.end > 0).then_some(self.end as usize)
+    }
 }
 
 /// How far into a line its kernel text is looked for.
@@ -25,7 +41,7 @@ pub(super) fn anchor(line: &[u8]) -> Option<Anchor> {
         inside = byte.is_ascii_alphanumeric() || byte == b'_';
         if begins && FIRST[byte as usize] {
             if let Some((kind, end)) = here(&line[at..]) {
-                return Some(Anchor { kind, start: at, end: end.map(|end| at + end) });
+                return Some(Anchor::new(kind, at, end.map(|end| at + end)));
             }
         }
     }
@@ -142,7 +158,7 @@ mod tests {
 
     #[test]
     fn anywhere_in_a_line() {
-        let seen = |line: &str| anchor(line.as_bytes()).map(|anchor| (anchor.kind, anchor.start, anchor.end));
+        let seen = |line: &str| anchor(line.as_bytes()).map(|anchor| (anchor.kind, anchor.start(), anchor.end()));
         assert_eq!(seen("a| memory: usage 1kB, limit 2kB, failcnt 3</p>"), Some((Kind::Usage, 3, Some(42))));
         assert_eq!(seen("x CPU: 1 PID: 2 Comm: a Not tainted 6.1"), Some((Kind::Cpu, 2, None)));
         assert_eq!(seen("WARNING: CPU: 1 PID: 2 at kernel/x.c:7 f+0x1/0x2"), None);

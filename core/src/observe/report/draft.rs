@@ -8,7 +8,7 @@ use super::lines::{Context, Kind};
 use super::parse::{self, Counters, Summary};
 use super::scan::{trim_end, trim_start};
 use super::table::Layout;
-use super::{trace, Missing, Reaped, Report, Scope};
+use super::{edge, trace, Missing, Reaped, Report, Scope};
 use crate::map::Map;
 
 /// Lines of one report come at once: after this pause a line belongs to another.
@@ -289,11 +289,8 @@ impl Draft {
             self.show(text);
         }
         self.fill(kind, text, killed);
-        if place.cut {
-            self.note(
-                kind.field(),
-                "the line is cut at the edge of the log: its last name or number may be shorter than it was",
-            );
+        if place.cut && edge::ends_in_name(kind) {
+            self.note(kind.field(), "the line is cut: its last name may be longer");
         }
     }
 }

@@ -118,8 +118,8 @@ impl Dress {
 
     fn look(&mut self, raw: &Raw<'_>, anchor: &Anchor, seen: &mut Seen) {
         let line: &[u8] = &raw.text;
-        self.look_behind(line, anchor.end, seen);
-        let front = &line[..anchor.start];
+        self.look_behind(line, anchor.end(), seen);
+        let front = &line[..anchor.start()];
         match source::read(line) {
             Origin::Other => {
                 let room = seen.others.len() < FORMS;
@@ -148,7 +148,7 @@ impl Dress {
     /// invoker is one too.
     fn agree(&mut self, invoker: Option<&Raw<'_>>, raw: &Raw<'_>, cpu: &Anchor) {
         let Some(invoker) = invoker.filter(|_| self.front(&raw.text).is_some()) else { return };
-        let Some(comm) = trace::cpu(&raw.text[cpu.start..], None).comm else { return };
+        let Some(comm) = trace::cpu(&raw.text[cpu.start()..], None).comm else { return };
         let before = find(&invoker.text, INVOKED).and_then(|at| invoker.text[..at].strip_suffix(comm.as_slice()));
         if let Some(front) = before.filter(|front| !front.last().is_some_and(u8::is_ascii_alphanumeric)) {
             self.put(front);
@@ -216,8 +216,10 @@ impl Dress {
             let before = head(&raw.text, line.width);
             self.trim(&mut line, before);
         }
-        line.moment.usec = line.moment.usec.or(raw.usec);
-        line.moment.wall = line.moment.wall.or(raw.wall.as_deref());
+        if let Some(stamp) = raw.stamp.as_deref() {
+            line.moment.usec = line.moment.usec.or(stamp.usec);
+            line.moment.wall = line.moment.wall.or(stamp.wall.as_deref());
+        }
         line.prefixed |= raw.contained;
         Origin::Kernel(line)
     }
@@ -229,7 +231,7 @@ impl Dress {
             return true;
         }
         let start = match anchor::anchor(first) {
-            Some(found) => found.start,
+            Some(found) => found.start(),
             None => match find(head(first, 512), INVOKED) {
                 Some(at) if at > COMM => name_start(&first[..at]),
                 _ => return true,

@@ -49,7 +49,7 @@ pub(super) fn fold<'a>(raws: Vec<Raw<'a>>, dress: &Dress) -> Vec<Raw<'a>> {
     let mut before = (0, Start::Blank);
     for (at, raw) in raws.into_iter().enumerate() {
         let candidate = candidates.next_if(|&next| next == at).is_some();
-        let now = (raw.columns, starts[at]);
+        let now = (raw.columns(), starts[at]);
         let (columns, start) = std::mem::replace(&mut before, now);
         let bare = matches!(now.1, Start::Bare | Start::Nothing);
         match folded.last_mut() {
@@ -91,7 +91,7 @@ fn next_word(above: &Raw<'_>, raw: &Raw<'_>) -> usize {
 fn width(raws: &[Raw<'_>], candidates: &[usize]) -> Option<Width> {
     let mut steps = vec![0i32; WIDEST + 2];
     for &at in candidates {
-        let least = raws[at - 1].columns;
+        let least = raws[at - 1].columns();
         let most = least + next_word(&raws[at - 1], &raws[at]);
         if least <= WIDEST && most >= NARROWEST {
             steps[least.max(NARROWEST)] += 1;
@@ -113,7 +113,7 @@ fn width(raws: &[Raw<'_>], candidates: &[usize]) -> Option<Width> {
         return None;
     }
     let longer = |columns: usize| {
-        let too_long = |raw: &&Raw<'_>| raw.columns > columns && !raw.contained && breakable(raw, columns);
+        let too_long = |raw: &&Raw<'_>| raw.columns() > columns && !raw.contained && breakable(raw, columns);
         raws.iter().filter(too_long).count() as i32 * 10 > covered
     };
     if longer(most) {
@@ -134,15 +134,15 @@ fn is_hard(raws: &[Raw<'_>], candidates: &[usize], width: Width) -> bool {
         let mut at = Some(first);
         while let Some(now) = at {
             let (above, raw) = (&raws[now - 1], &raws[now]);
-            if !reaches(above, above.columns, raw, width) {
+            if !reaches(above, above.columns(), raw, width) {
                 break;
             }
             all += 1;
-            exact += usize::from(above.columns + 1 >= width.columns);
+            exact += usize::from(above.columns() + 1 >= width.columns);
             let blank = leading(raw) > 0;
             middles += SURE * usize::from(blank);
-            words += usize::from(!blank && above.columns + 1 < width.columns);
-            glued.resize(glued.len() + width.columns - above.columns, b' ');
+            words += usize::from(!blank && above.columns() + 1 < width.columns);
+            glued.resize(glued.len() + width.columns - above.columns(), b' ');
             spaced.push(b' ');
             glued.extend_from_slice(&raw.text);
             spaced.extend_from_slice(trim_start(&raw.text));
@@ -232,7 +232,7 @@ fn apart(line: &[u8], words: &[&[u8]]) -> bool {
 }
 
 /// Whether a line of a report has all that its kind has; `None`: it is none, or its kind does not tell.
-fn whole_text(text: &[u8]) -> Option<bool> {
+pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
     let text = trim_end(text);
     let Some(found) = anchor(text) else {
         let at = find(head(text, 256), INVOKED)?;
@@ -244,8 +244,8 @@ fn whole_text(text: &[u8]) -> Option<bool> {
         let sound = sound && apart(text, &[b"gfp_mask=", b"order=", b"nodemask=", b"oom_score_adj="]);
         return Some(sound && invoker.gfp_mask.is_some() && invoker.order.is_some() && adj);
     };
-    let line = &text[found.start..];
-    let ended = found.end == Some(text.len());
+    let line = &text[found.start()..];
+    let ended = found.end() == Some(text.len());
     match found.kind {
         Kind::Killed => {
             let killed = kill::killed(line)?;
@@ -284,7 +284,8 @@ fn join<'a>(above: &mut Raw<'a>, raw: &Raw<'a>, glue: &[u8]) {
     let text = above.text.to_mut();
     text.extend_from_slice(glue);
     text.extend_from_slice(&raw.text);
-    if above.anchor.is_none_or(|anchor| anchor.end.is_none()) {
+    above.ends_at(raw);
+    if above.anchor.is_none_or(|anchor| anchor.end().is_none()) {
         above.anchor = anchor(&above.text);
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::dress::Dress;
+use super::edge;
 use super::fold::fold;
 use super::plain::plain;
 use super::scan::trim_end;
@@ -30,6 +31,7 @@ pub(super) fn lines(input: &[u8], mut take: impl FnMut(&Line<'_>)) {
 /// The kernel's lines, each with the later lines of its message.
 fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'a>> = Vec::with_capacity(raws.len());
+    let edge = edge::edge(raws);
     // Whether the last line may go on, and whether the one before this was blank.
     let (mut open, mut blank) = (false, false);
     for raw in raws {
@@ -44,9 +46,10 @@ fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> Vec<Line<'a>> {
             }
         }
         match dress.remove(raw) {
-            Origin::Kernel(line) => {
+            Origin::Kernel(mut line) => {
+                edge::mark(&mut line, raw, edge);
                 open = true;
-                split_into(&mut lines, line);
+                lines.push(line);
             }
             Origin::Other => open = false,
         }
@@ -69,11 +72,6 @@ fn belongs(line: &mut Line<'_>, body: &[u8]) -> bool {
     text.push(b'\n');
     text.extend_from_slice(more.strip_suffix(b"\r").unwrap_or(&more));
     true
-}
-
-/// A message may hold several of the kernel's lines: syslog keeps line breaks as `#012`.
-fn split_into<'a>(lines: &mut Vec<Line<'a>>, line: Line<'a>) {
-    lines.push(line);
 }
 
 /// A record read live, as a line.

@@ -1,11 +1,11 @@
 //! The task table. Its header decides what the columns are, never the kernel's version: distributions backport.
 
-use super::scan::{digits, number, signed, trim_end, trim_start, whole, word};
+use super::scan::{digits, head, number, signed, trim_end, trim_start, whole, word};
 use super::Task;
 
 /// `[  pid  ]   uid  tgid total_vm …`, perhaps cut by a wrap.
 pub(super) fn is_header(line: &[u8]) -> bool {
-    let Some(rest) = line.strip_prefix(b"[") else { return false };
+    let Some(rest) = head(line, 64).strip_prefix(b"[") else { return false };
     let (name, rest) = word(rest);
     if name != b"pid" {
         return false;
@@ -29,7 +29,7 @@ pub(super) fn is_row(line: &[u8]) -> bool {
 
 /// The same where no header tells: at least six numbers follow the pid, and then a name.
 pub(super) fn is_row_by_itself(line: &[u8]) -> bool {
-    let Some((_, mut rest)) = row_start(line) else { return false };
+    let Some((_, mut rest)) = row_start(head(line, 256)) else { return false };
     for _ in 0..6 {
         let (token, after) = word(rest);
         if whole::<i64>(token).is_none() {

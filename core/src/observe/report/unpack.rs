@@ -13,28 +13,47 @@ use super::source;
 #[derive(Debug, Default)]
 pub(super) struct Raw<'a> {
     pub text: Cow<'a, [u8]>,
-    /// The kernel's clock and the calendar time that the container names.
-    pub usec: Option<u64>,
-    pub wall: Option<Vec<u8>>,
+    /// The times that the container names.
+    pub stamp: Option<Box<Stamp>>,
     /// A whole line that was taken out of a container.
     pub contained: bool,
     /// The words that tell where the kernel's text begins.
     pub anchor: Option<Anchor>,
-    /// Its length in the log, in characters.
-    pub columns: usize,
+    columns: u32,
+}
+
+/// The kernel's clock and the calendar time.
+#[derive(Debug)]
+pub(super) struct Stamp {
+    pub usec: Option<u64>,
+    pub wall: Option<Vec<u8>>,
 }
 
 impl<'a> Raw<'a> {
     fn of(text: &'a [u8]) -> Raw<'a> {
-        let columns = text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
-        Raw { text: Cow::Borrowed(text), anchor: anchor(text), columns, ..Raw::default() }
+        Raw { text: Cow::Borrowed(text), anchor: anchor(text), ..Raw::default() }
     }
 
     fn contained(text: Vec<u8>, usec: Option<u64>, wall: Option<&str>) -> Raw<'a> {
         let anchor = anchor(&text);
         let wall = wall.map(|wall| wall.as_bytes().to_vec());
-        Raw { text: Cow::Owned(text), anchor, usec, wall, contained: true, columns: 0 }
+        let stamp = (usec.is_some() || wall.is_some()).then(|| Box::new(Stamp { usec, wall }));
+        Raw { text: Cow::Owned(text), anchor, stamp, contained: true, columns: 0 }
     }
+
+    /// Its length in the log, in characters.
+    pub fn columns(&self) -> usize {
+        self.columns as usize
+    }
+
+    /// Takes the length of a piece that was added to the end.
+    pub fn ends_at(&mut self, piece: &Raw<'_>) {
+        self.columns = piece.columns;
+    }
+}
+
+fn columns(text: &[u8]) -> u32 {
+    u32::try_from(text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()).unwrap_or(u32::MAX)
 }
 
 /// Documents in documents deeper than this are no logs.
@@ -70,7 +89,10 @@ pub(super) fn unpack(text: &[u8]) -> Vec<Raw<'_>> {
                 }
             }
         }
-        line_into(&mut raws, line);
+        // Of blank lines in a row the first one says all.
+        if !(line.is_empty() && raws.last().is_some_and(is_blank)) {
+            line_into(&mut raws, line);
+        }
         rest = &rest[next..];
     }
     listing::unlist(&mut raws);
@@ -104,9 +126,9 @@ fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, depth: usize
 
 /// One line of text, or the lines that it holds.
 fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
-    let columns = line.len();
     let line = line.strip_suffix(b"\r").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let columns = columns(line);
     let text = unmarked(source::unquote(line));
     if text.contains(&b'"') {
         if let Some(entries) = json::part(text) {
@@ -126,7 +148,7 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
         return;
     }
     let mut raw = Raw::of(text);
-    raw.columns += line.len() - text.len();
+    raw.columns = columns;
     raws.push(raw);
 }
 
