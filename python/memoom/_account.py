@@ -90,6 +90,9 @@ class Prediction(Document):
         """The candidate that is predicted."""
         return next((one for one in self.candidates if one.pid == self.predicted), None)
 
+    def _repr_html_(self) -> str:
+        return _wires.display().html(self)
+
 
 class Victim(Document):
     """A process that the OOM killed."""
@@ -301,6 +304,9 @@ class Outcome(Told, Readable):
     started_ns: int
     ended_ns: int
     missing: tuple[Missing, ...]
+    # Not in the document: what `run(capture_output=True)` has read.
+    stdout: bytes | None
+    stderr: bytes | None
 
     _nested = {"ooms": Oom._part, "evidence": Evidence._part, "missing": Missing._part}
     _shown = ("verdict", "returncode", "pid", "name")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
 from ._errors import CallFailedError, InvalidInputError
@@ -22,6 +25,12 @@ __all__ = ["Call", "call"]
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_GUARD = re.compile(rb"""__name__\s*==\s*['"]__main__['"]|['"]__main__['"]\s*==\s*__name__""")
+_UNGUARDED = (
+    "call function: the worker has loaded the program that the function is defined in, and the program calls it again "
+    "as it is loaded; remedy: put what the program does under if __name__ == '__main__':, or "
+    "pip install memoom[cloudpickle]"
+)
 _WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_worker.py")
 
 
@@ -98,6 +107,11 @@ class Call(Generic[T]):
         """What the function returned; raises as `check` does."""
         return cast("T", self.check()._value)
 
+    def _repr_html_(self) -> str:
+        from ._display.calls import call_html
+
+        return call_html(self._status, self._value, self._exception, self._outcome)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Call cannot be changed")
 
@@ -161,10 +175,14 @@ def call(
 
     The function, its arguments and its value are pickled, so the function must stand at the top of a module that the
     worker can import (its ``sys.path`` is the caller's), or in the caller's own program, as with `multiprocessing`.
-    Where pickle cannot carry it (a lambda, a nested function, one of a notebook) and cloudpickle is installed
-    (``pip install memoom[cloudpickle]``), that does it; `pickler` chooses one of them. `executable` is the interpreter,
+    A program that calls its own functions under a limit has ``if __name__ == "__main__":`` before what it does, or the
+    worker, which loads it, would do that too. Where pickle cannot carry it (a lambda, a nested function, one of a
+    notebook or of a program without that line) and cloudpickle is installed (``pip install memoom[cloudpickle]``), that
+    does it; `pickler` chooses one of them. `executable` is the interpreter,
     the caller's by default. The interpreter counts against the limit: about 8M, and what the function's module imports.
     """
+    if getattr(sys, "memoom_loading", False):
+        raise InvalidInputError(_UNGUARDED, operation="call function")
     argv, payload = _request(function, args, kwargs or {}, pickler, executable)
     outcome, frames = _converse(
         argv,
@@ -198,6 +216,8 @@ def _answer(outcome: Outcome, frames: list[bytes]) -> Call[Any]:
                 error = CallFailedError(f"call function: it raised what cannot be brought back: {_last_line(text)}")
             error.add_note(f"In the worker:\n{text.rstrip()}")
             return Call("raised", outcome, exception=error)
+    if _UNGUARDED in said[0]:
+        raise InvalidInputError(_UNGUARDED, operation="call function")
     raise InvalidInputError(
         f"call function: the worker cannot load it: {said[0]}; remedy: define it at the top of a module that the "
         "worker can import, or give pickler='cloudpickle'",
@@ -217,7 +237,9 @@ def _request(
 
     body = _pickled((function, args, dict(kwargs)), pickler)
     setup: dict[str, Any] = {"path": sys.path, "argv": sys.argv, "main": None}
-    if b"__main__" in body or b"__mp_main__" in body:
+    # What cloudpickle carries names the program that it is of, and does not need it.
+    needed = pickler == "pickle" or not _is_by_value(body)
+    if needed and (b"__main__" in body or b"__mp_main__" in body):
         from multiprocessing import spawn
 
         main = spawn.get_preparation_data("memoom")
@@ -235,23 +257,44 @@ def _pickled(what: object, pickler: str | None) -> bytes:
             operation="call function",
         )
     unfit: Exception | None = None
+    fallback: bytes | None = None
     if pickler != "cloudpickle":
         try:
             body = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
-            # What is defined in a notebook or at a prompt is in no file that a worker could read.
-            if pickler == "pickle" or b"__main__" not in body or getattr(sys.modules["__main__"], "__file__", None):
+            if pickler == "pickle" or b"__main__" not in body or _can_be_loaded(sys.modules["__main__"]):
                 return body
+            fallback = body if getattr(sys.modules["__main__"], "__file__", None) else None
         except Exception as error:
             unfit = error
     try:
         import cloudpickle  # type: ignore[import-untyped]
     except ImportError:
+        if fallback is not None:
+            # A program that does nothing as it is loaded needs no guard; one that does is told so by its worker.
+            return fallback
         raise InvalidInputError(
             f"call function: pickle cannot carry it: {unfit or 'it is defined in no file'}; "
             "remedy: define it at the top of a module, or pip install memoom[cloudpickle]",
             operation="call function",
         ) from unfit
     return cast("bytes", cloudpickle.dumps(what))
+
+
+def _is_by_value(body: bytes) -> bool:
+    return b"cloudpickle" in body and not _can_be_loaded(sys.modules["__main__"])
+
+
+def _can_be_loaded(main: ModuleType) -> bool:
+    """Whether a worker can load the caller's program without running it again: what is defined in a notebook or at a
+    prompt is in no file, and a program without a guard does as it is loaded what it does."""
+    file = getattr(main, "__file__", None)
+    if file is None:
+        return False
+    try:
+        source = Path(file).read_bytes()
+    except OSError:
+        return True
+    return _GUARD.search(source) is not None
 
 
 def _converse(argv: list[str], payload: bytes, **options: Any) -> tuple[Outcome, list[bytes]]:

@@ -86,6 +86,9 @@ class Counters(Document):
     local: Mapping[str, int] | None
     other: Mapping[str, int] | None
 
+    def _repr_html_(self) -> str:
+        return _wires.display().html(self)
+
 
 class Stall(Document):
     """How long tasks have waited for memory: shares in percent, and all the time so far."""

@@ -32,7 +32,9 @@ class Readable(Document):
     """A result whose text, not its repr, is what IPython shows where there is no HTML."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text("..." if cycle else str(self))
+        # In a list, or in anything else, it takes one line.
+        nested = len(getattr(printer, "stack", ())) > 1
+        printer.text("..." if cycle else repr(self) if nested else str(self))
 
 
 class Table(Readable):

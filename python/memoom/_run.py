@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._errors import InvalidInputError
+from ._stdio import Pipes
 
 if TYPE_CHECKING:
     from ._native import Worker
@@ -35,13 +36,20 @@ def run(
     kernel_log: bool = True,
     call_path: bool = True,
     started: Callable[[Worker], object] | None = None,
+    capture_output: bool = False,
+    input: bytes | str | None = None,
 ) -> Outcome:
     """Runs a command under a limit, in a lab of its own, and gives its outcome. What it leaves running is killed then.
 
     That the command was OOM-killed or failed is an outcome, not an exception; ``outcome.check()`` raises. At `timeout`
     seconds the command and its children are killed (verdict "timeout"). `started` is called with the worker when it
-    runs; whatever it raises ends the command.
+    runs; whatever it raises ends the command. With `capture_output` the outcome has what it wrote as bytes, `stdout`
+    and `stderr`; `input` is what it reads (text as UTF-8).
     """
+    if capture_output and (stdout is not None or stderr is not None):
+        raise _exclude("capture_output", "stdout and stderr")
+    if input is not None and stdin is not None:
+        raise _exclude("input", "stdin")
     for name, wanted in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
         if wanted is not None and not hasattr(wanted, "fileno") and wanted == _PIPE:
             raise InvalidInputError(
@@ -49,20 +57,26 @@ def run(
                 "remedy: give a file, or start the worker with group.command()",
                 operation="run",
             )
-    return _native.run(
-        argv,
-        limit=limit,
-        swap=swap,
-        high=high,
-        oom_group=oom_group,
-        timeout=timeout,
-        env=env,
-        cwd=cwd,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        oom_score_adj=oom_score_adj,
-        kernel_log=kernel_log,
-        call_path=call_path,
-        started=started,
-    )
+    with Pipes(capture_output, input) as pipes:
+        outcome = _native.run(
+            argv,
+            limit=limit,
+            swap=swap,
+            high=high,
+            oom_group=oom_group,
+            timeout=timeout,
+            env=env,
+            cwd=cwd,
+            stdin=pipes.stdin if input is not None else stdin,
+            stdout=pipes.stdout if capture_output else stdout,
+            stderr=pipes.stderr if capture_output else stderr,
+            oom_score_adj=oom_score_adj,
+            kernel_log=kernel_log,
+            call_path=call_path,
+            started=started,
+        )
+    return outcome._with(pipes.captured) if capture_output else outcome
+
+
+def _exclude(one: str, other: str) -> InvalidInputError:
+    return InvalidInputError(f"run: {one} and {other} exclude each other; remedy: give one of them", operation="run")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import IO, Any
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import IO, Any, Self
 
 from ._errors import InvalidInputError
 
@@ -71,3 +75,58 @@ class Plan:
         for fd in self._theirs:
             os.close(fd)
         self._theirs = []
+
+
+class Pipes:
+    """What is read from a command and written to it while somebody waits for its end, each by a thread."""
+
+    def __init__(self, capture: bool, given: bytes | str | None) -> None:
+        self.stdin = self.stdout = self.stderr = -1
+        self._threads: list[threading.Thread] = []
+        self._read: list[bytearray] = []
+        if capture:
+            self.stdout, self.stderr = self._reader(), self._reader()
+        if given is not None:
+            self.stdin, writer = os.pipe()
+            self._start(self._give, writer, given.encode() if isinstance(given, str) else bytes(given))
+
+    @property
+    def captured(self) -> dict[str, bytes]:
+        """What it has written, when it is over."""
+        return dict(zip(("stdout", "stderr"), map(bytes, self._read), strict=True))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Every process that held the other ends is gone, so the threads come to their end with ours.
+        for fd in (self.stdin, self.stdout, self.stderr):
+            if fd >= 0:
+                os.close(fd)
+        for thread in self._threads:
+            thread.join()
+
+    def _reader(self) -> int:
+        reader, writer = os.pipe()
+        self._read.append(bytearray())
+        self._start(self._take, reader, self._read[-1])
+        return writer
+
+    def _start(self, target: Callable[[int, Any], None], fd: int, what: bytes | bytearray) -> None:
+        thread = threading.Thread(target=target, args=(fd, what), name="memoom-pipe", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    @staticmethod
+    def _take(fd: int, into: bytearray) -> None:
+        with open(fd, "rb", buffering=0) as file:
+            while part := file.read(1 << 16):
+                into.extend(part)
+
+    @staticmethod
+    def _give(fd: int, what: bytes) -> None:
+        # A command that does not read to the end is none the worse for it.
+        with contextlib.suppress(BrokenPipeError), open(fd, "wb") as file:
+            file.write(what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from . import _wires
 from ._document import Document
 from ._report import Frame
 
@@ -35,6 +36,9 @@ class Grow(Document):
     blocked: Blocked | None
 
     _nested = {"blocked": Blocked._part}
+
+    def _repr_html_(self) -> str:
+        return _wires.display().html(self)
 
 
 class Paced(Document):

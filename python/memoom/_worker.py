@@ -64,7 +64,12 @@ def _prepare(setup: dict[str, Any]) -> None:
         # The caller's own program, for what is defined in it; the way of multiprocessing.
         from multiprocessing import spawn
 
-        spawn.prepare(setup["main"])
+        # A program that calls a function under a limit as it is loaded would load itself again and again.
+        sys.memoom_loading = True  # type: ignore[attr-defined]
+        try:
+            spawn.prepare(setup["main"])
+        finally:
+            del sys.memoom_loading  # type: ignore[attr-defined]
 
 
 def _send_error(channel: int, how: str, error: Exception) -> None:

@@ -192,6 +192,42 @@ def test_a_function_of_the_program_itself(tmp_path: Path) -> None:
     assert done.stdout == "42\n", done.stderr
 
 
+UNGUARDED = """
+import sys, memoom
+if "without" in sys.argv:
+    sys.modules["cloudpickle"] = None
+print("runs", flush=True)
+def double(n): return 2 * n
+try:
+    print(memoom.call(double, 21, limit="128M").result())
+except memoom.InvalidInputError as error:
+    print(error)
+    raise
+"""
+
+
+def test_a_program_without_a_guard(tmp_path: Path) -> None:
+    """Where cloudpickle is, it is not run again; where it is not, the message has the line that helps."""
+    program = tmp_path / "program.py"
+    program.write_text(UNGUARDED)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, program, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+
+    assert run().stdout == "runs\n42\n"
+    done = run("without")
+    assert done.returncode == 1 and done.stdout.count("if __name__ == '__main__':, or pip install") == 2, done.stdout
+    assert "remedy: put what the program does under if __name__" in done.stderr
+    assert "at the top of a module" not in done.stderr
+    # Another line that keeps the worker from doing it again does as well.
+    program.write_text(
+        UNGUARDED.replace("\ntry:", "\nif __name__ != '__mp_main__':\n  try:")
+        .replace("\n    print(memoom", "\n    print(memoom")
+        .replace("\nexcept", "\n  except")
+    )
+    assert run("without").stdout == "runs\nruns\n42\n"
+
+
 def test_ctrl_c_ends_the_call_at_once(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
@@ -224,7 +260,7 @@ def test_calls_in_several_threads() -> None:
 
 def test_it_has_the_settings_of_run() -> None:
     run, call = (set(inspect.signature(one).parameters) for one in (memoom.run, memoom.call))
-    assert run - call == {"argv", "stdin", "started"}
+    assert run - call == {"argv", "stdin", "started", "capture_output", "input"}
 
 
 def test_async_with_gives_waits_to_be_awaited(lab: memoom.Lab) -> None:

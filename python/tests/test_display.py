@@ -126,6 +126,45 @@ def test_a_host_says_what_it_can() -> None:
     assert "no memory controller; remedy: boot with it" in bad and "✗tracefsit is not mountedmount it" in bad
 
 
+def test_small_values_show_themselves(lab: memoom.Lab) -> None:
+    """Each in words, for a good and for a bad end."""
+    group = lab.group("small", limit="16M")
+    hog = group.hog("grower", step="4M")
+    assert "grew" in words(checked(hog.grow())) and "4M" in words(checked(hog.grow()))
+    prediction = words(checked(group.predict()))
+    assert prediction.startswith("would be killed grower") and str(hog.pid) in prediction
+    assert "usage8M" in words(checked(group.counters)).replace("usage_bytes", "usage") or "usage" in words(
+        checked(group.counters)
+    )
+    while (grow := hog.grow(timeout=PATIENCE)).status == "grew":
+        pass
+    assert words(checked(grow)).startswith(grow.status)
+    empty = words(checked(lab.group("empty", limit="16M").predict()))
+    assert "nobody can be killed" in empty and "would be" not in empty
+    good, bad = memoom.call(max, 3, 7, limit="64M"), memoom.call(divmod, 1, 0, limit="64M")
+    killed = memoom.call(bytearray, 600 << 20, limit="64M")
+    assert words(checked(good)).startswith("returned 7") and words(checked(bad)).startswith("raised ZeroDivisionError")
+    assert words(checked(killed)).startswith("oom-killed") and "of 64M" in words(checked(killed))
+    results = memoom.sweep(
+        [{"argv": ["true"], "limit": "8M"}, {"argv": ["/no/such"], "limit": "8M"}, {"hogs": [{}], "limit": "16M"}]
+    )
+    shown = words(checked(results))
+    assert shown.startswith("3 trials") and "1 exited" in shown and "1 error" in shown and "1 oom-killed" in shown
+    exited, error, oom = (words(checked(result)) for result in results)
+    assert exited.startswith("exited") and error.startswith("error") and "/no/such" in error
+    assert oom.startswith("oom-killed") and "OOM in trial" in oom
+    assert words(checked(memoom.sweep([]))) == "0 trials"
+
+
+def test_a_list_of_reports_takes_a_line_each() -> None:
+    from IPython.lib.pretty import pretty
+
+    reports = memoom.parse_reports((CHECKOUT / "tests/logs/v2-6.12-16k.kmsg").read_bytes())
+    shown = pretty(reports, max_width=10_000)
+    assert shown.count("\n") <= len(reports) - 1 and shown.count("Report(") == len(reports) == 2
+    assert pretty(reports[0]) == str(reports[0]) and "\n" in str(reports[0])
+
+
 def timeline_of(count: int) -> memoom.Timeline:
     """A timeline that looks as one of so many processes does; the last half of them are killed."""
     events: list[dict[str, Any]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -259,3 +260,30 @@ def test_a_command_with_pipes(lab: memoom.Lab) -> None:
     with worker.stdout as stdout:
         assert stdout.read() == b"through"
     assert worker.wait(PATIENCE).returncode == 0
+
+
+def test_input_and_output_as_in_subprocess(needs_lab: None) -> None:
+    """More than any pipe holds, in both directions at once, and what leaves much of it unread."""
+    much = bytes(range(256)) * 4096
+    outcome = memoom.run(["sh", "-c", "cat; echo error >&2"], limit="64M", input=much, capture_output=True)
+    assert (outcome.stdout, outcome.stderr) == (much, b"error\n")
+    assert memoom.run(["true"], limit="64M", input=much).returncode == 0
+    assert memoom.run(["cat"], limit="64M", input="süß", capture_output=True).stdout == "süß".encode()
+    program = [sys.executable, "-c", "print('before', flush=True); bytearray(600 << 20)"]
+    killed = memoom.run(program, limit="64M", capture_output=True)
+    assert killed.oom_killed and killed.stdout == b"before\n" and killed.stderr == b""
+    assert memoom.run(["true"], limit="64M").stdout is None
+    assert pickle.loads(pickle.dumps(killed)).stdout == b"before\n"
+    before = set(os.listdir("/proc/self/fd"))
+    for wrong in ({"stdout": 1}, {"stderr": 1}, {"input": b"", "stdin": 0}):
+        with pytest.raises(memoom.InvalidInputError, match="exclude each other"):
+            memoom.run(["true"], capture_output=True, **wrong)
+    with pytest.raises(memoom.MemoomError):
+        memoom.run(["/no/such/program"], limit="64M", input=much, capture_output=True)
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), -0.001])
+def test_a_timeout_below_nothing(timeout: float) -> None:
+    with pytest.raises(memoom.InvalidInputError, match="is no time span; remedy: give seconds, 0 or more"):
+        memoom.run(["true"], limit="64M", timeout=timeout)

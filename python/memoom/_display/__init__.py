@@ -10,8 +10,9 @@ from typing import Any
 
 from .._native import Group, Lab, Worker
 from .._report import Report
-from .._values import Host, Oom, Outcome, Timeline
+from .._values import Counters, Grow, Host, Oom, Outcome, Prediction, Timeline
 from .account import oom_html, outcome_html
+from .calls import counters_html, grow_html, prediction_html
 from .chart import timeline_svg
 from .log import report_html
 from .markup import Markup, box
@@ -30,11 +31,14 @@ def html(value: Any, /) -> Markup:
 
 
 for _class, _show in (
+    (Counters, counters_html),
     (Group, group_html),
+    (Grow, grow_html),
     (Host, host_html),
     (Lab, lab_html),
     (Oom, oom_html),
     (Outcome, outcome_html),
+    (Prediction, prediction_html),
     (Report, report_html),
     (Timeline, timeline_html),
     (Worker, worker_html),

@@ -55,6 +55,11 @@ class TrialResult(Document):
     def __str__(self) -> str:
         return self.text if self.text is not None else repr(self)
 
+    def _repr_html_(self) -> str:
+        from .._display.calls import trial_html
+
+        return trial_html(self)
+
     @property
     def ooms(self) -> tuple[Oom, ...]:
         """The accounts of its OOMs."""
@@ -128,6 +133,11 @@ class SweepResults(Sequence[TrialResult]):
         for result in self:
             counts[result.status] = counts.get(result.status, 0) + 1
         return f"SweepResults({len(self)}: {', '.join(f'{count} {status}' for status, count in counts.items())})"
+
+    def _repr_html_(self) -> str:
+        from .._display.calls import results_html
+
+        return results_html(self)
 
     @property
     def errors(self) -> tuple[TrialResult, ...]:
