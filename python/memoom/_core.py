@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ._native import Group, Hog, Peak, Watch, Worker, __version__, gc, parse_reports, parse_size
+from ._native import Group, Hog, Peak, Watch, Worker, __version__, gc, parse_reports, parse_size, replay
 
-__all__ = ["Group", "Hog", "Peak", "Watch", "Worker", "__version__", "gc", "parse_reports", "parse_size"]
+__all__ = ["Group", "Hog", "Peak", "Watch", "Worker", "__version__", "gc", "parse_reports", "parse_size", "replay"]

@@ -35,6 +35,7 @@ def run(
     oom_score_adj: int = 0,
     kernel_log: bool = True,
     call_path: bool = True,
+    record: str | os.PathLike[str] | None = None,
     started: Callable[[Worker], object] | None = None,
     capture_output: bool = False,
     input: bytes | str | None = None,
@@ -45,6 +46,8 @@ def run(
     seconds the command and its children are killed (verdict "timeout"). `started` is called with the worker when it
     runs; whatever it raises ends the command. With `capture_output` the outcome has what it wrote as bytes, `stdout`
     and `stderr`; `input` is what it reads (text as UTF-8).
+    `record` is a file into which everything is recorded that the accounts are made of, for :func:`memoom.replay`; a
+    recording that stands there is written over, all else is refused.
     """
     if capture_output and (stdout is not None or stderr is not None):
         raise _exclude("capture_output", "stdout and stderr")
@@ -73,6 +76,7 @@ def run(
             oom_score_adj=oom_score_adj,
             kernel_log=kernel_log,
             call_path=call_path,
+            record=record,
             started=started,
         )
     return outcome._with(pipes.captured) if capture_output else outcome

@@ -1,12 +1,13 @@
 //! The accounts as values of the package.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 use pyo3::IntoPyObjectExt;
 
-use crate::convert::value;
+use crate::convert::{value, working};
 
 /// An account, with its human text and that of the kernel's report in it.
 pub(crate) fn oom(py: Python<'_>, oom: &memoom::Oom) -> PyResult<Py<PyAny>> {
@@ -45,6 +46,12 @@ fn with(py: Python<'_>, made: &Py<PyAny>, key: &str, part: Py<PyAny>) -> PyResul
     made.call_method1(py, "_with", ([(key, part)].into_py_dict(py)?,))
 }
 
+/// Makes the accounts of a recording again.
+#[pyfunction]
+fn replay(py: Python<'_>, path: PathBuf) -> PyResult<Vec<Py<PyAny>>> {
+    working(py, || memoom::replay(&path))?.iter().map(|one| oom(py, one)).collect()
+}
+
 /// What a kernel function does on the way to an OOM, in one sentence; None for one that memoom has no words for.
 #[pyfunction]
 fn explain(function: &str) -> Option<&'static str> {
@@ -59,5 +66,6 @@ fn step(function: &str) -> Option<&'static str> {
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(explain, module)?)?;
+    module.add_function(wrap_pyfunction!(replay, module)?)?;
     module.add_function(wrap_pyfunction!(step, module)?)
 }

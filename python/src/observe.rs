@@ -1,6 +1,7 @@
 //! What happened: the watch, and the kernel's reports.
 
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,11 @@ impl Watch {
 
 #[pymethods]
 impl Group {
+    /// Has everything recorded that the accounts of an opened group are made of, by its next watch: for `replay`.
+    fn record(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        working(py, || self.core.record(&path))
+    }
+
     /// Opens a watch; open it before the workers start, so that it sees everything. `recursive` reads the counters and
     /// notifications of the groups below too, also of those that are made later; in a lab that is always so.
     #[pyo3(signature = (*, recursive=false))]

@@ -26,6 +26,11 @@ def main(arguments: list[str]) -> int:
         "experiments", nargs="*", metavar="EXPERIMENT", help="default: those of this machine's hierarchy"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document for each experiment, one per line")
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="record what the accounts are made of in FILE, for memoom replay; of several in FILE.NAME each",
+    )
     parser.add_argument("--full", action="store_true", help="show the whole report of the kernel and every event")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.experiments if name not in EXPERIMENTS]
@@ -54,7 +59,8 @@ def main(arguments: list[str]) -> int:
     passed = True
     for name in names:
         try:
-            found = run(name)
+            record = options.record
+            found = run(name, f"{record}.{name}" if record and len(names) > 1 else record)
         except MemoomError as error:
             complain(f"memoom demo: {name}", error)
             passed = False

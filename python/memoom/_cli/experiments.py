@@ -112,13 +112,13 @@ class _Stage:
         return state
 
 
-def run(name: str) -> Experiment:
-    """Runs an experiment in a lab of its own."""
+def run(name: str, record: str | None = None) -> Experiment:
+    """Runs an experiment in a lab of its own, which is recorded in that file."""
     from .. import Lab
 
     hierarchy, body = EXPERIMENTS[name]
     found = Experiment(name, hierarchy)
-    with Lab() as lab:
+    with Lab(record=record) as lab:
         try:
             body(found, lab)
         finally:

@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> int:
             high=options.high,
             oom_group=options.oom_group or None,
             timeout=options.timeout,
+            record=options.record,
             started=forwarder.attach,
         )
         forwarder.stop()
@@ -96,6 +97,11 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--timeout", type=float, metavar="S", help="kill CMD and its children after so many seconds")
     parser.add_argument("--json", action="store_true", help="write the outcome to standard error as one line of JSON")
     parser.add_argument("--output", metavar="FILE", help="write that line to FILE, in place of an earlier outcome")
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="record what the accounts are made of in FILE, for memoom replay; an earlier recording is replaced",
+    )
     parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
     # What argparse does with "--" differs between versions, so the first one is taken out here.

@@ -33,6 +33,11 @@ def main(arguments: list[str]) -> int:
         "--recursive", action="store_true", help="watch each group below it too, also those that are made later"
     )
     parser.add_argument("--events", action="store_true", help="tell every event too, not only the accounts")
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="record what the accounts are made of in FILE, for memoom replay; an earlier recording is replaced",
+    )
     parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
     parser.add_argument(
         "--json", action="store_true", help="print accounts (and events) as JSON, one document on each line"
@@ -45,6 +50,8 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _end)
     try:
         group = Group.open(options.path)
+        if options.record is not None:
+            group.record(options.record)
         with group.watch(recursive=options.recursive) as watch:
             # With --json standard output holds documents alone.
             told = f"watching {group.cgroup} (limit {group.limit or 'none'})"
