@@ -302,3 +302,29 @@ fn a_lab_keeps_what_it_is_told_to_keep_and_says_what_it_forgot() {
     assert!(outcome.missing.iter().any(|one| one.source == "ooms"), "{outcome:#?}");
     lab.close().unwrap();
 }
+
+/// cgroup v2 counts the chosen one twice, and nothing else tells of the others.
+#[test]
+fn without_evidence_a_group_that_is_killed_as_a_whole_has_one_account() {
+    let Some(lab) = bare_lab().filter(|lab| lab.version() == Version::V2) else { return };
+    let limits = Limits { oom_group: Some(true), ..Limits::bytes(24 * MIB) };
+    let group = lab.group(Some("whole"), &limits).unwrap();
+    for _ in 0..3 {
+        let mut watch = group.watch().unwrap();
+        let others = [0, 1].map(|_| group.command(&Command::new(["sleep", "1000"])).unwrap());
+        let hog = group.hog(&HogOptions::named("eater")).unwrap();
+        while hog.grow(Some(4 * MIB), LONG).unwrap().status == GrowStatus::Grew {}
+        let mut pids = vec![hog.pid()];
+        assert!(hog.wait(LONG).unwrap().oom_killed);
+        for other in others {
+            assert!(other.wait(LONG).unwrap().oom_killed);
+            pids.push(other.pid());
+        }
+        let oom = watch.wait_oom(LONG).unwrap().expect("an account");
+        assert!(oom.victims.len() == 3 && pids.iter().all(|pid| oom.killed(*pid)), "{}", oom.to_text());
+        if let Some(oom) = watch.wait_oom(Duration::from_millis(500)).unwrap() {
+            panic!("there was one OOM\n{}", oom.to_text());
+        }
+    }
+    lab.close().unwrap();
+}

@@ -34,6 +34,7 @@ mod contents;
 mod disagree;
 mod door;
 mod episode;
+mod exits;
 mod gaps;
 mod holding;
 mod logs;
@@ -52,7 +53,7 @@ const LINE_WITHIN: Duration = Duration::from_millis(200);
 /// Records kept for a report that is still being printed.
 const MOST_RECORDS: usize = 8192;
 /// Victims of unknown groups kept until the log says whose they are.
-const MOST_UNCLAIMED: usize = 256;
+const MOST_UNCLAIMED: usize = 1024;
 /// Processes of scopes remembered.
 const MOST_MEMBERS: usize = 4096;
 

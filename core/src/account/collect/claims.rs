@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::tally::{Step, Tally, MARKED_WITHIN_NS};
-use super::{own_kills, within, Collector, Episode, Reading, MOST_UNCLAIMED};
-use crate::account::oom::{Cause, Oom, Victim};
+use super::{within, Collector, Episode, Reading, MOST_UNCLAIMED};
+use crate::account::oom::{Cause, Oom};
 use crate::account::scene::Scene;
 use crate::memcg::path::covers;
 use crate::observe::missing::Missing;
@@ -58,9 +58,9 @@ impl Unclaimed {
 }
 
 /// A group that has counted kills without an account.
-struct Owing {
-    cgroup: String,
-    owed: u64,
+pub(super) struct Owing {
+    pub(super) cgroup: String,
+    pub(super) owed: u64,
     /// When it counted them.
     steps: Vec<Step>,
     /// What a process can hold in it at most.
@@ -246,7 +246,11 @@ impl Collector {
             let total = given_up.iter().map(|one| one.owed).sum::<u64>().min(total);
             self.without_victim(&given_up, total, scene.now_ns());
         } else if stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, scene) {
-            self.without_victim(&owing, total, scene.now_ns());
+            if self.by_exits(scene, Some(&owing)) {
+                self.debt = None;
+            } else {
+                self.without_victim(&owing, total, scene.now_ns());
+            }
         }
     }
 
@@ -393,39 +397,6 @@ impl Collector {
             }
         }
         self.unplaced = 0;
-    }
-
-    /// A worker ended by SIGKILL with neither tracepoint nor log to say why: the counters of its group must.
-    pub(super) fn by_counters(&mut self, scene: &dyn Scene) {
-        if self.has_trace || self.has_log {
-            return;
-        }
-        let workers = scene.workers();
-        self.judged.retain(|id| workers.iter().any(|worker| worker.id == *id));
-        for worker in workers {
-            let is_killed = worker.exit.is_some_and(|(returncode, _)| returncode == -libc::SIGKILL);
-            if !is_killed || worker.killed_by_us || self.judged.contains(&worker.id) {
-                continue;
-            }
-            let Ok(now) = scene.counters(&worker.group) else { continue };
-            if self.unaccounted(&worker.group, own_kills(&now)) > self.pending(&worker.group).count() as u64 {
-                self.judged.push(worker.id);
-                let victim = Victim {
-                    pid: worker.pid,
-                    comm: worker.name,
-                    cause: Cause::Selected,
-                    group: Some(worker.group),
-                    anon_rss_bytes: None,
-                    oom_score_adj: None,
-                    sources: vec!["counters"],
-                };
-                let number = self.next;
-                self.next += 1;
-                let mut episode = Episode::new(scene.now_ns());
-                episode.add(victim, number, scene);
-                self.open.push(episode);
-            }
-        }
     }
 }
 

@@ -1,0 +1,91 @@
+//! Kills that no source tells of: who ended by SIGKILL in a group that has counted as many.
+
+use super::claims::{flagged, Owing};
+use super::{own_kills, Collector, Episode};
+use crate::account::oom::{Cause, Victim};
+use crate::account::scene::{Scene, WorkerSeen};
+use crate::memcg::path::covers;
+use crate::observe::missing::Missing;
+
+impl Collector {
+    /// A worker ended by SIGKILL with neither tracepoint nor log to say why: the counters of its group must.
+    pub(super) fn by_counters(&mut self, scene: &dyn Scene) {
+        if !self.has_trace && !self.has_log {
+            self.by_exits(scene, None);
+        }
+    }
+
+    /// The same where a source is read and has lost it: then as many must have ended so as the groups still owe. Whether
+    /// there were any.
+    pub(super) fn by_exits(&mut self, scene: &dyn Scene, owing: Option<&[Owing]>) -> bool {
+        let workers = scene.workers();
+        self.judged.retain(|id| workers.iter().any(|worker| worker.id == *id));
+        let killed: Vec<WorkerSeen> = workers.into_iter().filter(|worker| self.may_be_untold(worker)).collect();
+        let mut found = false;
+        for worker in &killed {
+            if let Some(owing) = owing {
+                let rivals = killed.iter().filter(|other| other.group == worker.group).count() as u64;
+                if !owing.iter().any(|one| one.cgroup == worker.group && one.owed == rivals) {
+                    continue;
+                }
+            }
+            let Ok(now) = scene.counters(&worker.group) else { continue };
+            if self.unaccounted(&worker.group, own_kills(&now)) > self.pending(&worker.group).count() as u64 {
+                self.admit_by_exit(worker, scene);
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Whether a worker was killed by nobody that we know, and has no account.
+    fn may_be_untold(&self, worker: &WorkerSeen) -> bool {
+        worker.exit.is_some_and(|(returncode, _)| returncode == -libc::SIGKILL)
+            && !worker.killed_by_us
+            && !self.judged.contains(&worker.id)
+            && !self.accounted.contains(&worker.pid)
+            && !self.open.iter().any(|episode| episode.has(worker.pid))
+    }
+
+    /// With `memory.oom.group` all of a group died in one OOM, and only the kernel knows which of them it chose.
+    fn admit_by_exit(&mut self, worker: &WorkerSeen, scene: &dyn Scene) {
+        self.judged.push(worker.id);
+        let whole = topmost_flagged(&worker.group, scene);
+        let victim = Victim {
+            pid: worker.pid,
+            comm: worker.name.clone(),
+            cause: if whole.is_some() { Cause::Group } else { Cause::Selected },
+            group: Some(worker.group.clone()),
+            anon_rss_bytes: None,
+            oom_score_adj: None,
+            sources: vec!["counters"],
+        };
+        let number = self.next;
+        self.next += 1;
+        let of_the_same = |episode: &&mut Episode| {
+            let mut groups = episode.kills.iter().filter_map(|kill| kill.victim.group.as_deref());
+            whole.as_deref().is_some_and(|whole| groups.any(|group| covers(whole, group)))
+        };
+        if let Some(episode) = self.open.iter_mut().find(of_the_same) {
+            episode.add(victim, number, scene);
+            return;
+        }
+        let mut episode = Episode::new(scene.now_ns());
+        if whole.is_some() {
+            let reason = "which of them the kernel chose neither tracepoint nor kernel log tells";
+            episode.missing.push(Missing::new("victim", reason));
+        }
+        episode.add(victim, number, scene);
+        self.open.push(episode);
+    }
+}
+
+/// The topmost group above a group, or that group, whose OOM kills the whole of it.
+fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
+    if !flagged(cgroup, scene) {
+        return None;
+    }
+    let groups = scene.groups().into_iter().map(|seen| seen.cgroup);
+    let flagged = groups.filter(|at| covers(at, cgroup) && scene.oom_group(at));
+    flagged.min_by_key(String::len)
+}
