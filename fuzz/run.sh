@@ -12,5 +12,7 @@ target=$(rustc -vV | sed -n 's/^host: //p')
 cargo build -q --release --locked --target "$target"
 mkdir -p corpus/reports artifacts
 cp -n ../tests/logs/*.kmsg ../tests/logs/made/*.* corpus/reports/
+# The same logs as loggers, mail and pages dress them.
+(unset RUSTFLAGS; cd .. && MEMOOM_SEEDS="$PWD/fuzz/corpus/reports" cargo test -q -p memoom --test reports the_same_document)
 exec "target/$target/release/reports" corpus/reports -artifact_prefix=artifacts/ -dict=reports.dict \
     -max_total_time="${FUZZ_SECONDS:-60}" -max_len="${FUZZ_LENGTH:-16384}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1

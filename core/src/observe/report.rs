@@ -20,6 +20,7 @@ mod edge;
 mod fill;
 mod finish;
 mod fold;
+mod joined;
 mod json;
 mod kill;
 mod lines;

@@ -289,7 +289,9 @@ impl Draft {
             self.show(text);
         }
         self.fill(kind, text, killed);
-        if place.cut && edge::ends_in_name(kind) {
+        let release =
+            kind == Kind::Cpu && self.report.release.as_ref().is_some_and(|release| trim_end(text).ends_with(release));
+        if place.cut && (edge::ends_in_name(kind) || release) {
             self.note(kind.field(), "the line is cut: its last name may be longer");
         }
     }

@@ -48,7 +48,18 @@ pub(super) fn document(text: &[u8]) -> Option<(Vec<Entry>, usize)> {
     walk(&value, &mut entries).then_some((entries, (taken + line + 1).min(text.len())))
 }
 
-/// The message in a line that is a part of a document: `"text",` or `"message": "text",` or an object behind other words.
+/// The messages of an object behind other words: `data: {…}`, a time before each object. `proven`: other lines of the log are
+/// such, so that this one need not have a report's words in it.
+pub(super) fn behind_words(line: &[u8], proven: bool) -> Option<Vec<Entry>> {
+    let text = trim_end(line);
+    if !text.ends_with(b"}") || !(proven || is_log(text)) {
+        return None;
+    }
+    let at = find(text, b"{\"")?;
+    document(&text[at..]).map(|(entries, _)| entries)
+}
+
+/// The message in a line that is a part of a document: `"text",` or `"message": "text",`.
 pub(super) fn part(line: &[u8]) -> Option<Vec<Entry>> {
     let text = trim_end(trim_start(line));
     if text.starts_with(b"\"") {
@@ -65,12 +76,7 @@ pub(super) fn part(line: &[u8]) -> Option<Vec<Entry>> {
         let known = MESSAGES.contains(&first.as_str()) || anchor(message.as_bytes()).is_some();
         return (known && closed(&value[stream.byte_offset()..])).then(|| vec![plain(message)]);
     }
-    // `data: {…}`, a time before an object: only with a report's words in it.
-    if !text.ends_with(b"}") || !is_log(text) {
-        return None;
-    }
-    let at = find(text, b"{\"")?;
-    document(&text[at..]).map(|(entries, _)| entries)
+    None
 }
 
 fn plain(text: String) -> Entry {
@@ -247,7 +253,9 @@ mod tests {
         assert_eq!(text("  \"message\": \"a\\tb\","), Some("a\tb".to_string()));
         assert_eq!(text("  \"host\": \"a\","), None);
         assert_eq!(text("say \"a\""), None);
-        assert_eq!(text("data: {\"log\":\"a invoked oom-killer: b\"}"), Some("a invoked oom-killer: b".to_string()));
+        let object = |line: &str, proven| behind_words(line.as_bytes(), proven).map(|entries| entries[0].text.len());
+        assert_eq!(object("data: {\"log\":\"a invoked oom-killer: b\"}", false), Some(23));
+        assert_eq!((object("data: {\"log\":\"a\"}", false), object("data: {\"log\":\"a\"}", true)), (None, Some(1)));
     }
 
     #[test]

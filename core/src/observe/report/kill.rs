@@ -170,6 +170,9 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     let sizeless =
         sizeless_end(names).is_some() && (scope.is_none() || names.starts_with(b", UID ") || line_is_old(names));
     if sizes.is_empty() && !sizeless {
+        if sizeless_end(names).is_none() {
+            unread.push("the name");
+        }
         unread.push("total-vm:");
     }
     let kill = Kill {

@@ -154,7 +154,8 @@ pub(super) fn summary(line: &[u8]) -> Summary {
     let mut summary = Summary::default();
     let Some(rest) = trim_start(line).strip_prefix(lines::SUMMARY) else { return summary };
     // A line that lacks its end may have blanks in place of it.
-    let mut body = if contains(rest, b",uid=") { rest } else { trim_end(rest) };
+    let cut = || trim_end(rest).strip_suffix(b",").unwrap_or(trim_end(rest));
+    let mut body = if contains(rest, b",uid=") { rest } else { cut() };
     // Numbers first, from the right; then the fixed fields from the left; what is between is free text.
     if let Some((before, uid)) = rsplit(body, b",uid=") {
         if digits(uid) > 0 {

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::anchor::{anchor, Anchor};
+use super::joined;
 use super::json;
 use super::listing;
 use super::scan::{find, trim_end, trim_start};
@@ -63,6 +64,18 @@ const ATTEMPTS: usize = 4;
 
 /// All lines of a log.
 pub(super) fn unpack(text: &[u8]) -> Vec<Raw<'_>> {
+    let mut proven = false;
+    let mut raws = unpack_as(text, &mut proven);
+    if proven {
+        // Objects behind other words hold the log: those without a report's words too.
+        raws = unpack_as(text, &mut proven);
+    }
+    listing::unlist(&mut raws);
+    raws
+}
+
+fn unpack_as<'a>(text: &'a [u8], proven: &mut bool) -> Vec<Raw<'a>> {
+    let known = *proven;
     let mut raws = Vec::new();
     let (mut rest, mut attempts) = (text, ATTEMPTS);
     while !rest.is_empty() {
@@ -91,11 +104,10 @@ pub(super) fn unpack(text: &[u8]) -> Vec<Raw<'_>> {
         }
         // Of blank lines in a row the first one says all.
         if !(line.is_empty() && raws.last().is_some_and(is_blank)) {
-            line_into(&mut raws, line);
+            *proven |= line_into(&mut raws, line, known);
         }
         rest = &rest[next..];
     }
-    listing::unlist(&mut raws);
     raws
 }
 
@@ -124,8 +136,8 @@ fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, depth: usize
     }
 }
 
-/// One line of text, or the lines that it holds.
-fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
+/// One line of text, or the lines that it holds; whether it is an object behind other words.
+fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool {
     let line = line.strip_suffix(b"\r").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let columns = columns(line);
@@ -133,7 +145,11 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
     if text.contains(&b'"') {
         if let Some(entries) = json::part(text) {
             entries_into(raws, entries, DEPTH);
-            return;
+            return false;
+        }
+        if let Some(entries) = json::behind_words(text, proven) {
+            entries_into(raws, entries, DEPTH);
+            return true;
         }
     }
     if let Some(pieces) = escaped_lines(text) {
@@ -145,11 +161,18 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8]) {
                 raws.push(Raw::contained(piece, None, None));
             }
         }
-        return;
+        return false;
     }
     let mut raw = Raw::of(text);
+    if raw.anchor.is_some() {
+        if let Some(lines) = joined::lines(text) {
+            raws.extend(lines.into_iter().map(Raw::of));
+            return false;
+        }
+    }
     raw.columns = columns;
     raws.push(raw);
+    false
 }
 
 /// Without the marks with which forums and trackers end a quotation.
