@@ -1,13 +1,15 @@
-//! Recordings: whatever a lab concludes, its recording concludes again.
+//! Recordings: whatever a lab concludes, its recording concludes again, and those of tests/signs conclude what they did
+//! when they were made, on any machine and without any right.
 //!
-//! With `MEMOOM_RECORD=DIR` the recordings of the scenes below are put there, each with its accounts.
+//! With `MEMOOM_RECORD=DIR` the recordings of the scenes below are put there, each with its accounts: so those of
+//! tests/signs were made (see the README there).
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::{lab, LONG};
 use memoom::{Command, Group, GrowStatus, Hog, HogOptions, Lab, LabOptions, Limit, Limits, Oom, Resume, Version};
@@ -263,4 +265,31 @@ fn an_opened_group_that_vanishes_with_its_victim() {
         kill(&group, "eater");
         group.remove().unwrap();
     });
+}
+
+#[test]
+fn the_recordings_of_tests_signs_conclude_what_they_did() {
+    let signs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/signs");
+    let mut files: Vec<PathBuf> = fs::read_dir(&signs).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    assert!(files.len() >= 30, "{} recordings", files.len());
+    let update = std::env::var_os("MEMOOM_UPDATE").is_some_and(|value| value == "1");
+    let begun = Instant::now();
+    for path in &files {
+        let ooms = memoom::replay(path).unwrap();
+        let again: String = ooms.iter().map(|oom| oom.to_json() + "\n").collect();
+        if update {
+            fs::write(path.with_extension("json"), &again).unwrap();
+            continue;
+        }
+        let told = fs::read_to_string(path.with_extension("json")).unwrap();
+        for (again, told) in again.lines().zip(told.lines()) {
+            assert_eq!(again, told, "{}: MEMOOM_UPDATE=1 takes what is concluded now", path.display());
+        }
+        assert_eq!(again.lines().count(), told.lines().count(), "{}", path.display());
+    }
+    let took = begun.elapsed();
+    println!("{} recordings in {took:?}", files.len());
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }

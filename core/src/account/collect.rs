@@ -42,6 +42,8 @@ mod members;
 mod outside;
 mod reading;
 mod records;
+#[cfg(test)]
+mod signs_tests;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -89,12 +89,12 @@ impl Scene for Still {
 }
 
 /// A mark of that process, on this way to it.
-fn mark(pid: i32, way: &[&str]) -> TraceVictim {
+pub(super) fn mark(pid: i32, way: &[&str]) -> TraceVictim {
     let frame = |name: &&str| Frame { function: (*name).to_string(), offset: None, size: None, module: None };
     TraceVictim { pid, invoker_pid: 9, call_path: way.iter().map(frame).collect(), ..TraceVictim::default() }
 }
 
-const KILLED: &[&str] = &["mark_oom_victim", "__oom_kill_process", "oom_kill_process", "out_of_memory"];
+pub(super) const KILLED: &[&str] = &["mark_oom_victim", "__oom_kill_process", "oom_kill_process", "out_of_memory"];
 const ENDING: &[&str] = &["mark_oom_victim", "oom_kill_process", "out_of_memory"];
 
 #[test]
