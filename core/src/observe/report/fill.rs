@@ -98,8 +98,9 @@ impl Draft {
     fn task_in(&mut self, text: &[u8]) {
         let (task, limit) = parse::task_in(text);
         if limit.is_none() {
-            // Without the words that follow it the path may go on.
-            self.note("task_memcg", CUT);
+            // Without all the words that follow it the path may go on.
+            let begun = text.len() > b"Task in ".len() + task.map_or(0, <[u8]>::len) + 2;
+            self.note(if begun { "oom_memcg" } else { "task_memcg" }, CUT);
         }
         self.report.task_memcg = task.map(<[u8]>::to_vec);
         self.report.oom_memcg = limit.map(<[u8]>::to_vec);

@@ -248,8 +248,15 @@ pub(super) fn task_in(line: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     let path = |path| Some(trim_end(path)).filter(|path| !path.is_empty());
     match split(rest, lines::TASK_IN_MIDDLE) {
         Some((task, limit)) => (path(task), path(limit)),
-        None => (path(rest), None),
+        None => (path(without_begun(rest, lines::TASK_IN_MIDDLE)), None),
     }
+}
+
+/// A path without the words behind it, of which the line has only the first.
+fn without_begun<'a>(text: &'a [u8], words: &[u8]) -> &'a [u8] {
+    let text = trim_end(text);
+    let begun = (4..words.len()).rev().find_map(|length| text.strip_suffix(trim_end(&words[..length])));
+    begun.unwrap_or(text)
 }
 
 /// `Memory limit reached of cgroup A`
@@ -260,7 +267,8 @@ pub(super) fn limit_reached(line: &[u8]) -> Option<&[u8]> {
 /// `Tasks in A are going to be killed due to memory.oom.group set`
 pub(super) fn group_tail(line: &[u8]) -> Option<&[u8]> {
     let rest = trim_start(line).strip_prefix(b"Tasks in ")?;
-    let path = rsplit(rest, lines::GROUP_TAIL).map_or(rest, |(path, _)| path);
+    let whole = rsplit(rest, lines::GROUP_TAIL).map(|(path, _)| path);
+    let path = whole.unwrap_or_else(|| without_begun(rest, lines::GROUP_TAIL));
     (!path.is_empty()).then_some(path)
 }
 
@@ -344,6 +352,13 @@ mod tests {
         );
         let no_cpusets = summary(b"oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),oom_memcg=/a,task_memcg=/a,task=x,pid=99999999999,uid=0");
         assert_eq!((no_cpusets.pid, no_cpusets.cpuset), (None, None));
+    }
+
+    #[test]
+    fn words_that_were_begun_are_no_path() {
+        assert_eq!(task_in(b"Task in /a b killed as a result of li"), (Some(&b"/a b"[..]), None));
+        assert_eq!(task_in(b"Task in /a b"), (Some(&b"/a b"[..]), None));
+        assert_eq!(group_tail(b"Tasks in /a are going to be kil"), Some(&b"/a"[..]));
     }
 
     #[test]
