@@ -63,7 +63,7 @@ impl Group {
     pub fn command(&self, command: &Command) -> Result<Worker> {
         let operation = "start command";
         check_score(operation, command.oom_score_adj)?;
-        self.check_spared(operation, command.oom_score_adj, command.force_within)?;
+        self.check_unkillable(operation, command.oom_score_adj, command.force_within)?;
         let Some(program) = command.argv.first().filter(|program| !program.is_empty()) else {
             return Err(Error::new(ErrorKind::InvalidInput, operation, "no program is named")
                 .remedy("give the program and its arguments"));

@@ -61,7 +61,7 @@ impl Group {
         let operation = "start function";
         check_comm(operation, &function.name)?;
         check_score(operation, function.oom_score_adj)?;
-        self.check_spared(operation, function.oom_score_adj, function.force_within)?;
+        self.check_unkillable(operation, function.oom_score_adj, function.force_within)?;
         let name = CString::new(function.name.as_str()).unwrap_or_default();
         let admission = self.admit(operation)?;
         let start = || {

@@ -9,7 +9,7 @@ use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::Role;
 use crate::lab::group::Group;
-use crate::pressure::needs::Ground;
+use crate::pressure::needs::Assignment;
 
 /// What a new hog may be told.
 #[derive(Debug, Clone)]
@@ -80,11 +80,11 @@ impl Group {
             return Err(Error::new(ErrorKind::InvalidInput, "start hog", "the step is 0 bytes")
                 .remedy("give a step of at least 1 byte"));
         }
-        let ground = Ground::prepare(options.kind, options.pattern, options.directory.as_deref())?;
-        let role = Role::Hog { work: ground.work, directory: ground.directory() };
+        let assignment = Assignment::prepare(options.kind, options.pattern, options.directory.as_deref())?;
+        let role = Role::Hog { work: assignment.work, directory: assignment.directory() };
         let worker = self.start("start hog", options.name.as_bytes(), options.oom_score_adj, role)?;
         let HogOptions { kind, pattern, step_bytes, force, .. } = *options;
-        Ok(Hog { worker, kind, pattern, work: ground.work, step_bytes, force })
+        Ok(Hog { worker, kind, pattern, work: assignment.work, step_bytes, force })
     }
 }
 

@@ -120,8 +120,8 @@ impl Kind {
         }
     }
 
-    /// How many sixteenths of a room can be asked for at once without going beyond it, as the kernel takes something for
-    /// itself.
+    /// How much of the room below a limit may be asked for in one step, in sixteenths. The rest is for what the kernel
+    /// itself takes with it.
     pub(crate) fn share(self) -> u64 {
         match self {
             Kind::Fork => 4,

@@ -17,18 +17,18 @@ const HUGETLB: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 
 /// What the worker is told, and where it works.
 #[derive(Debug)]
-pub(crate) struct Ground {
+pub(crate) struct Assignment {
     pub(crate) work: u32,
     directory: Option<OwnedFd>,
 }
 
-impl Ground {
+impl Assignment {
     pub(crate) fn directory(&self) -> Option<BorrowedFd<'_>> {
         self.directory.as_ref().map(AsFd::as_fd)
     }
 
     /// Looks whether this machine has what the kind needs.
-    pub(crate) fn prepare(kind: Kind, pattern: Pattern, directory: Option<&Path>) -> Result<Ground> {
+    pub(crate) fn prepare(kind: Kind, pattern: Pattern, directory: Option<&Path>) -> Result<Assignment> {
         if !kind.patterns().contains(&pattern) {
             let reason = match (kind, pattern) {
                 (Kind::Anon | Kind::AnonThp, Pattern::Read) => {
@@ -64,7 +64,7 @@ impl Ground {
             Kind::AnyFastest => Ok(fastest()),
         }?;
         let each = if kind == Kind::Slab { file_bytes() } else { 0 };
-        Ok(Ground { work: hog::work_of(number, pattern.number(), each), directory })
+        Ok(Assignment { work: hog::work_of(number, pattern.number(), each), directory })
     }
 }
 
@@ -250,18 +250,18 @@ mod tests {
         for (kind, pattern) in
             [(Kind::Anon, Pattern::Read), (Kind::AnyFastest, Pattern::Hot), (Kind::Tmpfs, Pattern::Random)]
         {
-            let error = Ground::prepare(kind, pattern, None).unwrap_err();
+            let error = Assignment::prepare(kind, pattern, None).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains("use one of write"), "{error}");
         }
-        let error = Ground::prepare(Kind::Anon, Pattern::Write, Some(Path::new("/tmp"))).unwrap_err();
+        let error = Assignment::prepare(Kind::Anon, Pattern::Write, Some(Path::new("/tmp"))).unwrap_err();
         assert!(error.to_string().contains("only a hog of the kind file"), "{error}");
     }
 
     #[test]
     fn a_directory_in_memory_is_no_place_for_page_cache() {
         for path in ["/dev/shm", "/proc", "/nowhere"] {
-            let error = Ground::prepare(Kind::File, Pattern::Write, Some(Path::new(path))).unwrap_err();
+            let error = Assignment::prepare(Kind::File, Pattern::Write, Some(Path::new(path))).unwrap_err();
             assert!(error.to_string().contains(path) && error.to_string().contains("remedy"), "{error}");
         }
     }

@@ -20,7 +20,7 @@ use crate::memcg::Limit;
 use crate::observe::event::{EventKind, Source};
 use crate::observe::task::Proc;
 use crate::pressure::needs::explain;
-use crate::pressure::unkillable::{spared, SPINS};
+use crate::pressure::unkillable::{is_unkillable, SPINS};
 use crate::sys::monotonic_ns;
 use crate::wait::Wait;
 
@@ -144,7 +144,7 @@ impl Hog {
             && scope.expected
             && scope.prediction.waits_for.is_none()
             && candidates.iter().all(|one| !one.eligible)
-            && candidates.iter().any(spared)
+            && candidates.iter().any(is_unkillable)
     }
 
     /// A step that would spin is taken where it is forced, and then not for ever.

@@ -161,7 +161,7 @@ impl Group {
         put_back.map(|()| done)
     }
 
-    /// Has a small worker meet the limit, which stands at the usage, until somebody was killed or it is not `needed`.
+    /// The limit stands at the usage. A small worker takes memory there, until somebody was killed or `needed` says no.
     pub(crate) fn push_over(&self, wait: &mut Wait<'_>, needed: impl Fn() -> Result<bool>) -> Result<()> {
         let mut change = Change { target: None, limit: None, workers: Vec::new(), groups: Vec::new() };
         let kills = self.0.kills_below()?;

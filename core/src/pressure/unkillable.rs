@@ -17,13 +17,13 @@ use crate::sys;
 pub(super) const SPINS: &str = "every process that the limit could take has oom_score_adj -1000: the kernel would try without end, kill nobody and flood its log";
 
 /// Whether the kernel passes over a process for its score.
-pub(super) fn spared(one: &Candidate) -> bool {
+pub(super) fn is_unkillable(one: &Candidate) -> bool {
     one.oom_score_adj == NEVER
 }
 
 impl Group {
     /// Refuses a worker of -1000 whose steps memoom does not see where a limit above it has nobody else to take.
-    pub(super) fn check_spared(
+    pub(super) fn check_unkillable(
         &self,
         operation: &'static str,
         oom_score_adj: i16,

@@ -19,8 +19,8 @@ use crate::observe::task::Proc;
 use crate::sys;
 use crate::wait::Wait;
 
-/// What a worker needs before its first step; below this limit the kernel kills it at its start. It takes 9 pages where a
-/// page has 16 KiB, its page tables among them, and nearly as many bytes where it has 4.
+/// The least limit at which a worker can start: below it the kernel would kill it before its first step. A worker takes
+/// 9 pages of 16 KiB, page tables included; with pages of 4 KiB it takes nearly as many bytes.
 fn least_limit() -> u64 {
     (128 << 10).max(12 * sys::page_size())
 }

@@ -62,8 +62,8 @@ impl Collector {
             .and_then(|cgroup| self.before.get(cgroup))
             .map(|before| before.counters.clone())
             .unwrap_or_default();
-        // Of a command the last reading may be as old as its start. The mark of the most that was charged stands no lower
-        // than what the kernel met, and where it rose since that reading it is of now.
+        // A command is read at its start and not again, so that reading may be old. The peak is better where it has risen
+        // since: then it was reached meanwhile, and it is no lower than the usage at the OOM.
         let risen = after.peak_bytes.filter(|peak| counters_before.peak_bytes.is_some_and(|before| before < *peak));
         let usage_before = memory.map(|memory| memory.usage_bytes).or(risen).or(counters_before.usage_bytes);
         let (limit_bytes, no_limit) =

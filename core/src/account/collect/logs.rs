@@ -97,8 +97,8 @@ impl Collector {
             self.add_report(report, &printed, ours, known, scene);
         }
         if !self.is_open() && self.unclaimed.is_empty() {
-            // Strangers' reports; one that is still being printed stays. So does what is new: the tracepoint was read
-            // before it, and may tell at the next reading that the victim was ours.
+            // What is left is of strangers and can go. A report that is still being printed stays; so do new records,
+            // as the tracepoint was read before them: its next reading may say that the victim was ours.
             let has_trace = self.has_trace;
             self.records
                 .retain(|record| has_trace && is_new(record) || last_whole.is_none_or(|last| record.sequence > last));
