@@ -13,6 +13,8 @@ with memoom.Lab() as lab:
 
 from __future__ import annotations
 
+import sys
+
 from . import _wires
 
 # What is public stands once: in `__all__` of these rooms. At run time a room is imported when a name of it is first
@@ -46,6 +48,12 @@ def _to_display() -> _wires.Display:
 
 
 _wires.connect(_to_core, _to_display)
+if sys.platform != "linux":
+    # Whatever imports the native part gets what stands in for it.
+    from . import _absent
+
+    sys.modules[f"{__name__}._native"] = _absent
+    globals()["_native"] = _absent
 
 
 if not TYPE_CHECKING:  # for a checker a name that is not there is an error

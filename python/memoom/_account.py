@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _wires
 from ._document import Document
@@ -13,6 +13,9 @@ from ._memcg import Composition, Counters
 from ._report import Frame, Missing, Report
 from ._result import Readable, Table, Told
 from ._steps import Blocked
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "Candidate",

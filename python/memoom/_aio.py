@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ._values import Event, Oom
 
@@ -15,6 +15,7 @@ __all__ = ["AsyncWatch"]
 
 T = TypeVar("T")
 if TYPE_CHECKING:
+    from typing_extensions import Self
     from typing_extensions import TypeVar as _TypeVar
 
     G = _TypeVar("G", covariant=True, default=Any)
@@ -156,7 +157,7 @@ async def _readable(watch: _Watch[Any], within: float) -> None:
     loop.add_reader(fd, on_ready)
     try:
         await asyncio.wait_for(ready, within)
-    except TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # two classes until 3.11
         pass
     finally:
         loop.remove_reader(fd)

@@ -11,12 +11,15 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast
 
 from ._errors import CallFailedError, InvalidInputError
 from ._run import run
+from ._text import note
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ._native import Worker
     from ._values import Oom, Outcome
 
@@ -214,7 +217,7 @@ def _answer(outcome: Outcome, frames: list[bytes]) -> Call[Any]:
             error, text = said
             if error is None:
                 error = CallFailedError(f"call function: it raised what cannot be brought back: {_last_line(text)}")
-            error.add_note(f"In the worker:\n{text.rstrip()}")
+            note(error, f"In the worker:\n{text.rstrip()}")
             return Call("raised", outcome, exception=error)
     if _UNGUARDED in said[0]:
         raise InvalidInputError(_UNGUARDED, operation="call function")

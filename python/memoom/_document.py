@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ._text import plain, readable
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Document"]
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import warnings
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from . import _native, _wires
+from ._text import note
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Lab"]
 
@@ -33,7 +37,7 @@ class Lab(_native.Lab):
             self.close()
         except Exception as later:
             with contextlib.suppress(Exception):
-                error.add_note(f"closing {self!r} failed too: {later}")
+                note(error, f"closing {self!r} failed too: {later}")
 
     def live(self, every: float = 0.25) -> contextlib.AbstractContextManager[None]:
         """In a notebook, shows what happens in the lab while the body of the ``with`` statement runs.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ._document import Document
 
 if TYPE_CHECKING:
     import pandas
     import polars
+    from typing_extensions import Self
 
 __all__ = ["Readable", "Table", "Told", "listeners"]
 

@@ -7,9 +7,12 @@ import os
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any
 
 from ._errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # The values of subprocess.PIPE, STDOUT and DEVNULL; importing that module costs more than starting a command.
 _PIPE, _STDOUT, _DEVNULL = -1, -2, -3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["plain", "readable"]
+__all__ = ["note", "plain", "readable"]
 
 _RUN = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
 _BYTE = re.compile(rb"\\x([0-9a-f]{2})")
@@ -32,3 +32,11 @@ def _decoded(run: re.Match[str]) -> str:
 def plain(text: str) -> bytes:
     """The bytes that a name of a document stands for."""
     return _BYTE.sub(lambda byte: bytes.fromhex(byte.group(1).decode()), text.encode())
+
+
+def note(error: BaseException, text: str) -> None:
+    """Adds a note to an exception, also where Python has none of its own (3.10): pytest shows them there too."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+    else:
+        error.__notes__ = [*getattr(error, "__notes__", []), text]

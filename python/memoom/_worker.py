@@ -10,7 +10,11 @@ import os
 import sys
 
 # The directory of this file is not for importing from; the caller's path comes with the first frame.
-if not sys.flags.safe_path and sys.path and os.path.dirname(os.path.abspath(__file__)) == os.path.abspath(sys.path[0]):
+if (
+    not getattr(sys.flags, "safe_path", False)
+    and sys.path
+    and os.path.dirname(os.path.abspath(__file__)) == os.path.abspath(sys.path[0])
+):
     del sys.path[0]
 
 import pickle
@@ -51,7 +55,9 @@ def main() -> None:
         try:
             body = pickle.dumps(("returned", value), pickle.HIGHEST_PROTOCOL)
         except Exception as error:
-            error.add_note(f"the function has returned a {type(value).__name__}, which cannot be brought back")
+            # Python 3.10 has no add_note; what pickle carries is the same.
+            note = f"the function has returned a {type(value).__name__}, which cannot be brought back"
+            error.__notes__ = [*getattr(error, "__notes__", []), note]
             _send_error(channel, "raised", error)
         else:
             _write(channel, body)
@@ -75,7 +81,7 @@ def _prepare(setup: dict[str, Any]) -> None:
 def _send_error(channel: int, how: str, error: Exception) -> None:
     import traceback
 
-    text = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:
         body = pickle.dumps((how, error, text), pickle.HIGHEST_PROTOCOL)
         # Many an exception can be written and not be read.

@@ -160,7 +160,8 @@ def assert_victim(oom: Oom, who: Worker | int | str | bytes) -> None:
     found = {int: victim.pid, str: victim.comm, bytes: victim.comm_bytes}[type(wanted)]
     # The kernel keeps 15 bytes of a name; a name that cannot be shown as it is may be given as it is all the same.
     if wanted != found and not (isinstance(wanted, str) and os.fsencode(wanted)[:15] == victim.comm_bytes):
-        raise AssertionError(f"the victim is {victim.comm} (pid {victim.pid}), not {who!r}: {oom_text(oom)}")
+        other = repr(wanted) if isinstance(wanted, bytes) else wanted
+        raise AssertionError(f"the victim is {victim.comm} (pid {victim.pid}), not {other}: {oom_text(oom)}")
 
 
 def assert_predicted(oom: Oom) -> None:

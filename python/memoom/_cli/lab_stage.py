@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from .. import Event, Grow, Hog, Lab, MemoomError, Oom, TimedOutError, Worker, parse_size
 from .._units import size
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["NAMES", "Answer", "Stage"]
 

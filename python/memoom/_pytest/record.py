@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .._explain import call_text, oom_line, oom_text, outcome_text
 from .._result import listeners
+from .._text import note
 from .._values import Oom, Outcome, OutcomeError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # What an account in a failure may take; the rest is counted.
 _MOST = 4
@@ -80,9 +84,9 @@ def explain(excinfo: pytest.ExceptionInfo[BaseException], record: Record) -> Non
             add(value)
     found = list(texts)
     for text in found[:_MOST]:
-        error.add_note(f"\n{text}")
+        note(error, f"\n{text}")
     if len(found) > _MOST:
-        error.add_note(f"\n({len(found) - _MOST} accounts more)")
+        note(error, f"\n({len(found) - _MOST} accounts more)")
 
 
 def _variables(excinfo: pytest.ExceptionInfo[BaseException]) -> Iterable[object]:

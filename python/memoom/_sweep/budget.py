@@ -6,7 +6,6 @@ kernel drops the lock. Who waits stands in line at the gate, first come, first s
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import tempfile
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .._errors import MemoomError, OutOfMemoryError, PermissionDeniedError
+from .._lock import fcntl
 from .._values import Host
 
 # The part of the host's memory that trials may take together.

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._errors import InvalidInputError
 from .._native import parse_size
+from .._text import note
 from .plan import Trial, keyed
 from .plan import shard as shard_of
 from .progress import progress as progress_of
@@ -116,7 +117,7 @@ def _drive(
                 try:
                     yield future.result()
                 except BrokenExecutor as error:
-                    error.add_note("memoom sweep: what was finished is in the file of results; start again to go on")
+                    note(error, "memoom sweep: what was finished is in the file of results; start again to go on")
                     raise
                 except Exception as error:
                     # Not the trial has failed, which is a result, but the way to it: a worker that was lost.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from .._errors import BusyError, InvalidInputError, IoError, MemoomError
 from .._files import open_own
+from .._lock import fcntl
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 SCHEMA = "memoom.result/1"
 _OPENING = "open results"

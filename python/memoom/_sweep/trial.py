@@ -68,7 +68,7 @@ def _record(key: str, trial: Mapping[str, Any], attempt: int, host: dict[str, An
         "error": None,
         "text": None,
         "host": {"node": os.uname().nodename, **host},
-        "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
         "seconds": None,
     }
 
