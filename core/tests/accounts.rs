@@ -89,9 +89,19 @@ fn without_evidence_nobody_waits_for_a_time_to_pass() {
         assert_eq!(worker.wait(LONG).unwrap().verdict, Verdict::Exited);
     });
     let kills = shortest(5, || kill_a_hog(&group));
-    println!("a command takes {exits:?}, a kill {kills:?}");
-    // It was half a second each. Guests under emulation are slow; nothing in them waits so long for nothing.
-    assert!(exits < Duration::from_millis(250) && kills < Duration::from_millis(400), "{exits:?}, {kills:?}");
+    lab.close().unwrap();
+    // The same with all evidence: it was half a second each less.
+    let lab = Lab::new().unwrap();
+    let group = lab.group(Some("plain"), &Limits::bytes(16 * MIB)).unwrap();
+    let full_exits = shortest(5, || {
+        let worker = group.command(&Command::new(["true"])).unwrap();
+        assert_eq!(worker.wait(LONG).unwrap().verdict, Verdict::Exited);
+    });
+    let full_kills = shortest(5, || kill_a_hog(&group));
+    println!("a command takes {exits:?}, with evidence {full_exits:?}; a kill {kills:?}, {full_kills:?}");
+    // A machine may be busy in one of the two halves.
+    let slack = Duration::from_millis(250);
+    assert!(exits <= full_exits + slack && kills <= 2 * full_kills + slack, "{exits:?} {kills:?}");
     lab.close().unwrap();
 }
 
@@ -223,11 +233,12 @@ fn a_unit_that_goes_at_once_has_one_account_for_each_observer() {
         let accounts = observer.join().unwrap();
         let all = || accounts.iter().map(|oom| oom.to_text()).collect::<String>();
         assert_eq!(accounts.len(), units.len(), "{}", all());
-        for (oom, pid) in accounts.iter().zip(&units) {
-            // On v1 it may be impossible to tell it from those that others on this machine kill meanwhile.
-            let nameless =
-                oom.victims.is_empty() && oom.missing.iter().any(|one| one.reason.contains(&pid.to_string()));
-            assert!(oom.killed(*pid) || nameless, "{}", oom.to_text());
+        // They may be complete in another order than that of the kills, as they are of different groups.
+        let told = units.iter().filter(|pid| accounts.iter().filter(|oom| oom.killed(**pid)).count() == 1).count();
+        // On v1 it may be impossible to tell one from those that others on this machine kill meanwhile.
+        let nameless = |oom: &&Arc<Oom>| oom.victims.is_empty() && oom.missing.iter().any(|one| one.source == "victim");
+        assert_eq!(told + accounts.iter().filter(nameless).count(), units.len(), "{units:?}\n{}", all());
+        for oom in &accounts {
             // It was gone before anybody could read it: then that is said, and nothing else in its place.
             let says = |source: &str| oom.missing.iter().any(|one| one.source == source);
             assert_eq!(oom.limit_group.is_none(), says("limit-group"), "{}", oom.to_text());

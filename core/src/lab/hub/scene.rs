@@ -210,7 +210,11 @@ impl Scene for World {
             Version::V1 => paths.v1_memory,
             Version::V2 => paths.v2,
         };
-        path.map(|path| crate::text::escape(path.as_os_str().as_bytes()))
+        let path = path.map(|path| crate::text::escape(path.as_os_str().as_bytes()))?;
+        Some(match version {
+            Version::V1 => path,
+            Version::V2 => as_it_was(&path, |cgroup| self.observed(cgroup).is_some()).to_string(),
+        })
     }
 
     fn whose(&self, pid: i32, time_ns: u64) -> Whose {
@@ -271,5 +275,26 @@ impl Scene for World {
 
     fn is_dying(&self, pid: i32) -> bool {
         Proc::system().is_dying(pid)
+    }
+}
+
+/// The path of a group that has been removed while a dead process stands in it, without what v2 writes behind it
+/// (`proc_cgroup_show`). A group may be called so.
+fn as_it_was(path: &str, is_observed: impl Fn(&str) -> bool) -> &str {
+    match path.strip_suffix(" (deleted)") {
+        Some(before) if !is_observed(path) => before,
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_it_was;
+
+    #[test]
+    fn a_removed_group_has_its_name_still() {
+        assert_eq!(as_it_was("/slice/unit.service (deleted)", |_| false), "/slice/unit.service");
+        assert_eq!(as_it_was("/slice/unit.service", |_| false), "/slice/unit.service");
+        assert_eq!(as_it_was("/slice/odd (deleted)", |at| at == "/slice/odd (deleted)"), "/slice/odd (deleted)");
     }
 }
