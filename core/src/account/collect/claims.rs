@@ -21,6 +21,9 @@ const STEADY: Duration = Duration::from_millis(20);
 /// tracepoint nor log is read nothing can come late, and [`STEADY`] is enough.
 const GIVE_UP: Duration = Duration::from_millis(200);
 
+/// After so long a group that has gone has rung for that (v1), and one that cannot be read is not waited for.
+const ALL_KNOWN_WITHIN: Duration = Duration::from_millis(400);
+
 /// So long after the ring of a v1 group its counters are read again and again, where nothing else tells of the kill that
 /// it rang for. Nobody's outcome waits for this.
 const RUNG_FOR: Duration = Duration::from_millis(500);
@@ -239,13 +242,16 @@ impl Collector {
         if self.open.iter().any(whole) {
             return;
         }
-        if self.claim_by_time(&owing, read_ns, scene) || stayed >= STEADY && self.claim_all(&owing, total, scene) {
+        // While it is not known yet what one of the groups has counted, the others are not given what may be its own.
+        let all_known = all_read || stayed >= ALL_KNOWN_WITHIN;
+        let by_time = self.claim_by_time(&owing, read_ns, scene);
+        if by_time || all_known && stayed >= STEADY && self.claim_all(&owing, total, scene) {
             self.debt = None;
         } else if last != Last::No {
             let given_up: Vec<Owing> = owing.into_iter().filter(|one| last.is_of(&one.cgroup)).collect();
             let total = given_up.iter().map(|one| one.owed).sum::<u64>().min(total);
             self.without_victim(&given_up, total, scene.now_ns());
-        } else if stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, scene) {
+        } else if all_known && stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, scene) {
             if self.by_exits(scene, Some(&owing)) {
                 self.debt = None;
             } else {

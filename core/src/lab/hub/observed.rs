@@ -11,7 +11,7 @@ use crate::memcg::{Counters, Limit};
 use crate::sys;
 
 /// The ring at the end of a group comes so soon after it.
-const ITS_END_WITHIN_NS: u64 = 1_000_000_000;
+const ITS_END_WITHIN_NS: u64 = 200_000_000;
 
 /// A group whose notifications are read.
 pub(crate) struct Observed {
