@@ -59,6 +59,7 @@ pub mod memcg {
 
 /// What happened: kernel log, call path, task state, and the watch that joins them.
 pub mod observe {
+    pub(crate) mod author;
     pub(crate) mod callpath;
     pub(crate) mod event;
     mod event_text;
@@ -66,6 +67,7 @@ pub mod observe {
     pub(crate) mod kmsg;
     pub(crate) mod missing;
     pub mod report;
+    pub(crate) mod signal;
     pub(crate) mod task;
     pub(crate) mod trace;
     mod trace_text;
@@ -77,6 +79,7 @@ pub mod observe {
     pub use crate::lab::group::alarm::Alarm;
     pub use crate::lab::watch::Watch;
     pub use crate::wait::Wait;
+    pub use author::{Author, KilledBy};
     pub use callpath::{explain, step, Frame, Step};
     pub use event::{Event, EventKind, Source};
     pub use finding::Finding;
@@ -145,6 +148,7 @@ pub mod pressure {
     pub(crate) mod command;
     pub(crate) mod function;
     pub(crate) mod hog;
+    mod killed;
     pub(crate) mod kind;
     pub(crate) mod needs;
     mod pace;
@@ -179,8 +183,8 @@ pub use memcg::{
     Pressure, Stall, Stat, Version,
 };
 pub use observe::{
-    explain, parse_reports, reports_to_json, Alarm, Event, EventKind, Finding, Frame, Missing, Report, Source, Step,
-    Wait, Watch,
+    explain, parse_reports, reports_to_json, Alarm, Author, Event, EventKind, Finding, Frame, KilledBy, Missing,
+    Report, Source, Step, Wait, Watch,
 };
 pub use pressure::{
     Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run, Stdio, Stop,

@@ -51,16 +51,19 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
 /// and the process has not ended.
 pub(crate) fn signal_process(pidfd: BorrowedFd<'_>, pid: i32, signal: i32) -> io::Result<()> {
     match pidfd_send_signal(pidfd, signal) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
-            let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            // SAFETY: one structure of ours, which lives for the call.
-            if unsafe { libc::poll(&mut poll, 1, 0) } == 0 {
-                return signal_pid(pid, signal);
-            }
-            Ok(())
-        }
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => match has_ended(pidfd) {
+            true => Ok(()),
+            false => signal_pid(pid, signal),
+        },
         sent => sent,
     }
+}
+
+/// Whether the process of a pidfd has ended.
+pub(crate) fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one structure of ours, which lives for the call.
+    unsafe { libc::poll(&mut poll, 1, 0) > 0 }
 }
 
 /// Sends a signal by pid alone.

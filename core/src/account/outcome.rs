@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::oom::Oom;
+use crate::observe::author::KilledBy;
 use crate::observe::missing::Missing;
 
 /// How a worker ended.
@@ -76,6 +77,8 @@ pub struct Outcome {
     pub started_ns: u64,
     /// When its end was reaped, in nanoseconds of CLOCK_MONOTONIC.
     pub ended_ns: u64,
+    /// Who sent the signal that ended it; null where it ended by itself.
+    pub killed_by: Option<KilledBy>,
     /// The evidence that could not be had, and why.
     pub missing: Vec<Missing>,
 }
@@ -86,7 +89,7 @@ impl Outcome {
 
     /// The account of the OOM that killed it.
     pub fn oom(&self) -> Option<&Arc<Oom>> {
-        self.ooms.iter().find(|oom| oom.killed(self.pid))
+        self.ooms.iter().find(|oom| self.oom_killed && oom.killed(self.pid))
     }
 
     /// The outcome as one JSON document.

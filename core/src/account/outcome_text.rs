@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::outcome::{Outcome, Verdict};
+use crate::observe::author::signal_name;
+use crate::observe::Author;
 use crate::text::escape;
 
 impl Outcome {
@@ -14,7 +16,15 @@ impl Outcome {
                 Some(group) => format!("{who} was killed in an OOM of {group}"),
                 None => format!("{who} was killed in an OOM"),
             },
-            Verdict::Killed => format!("{who} was killed by {}; it was not an OOM", signal_name(-self.returncode)),
+            Verdict::Killed => {
+                let signal = signal_name(-self.returncode);
+                match &self.killed_by {
+                    Some(by) if by.by != Author::Unknown => {
+                        format!("{who} was killed by {signal}, sent by {}; it was not an OOM", by.to_text())
+                    }
+                    _ => format!("{who} was killed by {signal}; it was not an OOM"),
+                }
+            }
             Verdict::Exited => format!("{who} exited with status {}", self.returncode),
             Verdict::Timeout => format!("{who} was still running at its timeout, and memoom killed it"),
         }
@@ -25,6 +35,9 @@ impl Outcome {
     pub fn to_text(&self) -> String {
         let mut text = self.headline();
         text.push('\n');
+        if let Some(killed_by) = &self.killed_by {
+            let _ = writeln!(text, "  killed by   {}", killed_by.to_text());
+        }
         for evidence in &self.evidence {
             let _ = writeln!(text, "  evidence    {}: {}", evidence.source, evidence.says);
         }
@@ -36,12 +49,6 @@ impl Outcome {
         }
         text
     }
-}
-
-/// The name of a signal, as `kill -l` has it.
-fn signal_name(number: i32) -> String {
-    nix::sys::signal::Signal::try_from(number)
-        .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_string())
 }
 
 #[cfg(test)]
@@ -66,6 +73,7 @@ mod tests {
             max_rss_bytes: 0,
             started_ns: 0,
             ended_ns: 0,
+            killed_by: None,
             missing: vec![Missing::new("tracefs", "closed")],
         }
     }

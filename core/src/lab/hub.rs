@@ -46,6 +46,7 @@ mod observed;
 mod opened;
 pub(crate) mod sampling;
 pub(crate) mod scene;
+mod signals;
 mod state;
 pub(crate) mod tree;
 mod waiting;
@@ -53,6 +54,7 @@ mod waiting;
 use self::observed::Notify;
 pub(crate) use self::observed::Observed;
 use self::scene::World;
+use self::signals::Signals;
 pub(crate) use self::waiting::Look;
 
 /// What an epoll entry stands for; the number of the group, worker or victim is in the low half.
@@ -109,6 +111,7 @@ pub(crate) struct State {
     recorder: Option<Recorder>,
     pub(crate) samples: Samples,
     gauge: Gauge,
+    pub(crate) signals: Signals,
     watches: Vec<Weak<Cursor>>,
     /// The directory of an opened group, and what comes and goes in it.
     tree: Option<Tree>,
@@ -181,6 +184,14 @@ impl Hub {
         let heading = Heading::new(sys::release(), trace.is_some(), log.is_some(), foreign);
         let recorder = record.map(|file| Recorder::new(Box::new(file), &heading)).transpose();
         let recorder = recorder.map_err(|error| Error::os("begin recording", error))?;
+        let mut signals = Signals::default();
+        signals.missing = match &trace {
+            Some(trace) => trace.signals_missing().map(|error| format!("signals cannot be traced: {error}")),
+            None => Some(match missing.iter().find(|one| one.source == "tracefs") {
+                Some(one) => format!("signals are not traced: {}", one.reason),
+                None => "signals are not traced: not asked for".to_string(),
+            }),
+        };
         let is_lab = supervisor.is_some();
         let mut state = State {
             polling: false,
@@ -197,6 +208,7 @@ impl Hub {
             recorder,
             samples: Samples::default(),
             gauge: Gauge::default(),
+            signals,
             watches: Vec::new(),
             tree: None,
             bells: Map::new(),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::author::KilledBy;
 use super::callpath::Frame;
 use crate::memcg::Counters;
 
@@ -135,6 +136,11 @@ pub enum EventKind {
         invoker_comm: String,
         /// The kernel functions on the way, innermost first.
         call_path: Vec<Frame>,
+    },
+    /// A process was ended by a signal: SIGKILL was sent to it, or another signal took effect that ends it.
+    Killed {
+        /// Who sent it.
+        killed_by: Box<KilledBy>,
     },
     /// A record of the kernel log that belongs to the group.
     Log {

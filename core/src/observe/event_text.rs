@@ -1,5 +1,6 @@
 //! An event the way a person reads it, and the names of its kinds.
 
+use super::author::signal_name;
 use super::event::{Event, EventKind};
 use crate::memcg::limits::human_size;
 use crate::memcg::Counters;
@@ -18,6 +19,7 @@ impl EventKind {
             EventKind::Notified { .. } => "notified",
             EventKind::Predicted { .. } => "predicted",
             EventKind::Victim { .. } => "victim",
+            EventKind::Killed { .. } => "killed",
             EventKind::Log { .. } => "log",
             EventKind::Blocked { .. } => "blocked",
             EventKind::Usage { .. } => "usage",
@@ -59,6 +61,9 @@ impl Event {
                 let victim = comm.as_deref().unwrap_or("a process");
                 let charge = format!("{invoker_comm} (pid {invoker_pid})");
                 format!("the kernel marks {victim} ({who}) as victim, in the charge of {charge}")
+            }
+            EventKind::Killed { killed_by } => {
+                format!("{who} is ended by {}, sent by {}", signal_name(killed_by.signal), killed_by.to_text())
             }
             EventKind::Log { text, .. } => format!("the kernel prints: {text}"),
             EventKind::Blocked { state, wchan, .. } => {
@@ -102,7 +107,7 @@ fn notified(counters: &Counters) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Source;
+    use crate::observe::{Author, KilledBy, Source};
 
     fn event(kind: EventKind) -> Event {
         Event { time_ns: 1, source: Source::Memoom, group: Some("/g".to_string()), pid: Some(7), kind }
@@ -122,6 +127,7 @@ mod tests {
             EventKind::Notified { counters: Box::default() },
             EventKind::Predicted { comm: text(), score: 5 },
             EventKind::Victim { comm: None, invoker_pid: 3, invoker_comm: text(), call_path: Vec::new() },
+            EventKind::Killed { killed_by: Box::new(KilledBy::new(Author::Kernel, 9).because("it says")) },
             EventKind::Log { sequence: 4, text: text() },
             EventKind::Blocked { state: 'D', wchan: None, stack: Vec::new() },
             EventKind::Usage { usage_bytes: 4096 },

@@ -120,6 +120,8 @@ pub(crate) struct CgroupPaths {
     pub(crate) v1_memory: Option<PathBuf>,
     /// In the v2 hierarchy; it need not have the memory controller.
     pub(crate) v2: Option<PathBuf>,
+    /// In the hierarchy of systemd's own, which has no controller (v1).
+    pub(crate) systemd: Option<PathBuf>,
 }
 
 /// What a blocked task shows, read in one go.

@@ -1,4 +1,5 @@
-//! The victims and their call path, from a private tracefs instance with the event `oom/mark_victim`.
+//! The victims and their call path, and who sent the signals that end processes, from a private tracefs instance with the
+//! events `oom/mark_victim`, `signal/signal_generate` and `signal/signal_deliver`.
 //!
 //! The instance belongs to memoom alone: nothing of the machine's own tracing changes, and it is removed at the
 //! end.
@@ -13,13 +14,17 @@ use nix::sys::stat::{mkdirat, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::callpath::Frame;
-use super::trace_text::{parse, Record, Template};
+use super::signal::{self, Delivered, Signal};
+use super::trace_text::{parse, Record, Template, Templates};
 use super::tracefs::{check_name, remove, Tracefs, DIRECTORY};
 use crate::memcg::owner::Maker;
 use crate::{Error, ErrorKind, Result};
 
-/// Bytes of trace buffer for each CPU: room for about 200 victims with their paths between two reads.
-const BUFFER_KB: &str = "64";
+/// The least trace buffer of a CPU: room for about 250 records with their paths between two reads.
+const LEAST_BUFFER_KB: u64 = 64;
+/// As long as all buffers together stay below `ALL_BUFFERS_KB`, a CPU has more: the signals of the whole machine come too.
+const BUFFER_KB: u64 = 256;
+const ALL_BUFFERS_KB: u64 = 4096;
 const EVENT: &str = "events/oom/mark_victim";
 
 /// One thing that the instance told.
@@ -27,6 +32,10 @@ const EVENT: &str = "events/oom/mark_victim";
 pub(crate) enum TraceItem {
     /// A process was marked as a victim.
     Victim(TraceVictim),
+    /// Somebody sent a signal that may end a process.
+    Signal(Box<Signal>),
+    /// A signal took effect that ends its process.
+    Delivered(Delivered),
     /// The buffer of a CPU overflowed before it was read.
     Lost {
         /// The CPU.
@@ -85,10 +94,13 @@ pub(crate) struct TraceInstance {
     instances: OwnedFd,
     name: String,
     maker: Maker,
-    template: Template,
+    templates: Templates,
     has_stacks: bool,
+    /// Why nothing is known of signals.
+    signals_missing: Option<Error>,
     text: Vec<u8>,
-    pending: Vec<TraceVictim>,
+    /// Records whose stack has not come yet, with the thread that it will name.
+    pending: Vec<(i32, TraceItem)>,
     lost: u64,
 }
 
@@ -112,8 +124,9 @@ impl TraceInstance {
             instances,
             name: name.to_string(),
             maker: Maker::this(),
-            template: Template::default(),
+            templates: Templates::default(),
             has_stacks: false,
+            signals_missing: None,
             text: Vec::new(),
             pending: Vec::new(),
             lost: 0,
@@ -134,23 +147,47 @@ impl TraceInstance {
             }
             error
         })?;
-        self.template = Template::from_format(&format).ok_or_else(|| {
+        self.templates.victim = Template::from_format(&format, &["pid"]).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "read event format", "its print format names no pid").path(EVENT)
         })?;
         // Before the event is on, so that the buffers are empty and small when it can fire.
-        write_file(dir, "buffer_size_kb", BUFFER_KB)?;
+        write_file(dir, "buffer_size_kb", &buffer_kb(crate::sys::online_cpus()).to_string())?;
         write_file(dir, "trace_clock", "mono")?;
         self.set_options(dir)?;
         // Where it exists it may hold a poll back until the buffer is that full.
         let _ = write_file(dir, "buffer_percent", "0");
-        // Kernels without stack traces refuse the trigger; the victims are worth having alone.
-        self.has_stacks = write_file(dir, &format!("{EVENT}/trigger"), "stacktrace").is_ok();
+        // Kernels without stack traces refuse the option; the victims are worth having alone. A trigger of the event would
+        // do the same, but each trigger costs the removal of the instance some 40 ms more.
+        self.has_stacks = write_file(dir, "trace_options", "stacktrace").is_ok();
+        self.signals_missing = self.set_up_signals(dir).err();
         write_file(dir, &format!("{EVENT}/enable"), "1")?;
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let pipe = openat(dir, "trace_pipe", flags, Mode::empty())
             .map_err(|errno| Error::os("open trace pipe", errno).path(&self.name))?;
         self.pipe = Some(File::from(pipe));
         Ok(())
+    }
+
+    /// Who sends the signals that end processes, and which of them take effect. The accounts do without.
+    fn set_up_signals(&mut self, dir: &OwnedFd) -> Result<()> {
+        let template = |event: &str, needed: &[&str]| -> Result<Template> {
+            let format = read_file(dir, &format!("{event}/format"))?;
+            Template::from_format(&format, needed).ok_or_else(|| {
+                Error::new(ErrorKind::Unsupported, "read event format", "its print format lacks a field").path(event)
+            })
+        };
+        self.templates.signal = template(signal::GENERATE, &["sig", "code", "comm", "pid", "grp"])?;
+        self.templates.delivered = template(signal::DELIVER, &["sig", "code"])?;
+        for (event, filter) in [(signal::GENERATE, signal::generated()), (signal::DELIVER, signal::delivered())] {
+            write_file(dir, &format!("{event}/filter"), &filter)?;
+            write_file(dir, &format!("{event}/enable"), "1")?;
+        }
+        Ok(())
+    }
+
+    /// Why nothing is known of signals; `None` where they are listened to.
+    pub(crate) fn signals_missing(&self) -> Option<&Error> {
+        self.signals_missing.as_ref()
     }
 
     /// An instance inherits the machine's options; what changes the text is set to what the parser expects.
@@ -169,7 +206,6 @@ impl TraceInstance {
             "norecord-cmd",
             "norecord-tgid",
             "nouserstacktrace",
-            "nostacktrace",
         ];
         let now = read_file(dir, "trace_options")?;
         let now: Vec<&[u8]> = now.split(|&byte| byte == b'\n').collect();
@@ -199,7 +235,7 @@ impl TraceInstance {
         self.take_text()?;
         let text = std::mem::take(&mut self.text);
         let mut items = Vec::new();
-        for record in parse(&text, &self.template) {
+        for record in parse(&text, &self.templates) {
             self.join(record, &mut items);
         }
         Ok(items)
@@ -208,7 +244,7 @@ impl TraceInstance {
     /// The same, for the end: a victim whose stack never came is given without one.
     pub(crate) fn finish(&mut self) -> Result<Vec<TraceItem>> {
         let mut items = self.read()?;
-        items.extend(std::mem::take(&mut self.pending).into_iter().map(TraceItem::Victim));
+        items.extend(std::mem::take(&mut self.pending).into_iter().map(|(_, item)| item));
         Ok(items)
     }
 
@@ -232,20 +268,18 @@ impl TraceInstance {
 
     fn join(&mut self, record: Record, items: &mut Vec<TraceItem>) {
         match record {
-            Record::Victim(victim) => {
-                // The stack follows its event at once in the same task, so an older one has lost its own.
-                self.give_up(|pending| pending.invoker_pid == victim.invoker_pid, items);
-                if self.has_stacks {
-                    self.pending.push(*victim);
-                } else {
-                    items.push(TraceItem::Victim(*victim));
-                }
-            }
+            Record::Victim(victim) => self.hold(victim.invoker_pid, TraceItem::Victim(*victim), items),
+            Record::Signal(signal) => self.hold(signal.sender, TraceItem::Signal(signal), items),
+            Record::Delivered(delivered) => self.hold(delivered.thread, TraceItem::Delivered(delivered), items),
             Record::Stack { pid, frames } => {
-                if let Some(index) = self.pending.iter().position(|pending| pending.invoker_pid == pid) {
-                    let mut victim = self.pending.remove(index);
-                    victim.call_path = frames;
-                    items.push(TraceItem::Victim(victim));
+                if let Some(index) = self.pending.iter().position(|(thread, _)| *thread == pid) {
+                    let (_, mut item) = self.pending.remove(index);
+                    match &mut item {
+                        TraceItem::Victim(victim) => victim.call_path = frames,
+                        TraceItem::Signal(signal) => signal.call_path = frames,
+                        TraceItem::Delivered(_) | TraceItem::Lost { .. } | TraceItem::Unparsed(_) => {}
+                    }
+                    items.push(item);
                 }
             }
             Record::Lost { cpu, events } => {
@@ -256,11 +290,16 @@ impl TraceInstance {
         }
     }
 
-    fn give_up(&mut self, which: impl Fn(&TraceVictim) -> bool, items: &mut Vec<TraceItem>) {
-        let (gone, kept) = std::mem::take(&mut self.pending).into_iter().partition(which);
+    /// The stack follows its event at once in the same task, so an older one of that thread has lost its own.
+    fn hold(&mut self, thread: i32, item: TraceItem, items: &mut Vec<TraceItem>) {
+        let (gone, kept) = std::mem::take(&mut self.pending).into_iter().partition(|(other, _)| *other == thread);
         self.pending = kept;
-        let gone: Vec<TraceVictim> = gone;
-        items.extend(gone.into_iter().map(TraceItem::Victim));
+        let gone: Vec<(i32, TraceItem)> = gone;
+        items.extend(gone.into_iter().map(|(_, item)| item));
+        match self.has_stacks {
+            true => self.pending.push((thread, item)),
+            false => items.push(item),
+        }
     }
 
     /// Removes the instance now and says whether that worked.
@@ -293,6 +332,11 @@ impl Drop for TraceInstance {
         // Nobody to tell; `remove` is there for those who want to know, and the next lab's start collects leftovers.
         let _ = self.tear_down();
     }
+}
+
+/// Of the buffer of one CPU, where there are so many.
+fn buffer_kb(cpus: u64) -> u64 {
+    (ALL_BUFFERS_KB / cpus.max(1)).clamp(LEAST_BUFFER_KB, BUFFER_KB)
 }
 
 fn read_file(dir: &OwnedFd, path: &str) -> Result<Vec<u8>> {

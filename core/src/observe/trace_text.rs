@@ -6,10 +6,16 @@
 //! against the event's own print format.
 
 use super::callpath::{parse_symbol, without_machinery, Frame};
+use super::signal::{Delivered, Signal};
 use super::trace::TraceVictim;
 
-const VICTIM: &[u8] = b": mark_victim: ";
-const STACK: &[u8] = b": <stack trace>\n";
+/// What stands between a header and the fields of an event.
+const LITERALS: [(What, &[u8]); 4] = [
+    (What::Victim, b": mark_victim: "),
+    (What::Signal, b": signal_generate: "),
+    (What::Delivered, b": signal_deliver: "),
+    (What::Stack, b": <stack trace>\n"),
+];
 /// The kernel's TASK_COMM_LEN without the NUL.
 const COMM: usize = 15;
 /// The header's comm is printed with `%16s`.
@@ -19,12 +25,31 @@ const COMM_WIDTH: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Record {
     Victim(Box<TraceVictim>),
+    Signal(Box<Signal>),
+    Delivered(Delivered),
     Stack { pid: i32, frames: Vec<Frame> },
     Lost { cpu: u32, events: Option<u64> },
     Unparsed(Vec<u8>),
 }
 
-/// The print format of the event: literals with one value between each two.
+/// What a header announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Victim,
+    Signal,
+    Delivered,
+    Stack,
+}
+
+/// The print formats of the events of an instance; an empty one stands for an event that is not listened to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Templates {
+    pub(super) victim: Template,
+    pub(super) signal: Template,
+    pub(super) delivered: Template,
+}
+
+/// The print format of one event: literals with one value between each two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Template {
     fields: Vec<Field>,
@@ -35,12 +60,20 @@ pub(super) struct Template {
 struct Field {
     before: Vec<u8>,
     name: String,
-    text: bool,
+    kind: Kind,
+}
+
+/// How a value is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Decimal,
+    Hexadecimal,
+    Text,
 }
 
 impl Template {
-    /// From the event's `format` file; `None` when its print format names no pid.
-    pub(super) fn from_format(format: &[u8]) -> Option<Template> {
+    /// From the event's `format` file; `None` when its print format lacks one of the fields that are `needed`.
+    pub(super) fn from_format(format: &[u8], needed: &[&str]) -> Option<Template> {
         let line = format.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"print fmt: \""))?;
         let mut template = Template::default();
         let mut literal = Vec::new();
@@ -58,14 +91,29 @@ impl Template {
                         }
                     };
                     let before = std::mem::take(&mut literal);
-                    template.fields.push(Field { name: name_of(&before), before, text: conversion == b's' });
+                    let kind = match conversion {
+                        b's' => Kind::Text,
+                        b'x' | b'X' | b'p' => Kind::Hexadecimal,
+                        _ => Kind::Decimal,
+                    };
+                    template.fields.push(Field { name: name_of(&before), before, kind });
                 }
                 byte => literal.push(byte),
             }
         }
         template.end = literal;
         template.end.push(b'\n');
-        template.fields.iter().any(|field| field.name == "pid").then_some(template)
+        let has = |name: &&str| template.fields.iter().any(|field| field.name == *name);
+        needed.iter().all(has).then_some(template)
+    }
+
+    /// The values at the start of `text` by name, and the length of it all.
+    fn read<'t>(&self, text: &'t [u8]) -> Option<(Values<'_, 't>, usize)> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        let (values, length) = self.values(text)?;
+        Some((Values { template: self, values }, length))
     }
 
     /// The values at the start of `text`, in the order of the fields, and the length of it all.
@@ -86,12 +134,37 @@ impl Template {
             values.insert(0, &text[start..end]);
             Some((values, length))
         };
-        if !field.text {
-            let digits = text[start..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'-').count();
-            return (digits > 0).then(|| try_end(start + digits)).flatten();
+        let number = |is_digit: &dyn Fn(&u8) -> bool| {
+            let digits = text[start..].iter().take_while(|byte| is_digit(byte)).count();
+            (digits > 0).then(|| try_end(start + digits)).flatten()
+        };
+        match field.kind {
+            Kind::Decimal => return number(&|byte| byte.is_ascii_digit() || *byte == b'-'),
+            Kind::Hexadecimal => return number(&|byte| byte.is_ascii_hexdigit() || *byte == b'x'),
+            Kind::Text => {}
         }
         // A comm ends where all that must follow it follows.
         (start..=text.len().min(start + COMM)).find_map(try_end)
+    }
+}
+
+/// The values of one record, by their names.
+struct Values<'a, 't> {
+    template: &'a Template,
+    values: Vec<&'t [u8]>,
+}
+
+impl<'t> Values<'_, 't> {
+    fn bytes(&self, name: &str) -> Option<&'t [u8]> {
+        self.template.fields.iter().position(|field| field.name == name).map(|index| self.values[index])
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        std::str::from_utf8(self.bytes(name)?).ok()?.parse().ok()
+    }
+
+    fn kib(&self, name: &str) -> Option<u64> {
+        self.number::<u64>(name)?.checked_mul(1024)
     }
 }
 
@@ -106,7 +179,7 @@ struct Header {
     /// Where the record starts, and where what follows the event's literal does.
     start: usize,
     body: usize,
-    is_victim: bool,
+    what: What,
     comm: Vec<u8>,
     pid: i32,
     cpu: u32,
@@ -114,17 +187,12 @@ struct Header {
 }
 
 /// All records of `text`, which must end at the end of a record.
-pub(super) fn parse(text: &[u8], template: &Template) -> Vec<Record> {
+pub(super) fn parse(text: &[u8], templates: &Templates) -> Vec<Record> {
     let headers: Vec<Header> = (0..text.len())
         .filter(|&at| text[at] == b':')
         .filter_map(|at| {
-            if text[at..].starts_with(VICTIM) {
-                header(text, at, true)
-            } else if text[at..].starts_with(STACK) {
-                header(text, at, false)
-            } else {
-                None
-            }
+            let (what, literal) = LITERALS.iter().find(|(_, literal)| text[at..].starts_with(literal))?;
+            header(text, at, *what, literal.len())
         })
         .collect();
     let mut records = Vec::new();
@@ -134,28 +202,42 @@ pub(super) fn parse(text: &[u8], template: &Template) -> Vec<Record> {
         // A record ends at the latest where the next one begins.
         let limit = headers.get(index + 1).map_or(text.len(), |next| next.start.max(header.body));
         let body = &text[header.body..limit];
-        done = header.body;
-        if header.is_victim {
-            match template.values(body).and_then(|(values, length)| Some((victim(header, template, &values)?, length)))
-            {
-                Some((victim, length)) => {
-                    records.push(Record::Victim(Box::new(victim)));
-                    done += length;
-                }
-                None => done = header.start,
+        match record(header, body, templates) {
+            Some((record, length)) => {
+                records.push(record);
+                done = header.body + length;
             }
-        } else {
-            let (frames, length) = frames(body);
-            records.push(Record::Stack { pid: header.pid, frames });
-            done += length;
+            None => done = header.start,
         }
     }
     gap(&text[done..], &mut records);
     records
 }
 
+fn record(header: &Header, body: &[u8], templates: &Templates) -> Option<(Record, usize)> {
+    Some(match header.what {
+        What::Stack => {
+            let (frames, length) = frames(body);
+            (Record::Stack { pid: header.pid, frames }, length)
+        }
+        What::Victim => {
+            let (values, length) = templates.victim.read(body)?;
+            (Record::Victim(Box::new(victim(header, &values)?)), length)
+        }
+        What::Signal => {
+            let (values, length) = templates.signal.read(body)?;
+            (Record::Signal(Box::new(signal(header, &values)?)), length)
+        }
+        What::Delivered => {
+            let (values, length) = templates.delivered.read(body)?;
+            let (signal, code) = (values.number("sig")?, values.number("code")?);
+            (Record::Delivered(Delivered { time_ns: header.time_ns, thread: header.pid, signal, code }), length)
+        }
+    })
+}
+
 /// `            comm-PID     [CPU] FLAGS   SECONDS.MICROS` to the left of the literal at `at`.
-fn header(text: &[u8], at: usize, is_victim: bool) -> Option<Header> {
+fn header(text: &[u8], at: usize, what: What, literal: usize) -> Option<Header> {
     let left = &text[..at];
     let (left, micros) = number(left)?;
     let (left, seconds) = number(left.strip_suffix(b".")?)?;
@@ -174,8 +256,8 @@ fn header(text: &[u8], at: usize, is_victim: bool) -> Option<Header> {
     let padding = left[start..].iter().take_while(|byte| **byte == b' ').count();
     Some(Header {
         start,
-        body: at + if is_victim { VICTIM.len() } else { STACK.len() },
-        is_victim,
+        body: at + literal,
+        what,
         comm: left[start + padding..].to_vec(),
         pid: i32::try_from(pid).ok()?,
         cpu: u32::try_from(cpu).ok()?,
@@ -195,12 +277,9 @@ fn trim(text: &[u8]) -> &[u8] {
     &text[..text.len() - blanks]
 }
 
-fn victim(header: &Header, template: &Template, values: &[&[u8]]) -> Option<TraceVictim> {
-    let value = |name: &str| template.fields.iter().position(|field| field.name == name).map(|index| values[index]);
-    let word = |name: &str| value(name).and_then(|value| std::str::from_utf8(value).ok());
-    let kib = |name: &str| word(name).and_then(|word| word.parse::<u64>().ok()).and_then(|kib| kib.checked_mul(1024));
-    let pid: i32 = word("pid")?.parse().ok()?;
-    let comm = value("comm").map(<[u8]>::to_vec);
+fn victim(header: &Header, values: &Values<'_, '_>) -> Option<TraceVictim> {
+    let pid: i32 = values.number("pid")?;
+    let comm = values.bytes("comm").map(<[u8]>::to_vec);
     // The header's comm is padded with blanks and may be unknown; the victim's own is exact.
     let own = comm.clone().filter(|_| pid == header.pid);
     Some(TraceVictim {
@@ -210,13 +289,28 @@ fn victim(header: &Header, template: &Template, values: &[&[u8]]) -> Option<Trac
         invoker_comm: own.unwrap_or_else(|| header.comm.clone()),
         pid,
         comm,
-        total_vm_bytes: kib("total-vm"),
-        anon_rss_bytes: kib("anon-rss"),
-        file_rss_bytes: kib("file-rss"),
-        shmem_rss_bytes: kib("shmem-rss"),
-        uid: word("uid").and_then(|word| word.parse().ok()),
-        pgtables_bytes: kib("pgtables"),
-        oom_score_adj: word("oom_score_adj").and_then(|word| word.parse().ok()),
+        total_vm_bytes: values.kib("total-vm"),
+        anon_rss_bytes: values.kib("anon-rss"),
+        file_rss_bytes: values.kib("file-rss"),
+        shmem_rss_bytes: values.kib("shmem-rss"),
+        uid: values.number("uid"),
+        pgtables_bytes: values.kib("pgtables"),
+        oom_score_adj: values.number("oom_score_adj"),
+        call_path: Vec::new(),
+    })
+}
+
+fn signal(header: &Header, values: &Values<'_, '_>) -> Option<Signal> {
+    Some(Signal {
+        time_ns: header.time_ns,
+        sender: header.pid,
+        // Without the machine's own table of names there is none.
+        sender_comm: Some(header.comm.clone()).filter(|comm| comm != b"<...>" && !comm.is_empty()),
+        signal: values.number("sig")?,
+        code: values.number("code")?,
+        whole_process: values.number::<i32>("grp")? != 0,
+        target: values.number("pid")?,
+        target_comm: values.bytes("comm")?.to_vec(),
         call_path: Vec::new(),
     })
 }
@@ -259,8 +353,19 @@ mod tests {
     const OLD: &[u8] = b"name: mark_victim\nID: 500\nformat:\n\tfield:int pid;\toffset:8;\tsize:4;\tsigned:1;\n\n\
         print fmt: \"pid=%d\", REC->pid\n";
 
-    fn new() -> Template {
-        Template::from_format(NEW).expect("a format")
+    const GENERATE: &[u8] = include_bytes!("../../../tests/logs/signal_generate-6.18.format");
+    const DELIVER: &[u8] = include_bytes!("../../../tests/logs/signal_deliver-6.18.format");
+
+    fn new() -> Templates {
+        templates(NEW)
+    }
+
+    fn templates(victim: &[u8]) -> Templates {
+        Templates {
+            victim: Template::from_format(victim, &["pid"]).expect("a format"),
+            signal: Template::from_format(GENERATE, &["sig", "code", "comm", "pid", "grp"]).expect("a format"),
+            delivered: Template::from_format(DELIVER, &["sig", "code"]).expect("a format"),
+        }
     }
 
     fn names(frames: &[Frame]) -> Vec<&str> {
@@ -269,14 +374,14 @@ mod tests {
 
     #[test]
     fn the_format_gives_the_fields_in_order() {
-        let names: Vec<_> = new().fields.into_iter().map(|field| field.name).collect();
+        let names: Vec<_> = new().victim.fields.into_iter().map(|field| field.name).collect();
         let expected =
             ["pid", "comm", "total-vm", "anon-rss", "file-rss", "shmem-rss", "uid", "pgtables", "oom_score_adj"];
         assert_eq!(names, expected);
-        assert_eq!(Template::from_format(OLD).expect("a format").fields.len(), 1);
-        assert_eq!(Template::from_format(b"print fmt: \"x=%d\", REC->x\n"), None);
-        assert_eq!(Template::from_format(b""), None);
-        assert_eq!(Template::from_format(b"print fmt: \"pid=%"), None);
+        assert_eq!(Template::from_format(OLD, &["pid"]).expect("a format").fields.len(), 1);
+        assert_eq!(Template::from_format(b"print fmt: \"x=%d\", REC->x\n", &["pid"]), None);
+        assert_eq!(Template::from_format(b"", &["pid"]), None);
+        assert_eq!(Template::from_format(b"print fmt: \"pid=%", &["pid"]), None);
     }
 
     #[test]
@@ -375,7 +480,7 @@ mod tests {
         let text = b"            hog1-123     [000] d..1    45.678901: mark_victim: pid=123\n\
             \x20           hog1-123     [000] d..1    45.678905: <stack trace>\n\
             \x20=> mark_oom_victim\n => oom_kill_process\n";
-        let records = parse(text, &Template::from_format(OLD).expect("a format"));
+        let records = parse(text, &templates(OLD));
         let [Record::Victim(victim), Record::Stack { frames, .. }] = records.as_slice() else {
             panic!("{records:?}");
         };
@@ -390,7 +495,7 @@ mod tests {
     fn losses_and_strange_text_are_records_too() {
         let text = b"CPU:1 [LOST 7 EVENTS]\n            hog1-123     [001] d..1    45.678901: mark_victim: pid=9\n\
             CPU:0 [LOST EVENTS]\nsomething else\n";
-        let records = parse(text, &Template::from_format(OLD).expect("a format"));
+        let records = parse(text, &templates(OLD));
         assert_eq!(records.len(), 4, "{records:?}");
         assert_eq!(records[0], Record::Lost { cpu: 1, events: Some(7) });
         assert!(matches!(&records[1], Record::Victim(victim) if victim.pid == 9));

@@ -14,6 +14,7 @@ use crate::lab::hub::{Look, State};
 use crate::lab::lab::Shared;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
+use crate::observe::author::{Author, KilledBy};
 use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
 use crate::sys;
@@ -191,7 +192,8 @@ impl Worker {
     /// `PermissionDenied` where the process has changed its user; `Closed` in a forked child.
     pub fn kill(&self) -> Result<()> {
         self.check_process("kill worker")?;
-        self.process.progress().killed_by_us = true;
+        // Who has ended was ended by somebody else.
+        self.process.progress().killed_by_us |= !sys::has_ended(self.process.pidfd.as_fd());
         self.signal(libc::SIGKILL)
     }
 
@@ -309,6 +311,10 @@ impl Worker {
             Err(error) => format!("the group's counters could not be read: {error}"),
         };
         evidence.push(Evidence { source: "counters", says });
+        let killed_by = self.killed_by(state, exit, own.map(|oom| &**oom));
+        let other = |by: &KilledBy| by.source == Some("tracefs") && by.by != Author::KernelOom;
+        // It had its SIGKILL from somebody else, and was in its exit when the OOM met it.
+        let own = own.filter(|_| !killed_by.as_ref().is_some_and(other));
         let verdict = match (exit.returncode, own) {
             (returncode, Some(_)) if returncode == -libc::SIGKILL => Verdict::OomKilled,
             (returncode, _) if returncode < 0 => Verdict::Killed,
@@ -340,6 +346,7 @@ impl Worker {
             max_rss_bytes: exit.usage.max_rss_bytes,
             started_ns: process.started_ns,
             ended_ns: exit.time_ns,
+            killed_by,
             missing,
         }
     }

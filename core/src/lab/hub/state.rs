@@ -98,7 +98,10 @@ impl State {
                     }
                     self.take(Sign::Traced { victim: Box::new(victim), whose });
                 }
+                TraceItem::Signal(signal) => self.note_signal(*signal),
+                TraceItem::Delivered(delivered) => self.note_delivered(delivered),
                 TraceItem::Lost { events, .. } => {
+                    self.lost_signals();
                     let count = events.unwrap_or(1);
                     self.push(sys::monotonic_ns(), Source::Tracefs, None, None, EventKind::Lost { count });
                     self.take(Sign::Lost { source: "tracefs", count });

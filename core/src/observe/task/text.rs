@@ -106,6 +106,8 @@ pub(super) fn parse_cgroup(text: &[u8]) -> CgroupPaths {
         let path = || Some(PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())));
         if number == b"0" && controllers.is_empty() {
             paths.v2 = path();
+        } else if controllers == b"name=systemd" {
+            paths.systemd = path();
         } else if controllers.split(|&byte| byte == b',').any(|name| name == b"memory") {
             paths.v1_memory = path();
         }

@@ -1,0 +1,204 @@
+//! Signals that end processes: which are listened to, and what the tracepoints say of one.
+//!
+//! `signal/signal_generate` fires in the sender, so its own context names who sent; `signal/signal_deliver` fires in the
+//! thread that takes the signal. Signals that programs use by the thousand are listened to only where they are delivered
+//! and have no handler (`sa_handler` 0), so that they do not push the rest out of the buffer.
+
+use super::callpath::{base_name, Frame};
+
+/// The event in the sender.
+pub(super) const GENERATE: &str = "events/signal/signal_generate";
+/// The event in the thread that takes the signal.
+pub(super) const DELIVER: &str = "events/signal/signal_deliver";
+
+/// By default these end a process, and few programs take one often: each one that is sent is told.
+const SENT: [i32; 12] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGABRT,
+    libc::SIGKILL,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGPIPE,
+    libc::SIGTERM,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGSYS,
+];
+/// By default these do not end a process: ignored, stopped or continued by them.
+const HARMLESS: [i32; 8] = [
+    libc::SIGCHLD,
+    libc::SIGCONT,
+    libc::SIGSTOP,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGURG,
+    libc::SIGWINCH,
+];
+/// `si_code` of a signal from the kernel itself, and of one without any sender's word (include/uapi/asm-generic/siginfo.h).
+const SI_KERNEL: i32 = 128;
+const SI_USER: i32 = 0;
+
+/// The filter of the sender's event. Result 0 is a signal that was queued: not one that was ignored, was pending already,
+/// or came to a process in its exit. So of several SIGKILL only the one that counts is told.
+pub(super) fn generated() -> String {
+    let any: Vec<String> = SENT.iter().map(|signal| format!("sig=={signal}")).collect();
+    format!("({})&&result==0", any.join("||"))
+}
+
+/// The filter of the taker's event: no handler, and the default ends the process. SIGKILL is taken by each thread of a
+/// process that ends for whatever reason, so it says nothing.
+pub(super) fn delivered() -> String {
+    let none: Vec<String> = HARMLESS.iter().chain([&libc::SIGKILL]).map(|signal| format!("sig!={signal}")).collect();
+    format!("sa_handler==0&&{}", none.join("&&"))
+}
+
+/// One `signal/signal_generate` event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// When, in CLOCK_MONOTONIC; the kernel prints microseconds.
+    pub(crate) time_ns: u64,
+    /// The thread that sent it, or in whose context the kernel did.
+    pub(crate) sender: i32,
+    /// Its name, where the machine's tracing has recorded it.
+    pub(crate) sender_comm: Option<Vec<u8>>,
+    /// The number of the signal.
+    pub(crate) signal: i32,
+    /// `si_code`.
+    pub(crate) code: i32,
+    /// To the process, not to one of its threads.
+    pub(crate) whole_process: bool,
+    /// The thread to which it was sent; the first of the process where that is meant.
+    pub(crate) target: i32,
+    /// Its name.
+    pub(crate) target_comm: Vec<u8>,
+    /// How the sender came to it, innermost first; empty where the kernel gave no stack.
+    pub(crate) call_path: Vec<Frame>,
+}
+
+/// One `signal/signal_deliver` event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// When, in CLOCK_MONOTONIC.
+    pub(crate) time_ns: u64,
+    /// The thread that took it, with which its process ends.
+    pub(crate) thread: i32,
+    /// The number of the signal.
+    pub(crate) signal: i32,
+    /// `si_code`.
+    pub(crate) code: i32,
+}
+
+/// On whose behalf a signal was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The OOM killer.
+    Oom,
+    /// A write to `cgroup.kill`.
+    CgroupKill,
+    /// A process asked for it by a system call.
+    Call,
+    /// The kernel's own, and why; `None` where the way says no more.
+    Kernel(Option<&'static str>),
+    /// A timer of the process itself.
+    Timer,
+}
+
+/// The first function on the way that is found here says what the signal is for.
+const WAYS: &[(&[&str], Origin)] = &[
+    (&["__oom_kill_process", "oom_kill_process", "oom_kill_memcg_member"], Origin::Oom),
+    (&["__cgroup_kill", "cgroup_kill", "cgroup_kill_write"], Origin::CgroupKill),
+    (
+        &["zap_pid_ns_processes"],
+        Origin::Kernel(Some("the first process of its pid namespace ended, and with it all others")),
+    ),
+    (
+        &[
+            "check_process_timers",
+            "check_thread_timers",
+            "posix_cpu_timers_work",
+            "handle_posix_cpu_timers",
+            "run_posix_cpu_timers",
+        ],
+        Origin::Kernel(Some("it had used up its processor time (RLIMIT_CPU)")),
+    ),
+    (&["it_real_fn", "posix_timer_fn", "posix_timer_event"], Origin::Timer),
+    (&["isig", "__isig", "n_tty_receive_signal_char"], Origin::Kernel(Some("a key of its terminal was pressed"))),
+    (&["__tty_hangup", "disassociate_ctty", "tty_vhangup_session"], Origin::Kernel(Some("its terminal was hung up"))),
+    (&["kill_orphaned_pgrp"], Origin::Kernel(Some("its process group was left without a parent while it was stopped"))),
+    (
+        &["bprm_execve", "exec_binprm", "search_binary_handler", "load_elf_binary"],
+        Origin::Kernel(Some("execve failed after the old program was gone")),
+    ),
+    (&["ptrace_exit_finish", "exit_ptrace"], Origin::Kernel(Some("its tracer ended (PTRACE_O_EXITKILL)"))),
+    (
+        &["pipe_write", "sk_stream_error", "fifo_pipe_write", "anon_pipe_write"],
+        Origin::Kernel(Some("it wrote to what nobody reads any more")),
+    ),
+    (
+        &["force_sig_fault", "force_sig_fault_to_task", "force_sigsegv", "do_trap", "do_user_addr_fault"],
+        Origin::Kernel(Some("it did what the processor refuses (a fault)")),
+    ),
+    (&["__seccomp_filter", "force_sig_seccomp"], Origin::Kernel(Some("a seccomp filter forbids what it called"))),
+    (&["generic_write_checks", "inode_newsize_ok"], Origin::Kernel(Some("a file grew over its limit (RLIMIT_FSIZE)"))),
+    (&["bpf_send_signal_common", "bpf_send_signal"], Origin::Kernel(Some("a BPF program sent it"))),
+];
+/// The calls by which one process signals another; the architecture's prefix is cut off.
+const CALLS: [&str; 8] = [
+    "sys_kill",
+    "sys_tkill",
+    "sys_tgkill",
+    "sys_pidfd_send_signal",
+    "sys_rt_sigqueueinfo",
+    "sys_rt_tgsigqueueinfo",
+    "do_tkill",
+    "do_rt_sigqueueinfo",
+];
+
+impl Signal {
+    /// On whose behalf it was sent: by the way to it, where there is one, else by what the kernel sets in each case.
+    pub(crate) fn origin(&self) -> Origin {
+        let names = || self.call_path.iter().map(|frame| base_name(&frame.function));
+        for name in names() {
+            if let Some((_, origin)) = WAYS.iter().find(|(functions, _)| functions.contains(&name)) {
+                return *origin;
+            }
+            if CALLS.iter().any(|call| name.ends_with(call)) {
+                return Origin::Call;
+            }
+        }
+        let exits = names().any(|name| name == "do_exit");
+        match (self.code, self.whole_process) {
+            (SI_USER, true) if exits => {
+                Origin::Kernel(Some("its parent ended, and it had asked for this signal then (PR_SET_PDEATHSIG)"))
+            }
+            // Nothing else sends SIGKILL to the threads of others without a word (kernel/cgroup/cgroup.c).
+            (SI_USER, false) if self.signal == libc::SIGKILL && self.call_path.is_empty() => Origin::CgroupKill,
+            (SI_USER, false) if self.signal == libc::SIGPIPE => {
+                Origin::Kernel(Some("it wrote to what nobody reads any more"))
+            }
+            (code, _) if code < 0 => Origin::Call,
+            (SI_USER, true) if self.call_path.is_empty() => Origin::Call,
+            (SI_KERNEL, _) => Origin::Kernel(None),
+            (code, false) if code > 0 => Origin::Kernel(Some("it did what the processor refuses (a fault)")),
+            _ => Origin::Kernel(None),
+        }
+    }
+}
+
+impl Delivered {
+    /// The same, for a signal of which only the delivery was told.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        match (self.signal, self.code) {
+            (libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF, SI_KERNEL) => Some(Origin::Timer),
+            (libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGTRAP, code) if code > 0 => {
+                Some(Origin::Kernel(Some("it did what the processor refuses (a fault)")))
+            }
+            (_, code) if code > 0 => Some(Origin::Kernel(None)),
+            // A process did, and only the sender's event would name it.
+            _ => None,
+        }
+    }
+}
