@@ -1,5 +1,6 @@
 //! The findings: the account of an OOM, the outcome of a worker, the timeline of a lab.
 
+pub(crate) mod killed_by;
 pub(crate) mod oom;
 pub(crate) mod oom_holders;
 pub(crate) mod oom_lists;

@@ -23,6 +23,7 @@ __all__ = [
     "Evidence",
     "Grower",
     "Holder",
+    "KilledBy",
     "Oom",
     "OomKilledError",
     "Outcome",
@@ -289,6 +290,36 @@ class Evidence(Document):
     says: str
 
 
+class KilledBy(Document):
+    """Who sent the signal that ended a process; ``by`` says what kind of author it was."""
+
+    by: Literal[
+        "kernel-oom",
+        "kernel",
+        "process",
+        "cgroup.kill",
+        "systemd",
+        "systemd-oomd",
+        "earlyoom",
+        "kubelet",
+        "container-runtime",
+        "memoom",
+        "self",
+        "unknown",
+    ]
+    pid: int | None
+    comm: str | None
+    uid: int | None
+    group: str | None
+    unit: str | None
+    signal: int
+    at_ns: int | None
+    source: str | None
+    reason: str | None
+
+    _shown = ("by", "pid", "comm", "signal", "reason")
+
+
 class Outcome(Told, Readable):
     """How a worker ended, with the evidence; ``print(outcome)`` shows it the way a person reads it."""
 
@@ -306,18 +337,24 @@ class Outcome(Told, Readable):
     max_rss_bytes: int
     started_ns: int
     ended_ns: int
+    killed_by: KilledBy | None
     missing: tuple[Missing, ...]
     # Not in the document: what `run(capture_output=True)` has read.
     stdout: bytes | None
     stderr: bytes | None
 
-    _nested = {"ooms": Oom._part, "evidence": Evidence._part, "missing": Missing._part}
+    _nested = {
+        "ooms": Oom._part,
+        "evidence": Evidence._part,
+        "killed_by": KilledBy._part,
+        "missing": Missing._part,
+    }
     _shown = ("verdict", "returncode", "pid", "name")
 
     @property
     def oom(self) -> Oom | None:
         """The account of the OOM that killed it."""
-        return next((oom for oom in self.ooms if oom.killed(self.pid)), None)
+        return next((oom for oom in self.ooms if self.oom_killed and oom.killed(self.pid)), None)
 
     def check(self) -> Self:
         """Gives itself when the worker ended with status 0; raises `OomKilledError` or `OutcomeError` otherwise."""

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use memoom::{Outcome, Verdict};
 
+use super::killed_by::{killed_by, memoom_killed_by};
 use super::oom::memoom_oom;
 use crate::ffi::{self, text};
 use crate::list::{memoom_missing, missing, Rows};
@@ -60,6 +61,7 @@ pub struct memoom_outcome {
     ooms: Vec<memoom_oom>,
     evidence: Rows<memoom_evidence>,
     missing: Rows<memoom_missing>,
+    pub(super) killed_by: Rows<memoom_killed_by>,
     json: OnceLock<CString>,
     text: OnceLock<CString>,
 }
@@ -76,6 +78,7 @@ impl memoom_outcome {
                 source: texts.keep(one.source),
                 says: texts.keep(&one.says),
             }),
+            killed_by: killed_by(outcome.killed_by.as_ref()),
             missing: missing(outcome.missing.iter().map(|one| (one.source, &*one.reason))),
             json: OnceLock::new(),
             text: OnceLock::new(),
@@ -182,7 +185,8 @@ pub extern "C" fn memoom_outcome_group(outcome: Option<&memoom_outcome>) -> *con
 #[no_mangle]
 pub extern "C" fn memoom_outcome_oom(outcome: Option<&memoom_outcome>) -> *const memoom_oom {
     ffi::get(outcome, ptr::null(), |outcome| {
-        let own = outcome.ooms.iter().find(|oom| oom.oom.killed(outcome.outcome.pid));
+        let killed = |oom: &&memoom_oom| outcome.outcome.oom_killed && oom.oom.killed(outcome.outcome.pid);
+        let own = outcome.ooms.iter().find(killed);
         own.map_or(ptr::null(), ptr::from_ref)
     })
 }

@@ -60,7 +60,7 @@ pub extern "C" fn memoom_event_source(event: Option<&memoom_event>) -> *const c_
 }
 
 /// What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
-/// "victim", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
+/// "victim", "killed", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
 /// may know more.
 ///
 /// \param event  an event, or NULL

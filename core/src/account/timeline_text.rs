@@ -66,7 +66,11 @@ impl Timeline {
 fn shows_its_name(kind: &EventKind) -> bool {
     matches!(
         kind,
-        EventKind::Started { .. } | EventKind::Share { .. } | EventKind::Predicted { .. } | EventKind::Victim { .. }
+        EventKind::Started { .. }
+            | EventKind::Share { .. }
+            | EventKind::Predicted { .. }
+            | EventKind::Victim { .. }
+            | EventKind::Killed { .. }
     )
 }
 

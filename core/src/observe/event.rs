@@ -139,6 +139,11 @@ pub enum EventKind {
     },
     /// A process was ended by a signal: SIGKILL was sent to it, or another signal took effect that ends it.
     Killed {
+        /// Its name, where a source tells.
+        comm: Option<String>,
+        /// How it is known that it stood in the group: `procfs`, `seen` (it was seen there before), or `sender` where it had gone before it could be looked
+        /// at and who sent the signal stands there.
+        placed_by: &'static str,
         /// Who sent it.
         killed_by: Box<KilledBy>,
     },

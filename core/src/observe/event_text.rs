@@ -62,7 +62,8 @@ impl Event {
                 let charge = format!("{invoker_comm} (pid {invoker_pid})");
                 format!("the kernel marks {victim} ({who}) as victim, in the charge of {charge}")
             }
-            EventKind::Killed { killed_by } => {
+            EventKind::Killed { comm, killed_by, .. } => {
+                let who = comm.as_ref().map_or_else(|| who.clone(), |comm| format!("{comm} ({who})"));
                 format!("{who} is ended by {}, sent by {}", signal_name(killed_by.signal), killed_by.to_text())
             }
             EventKind::Log { text, .. } => format!("the kernel prints: {text}"),
@@ -127,7 +128,11 @@ mod tests {
             EventKind::Notified { counters: Box::default() },
             EventKind::Predicted { comm: text(), score: 5 },
             EventKind::Victim { comm: None, invoker_pid: 3, invoker_comm: text(), call_path: Vec::new() },
-            EventKind::Killed { killed_by: Box::new(KilledBy::new(Author::Kernel, 9).because("it says")) },
+            EventKind::Killed {
+                comm: None,
+                placed_by: "procfs",
+                killed_by: Box::new(KilledBy::new(Author::Kernel, 9).because("it says")),
+            },
             EventKind::Log { sequence: 4, text: text() },
             EventKind::Blocked { state: 'D', wchan: None, stack: Vec::new() },
             EventKind::Usage { usage_bytes: 4096 },

@@ -1,8 +1,8 @@
 //! Signals that end processes: which are listened to, and what the tracepoints say of one.
 //!
 //! `signal/signal_generate` fires in the sender, so its own context names who sent; `signal/signal_deliver` fires in the
-//! thread that takes the signal. Signals that programs use by the thousand are listened to only where they are delivered
-//! and have no handler (`sa_handler` 0), so that they do not push the rest out of the buffer.
+//! thread that takes the signal. Faults, which some programs handle by the thousand, are listened to only where they are
+//! delivered and have no handler (`sa_handler` 0), so that they do not push the rest out of the buffer.
 
 use super::callpath::{base_name, Frame};
 
@@ -26,16 +26,19 @@ const SENT: [i32; 12] = [
     libc::SIGXFSZ,
     libc::SIGSYS,
 ];
-/// By default these do not end a process: ignored, stopped or continued by them.
-const HARMLESS: [i32; 8] = [
-    libc::SIGCHLD,
-    libc::SIGCONT,
-    libc::SIGSTOP,
-    libc::SIGTSTP,
-    libc::SIGTTIN,
-    libc::SIGTTOU,
-    libc::SIGURG,
-    libc::SIGWINCH,
+/// Those that leave a core: the kernel delivers them as they are. Every other fatal signal becomes a SIGKILL for each
+/// thread before it is delivered (`complete_signal`), and so is known by its sender alone.
+const CORES: [i32; 10] = [
+    libc::SIGQUIT,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGSYS,
 ];
 /// `si_code` of a signal from the kernel itself, and of one without any sender's word (include/uapi/asm-generic/siginfo.h).
 const SI_KERNEL: i32 = 128;
@@ -44,15 +47,22 @@ const SI_USER: i32 = 0;
 /// The filter of the sender's event. Result 0 is a signal that was queued: not one that was ignored, was pending already,
 /// or came to a process in its exit. So of several SIGKILL only the one that counts is told.
 pub(super) fn generated() -> String {
-    let any: Vec<String> = SENT.iter().map(|signal| format!("sig=={signal}")).collect();
-    format!("({})&&result==0", any.join("||"))
+    format!("({})&&result==0", any(&SENT))
 }
 
-/// The filter of the taker's event: no handler, and the default ends the process. SIGKILL is taken by each thread of a
-/// process that ends for whatever reason, so it says nothing.
+/// The filter of the taker's event: no handler, so that it ends the process.
 pub(super) fn delivered() -> String {
-    let none: Vec<String> = HARMLESS.iter().chain([&libc::SIGKILL]).map(|signal| format!("sig!={signal}")).collect();
-    format!("sa_handler==0&&{}", none.join("&&"))
+    format!("({})&&sa_handler==0", any(&CORES))
+}
+
+fn any(signals: &[i32]) -> String {
+    let any: Vec<String> = signals.iter().map(|signal| format!("sig=={signal}")).collect();
+    any.join("||")
+}
+
+/// Whether the sender of a signal is listened to.
+pub(crate) fn is_sent(signal: i32) -> bool {
+    SENT.contains(&signal)
 }
 
 /// One `signal/signal_generate` event.
@@ -102,8 +112,6 @@ pub(crate) enum Origin {
     Call,
     /// The kernel's own, and why; `None` where the way says no more.
     Kernel(Option<&'static str>),
-    /// A timer of the process itself.
-    Timer,
 }
 
 /// The first function on the way that is found here says what the signal is for.
@@ -124,7 +132,6 @@ const WAYS: &[(&[&str], Origin)] = &[
         ],
         Origin::Kernel(Some("it had used up its processor time (RLIMIT_CPU)")),
     ),
-    (&["it_real_fn", "posix_timer_fn", "posix_timer_event"], Origin::Timer),
     (&["isig", "__isig", "n_tty_receive_signal_char"], Origin::Kernel(Some("a key of its terminal was pressed"))),
     (&["__tty_hangup", "disassociate_ctty", "tty_vhangup_session"], Origin::Kernel(Some("its terminal was hung up"))),
     (&["kill_orphaned_pgrp"], Origin::Kernel(Some("its process group was left without a parent while it was stopped"))),
@@ -192,7 +199,6 @@ impl Delivered {
     /// The same, for a signal of which only the delivery was told.
     pub(crate) fn origin(&self) -> Option<Origin> {
         match (self.signal, self.code) {
-            (libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF, SI_KERNEL) => Some(Origin::Timer),
             (libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGTRAP, code) if code > 0 => {
                 Some(Origin::Kernel(Some("it did what the processor refuses (a fault)")))
             }

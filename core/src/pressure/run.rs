@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
 use crate::lab::lab::{Lab, LabOptions};
 use crate::memcg::Limits;
+use crate::observe::author::{Author, KilledBy};
 use crate::wait::Wait;
 
 /// A command to be run under limits.
@@ -80,8 +81,14 @@ impl Run {
                 // An OOM kill in the same moment is still an OOM kill: the verdict looks at the evidence first.
                 worker.group().kill()?;
                 let mut outcome = worker.wait(wait)?;
-                if !outcome.oom_killed {
+                // Nor does memoom answer for a signal that somebody else had sent before.
+                let others = |by: &KilledBy| !matches!(by.by, Author::Memoom | Author::Unknown);
+                if !outcome.oom_killed && !outcome.killed_by.as_ref().is_some_and(others) {
                     outcome.verdict = Verdict::Timeout;
+                    for by in outcome.killed_by.iter_mut().filter(|by| by.by == Author::Memoom) {
+                        by.reason =
+                            self.timeout.map(|after| format!("its timeout of {} s was over", after.as_secs_f64()));
+                    }
                 }
                 Ok(outcome)
             }

@@ -10,7 +10,7 @@ use crate::account::scene::Scene;
 use crate::account::sign::Whose;
 use crate::observe::author::{unit_of, Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
-use crate::observe::signal::{Delivered, Origin, Signal};
+use crate::observe::signal::{is_sent, Delivered, Origin, Signal};
 use crate::observe::task::Proc;
 
 /// Signals of our processes that are remembered.
@@ -31,6 +31,7 @@ pub(crate) struct Signals {
 struct Sent {
     /// The process to which it was sent.
     target: i32,
+    comm: String,
     signal: i32,
     by: KilledBy,
 }
@@ -48,10 +49,11 @@ impl State {
             return;
         }
         let by = self.author_of(&signal, target, &proc);
-        if let (Whose::Ours(cgroup), libc::SIGKILL) = (&whose, signal.signal) {
-            self.tell_killed(signal.time_ns, cgroup, target, by.clone());
+        let sent = Sent { target, comm: crate::text::escape(&signal.target_comm), signal: signal.signal, by };
+        if signal.signal == libc::SIGKILL {
+            self.tell_killed(signal.time_ns, &whose, target, Some(sent.comm.clone()), sent.by.clone());
         }
-        self.signals.sent.push_back(Sent { target, signal: signal.signal, by });
+        self.signals.sent.push_back(sent);
         if self.signals.sent.len() > MOST_SENT {
             self.signals.sent.pop_front();
         }
@@ -69,15 +71,41 @@ impl State {
         if self.signals.delivered.len() > MOST_SENT {
             self.signals.delivered.pop_front();
         }
-        if let Whose::Ours(cgroup) = whose {
-            let by = self.killed_by(target, delivered.signal, 0..=delivered.time_ns);
-            self.tell_killed(delivered.time_ns, &cgroup, target, by);
+        let by = self.killed_by(target, delivered.signal, 0..=delivered.time_ns);
+        let sent = self.signals.sent.iter().rev().find(|sent| sent.target == target);
+        let comm = sent.map(|sent| sent.comm.clone());
+        self.tell_killed(delivered.time_ns, &whose, target, comm, by);
+    }
+
+    /// Tells of a process of ours. One that had gone before it could be looked at is taken for one where the sender is:
+    /// it is mostly its parent that kills a process and reaps it at once.
+    fn tell_killed(&mut self, time_ns: u64, whose: &Whose, pid: i32, comm: Option<String>, killed_by: KilledBy) {
+        let (cgroup, placed_by) = match whose {
+            Whose::Ours(cgroup) => (Some(cgroup.clone()), "procfs"),
+            _ => {
+                match self.collector.growth.of(pid).map(|seen| seen.group.clone()).filter(|group| self.observes(group))
+                {
+                    Some(group) => (Some(group), "seen"),
+                    None => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
+                }
+            }
+        };
+        if let Some(cgroup) = cgroup {
+            let kind = EventKind::Killed { comm, placed_by, killed_by: Box::new(killed_by) };
+            self.push(time_ns, Source::Tracefs, Some(&cgroup), Some(pid), kind);
         }
     }
 
-    fn tell_killed(&mut self, time_ns: u64, cgroup: &str, pid: i32, killed_by: KilledBy) {
-        let kind = EventKind::Killed { killed_by: Box::new(killed_by) };
-        self.push(time_ns, Source::Tracefs, Some(cgroup), Some(pid), kind);
+    fn observes(&self, cgroup: &str) -> bool {
+        self.groups.values().any(|observed| observed.group.covers(cgroup))
+    }
+
+    /// The group of a process, where that is one of ours.
+    fn ours(&self, pid: i32, time_ns: u64) -> Option<String> {
+        match self.whose(pid, time_ns) {
+            Whose::Ours(cgroup) => Some(cgroup),
+            _ => None,
+        }
     }
 
     /// The supervisor's pid, while there is one.
@@ -102,7 +130,6 @@ impl State {
         let sender = proc.process_of(signal.sender).unwrap_or(signal.sender);
         let own = sender == target;
         match origin {
-            Origin::Timer => told(Author::Itself).because("a timer that it had set ran out"),
             Origin::Kernel(reason) if own => match reason {
                 Some(reason) => told(Author::Kernel).because(reason),
                 None => told(Author::Kernel),
@@ -110,7 +137,7 @@ impl State {
             Origin::Call if own => KilledBy { pid: Some(sender), ..told(Author::Itself) },
             Origin::Kernel(reason) => {
                 let by = self.with_sender(told(Author::Kernel), sender, signal, proc);
-                KilledBy { reason: reason.map(str::to_string), ..by }
+                KilledBy { reason: reason.map(str::to_string).or(by.reason.clone()), ..by }
             }
             Origin::CgroupKill => self.with_sender(told(Author::CgroupKill), sender, signal, proc),
             Origin::Oom | Origin::Call => self.with_sender(told(Author::Process), sender, signal, proc),
@@ -124,8 +151,9 @@ impl State {
             by.comm = Some(status.comm);
             by.uid = status.uid;
         } else {
-            // It has ended already; of a thread of it the name is no more than that of a thread.
-            by.comm = signal.sender_comm.clone().filter(|_| sender == signal.sender);
+            by.comm = signal.sender_comm.clone();
+            by.reason =
+                Some("it had ended before it could be looked at, and this is its thread or its pid".to_string());
         }
         let paths = proc.cgroups(sender).ok().flatten().unwrap_or_default();
         let text = |path: &Path| crate::text::escape(path.as_os_str().as_bytes());
@@ -170,7 +198,6 @@ impl State {
         }
         if let Some((delivered, origin)) = delivered.and_then(|one| Some((one, one.origin()?))) {
             let by = match origin {
-                Origin::Timer => KilledBy::new(Author::Itself, signal).because("a timer that it had set ran out"),
                 Origin::Kernel(Some(reason)) => KilledBy::new(Author::Kernel, signal).because(reason),
                 _ => KilledBy::new(Author::Kernel, signal),
             };
@@ -178,9 +205,7 @@ impl State {
         }
         let reason = match self.signals.lost_ns {
             Some(_) => "records of the trace were overwritten before they could be read",
-            None if delivered.is_some() => {
-                "a process sent it, and the sender of this signal is not traced (programs send it too often)"
-            }
+            None if !is_sent(signal) => "the senders of this signal are not traced (programs send it too often)",
             None => "nobody was seen to send it: the kernel ends a process in this way by seccomp, or after a fault of its own",
         };
         KilledBy::unknown(signal, reason)
