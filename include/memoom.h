@@ -2303,7 +2303,7 @@ const char *memoom_event_source(const struct memoom_event *event);
 
 /**
  * What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
- * "victim", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
+ * "victim", "killed", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
  * may know more.
  *
  * Returns: the kind; NULL for NULL.
@@ -2943,6 +2943,46 @@ typedef struct memoom_evidence {
     /** What it says. */
     const char *says;
 } memoom_evidence;
+
+/** Who sent the signal that ended a process. */
+typedef struct memoom_killed_by {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /**
+     * What kind of author it was: "kernel-oom", "kernel" (a fault, RLIMIT_CPU, the end of a pid namespace), "process",
+     * "cgroup.kill", "systemd", "systemd-oomd", "earlyoom", "kubelet", "container-runtime", "memoom" (it was asked to:
+     * a kill or a timeout), "self", "unknown". Later versions may know more.
+     */
+    const char *by;
+    /** The name (comm) of the process that sent it, escaped; NULL where it could not be read. */
+    const char *comm;
+    /** Its group, as the kernel writes its path; NULL where it could not be read. */
+    const char *group;
+    /** The systemd unit in which it stood; NULL for none. */
+    const char *unit;
+    /** Who says so: "tracefs", "kernel-log", "counters", "procfs", "memoom"; NULL where nobody does. */
+    const char *source;
+    /** What it was for, or why it is unknown; NULL where there is no more to say. */
+    const char *reason;
+    /** All of it in a few words, such as "bash (pid 7, uid 0, unit ssh.service)". */
+    const char *text;
+    /** When it was sent, in nanoseconds of CLOCK_MONOTONIC; MEMOOM_UNKNOWN where no source tells. */
+    uint64_t at_ns;
+    /** The user of the process that sent it; -1 where it could not be read. */
+    int64_t uid;
+    /** The process that sent it, or in whose context the kernel did; 0 where no source tells. */
+    int32_t pid;
+    /** The number of the signal. */
+    int32_t signal;
+} memoom_killed_by;
+
+/**
+ * Who sent the signal that ended the worker.
+ * Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
+ * for NULL.
+ * Needs: a tracefs instance (root) to name other processes; without it what memoom has killed and OOM kills are known.
+ */
+const struct memoom_killed_by *memoom_outcome_killed_by(const struct memoom_outcome *outcome);
 
 /**
  * How the worker ended.

@@ -274,6 +274,11 @@ impl Collector {
         self.before.get(cgroup)?.scope.as_ref()
     }
 
+    /// The group in which a process was seen while it lived.
+    pub(crate) fn seen_in(&self, pid: i32) -> Option<&str> {
+        self.growth.of(pid).map(|seen| seen.group.as_str())
+    }
+
     /// The process of a thread, as far as that was ever known.
     pub(crate) fn process_of(&self, thread: i32) -> i32 {
         self.threads.get(&thread).copied().unwrap_or(thread)

@@ -82,13 +82,10 @@ impl State {
     fn tell_killed(&mut self, time_ns: u64, whose: &Whose, pid: i32, comm: Option<String>, killed_by: KilledBy) {
         let (cgroup, placed_by) = match whose {
             Whose::Ours(cgroup) => (Some(cgroup.clone()), "procfs"),
-            _ => {
-                match self.collector.growth.of(pid).map(|seen| seen.group.clone()).filter(|group| self.observes(group))
-                {
-                    Some(group) => (Some(group), "seen"),
-                    None => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
-                }
-            }
+            _ => match self.collector.seen_in(pid).filter(|group| self.observes(group)).map(str::to_string) {
+                Some(group) => (Some(group), "seen"),
+                None => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
+            },
         };
         if let Some(cgroup) = cgroup {
             let kind = EventKind::Killed { comm, placed_by, killed_by: Box::new(killed_by) };
@@ -97,12 +94,12 @@ impl State {
     }
 
     fn observes(&self, cgroup: &str) -> bool {
-        self.groups.values().any(|observed| observed.group.covers(cgroup))
+        self.world.groups.values().any(|observed| observed.group.covers(cgroup))
     }
 
     /// The group of a process, where that is one of ours.
     fn ours(&self, pid: i32, time_ns: u64) -> Option<String> {
-        match self.whose(pid, time_ns) {
+        match self.world.whose(pid, time_ns) {
             Whose::Ours(cgroup) => Some(cgroup),
             _ => None,
         }
