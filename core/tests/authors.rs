@@ -82,6 +82,7 @@ fn a_person_is_named() {
         assert_eq!((outcome.verdict, outcome.returncode), (Verdict::Killed, -signal));
         assert_eq!((by.by, by.pid, by.signal), (Author::Process, person.pid(), signal), "{by:?}");
         assert_eq!((by.comm.as_deref(), by.source), (Some(&b"sh"[..]), Some("tracefs")), "{by:?}");
+        // SAFETY: no arguments.
         assert_eq!(by.uid, Some(unsafe { libc::getuid() }));
         assert!(by.group.is_some(), "{by:?}");
         let at_ns = by.at_ns.unwrap();
