@@ -27,19 +27,7 @@ impl Collector {
     }
 
     pub(super) fn account(&mut self, mut episode: Episode, scene: &dyn Scene, reading: &Reading) -> Oom {
-        match self.outside {
-            Some(_) => self.take_outside(&mut episode, scene),
-            None => self.identify_members(&mut episode, reading, scene),
-        }
-        self.told.extend(episode.first_sequence);
-        self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
-        while self.accounted.len() > MOST_UNCLAIMED {
-            self.accounted.pop_front();
-        }
-        let mut missing = scene.missing();
-        missing.append(&mut self.lost);
-        missing.extend(episode.missing.iter().cloned());
-        missing.extend(self.gaps_as_missing(&episode));
+        let mut missing = self.close(&mut episode, reading, scene);
         let victim_group = episode.kills.iter().find_map(|kill| kill.victim.group.clone());
         let victim_group = victim_group.or(episode.counted_in.clone());
         let reported = self.limit_group(&episode, scene);
@@ -57,11 +45,8 @@ impl Collector {
         };
         let scope = before.filter(during).and_then(|before| before.scope.as_ref());
         let memory = episode.report.as_ref().and_then(|report| report.memory.as_ref());
-        let counters_before = limit_group
-            .as_deref()
-            .and_then(|cgroup| self.before.get(cgroup))
-            .map(|before| before.counters.clone())
-            .unwrap_or_default();
+        let counters_before = before.map(|before| before.counters.clone()).unwrap_or_default();
+        let step_started_ns = before.and_then(|before| before.step_started_ns);
         // A command is read at its start and not again, so that reading may be old. The peak is better where it has risen
         // since: then it was reached meanwhile, and it is no lower than the usage at the OOM.
         let risen = after.peak_bytes.filter(|peak| counters_before.peak_bytes.is_some_and(|before| before < *peak));
@@ -69,21 +54,8 @@ impl Collector {
         let (limit_bytes, no_limit) =
             limit_of(memory.map(|memory| memory.limit_bytes), limit_group.as_deref().filter(is_seen), scene);
         missing.extend(no_limit);
-        let whose = |pid: i32| self.placed_in(pid, &episode, limit_group.as_deref(), scene);
-        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref(), &whose, scene.page_bytes());
+        let (predicted, candidates) = self.foreseen(&mut episode, scope, limit_group.as_deref(), scene);
         missing.extend(without_group(&candidates));
-        if let (Some(predicted), Some(invoker), Some(growing)) =
-            (&mut predicted, &episode.invoker, scope.and_then(|scope| scope.growing))
-        {
-            // Somebody else took memory meanwhile, so the one that was to grow has got less of it.
-            if predicted.source == "procfs" && invoker.pid != growing {
-                (predicted.determined, episode.others_grew) = (false, predicted.determined);
-            }
-        }
-        if let Some(predicted) = predicted.as_mut().filter(|one| one.source == "procfs") {
-            // Whoever ended otherwise may have been gone, or going, when the kernel looked.
-            predicted.determined &= episode.has(predicted.pid) || !ended(predicted.pid, scene);
-        }
         if predicted.is_none() {
             missing.push(Missing::new("prediction", "no step of a hog led here, and there is no task table"));
         }
@@ -93,28 +65,11 @@ impl Collector {
             missing.push(self.no_report(&episode, scene));
         }
         missing.extend(not_ended(&episode, scene.now_ns()));
-        let call_path = match (&episode.report, episode.call_path.clone()) {
-            (Some(report), path) if path.is_empty() => reported_path(report),
-            (_, path) => path,
-        };
+        let call_path = call_path(&episode);
         if call_path.is_empty() {
             missing.push(Missing::new("call-path", "neither the tracepoint nor a report gave one"));
         }
-        let step =
-            limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).and_then(|before| before.step_started_ns);
-        let ended = episode.kills.iter().filter_map(|kill| kill.ended_ns).max();
-        let moments = [
-            ("step_started", step),
-            ("victim_marked", episode.marked_ns),
-            ("victim_ended", ended),
-            ("complete", Some(scene.now_ns())),
-        ];
-        let mut timings_ns = Stat::default();
-        for (name, moment) in moments {
-            if let Some(moment) = moment {
-                timings_ns.push(name, moment);
-            }
-        }
+        let timings_ns = timings(&episode, step_started_ns, scene.now_ns());
         let usage_bytes = Span { before: usage_before, after: after.usage_bytes };
         if let Some(cgroup) = limit_group.as_deref() {
             self.unread(cgroup, self.before.get(cgroup), reading, Some(&usage_bytes), &mut missing);
@@ -123,13 +78,10 @@ impl Collector {
         if let Some(cgroup) = other {
             self.unread(cgroup, self.before.get(cgroup), reading, None, &mut missing);
         }
-        let victim_counters =
-            victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref()).filter(is_seen).map(
-                |cgroup| Span {
-                    before: self.counters_before(cgroup),
-                    after: reading.of(cgroup).cloned().unwrap_or_default(),
-                },
-            );
+        let victim_counters = other.filter(is_seen).map(|cgroup| Span {
+            before: self.counters_before(cgroup),
+            after: reading.of(cgroup).cloned().unwrap_or_default(),
+        });
         let marked_ns = episode.marked_ns;
         let hierarchy = groups.first().map_or(Version::V2, |seen| seen.version);
         if limit_group.is_none() {
@@ -173,7 +125,53 @@ impl Collector {
         };
         oom.disagreements = self.disagreements(&oom, &episode, reading, scene);
         self.tally(&oom, marked_ns, reading, scene);
-        // What comes next starts from here.
+        self.begin_from(reading);
+        oom
+    }
+
+    /// Nothing more is taken into the account: who its victims are is settled, and they are remembered. Gives what could
+    /// not be had of all sources.
+    fn close(&mut self, episode: &mut Episode, reading: &Reading, scene: &dyn Scene) -> Vec<Missing> {
+        match self.outside {
+            Some(_) => self.take_outside(episode, scene),
+            None => self.identify_members(episode, reading, scene),
+        }
+        self.told.extend(episode.first_sequence);
+        self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
+        while self.accounted.len() > MOST_UNCLAIMED {
+            self.accounted.pop_front();
+        }
+        let mut missing = scene.missing();
+        missing.append(&mut self.lost);
+        missing.extend(episode.missing.iter().cloned());
+        missing.extend(self.gaps_as_missing(episode));
+        missing
+    }
+
+    /// Who would be killed, and among whom. The prediction of a step is certain only if nothing else happened meanwhile.
+    fn foreseen(
+        &self,
+        episode: &mut Episode,
+        scope: Option<&Scope>,
+        limit_group: Option<&str>,
+        scene: &dyn Scene,
+    ) -> (Option<Predicted>, Vec<Candidate>) {
+        let whose = |pid: i32| self.placed_in(pid, episode, limit_group, scene);
+        let (mut predicted, candidates) = predicted(scope, episode.report.as_deref(), &whose, scene.page_bytes());
+        if let Some(predicted) = predicted.as_mut().filter(|one| one.source == "procfs") {
+            // Somebody else took memory meanwhile, so the one that was to grow has got less of it.
+            let growing = scope.and_then(|scope| scope.growing);
+            if episode.invoker.as_ref().zip(growing).is_some_and(|(invoker, growing)| invoker.pid != growing) {
+                (predicted.determined, episode.others_grew) = (false, predicted.determined);
+            }
+            // Whoever ended otherwise may have been gone, or going, when the kernel looked.
+            predicted.determined &= episode.has(predicted.pid) || !ended(predicted.pid, scene);
+        }
+        (predicted, candidates)
+    }
+
+    /// What comes next starts from here.
+    fn begin_from(&mut self, reading: &Reading) {
         for (cgroup, counters) in reading.all() {
             if let Some(before) = self.before.get_mut(cgroup) {
                 before.counters = counters.clone();
@@ -182,7 +180,6 @@ impl Collector {
             }
             self.notified.remove(cgroup);
         }
-        oom
     }
 
     /// The account of a worker that waits because the OOM killer is off: the group with the switch is the one whose
@@ -289,6 +286,31 @@ fn not_ended(episode: &Episode, now_ns: u64) -> Option<Missing> {
 /// Whether a process has ended, or is about to.
 pub(super) fn ended(pid: i32, scene: &dyn Scene) -> bool {
     worker(scene, pid).is_some_and(|worker| worker.exit.is_some()) || scene.is_ending(pid)
+}
+
+/// The moments of an OOM, as far as they are known.
+fn timings(episode: &Episode, step_started_ns: Option<u64>, complete_ns: u64) -> Stat {
+    let moments = [
+        ("step_started", step_started_ns),
+        ("victim_marked", episode.marked_ns),
+        ("victim_ended", episode.kills.iter().filter_map(|kill| kill.ended_ns).max()),
+        ("complete", Some(complete_ns)),
+    ];
+    let mut timings_ns = Stat::default();
+    for (name, moment) in moments {
+        if let Some(moment) = moment {
+            timings_ns.push(name, moment);
+        }
+    }
+    timings_ns
+}
+
+/// The kernel functions on the way to the kill: by the mark, or else by the report.
+fn call_path(episode: &Episode) -> Vec<Frame> {
+    match (&episode.report, episode.call_path.clone()) {
+        (Some(report), path) if path.is_empty() => reported_path(report),
+        (_, path) => path,
+    }
 }
 
 /// The call path that the report shows: of the one who asked, on its way to print the report.
