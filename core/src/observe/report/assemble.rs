@@ -7,7 +7,7 @@ use super::finish::LIMITED;
 use super::lines::{self, Kind};
 use super::scan::trim_start;
 use super::source::Line;
-use super::{again, kill, parse, trace, Report};
+use super::{again, kill, parse, pieces, trace, Report};
 use crate::map::Map;
 
 /// Where a line stands in the log.
@@ -101,7 +101,7 @@ impl Assembler {
             return;
         }
         self.close();
-        let whole = lines::complete(kind, &line.text, self.columns()) || (line.record && !kind.in_pieces());
+        let whole = pieces::complete(kind, &line.text, self.columns()) || (line.record && !kind.in_pieces());
         if whole {
             self.take(kind, &line.text, &Place::of(line), line.text.len());
         } else {
@@ -169,19 +169,19 @@ impl Assembler {
         let belongs = if line.fragment {
             // Fragments of two CPUs may alternate; the caller tells them apart where the kernel prints it.
             let same = line.caller.is_none() || open.caller.as_deref() == line.caller.as_deref();
-            same && (piece.is_empty() || lines::continues(kind, &open.buffer, piece, true))
+            same && (piece.is_empty() || pieces::continues(kind, &open.buffer, piece, true))
         } else {
             !line.record
                 && lines::classify(piece, context) == Kind::Other
-                && (lines::continues(kind, &open.buffer, piece, false)
-                    || (!line.prefixed && lines::wrapped(kind, &open.buffer, piece, columns)))
+                && (pieces::continues(kind, &open.buffer, piece, false)
+                    || (!line.prefixed && pieces::wrapped(kind, &open.buffer, piece, columns)))
         };
         if !belongs {
             return false;
         }
-        lines::join(kind, &mut open.buffer, piece, line.fragment);
+        pieces::join(kind, &mut open.buffer, piece, line.fragment);
         open.longest = open.longest.max(piece.len());
-        if lines::complete(kind, &open.buffer, columns) {
+        if pieces::complete(kind, &open.buffer, columns) {
             self.close();
         }
         true
@@ -191,7 +191,7 @@ impl Assembler {
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
         let cut = open.kind.in_pieces()
-            && !lines::complete(open.kind, &open.buffer, 0)
+            && !pieces::complete(open.kind, &open.buffer, 0)
             && !(open.kind == Kind::StatHeader && open.buffer.ends_with(b":"));
         self.take(open.kind, &open.buffer, &open.place, open.longest);
         if cut {

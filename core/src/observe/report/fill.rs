@@ -2,10 +2,10 @@
 
 use super::draft::Draft;
 use super::kill::Killed;
-use super::lines::{self, Kind};
+use super::lines::Kind;
 use super::parse::{self, Counters};
 use super::table::{self, Layout};
-use super::{kill, trace, GroupStat, Scope, Usage};
+use super::{kill, pieces, trace, GroupStat, Scope, Usage};
 
 /// The line about the CPU prints at most so much of a name.
 const COMM_SHOWN: usize = 15;
@@ -50,7 +50,7 @@ impl Draft {
             self.note("invoker", UNREAD);
             return;
         };
-        let adj = invoker.oom_score_adj.is_some() || lines::ends_with_old_adj(text);
+        let adj = invoker.oom_score_adj.is_some() || pieces::ends_with_old_adj(text);
         if invoker.gfp_mask.is_none() || invoker.order.is_none() || !adj {
             self.note("invoker", UNREAD);
         }

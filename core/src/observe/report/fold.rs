@@ -3,8 +3,9 @@
 use super::anchor::anchor;
 use super::dress::{Dress, Start};
 use super::kill;
-use super::lines::{ends_with_old_adj, Kind, INVOKED};
+use super::lines::{Kind, INVOKED};
 use super::parse;
+use super::pieces::ends_with_old_adj;
 use super::scan::{contains, find, head, rfind, tail, trim_end, trim_start, word};
 use super::unpack::Raw;
 
