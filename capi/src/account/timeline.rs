@@ -43,6 +43,7 @@ pub extern "C" fn memoom_lab_timeline(
 ) -> memoom_status {
     ffi::call("memoom_lab_timeline", reterr_error, || {
         let (lab, ret_timeline) = (need(lab, "lab")?, need(ret_timeline, "ret_timeline")?);
+        lab.lab.check_process("get timeline")?;
         let timeline = lab.lab.timeline();
         let events = timeline.events.iter().cloned().map(memoom_event::new).collect();
         ret_timeline.write(Box::new(memoom_timeline {

@@ -354,6 +354,7 @@ pub extern "C" fn memoom_lab_group_at(
 ) -> memoom_status {
     ffi::call("memoom_lab_group_at", reterr_error, || {
         let (lab, ret_group) = (need(lab, "lab")?, need(ret_group, "ret_group")?);
+        lab.lab.check_process("get group of lab")?;
         let groups = lab.lab.groups();
         let count = groups.len();
         let beyond = || Failure::input(format!("index {index} is beyond the last of {count} groups"));

@@ -276,6 +276,14 @@ impl Lab {
         self.shared.close()
     }
 
+    /// Whether this process may use the lab at all: what cannot fail asks here, where it is to fail.
+    ///
+    /// # Errors
+    /// `Closed` in a forked child, naming the operation.
+    pub fn check_process(&self, operation: &'static str) -> Result<()> {
+        self.shared.maker.check(operation)
+    }
+
     /// Whether the lab was closed.
     pub fn closed(&self) -> bool {
         self.shared.closed.load(Ordering::Acquire)
