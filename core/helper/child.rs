@@ -122,7 +122,7 @@ pub fn write_score(value: i32) -> Result<(), Errno> {
 /// # Safety
 /// As [`become_program`].
 unsafe fn execute(plan: &Plan) -> Errno {
-    sys::mask(0);
+    let _ = sys::mask(0);
     match plan.program {
         // SAFETY: the caller's promise.
         Program::Image(fd) => unsafe { sys::execveat(fd, plan.argv, plan.envp) },

@@ -5,18 +5,22 @@ use crate::start;
 use crate::state::{Kind, State, HOST, IMAGE, SOCKET};
 use crate::sys::{self, Errno, Poll, Received};
 use crate::text;
-use crate::wire::{stage, Notice, Request, MOST, VERSION};
+use crate::wire::{stage, vital, Notice, Request, MOST, VERSION};
 use core::ffi::CStr;
 
 /// How long the cleaning up may take when nobody says otherwise.
 const CLEANUP_NS: u64 = 10_000_000_000;
 
 pub fn run() -> ! {
-    let (state, host_fd) = match prepare() {
+    let (state, host_fd) = match prepare().and_then(|(state, host_fd)| vital_calls(state).map(|()| (state, host_fd))) {
         Ok(prepared) => prepared,
-        Err(_) => sys::exit(3),
+        Err(refused) => sys::exit(vital::FIRST + refused),
     };
-    state.reply(&Notice::Hello { version: VERSION, pid: state.own_pid }.encode(), -1);
+    if let Err(sys::EPERM | sys::ENOSYS | sys::EACCES) =
+        sys::send(SOCKET, Notice::Hello { version: VERSION, pid: state.own_pid }.encode().bytes(), -1)
+    {
+        sys::exit(vital::FIRST + vital::SENDMSG);
+    }
     loop {
         let all_sent = state.flush();
         if state.host_gone {
@@ -47,29 +51,31 @@ pub fn run() -> ! {
     }
 }
 
+/// Which of the vital calls was refused.
+type Refused = usize;
+
 /// Makes this process one that nothing in the host's surroundings can harm or stop but SIGKILL.
-fn prepare() -> Result<(&'static mut State, i32), Errno> {
-    sys::mask(u64::MAX);
+fn prepare() -> Result<(&'static mut State, i32), Refused> {
+    sys::mask(u64::MAX).map_err(|_| vital::RT_SIGPROCMASK)?;
     sys::default_signals();
     close_from(HOST + 1);
     for fd in [SOCKET, IMAGE] {
-        sys::cloexec(fd)?;
+        sys::cloexec(fd).map_err(|_| vital::FCNTL)?;
     }
     // Asked before anything else is opened, which could take the number of a pidfd that was not given.
     let host_fd = if sys::cloexec(HOST).is_ok() { HOST } else { -1 };
-    let null = sys::openat(sys::AT_FDCWD, c"/dev/null", sys::O_RDWR)?;
+    let mut null = nothing().map_err(|_| vital::OPENAT)?;
+    // Where one of the three was closed in the host, `null` may be that very number.
+    while null < 3 {
+        null = nothing().map_err(|_| vital::OPENAT)?;
+    }
     for fd in 0..3 {
-        // Where one of the three was closed in the host, `null` may be that very number.
-        if fd == null {
-            sys::close(fd);
-            sys::openat(sys::AT_FDCWD, c"/dev/null", sys::O_RDWR)?;
-        }
-        let _ = sys::dup3(null, fd, 0);
+        sys::dup3(null, fd, 0).map_err(|_| vital::DUP3)?;
     }
     if null > IMAGE {
         sys::close(null);
     }
-    let state = State::new()?;
+    let state = State::new().map_err(|_| vital::MMAP)?;
     if sys::affinity(&mut state.cpus).is_err() {
         state.cpus = [u64::MAX; crate::turn::MASK_WORDS];
     }
@@ -78,8 +84,8 @@ fn prepare() -> Result<(&'static mut State, i32), Errno> {
     // Out of the caller's process group, or a framework that kills the group takes the cleaner along.
     let _ = sys::setpgid(0, 0);
     sys::set_name(c"memoom-super");
-    sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1)?;
-    state.signals = sys::signalfd(1 << (sys::SIGCHLD - 1))?;
+    sys::prctl(sys::PR_SET_CHILD_SUBREAPER, 1).map_err(|_| vital::PRCTL)?;
+    state.signals = sys::signalfd(1 << (sys::SIGCHLD - 1)).map_err(|_| vital::SIGNALFD4)?;
     let mut content = [0u8; 16];
     state.oom_score_adj = text::read_file(sys::AT_FDCWD, c"/proc/self/oom_score_adj", &mut content)
         .ok()
@@ -88,6 +94,35 @@ fn prepare() -> Result<(&'static mut State, i32), Errno> {
     // The host's directory stays free to be removed or unmounted.
     let _ = sys::chdir(c"/");
     Ok((state, host_fd))
+}
+
+/// A file that has nothing to say and takes everything, for the standard descriptors; where there is no /dev, an empty one
+/// in memory.
+fn nothing() -> Result<i32, Errno> {
+    sys::openat(sys::AT_FDCWD, c"/dev/null", sys::O_RDWR).or_else(|_| sys::memfd())
+}
+
+/// Tries what is needed later, as a lab that could not be ended must not begin.
+fn vital_calls(state: &State) -> Result<(), Refused> {
+    let refused = |errno: Errno| matches!(errno, sys::EPERM | sys::ENOSYS | sys::EACCES);
+    let tried = |result: Result<(), Errno>, call: Refused| match result {
+        Err(errno) if refused(errno) => Err(call),
+        _ => Ok(()),
+    };
+    tried(sys::poll(&mut [], Some(0)).map(drop), vital::PPOLL)?;
+    // There is no child yet, which is another error.
+    tried(sys::reap(-1).map(drop), vital::WAIT4)?;
+    tried(sys::kill(state.own_pid, 0), vital::KILL)?;
+    tried(sys::fstat(SOCKET).map(drop), vital::FSTAT)?;
+    if let Ok(root) = sys::openat(sys::AT_FDCWD, c"/", sys::O_RDONLY | sys::O_DIRECTORY) {
+        let listed = sys::getdents(root, &mut [0; 128]).map(drop);
+        sys::close(root);
+        tried(listed, vital::GETDENTS64)?;
+    }
+    // An empty name is no directory's.
+    tried(sys::rmdirat(sys::AT_FDCWD, c""), vital::UNLINKAT)?;
+    // Nothing can have come yet.
+    tried(sys::receive(SOCKET, &mut [0; MOST]).map(drop), vital::RECVMSG)
 }
 
 /// Closes every descriptor from `first` up, on kernels without close_range by looking at what is open.

@@ -23,6 +23,7 @@ pub use crate::arch::{O_DIRECTORY, O_NOFOLLOW};
 /// An errno.
 pub type Errno = i32;
 
+pub const EPERM: Errno = 1;
 pub const ENOENT: Errno = 2;
 pub const EINTR: Errno = 4;
 pub const EIO: Errno = 5;
@@ -38,6 +39,7 @@ pub const ENOTDIR: Errno = 20;
 pub const EMFILE: Errno = 24;
 pub const EISDIR: Errno = 21;
 pub const EINVAL: Errno = 22;
+pub const ENOSYS: Errno = 38;
 pub const ELOOP: Errno = 40;
 pub const EPROTO: Errno = 71;
 pub const ENOTSUP: Errno = 95;
@@ -261,9 +263,9 @@ pub fn poll(files: &mut [Poll], timeout_ns: Option<u64>) -> Result<usize, Errno>
 }
 
 /// Sets the signal mask.
-pub fn mask(mask: u64) {
+pub fn mask(mask: u64) -> Result<(), Errno> {
     // SAFETY: the kernel reads eight bytes; SIG_SETMASK is 2.
-    let _ = unsafe { raw(nr::RT_SIGPROCMASK, 2, &mask as *const u64 as usize, 0, 8, 0, 0) };
+    unsafe { raw(nr::RT_SIGPROCMASK, 2, &mask as *const u64 as usize, 0, 8, 0, 0) }.map(drop)
 }
 
 /// Gives every signal its default disposition again: an ignored one stays ignored over exec otherwise.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::sys;
+
 /// What a caller would do differently; the detail is in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -93,6 +95,8 @@ struct Detail {
     value: Option<String>,
     reason: String,
     remedy: Option<String>,
+    /// The system call, where its name helps.
+    call: Option<&'static str>,
     #[source]
     source: Option<io::Error>,
 }
@@ -105,7 +109,8 @@ impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind, operation: &'static str, reason: &str) -> Error {
         let reason = reason.to_string();
-        Error(Box::new(Detail { kind, operation, path: None, value: None, reason, remedy: None, source: None }))
+        let (path, value, remedy, call, source) = (None, None, None, None, None);
+        Error(Box::new(Detail { kind, operation, path, value, reason, remedy, call, source }))
     }
 
     /// A failed system call; the kind follows from its errno.
@@ -117,10 +122,20 @@ impl Error {
     #[cold]
     #[inline(never)]
     fn system(operation: &'static str, source: io::Error) -> Error {
-        let kind = source.raw_os_error().map_or(ErrorKind::Io, ErrorKind::of_errno);
+        let kind = sys::errno(&source).map_or(ErrorKind::Io, ErrorKind::of_errno);
         let mut error = Error::new(kind, operation, "");
-        error.0.source = Some(source);
+        let (call, source) = match source.downcast::<sys::Call>() {
+            Ok(call) => (Some(call.name), call.source),
+            Err(source) => (None, source),
+        };
+        (error.0.call, error.0.source) = (call, Some(source));
         error
+    }
+
+    /// Names the system call that failed.
+    pub(crate) fn call(mut self, name: &'static str) -> Error {
+        self.0.call = Some(name);
+        self
     }
 
     /// Names the file or directory concerned.
@@ -201,12 +216,16 @@ impl Detail {
         if !self.reason.is_empty() {
             parts.push(self.reason.to_string());
         }
+        if let Some(call) = self.call {
+            parts.push(call.to_string());
+        }
         if let Some(source) = &self.source {
             parts.push(said_by_the_system(source));
         }
         text.push_str(": ");
         text.push_str(&parts.join(": "));
-        if let Some(remedy) = &self.remedy {
+        let errno = self.source.as_ref().and_then(io::Error::raw_os_error);
+        if let Some(remedy) = self.remedy.as_deref().or_else(|| errno.and_then(usual_remedy)) {
             text.push_str("; remedy: ");
             text.push_str(remedy);
         }
@@ -220,6 +239,28 @@ fn said_by_the_system(error: &io::Error) -> String {
         Some(nix::errno::Errno::UnknownErrno) | None => error.to_string(),
         Some(errno) => errno.to_string(),
     }
+}
+
+/// What helps where a call says no more than that errno.
+fn usual_remedy(errno: i32) -> Option<&'static str> {
+    Some(match errno {
+        libc::EPERM | libc::EACCES => {
+            "run with the right to it (root); where a filter of system calls (seccomp) refuses it, allow the call, as docker \
+             run --security-opt seccomp=unconfined does"
+        }
+        libc::ENOSYS => {
+            "this kernel lacks the call, or a filter of system calls (seccomp) hides it: allow it, as docker run \
+             --security-opt seccomp=unconfined does"
+        }
+        libc::EMFILE => "too few open files are allowed to this process: raise RLIMIT_NOFILE (ulimit -n 256)",
+        libc::ENFILE => "the machine has as many open files as it may (fs.file-max): close some, or raise it",
+        libc::EAGAIN => {
+            "as many processes as this user or group may have: raise RLIMIT_NPROC (ulimit -u), or pids.max of the group"
+        }
+        libc::ENOMEM => "the kernel has no memory for it: end something, or raise the limit of the group that this runs in",
+        libc::ENOSPC => "make room, or raise the kernel's bound on such things (fs.inotify, cgroup.max.descendants)",
+        _ => return None,
+    })
 }
 
 /// Bytes as one readable line: what is not printable ASCII is written `\xNN`, as the kernel does in /dev/kmsg,

@@ -12,6 +12,35 @@ pub(crate) mod spawn;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+/// A failed system call and its name, for whoever has to allow it.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {source}")]
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    pub(crate) source: io::Error,
+}
+
+/// The name of the system call that may fail goes with its error.
+pub(crate) trait Named<T> {
+    /// The same result; an error knows which call it was.
+    fn named(self, name: &'static str) -> io::Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Named<T> for Result<T, E> {
+    fn named(self, name: &'static str) -> io::Result<T> {
+        self.map_err(|error| {
+            let source = error.into();
+            io::Error::new(source.kind(), Call { name, source })
+        })
+    }
+}
+
+/// The errno of an error, also of one with the name of its call.
+pub(crate) fn errno(error: &io::Error) -> Option<i32> {
+    let call = error.get_ref().and_then(|inner| inner.downcast_ref::<Call>());
+    call.map_or_else(|| error.raw_os_error(), |call| call.source.raw_os_error())
+}
+
 /// A file descriptor of a process (pidfd_open, from 5.3): it never means another process, however pids are reused.
 pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: the call takes two integers and touches no memory of ours.
@@ -51,7 +80,8 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
 /// and the process has not ended.
 pub(crate) fn signal_process(pidfd: BorrowedFd<'_>, pid: i32, signal: i32) -> io::Result<()> {
     match pidfd_send_signal(pidfd, signal) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => match has_ended(pidfd) {
+        // A filter may refuse the call, as it may the right: by pid the kernel decides.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => match has_ended(pidfd) {
             true => Ok(()),
             false => signal_pid(pid, signal),
         },

@@ -10,14 +10,17 @@ mod devices;
 mod forked;
 #[path = "hostile/owners.rs"]
 mod owners;
+#[path = "hostile/refused.rs"]
+mod refused;
 #[path = "hostile/visitor.rs"]
 mod visitor;
 
-/// Something to do in surroundings of its own, with a directory for labs.
-type Task = fn(&std::path::Path);
+/// Something to do in surroundings of its own, with a directory for labs; what it has to say.
+type Task = fn(&std::path::Path) -> String;
 
 /// What a visitor can be told to do, beside making and collecting.
-const INSIDE: &[(&str, Task)] = &[("no-descriptors", descriptors::inside), ("no-log", devices::without_a_log)];
+const INSIDE: &[(&str, Task)] =
+    &[("no-descriptors", descriptors::inside), ("no-log", devices::without_a_log), ("refused", refused::inside)];
 
 fn main() {
     if visitor::inside() {
@@ -29,6 +32,7 @@ fn main() {
         ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),
+        ("each_call_refused", refused::each_call_refused),
         ("threads_share_a_hog_under_signals", forked::threads_share_a_hog_under_signals),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from . import _native, _wires
-from ._text import note
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Lab"]
 
@@ -22,22 +16,6 @@ class Lab(_native.Lab):
     When the lab is closed, or when this process ends in whatever way, every process, group and tracing instance of it
     goes. Use it in a ``with`` statement.
     """
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.close()
-            return
-        # The first error is the one to be seen; what closing has to say is added to it as a note.
-        try:
-            self.close()
-        except Exception as later:
-            with contextlib.suppress(Exception):
-                note(error, f"closing {self!r} failed too: {later}")
 
     def live(self, every: float = 0.25) -> contextlib.AbstractContextManager[None]:
         """In a notebook, shows what happens in the lab while the body of the ``with`` statement runs.
@@ -55,7 +33,7 @@ class Lab(_native.Lab):
     def __del__(self) -> None:
         # Only a warning: the native part ends the lab when the object goes.
         with contextlib.suppress(AttributeError):
-            if not self.closed:
+            if self._open:
                 warnings.warn(
                     f"{self!r} was never closed; use it in a with statement", ResourceWarning, stacklevel=2, source=self
                 )

@@ -85,7 +85,44 @@ impl Lab {
             keep_ooms: keep_ooms.unwrap_or(default.keep_ooms),
             record,
         };
-        Ok(Lab { core: working(py, || memoom::Lab::with(&options))? })
+        let core = working(py, || memoom::Lab::with(&options))?;
+        // A Ctrl-C of these milliseconds ends the lab here, before anybody has it to be closed.
+        py.check_signals()?;
+        Ok(Lab { core })
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    // Native, so that a second Ctrl-C cannot come between this call and the closing. A forked child that leaves the body
+    // has nothing to close.
+    #[pyo3(signature = (_kind, error, _trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _kind: Option<Bound<'_, PyAny>>,
+        error: Option<Bound<'_, PyAny>>,
+        _trace: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        if self.core.check_process("close lab").is_err() {
+            return Ok(());
+        }
+        match (self.close(py), error) {
+            (Err(later), Some(error)) => {
+                // The first error is the one to be seen; what closing has to say is added to it as a note.
+                let note = format!("closing {} failed too: {}", self.__repr__(), later.value(py));
+                let _ = py.import("memoom._text").and_then(|text| text.getattr("note")?.call1((error, note)));
+                Ok(())
+            }
+            (closed, _) => closed,
+        }
+    }
+
+    /// Whether it is still to be closed by this process; a forked child has nothing to close.
+    #[getter]
+    fn _open(&self) -> bool {
+        !self.core.closed() && self.core.check_process("close lab").is_ok()
     }
 
     /// The last component of its directory; it records the owner.
@@ -146,12 +183,14 @@ impl Lab {
 
     /// The groups that are there, in the order in which they were made.
     #[getter]
-    fn groups(&self, py: Python<'_>) -> Vec<Group> {
-        py.detach(|| self.core.groups()).into_iter().map(Group::of).collect()
+    fn groups(&self, py: Python<'_>) -> PyResult<Vec<Group>> {
+        let groups = working(py, || self.core.check_process("get groups").map(|()| self.core.groups()))?;
+        Ok(groups.into_iter().map(Group::of).collect())
     }
 
     /// Everything that happened so far, in order.
     fn timeline(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        working(py, || self.core.check_process("get timeline"))?;
         let timeline = py.detach(|| self.core.timeline());
         crate::account::timeline(py, &timeline)
     }

@@ -15,7 +15,7 @@ use super::descriptor::{above_stdio, poll_until};
 use super::mailbox::Mailbox;
 use super::mapping::Mapping;
 use super::wire::{Command, Message, MOST};
-use crate::sys::spawn;
+use crate::sys::{spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
 /// The host's end of a worker's channel. Dropping it ends the worker, if that is waiting for a command or a tick.
@@ -47,14 +47,15 @@ impl Channel {
     /// # Errors
     /// Those of the system: too many files, too little memory.
     pub(crate) fn new() -> io::Result<(Channel, OwnedFd)> {
-        let page = std::fs::File::from(above_stdio(spawn::memfd(false)?)?);
-        page.set_len(size_of::<Mailbox>() as u64)?;
+        let page = std::fs::File::from(above_stdio(spawn::memfd(false).named("memfd_create")?)?);
+        page.set_len(size_of::<Mailbox>() as u64).named("ftruncate")?;
         // Cut short by the other side, the page would be a SIGBUS here.
         let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
-        fcntl(&page, FcntlArg::F_ADD_SEALS(seals))?;
-        let mailbox = Mapping::new(page.as_fd())?;
-        let bell =
-            |flags| -> io::Result<OwnedFd> { above_stdio(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | flags)?.into()) };
+        fcntl(&page, FcntlArg::F_ADD_SEALS(seals)).named("fcntl (F_ADD_SEALS)")?;
+        let mailbox = Mapping::new(page.as_fd()).named("mmap")?;
+        let bell = |flags| -> io::Result<OwnedFd> {
+            above_stdio(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | flags).named("eventfd2")?.into())
+        };
         // The worker waits in a read of its bell; we poll ours.
         let command_bell = bell(EfdFlags::empty())?;
         let answer_bell = bell(EfdFlags::EFD_NONBLOCK)?;

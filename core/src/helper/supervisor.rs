@@ -285,15 +285,31 @@ impl Supervisor {
         let what = "start supervisor";
         let deadline = Instant::now() + PATIENCE;
         let mut bytes = [0u8; wire::MOST];
-        let ready = readable(self.socket.as_fd(), deadline).map_err(|errno| Error::os(what, errno))?;
+        let ready = readable(self.socket.as_fd(), deadline).map_err(|errno| Error::os(what, errno).call("poll"))?;
         let length = match ready {
-            true => spawn::receive(self.socket.as_fd(), &mut bytes).map_err(|error| Error::os(what, error))?.0,
+            true => match spawn::receive(self.socket.as_fd(), &mut bytes) {
+                Ok((length, _)) => length,
+                Err(error) => return Err(Error::os(what, error).call("recvmsg")),
+            },
             false => return Err(Error::new(ErrorKind::TimedOut, what, "it did not come up")),
         };
         match wire::Notice::decode(&bytes[..length]) {
             Some(wire::Notice::Hello { version: wire::VERSION, .. }) => Ok(()),
             Some(_) => Err(Error::new(ErrorKind::Io, what, "the helper is of another version")),
-            None => Err(Error::new(ErrorKind::Closed, what, "it ended before its first word")),
+            None => Err(self.never_began(what, deadline)),
+        }
+    }
+
+    /// Why it ended before its first word: its status says so.
+    fn never_began(&self, what: &'static str, deadline: Instant) -> Error {
+        let ended = readable(self.pidfd.as_fd(), deadline).unwrap_or(false);
+        let status = if ended { spawn::reap(self.pidfd.as_fd()).ok().flatten() } else { None };
+        let call = status.and_then(|status| usize::try_from(status).ok()?.checked_sub(wire::vital::FIRST));
+        match call.and_then(|call| wire::vital::NAMES.get(call)) {
+            Some(call) => Error::new(ErrorKind::PermissionDenied, what, &format!("it may not call {call}"))
+                .remedy("a filter of system calls (seccomp) refuses it: allow the call, as docker run --security-opt seccomp=unconfined does"),
+            None => Error::new(ErrorKind::Closed, what, "it ended before its first word")
+                .remedy("something kills it at its start: look into the kernel log, or for who watches processes here"),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
             if has_ended(&pidfd) || !listed(pid)? {
                 continue;
             }
-            match sys::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL) {
+            match sys::signal_process(pidfd.as_fd(), pid, libc::SIGKILL) {
                 Ok(()) => killed += 1,
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(error) => return Err(Error::os("kill process", error).path(dir.path()).value(pid)),

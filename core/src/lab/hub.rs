@@ -8,9 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
@@ -37,7 +36,7 @@ use crate::observe::kmsg::KernelLog;
 use crate::observe::missing::Missing;
 use crate::observe::trace::TraceInstance;
 use crate::observe::tracefs::Tracefs;
-use crate::sys;
+use crate::sys::{self, Named};
 
 pub(crate) mod backlog;
 mod drain;
@@ -136,16 +135,17 @@ impl Hub {
         mut missing: Vec<Missing>,
         record: Option<File>,
     ) -> Result<Hub> {
-        let failed = |errno: Errno| Error::os("make watch", errno);
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        let failed = |errno: std::io::Error| Error::os("make watch", errno);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).named("epoll_create1").map_err(failed)?;
         let readable = |tag| EpollEvent::new(EpollFlags::EPOLLIN, tag);
-        let kick = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
-        epoll.add(&kick, readable(tag::KICK)).map_err(failed)?;
+        let kick =
+            EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).named("eventfd2").map_err(failed)?;
+        epoll.add(&kick, readable(tag::KICK)).named("epoll_ctl").map_err(failed)?;
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(failed)?;
-        epoll.add(timer.as_fd(), readable(tag::TIMER)).map_err(failed)?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).named("timerfd_create").map_err(failed)?;
+        epoll.add(timer.as_fd(), readable(tag::TIMER)).named("epoll_ctl").map_err(failed)?;
         if let Some(supervisor) = &supervisor {
-            epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).map_err(failed)?;
+            epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).named("epoll_ctl").map_err(failed)?;
         }
         // Both name processes by the pids of the machine, which mean others in here. A report tells by the path of its
         // group whose it is all the same; a mark has nothing but the pid.
@@ -181,6 +181,8 @@ impl Hub {
             missing.push(Missing::new("tracefs", Error::os("watch the trace", errno).to_string()));
             trace = None;
         }
+        // Nothing is there yet; one that may not be asked would never say anything.
+        epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO).named("epoll_wait").map_err(failed)?;
         let heading = Heading::new(sys::release(), trace.is_some(), log.is_some(), foreign);
         let recorder = record.map(|file| Recorder::new(Box::new(file), &heading)).transpose();
         let recorder = recorder.map_err(|error| Error::os("begin recording", error))?;
@@ -247,16 +249,19 @@ impl Hub {
         let dir = &group.dir;
         let id = state.next_group;
         state.next_group += 1;
-        let failed = |errno: Errno| Error::os("watch group", errno).path(group.path());
+        let failed = |errno: std::io::Error| Error::os("watch group", errno).path(group.path());
         let notify = match group.version() {
             Version::V1 => {
-                let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+                let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+                    .named("eventfd2")
+                    .map_err(failed)?;
                 let control = dir.open_file(v1::OOM_CONTROL, OFlag::O_RDONLY)?;
                 use std::os::fd::AsRawFd;
                 match dir.write("cgroup.event_control", &format!("{} {}", event.as_raw_fd(), control.as_raw_fd())) {
                     Ok(()) => {
                         self.epoll
                             .add(&event, EpollEvent::new(EpollFlags::EPOLLIN, tag::GROUP | id))
+                            .named("epoll_ctl")
                             .map_err(failed)?;
                         Some(Notify::V1(event))
                     }
@@ -271,7 +276,10 @@ impl Hub {
             }
             Version::V2 => match dir.open_file(v2::EVENTS, OFlag::O_RDONLY) {
                 Ok(events) => {
-                    self.epoll.add(&events, EpollEvent::new(EpollFlags::EPOLLPRI, tag::GROUP | id)).map_err(failed)?;
+                    self.epoll
+                        .add(&events, EpollEvent::new(EpollFlags::EPOLLPRI, tag::GROUP | id))
+                        .named("epoll_ctl")
+                        .map_err(failed)?;
                     let _ = nix::sys::uio::pread(&events, &mut [0; 512], 0);
                     Some(Notify::V2(events))
                 }

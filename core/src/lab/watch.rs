@@ -18,6 +18,7 @@ use crate::memcg::path::covers;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::missing::Missing;
 use crate::observe::tracefs::Tracefs;
+use crate::sys::Named;
 use crate::wait::Wait;
 
 /// A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
@@ -61,11 +62,12 @@ impl Group {
     }
 
     fn watch_with(&self, hub: Arc<Hub>) -> Result<Watch> {
-        let failed = |errno| Error::os("make watch", errno).path(self.path());
-        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
-        let fd = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
-        fd.add(hub.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
-        fd.add(&bell, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(failed)?;
+        let failed = |errno: std::io::Error| Error::os("make watch", errno).path(self.path());
+        let bell =
+            EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).named("eventfd2").map_err(failed)?;
+        let fd = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).named("epoll_create1").map_err(failed)?;
+        fd.add(hub.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, 0)).named("epoll_ctl").map_err(failed)?;
+        fd.add(&bell, EpollEvent::new(EpollFlags::EPOLLIN, 1)).named("epoll_ctl").map_err(failed)?;
         let mut state = hub.refresh();
         let cursor = Arc::new(Cursor::new(bell, state.events.end(), state.ooms.end()));
         state.add_watch(&cursor);

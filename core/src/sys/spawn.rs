@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use super::Named;
+
 /// The embedded helper, as core/build.rs made it.
 pub(crate) static HELPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/memoom-helper"));
 
@@ -26,6 +28,8 @@ struct Plan {
     argv: [*const libc::c_char; 2],
     envp: [*const libc::c_char; 2],
     errno: i32,
+    /// The call that failed with it.
+    call: &'static str,
 }
 
 /// Executes the helper in `image` as the supervisor, with `socket` as descriptor 3, the image as 4 and, if given, a
@@ -45,6 +49,7 @@ pub(crate) fn supervisor(
         argv: [c"memoom-super".as_ptr(), std::ptr::null()],
         envp: [c"MEMOOM=supervisor".as_ptr(), std::ptr::null()],
         errno: 0,
+        call: "execveat",
     };
     let mut stack = vec![0u128; 4096]; // 64 KiB, aligned as a stack must be
     let mut pidfd: RawFd = -1;
@@ -62,7 +67,7 @@ pub(crate) fn supervisor(
         let error = io::Error::last_os_error();
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const before, std::ptr::null::<u64>(), 8);
         if pid < 0 {
-            return Err(error);
+            return Err(error).named("clone");
         }
         pid
     };
@@ -73,7 +78,9 @@ pub(crate) fn supervisor(
     if errno != 0 {
         // SAFETY: a child of ours that has ended; without a place for the status. ECHILD where it reaps itself.
         unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
-        return Err(io::Error::from_raw_os_error(errno));
+        // SAFETY: as above.
+        let call = unsafe { (&raw const plan.call).read_volatile() };
+        return Err(io::Error::from_raw_os_error(errno)).named(call);
     }
     Ok(Child { pid, pidfd })
 }
@@ -92,6 +99,7 @@ extern "C" fn child(plan: *mut libc::c_void) -> libc::c_int {
                 if *fd >= 0 {
                     *fd = libc::fcntl(*fd, libc::F_DUPFD_CLOEXEC, 6);
                     if *fd < 0 {
+                        (*plan).call = "fcntl (F_DUPFD_CLOEXEC)";
                         break 'steps true;
                     }
                 }
@@ -100,6 +108,7 @@ extern "C" fn child(plan: *mut libc::c_void) -> libc::c_int {
                 if fd < 0 {
                     libc::close(to);
                 } else if libc::dup2(fd, to) < 0 {
+                    (*plan).call = "dup2";
                     break 'steps true;
                 }
             }
@@ -174,21 +183,23 @@ pub(crate) fn processors() -> usize {
 }
 
 /// Reaps an ended child by its pidfd. Whoever else reaped it first (`wait` of the caller's, an ignored SIGCHLD)
-/// did what was wanted.
-pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: siginfo_t is plain data, filled by the kernel.
-    let result = unsafe {
+/// did what was wanted. Gives the code with which it exited, if it did and nobody else has it.
+pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<i32>> {
+    // SAFETY: siginfo_t is plain data, filled by the kernel; the fields are those of a child that has ended.
+    let (result, code) = unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let id = pidfd.as_raw_fd() as libc::id_t;
-        libc::waitid(libc::P_PIDFD, id, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::__WALL)
+        let result = libc::waitid(libc::P_PIDFD, id, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::__WALL);
+        (result, (info.si_code == libc::CLD_EXITED).then(|| info.si_status()))
     };
     if result < 0 {
         let error = io::Error::last_os_error();
         if error.raw_os_error() != Some(libc::ECHILD) {
             return Err(error);
         }
+        return Ok(None);
     }
-    Ok(())
+    Ok(code)
 }
 
 /// Receives one datagram without waiting, with at most one file descriptor. A length of 0 is the end of file.

@@ -47,7 +47,7 @@ impl Drop for Taken {
     }
 }
 
-pub fn inside(parent: &Path) {
+pub fn inside(parent: &Path) -> String {
     let lab = Lab::with(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() }).unwrap();
     let group = lab.group(Some("short"), &Limits::bytes(24 << 20)).unwrap();
     let grower = group.hog(&HogOptions::named("grower")).unwrap();
@@ -77,4 +77,5 @@ pub fn inside(parent: &Path) {
     group.remove().unwrap();
     assert!(!group.path().exists());
     lab.close().unwrap();
+    "done".to_string()
 }

@@ -22,7 +22,7 @@ pub fn a_log_that_is_none() {
 }
 
 /// A lab works, and each account says what it lacks.
-pub fn without_a_log(parent: &Path) {
+pub fn without_a_log(parent: &Path) -> String {
     let host = Host::probe().unwrap();
     let log = host.abilities.iter().find(|ability| ability.name == "kernel-log").unwrap();
     assert!(!log.available && !log.remedy.is_empty(), "{log:?}");
@@ -35,4 +35,5 @@ pub fn without_a_log(parent: &Path) {
     assert!(oom.killed(hog.pid()), "{}", oom.to_text());
     assert!(oom.missing.iter().any(|missing| missing.source == "kernel-log"), "{:?}", oom.missing);
     lab.close().unwrap();
+    "done".to_string()
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -49,6 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        # Not one of memoom's own, which the commands tell: Python itself could not open a file of the package.
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        remedy = "raise the limit of open files (ulimit -n 256)"
+        print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
+        return 125 if arguments[:1] == ["run"] else 1
 
 
 def _dispatch(arguments: list[str]) -> int:

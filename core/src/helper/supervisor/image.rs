@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{fcntl, FcntlArg, SealFlag};
 
 use crate::helper::descriptor::above_stdio;
-use crate::sys::{self, spawn};
+use crate::sys::{self, spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
 /// Whether a failure means that programs cannot be executed from memory here.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::ENOSYS | libc::EINVAL))
+    matches!(sys::errno(error), Some(libc::EACCES | libc::EPERM | libc::ENOSYS | libc::EINVAL))
 }
 
 /// The helper in a sealed anonymous file.
 pub(super) fn in_memory() -> io::Result<OwnedFd> {
-    let mut file = std::fs::File::from(above_stdio(spawn::memfd(true)?)?);
-    file.write_all(spawn::HELPER)?;
+    let mut file = std::fs::File::from(above_stdio(spawn::memfd(true).named("memfd_create")?)?);
+    file.write_all(spawn::HELPER).named("write")?;
     let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).named("fcntl (F_ADD_SEALS)")?;
     Ok(file.into())
 }
 
@@ -81,7 +81,7 @@ pub(super) fn spawn(
     let deadline = Instant::now() + Duration::from_secs(1);
     loop {
         match spawn::supervisor(image, socket, host) {
-            Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) && Instant::now() < deadline => {
+            Err(error) if sys::errno(&error) == Some(libc::ETXTBSY) && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(1));
             }
             other => return other,

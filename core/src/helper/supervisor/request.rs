@@ -12,7 +12,7 @@ use nix::sys::socket::{self, AddressFamily, ControlMessage, MsgFlags, SockFlag, 
 use super::{Inner, Notice, Supervisor, PATIENCE};
 use crate::helper::descriptor::{above_stdio, readable};
 use crate::helper::wire::{self, Request};
-use crate::sys::spawn;
+use crate::sys::{spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
 /// The answer to a request.
@@ -97,7 +97,7 @@ impl Supervisor {
                 Ok(_) => return Ok(inner.serial),
                 Err(Errno::EINTR) => {}
                 Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => return Err(gone(what)),
-                Err(errno) => return Err(Error::os(what, errno)),
+                Err(errno) => return Err(Error::os(what, errno).call("sendmsg")),
             }
         }
     }
@@ -128,7 +128,7 @@ impl Supervisor {
                     Some(libc::EAGAIN) => return Ok(None),
                     Some(libc::EINTR) => continue,
                     Some(libc::ECONNRESET) => return Err(gone(what)),
-                    _ => return Err(Error::os(what, error)),
+                    _ => return Err(Error::os(what, error).call("recvmsg")),
                 },
             };
             let notice = wire::Notice::decode(&bytes[..length])
@@ -162,6 +162,7 @@ fn gone(what: &'static str) -> Error {
 
 /// A pair of connected sockets that keep datagrams apart.
 pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (a, b) = socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (a, b) = socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).named("socketpair")?;
     Ok((above_stdio(a)?, above_stdio(b)?))
 }

@@ -13,7 +13,7 @@ use super::{Supervisor, PATIENCE};
 use crate::helper::channel::Channel;
 use crate::helper::descriptor::{above_stdio, readable};
 use crate::helper::wire::{self, fd, hog, role, stage, Message, Request};
-use crate::sys::{self, spawn};
+use crate::sys::{self, spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a start waits for READY before it also lets others hear from the supervisor.
@@ -278,7 +278,7 @@ fn command_blob(argv: &[CString], env: &[CString], paths: &[CString]) -> io::Res
     for text in lists.into_iter().flatten() {
         bytes.extend_from_slice(text.as_bytes_with_nul());
     }
-    let mut file = std::fs::File::from(above_stdio(spawn::memfd(false)?)?);
+    let mut file = std::fs::File::from(above_stdio(spawn::memfd(false).named("memfd_create")?)?);
     file.write_all(&bytes)?;
     Ok(file.into())
 }

@@ -15,6 +15,7 @@ use crate::lab::group::Group;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
 use crate::memcg::{parse_size, v1, v2};
+use crate::sys::Named;
 
 const PRESSURE: &str = "memory.pressure";
 const PRESSURE_LEVEL: &str = "memory.pressure_level";
@@ -181,8 +182,9 @@ impl Group {
     /// Registers an eventfd with a v1 file.
     fn register(&self, file: &str, argument: &str) -> Result<BellFd> {
         let dir = &self.0.dir;
-        let failed = |errno: Errno| Error::os("add alarm", errno).path(dir.path().join(file)).value(argument);
-        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        let failed = |errno: std::io::Error| Error::os("add alarm", errno).path(dir.path().join(file)).value(argument);
+        let event =
+            EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).named("eventfd2").map_err(failed)?;
         let control = dir.open_file(file, OFlag::O_RDONLY)?;
         dir.write("cgroup.event_control", &format!("{} {} {argument}", event.as_raw_fd(), control.as_raw_fd()))?;
         Ok(BellFd::Event(event))

@@ -14,6 +14,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 use crate::error::{Error, Result};
 use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
+use crate::sys::Named;
 
 /// The directories that are listened to.
 pub(crate) struct Tree {
@@ -39,14 +40,18 @@ pub(crate) enum Coming {
 impl Tree {
     /// Listens for the end of a group.
     pub(crate) fn of(top: &Arc<Cgroup>) -> Result<Tree> {
-        let failed = |errno| Error::os("watch directory", errno).path(top.path());
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
+        let failed = |errno: std::io::Error| Error::os("watch directory", errno).path(top.path());
+        let inotify =
+            Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).named("inotify_init1").map_err(failed)?;
         let directory = top.dir.proc_path();
         // The path that was given may be relative or a link; this one is neither.
         let real = std::fs::read_link(&directory).map_err(|error| Error::os("read directory", errno_of(&error)))?;
         let above = match real.file_name() {
             Some(name) => {
-                let above = inotify.add_watch(&directory.join(".."), AddWatchFlags::IN_DELETE).map_err(failed)?;
+                let above = inotify
+                    .add_watch(&directory.join(".."), AddWatchFlags::IN_DELETE)
+                    .named("inotify_add_watch")
+                    .map_err(failed)?;
                 Some((above, name.to_os_string()))
             }
             None => None,
