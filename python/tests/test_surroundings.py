@@ -156,7 +156,7 @@ def test_a_lab_with_few_open_files_is_an_error_with_a_remedy(needs_lab: None) ->
     for most in range(4, 40, 3):
         ran = subprocess.run([sys.executable, "-c", LAB, str(most)], capture_output=True, text=True, timeout=60)
         assert ran.returncode == 0 and not ran.stderr, f"{most} open files: {ran.stderr}"
-        assert ran.stdout == "fine\n" or "remedy" in ran.stdout and "open files" in ran.stdout, (
+        assert ran.stdout == "fine\n" or ("remedy" in ran.stdout and "open files" in ran.stdout), (
             f"{most} open files: {ran.stdout}"
         )
 

@@ -115,7 +115,9 @@ def forked(found: list[Item]) -> str:
             continue
         _, name, parameters = parts(item)
         # The one on which the call acts comes first.
-        first = re.match(rf"(?:const )?struct memoom_({'|'.join(OBJECTS)}) \*\w+$", parameters[0]) if parameters else None
+        first = (
+            re.match(rf"(?:const )?struct memoom_({'|'.join(OBJECTS)}) \*\w+$", parameters[0]) if parameters else None
+        )
         if not first or not parameters[-1].endswith("**reterr_error"):
             continue
         values = []
