@@ -2271,6 +2271,113 @@ MEMOOM_MUST_USE memoom_status memoom_group_resume_kill(const struct memoom_group
     const struct memoom_worker *worker, uint64_t timeout_ns, struct memoom_error **reterr_error);
 
 /* ========================================================================================================
+ * Fit
+ *
+ * The least limit under which a command passes.
+ * ======================================================================================================== */
+
+/** The least limit of a command, and the runs that say so. */
+typedef struct memoom_fitted memoom_fitted;
+
+/**
+ * How the least limit of a command is looked for. Begin with MEMOOM_FIT_OPTIONS_INIT: at most 12 runs, within 2 %,
+ * slowed above 10 %.
+ */
+typedef struct memoom_fit_options {
+    /** sizeof(memoom_fit_options). */
+    size_t struct_size;
+    /**
+     * The limit of the first run in bytes; MEMOOM_UNCHANGED for four fifths of the memory that the host has free.
+     */
+    uint64_t most_bytes;
+    /**
+     * A command that looks at what a run left behind, outside the limit: its arguments, then NULL. A run passes where
+     * both end with 0. NULL for none.
+     */
+    const char *const *check;
+    /** The most runs that are made. */
+    uint32_t runs;
+    /** By how many thousandths the answer may lie above the largest limit that failed. */
+    uint32_t within_permille;
+    /** By how many thousandths a run may take longer than the first before it counts as slowed. */
+    uint32_t slower_permille;
+    /** 0. */
+    uint32_t reserved;
+} memoom_fit_options;
+
+/** The start of a memoom_fit_options: at most 12 runs, within 2 %, slowed above 10 %. */
+#define MEMOOM_FIT_OPTIONS_INIT { sizeof(memoom_fit_options), MEMOOM_UNCHANGED, NULL, 12, 20, 100, 0 }
+
+/**
+ * Looks for the least limit under which a command passes, by runs under limits, each in a lab of its own: a search led
+ * by what the runs used. Nothing runs without a limit.
+ *
+ * \param argv          the program and its arguments, then NULL; a program without "/" is looked for in PATH
+ * \param options       how each run is made, but for its limit; NULL for MEMOOM_RUN_OPTIONS_INIT. Without a timeout a
+ *                      run has ten times as long as the first one took, and 10 seconds
+ * \param fit           how the limit is looked for; NULL for MEMOOM_FIT_OPTIONS_INIT
+ * \param ret_fitted    where the answer goes
+ *
+ * Returns: MEMOOM_OK, also when the command fails under every limit; MEMOOM_ERR_INVALID_INPUT for NULL, 0 runs or
+ * nothing within which the answer must lie; else as memoom_run.
+ * Ownership: free the answer with memoom_fitted_free.
+ * Needs: root, or a memory group that is delegated to this user.
+ */
+MEMOOM_MUST_USE memoom_status memoom_fit(const char *const *argv, const struct memoom_run_options *options,
+    const struct memoom_fit_options *fit, struct memoom_fitted **ret_fitted,
+    struct memoom_error **reterr_error);
+
+/**
+ * The least limit under which the command passed, in bytes.
+ * Returns: the bytes; MEMOOM_UNKNOWN where it passed under none, and for NULL.
+ */
+uint64_t memoom_fitted_limit_bytes(const struct memoom_fitted *fitted);
+
+/**
+ * The largest limit under which the command failed, in bytes.
+ * Returns: the bytes; MEMOOM_UNKNOWN where it failed under none, and for NULL.
+ */
+uint64_t memoom_fitted_failed_bytes(const struct memoom_fitted *fitted);
+
+/**
+ * The least limit under which the command passed and took no longer than it may, in bytes, when every larger one that
+ * was tried held that too.
+ *
+ * Returns: the bytes; MEMOOM_UNKNOWN where there is none, and for NULL.
+ */
+uint64_t memoom_fitted_unslowed_bytes(const struct memoom_fitted *fitted);
+
+/**
+ * How many runs were made.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_fitted_run_count(const struct memoom_fitted *fitted);
+
+/**
+ * The answer as one JSON document on one line, schema "memoom.fit/1", with every run.
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_fitted_to_json(const struct memoom_fitted *fitted);
+
+/**
+ * The answer as a person reads it: the limit, how close it is, where it is not slowed, and a line for each run.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_fitted_to_text(const struct memoom_fitted *fitted);
+
+/**
+ * Frees an answer.
+ *
+ * \param fitted  an answer, or NULL, which does nothing
+ *
+ * Ownership: takes the answer; its strings end with it.
+ */
+void memoom_fitted_free(struct memoom_fitted *fitted);
+
+/** For __attribute__((cleanup(memoom_fitted_freep))): frees what the variable holds. */
+static inline void memoom_fitted_freep(memoom_fitted **object) { memoom_fitted_free(*object); }
+
+/* ========================================================================================================
  * Watch
  *
  * What happens in a group, as it happens.

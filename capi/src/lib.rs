@@ -28,7 +28,7 @@ pub use memcg::{
     composition::*, control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*, stall::*,
 };
 pub use observe::{event::*, report::*, report_list::*, watch::*};
-pub use pressure::{command::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
+pub use pressure::{command::*, fit::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
 
 /// The major version of the library that this header belongs to.
 pub const MEMOOM_VERSION_MAJOR: u32 = 0;

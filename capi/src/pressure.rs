@@ -1,6 +1,7 @@
 //! Allocation pressure: hogs, tickers, commands and functions, and the one call that does it all.
 
 pub(crate) mod command;
+pub(crate) mod fit;
 pub(crate) mod function;
 pub(crate) mod hog;
 pub(crate) mod pace;

@@ -34,6 +34,10 @@ fn the_layout_is_the_one_that_c_programs_assert() {
         "/*\n * The layout of every struct of memoom.h on 64-bit machines, for layout.c. Generated from the Rust side by\n \
          * capi/tests/layout.rs; MEMOOM_UPDATE=1 rewrites it.\n */\n",
     );
+    layout!(
+        text,
+        memoom_fit_options { struct_size, most_bytes, check, runs, within_permille, slower_permille, reserved }
+    );
     layout!(text, memoom_process { struct_size, comm, pid, reserved });
     layout!(
         text,

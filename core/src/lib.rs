@@ -146,6 +146,7 @@ mod lab {
 /// Allocation pressure: the workers of a group and the supervisor that starts, reaps and cleans up.
 pub mod pressure {
     pub(crate) mod command;
+    mod fit;
     pub(crate) mod function;
     pub(crate) mod hog;
     mod killed;
@@ -161,6 +162,7 @@ pub mod pressure {
     pub(crate) mod worker;
 
     pub use command::{Command, Stdio};
+    pub use fit::{Fit, FitRun, Fitted};
     pub use function::Function;
     pub use hog::{Hog, HogOptions};
     pub use kind::{Kind, Pattern};
@@ -187,7 +189,7 @@ pub use observe::{
     Report, Source, Step, Wait, Watch,
 };
 pub use pressure::{
-    Command, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run, Stdio, Stop,
-    TickerOptions, Triggered, Way, Worker,
+    Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run,
+    Stdio, Stop, TickerOptions, Triggered, Way, Worker,
 };
 pub use text::{escape, unescape};

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from ._native import Group, Hog, Peak, Watch, Worker, __version__, gc, parse_reports, parse_size, replay
+from ._native import Group, Hog, Peak, Watch, Worker, __version__, fit, gc, parse_reports, parse_size, replay
 
-__all__ = ["Group", "Hog", "Peak", "Watch", "Worker", "__version__", "gc", "parse_reports", "parse_size", "replay"]
+__all__ = [
+    "Group",
+    "Hog",
+    "Peak",
+    "Watch",
+    "Worker",
+    "__version__",
+    "fit",
+    "gc",
+    "parse_reports",
+    "parse_size",
+    "replay",
+]

@@ -14,6 +14,7 @@ from ._values import (
     Composition,
     Counters,
     Event,
+    Fitted,
     Grow,
     Host,
     Leftover,
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "covers",
     "explain",
+    "fit",
     "gc",
     "parse_reports",
     "parse_size",
@@ -80,6 +82,23 @@ def covers(outer: str, inner: str) -> bool: ...
 def parse_size(size: _Size) -> int: ...
 def parse_reports(text: str | bytes) -> list[Report]: ...
 def replay(path: _Path) -> list[Oom]: ...
+def fit(
+    argv: Iterable[_Argument],
+    *,
+    check: Iterable[_Argument] | None = None,
+    most: _Size | None = None,
+    swap: _Size | None = 0,
+    timeout: float | None = None,
+    runs: int = 12,
+    within: float = 0.02,
+    slower: float = 0.1,
+    env: Mapping[str, str] | None = None,
+    cwd: _Path | None = None,
+    stdin: _Stdio = None,
+    stdout: _Stdio = None,
+    stderr: _Stdio = None,
+    oom_score_adj: int = 0,
+) -> Fitted: ...
 def reports_to_json(text: str | bytes) -> str: ...
 def explain(function: str) -> str | None: ...
 def step(function: str) -> str | None: ...

@@ -24,6 +24,7 @@ from ._account import (
     Triggered,
     Victim,
 )
+from ._fitted import FitRun, Fitted
 from ._memcg import Ability, Composition, Counters, Host, Leftover, Pressure, Stall
 from ._report import Finding, Frame, Missing, Report, ReportInvoker, ReportPart
 from ._steps import Blocked, Grow, Paced
@@ -39,6 +40,8 @@ __all__ = [
     "Event",
     "Evidence",
     "Finding",
+    "FitRun",
+    "Fitted",
     "Frame",
     "Grow",
     "Grower",

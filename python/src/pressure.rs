@@ -3,12 +3,14 @@
 use pyo3::prelude::*;
 
 mod command;
+mod fit;
 mod run;
 mod start;
 mod worker;
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run::run, module)?)?;
+    module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
     module.add_class::<worker::Worker>()?;
     module.add_class::<worker::Hog>()
 }

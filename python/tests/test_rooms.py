@@ -19,7 +19,7 @@ RANKS = (
     ("_errors", "_document"),
     ("_files", "_frames", "_stdio"),
     ("_result",),
-    ("_report", "_memcg"),
+    ("_report", "_memcg", "_fitted"),
     ("_steps",),
     ("_account",),
     ("_timeline",),

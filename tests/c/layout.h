@@ -2,6 +2,14 @@
  * The layout of every struct of memoom.h on 64-bit machines, for layout.c. Generated from the Rust side by
  * capi/tests/layout.rs; MEMOOM_UPDATE=1 rewrites it.
  */
+LAYOUT_FIELD(memoom_fit_options, struct_size, 0, 8)
+LAYOUT_FIELD(memoom_fit_options, most_bytes, 8, 8)
+LAYOUT_FIELD(memoom_fit_options, check, 16, 8)
+LAYOUT_FIELD(memoom_fit_options, runs, 24, 4)
+LAYOUT_FIELD(memoom_fit_options, within_permille, 28, 4)
+LAYOUT_FIELD(memoom_fit_options, slower_permille, 32, 4)
+LAYOUT_FIELD(memoom_fit_options, reserved, 36, 4)
+LAYOUT_SIZE(memoom_fit_options, 40)
 LAYOUT_FIELD(memoom_process, struct_size, 0, 8)
 LAYOUT_FIELD(memoom_process, comm, 8, 8)
 LAYOUT_FIELD(memoom_process, pid, 16, 4)

@@ -17,6 +17,7 @@ static struct {
     memoom_leftover_list *leftovers;
     memoom_report_list *reports;
     memoom_timeline *timeline;
+    memoom_fitted *fitted;
     memoom_prediction *prediction;
     memoom_peak *peak;
     uint64_t number;
@@ -57,6 +58,7 @@ static void frees(void)
     memoom_oom_free(NULL);
     memoom_outcome_free(NULL);
     memoom_timeline_free(NULL);
+    memoom_fitted_free(NULL);
     memoom_error_free(NULL);
     memoom_group_free(NULL);
     memoom_prediction_free(NULL);
@@ -123,6 +125,12 @@ static void getters(void)
     ok(memoom_outcome_started_ns(NULL) == 0, "memoom_outcome_started_ns of NULL");
     ok(memoom_outcome_ended_ns(NULL) == 0, "memoom_outcome_ended_ns of NULL");
     ok(memoom_outcome_to_json(NULL) == NULL, "memoom_outcome_to_json of NULL");
+    ok(memoom_fitted_limit_bytes(NULL) == MEMOOM_UNKNOWN, "memoom_fitted_limit_bytes of NULL");
+    ok(memoom_fitted_failed_bytes(NULL) == MEMOOM_UNKNOWN, "memoom_fitted_failed_bytes of NULL");
+    ok(memoom_fitted_unslowed_bytes(NULL) == MEMOOM_UNKNOWN, "memoom_fitted_unslowed_bytes of NULL");
+    ok(memoom_fitted_run_count(NULL) == 0, "memoom_fitted_run_count of NULL");
+    ok(memoom_fitted_to_json(NULL) == NULL, "memoom_fitted_to_json of NULL");
+    ok(memoom_fitted_to_text(NULL) == NULL, "memoom_fitted_to_text of NULL");
     ok(memoom_timeline_event_count(NULL) == 0, "memoom_timeline_event_count of NULL");
     ok(memoom_timeline_event_at(NULL, 0) == NULL, "memoom_timeline_event_at of NULL");
     ok(memoom_timeline_to_json(NULL) == NULL, "memoom_timeline_to_json of NULL");
@@ -282,6 +290,8 @@ static void calls(void)
     REFUSES("memoom_hog_shrink", "worker", memoom_hog_shrink(NULL, 4096, 0, &out.number, &error));
     REFUSES("memoom_run", "argv", memoom_run(NULL, NULL, &out.outcome, &error));
     REFUSES("memoom_run", "ret_outcome", memoom_run(argv, NULL, NULL, &error));
+    REFUSES("memoom_fit", "argv", memoom_fit(NULL, NULL, NULL, &out.fitted, &error));
+    REFUSES("memoom_fit", "ret_fitted", memoom_fit(argv, NULL, NULL, NULL, &error));
     REFUSES("memoom_run_function", "function", memoom_run_function(NULL, NULL, NULL, &out.outcome, &error));
     REFUSES("memoom_run_function", "ret_outcome", memoom_run_function(nothing, NULL, NULL, NULL, &error));
     REFUSES("memoom_function_spawn", "group", memoom_function_spawn(NULL, nothing, NULL, NULL, &out.worker, &error));

@@ -122,21 +122,23 @@ pub unsafe extern "C" fn memoom_run(
         let ret_outcome = need(ret_outcome, "ret_outcome")?;
         // SAFETY: the caller promises options of their struct_size, or NULL.
         let options: memoom_run_options = unsafe { ffi::options(options) }?;
-        let memoom_run_options { env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj, .. } = options;
-        let own = memoom_command_options {
-            env,
-            cwd,
-            stdin_fd,
-            stdout_fd,
-            stderr_fd,
-            oom_score_adj,
-            ..memoom_command_options::default()
-        };
         // SAFETY: the lists and strings are the caller's promise too.
-        let run = Run { command: unsafe { command(argv, &own) }?, ..unsafe { run_of(&options) }? };
+        let run = Run { command: unsafe { command_of(argv, &options) }?, ..unsafe { run_of(&options) }? };
         ret_outcome.write(memoom_outcome::new(run.run(memoom::Wait::forever())?));
         Ok(())
     })
+}
+
+/// The command itself.
+///
+/// # Safety
+/// As [`command`], with the lists and strings of the options.
+pub(super) unsafe fn command_of(argv: *const *const c_char, options: &memoom_run_options) -> Done<memoom::Command> {
+    let memoom_run_options { env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj, .. } = *options;
+    let rest = memoom_command_options::default();
+    let own = memoom_command_options { env, cwd, stdin_fd, stdout_fd, stderr_fd, oom_score_adj, ..rest };
+    // SAFETY: our caller's promise.
+    unsafe { command(argv, &own) }
 }
 
 /// What is the same for commands and functions.

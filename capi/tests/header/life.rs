@@ -147,6 +147,7 @@ pub const SECTIONS: &[Section] = &[
             "group_resume",
         ],
     ),
+    section("Fit", "The least limit under which a command passes.", &["fit", "fit_options", "fitted"]),
     section("Watch", "What happens in a group, as it happens.", &["event", "watch", "group_add_alarm"]),
     section(
         "Oom",

@@ -67,13 +67,22 @@ impl Run {
     }
 
     /// Waits for the end of the worker, and closes its lab.
-    pub(super) fn outcome(&self, lab: &Lab, worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
+    pub(super) fn outcome(&self, lab: &Lab, worker: &Worker, wait: Wait<'_>) -> Result<Outcome> {
+        let outcome = self.ended(worker, wait);
+        let closed = lab.close();
+        let outcome = outcome?;
+        closed.map_err(|error: Error| error.value(format!("after {} had ended", outcome.pid)))?;
+        Ok(outcome)
+    }
+
+    /// Waits for the end of the worker, or brings it about when its time is over.
+    pub(super) fn ended(&self, worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let first = match deadline {
             Some(deadline) => worker.wait(wait.at_most(deadline.saturating_duration_since(Instant::now()))),
             None => worker.wait(wait.reborrow()),
         };
-        let outcome = match first {
+        match first {
             Err(error)
                 if error.kind() == ErrorKind::TimedOut
                     && deadline.is_some_and(|deadline| Instant::now() >= deadline) =>
@@ -93,10 +102,6 @@ impl Run {
                 Ok(outcome)
             }
             other => other,
-        };
-        let closed = lab.close();
-        let outcome = outcome?;
-        closed.map_err(|error: Error| error.value(format!("after {} had ended", outcome.pid)))?;
-        Ok(outcome)
+        }
     }
 }

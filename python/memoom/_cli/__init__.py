@@ -17,6 +17,7 @@ _COMMANDS = {
     "doctor": ("doctor", "what works on this machine, and what helps where something does not"),
     "demo": ("demo", "run the experiments of this machine's hierarchy and check what the kernel did"),
     "run": ("run", "run a command under a memory limit and account for an OOM"),
+    "fit": ("fit", "find the least memory limit under which a command passes"),
     "hog": ("hog", "take memory step by step under a limit, by hand"),
     "watch": ("watch", "show what happens in an existing group"),
     "report": ("report", "parse the OOM reports in a saved kernel log"),

@@ -62,7 +62,7 @@ pub(super) fn run(
 }
 
 /// How long the command may take. It is a setting and no deadline: less than nothing is a mistake.
-fn limit_of(py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<Duration>> {
+pub(super) fn limit_of(py: Python<'_>, seconds: Option<f64>) -> PyResult<Option<Duration>> {
     match seconds {
         Some(seconds) if seconds != f64::INFINITY => duration(py, "run", seconds).map(Some),
         _ => Ok(None),

@@ -1,0 +1,87 @@
+"""``memoom fit``: the least memory limit under which a command passes."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from . import Parser, complain
+
+_FAILED = 125
+
+
+class _FitParser(Parser):
+    usage_status = _FAILED
+
+
+def main(arguments: list[str]) -> int:
+    options, command = _parse(arguments)
+
+    from subprocess import DEVNULL
+
+    from .. import MemoomError, fit
+
+    output = None if options.show else DEVNULL
+    try:
+        fitted = fit(
+            command,
+            check=shlex.split(options.check) if options.check is not None else None,
+            most=options.most,
+            swap=options.swap,
+            timeout=options.timeout,
+            runs=options.runs,
+            within=options.within / 100,
+            slower=options.slower / 100,
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    except MemoomError as error:
+        complain("memoom fit", error)
+        return _FAILED
+    print(fitted.to_json() if options.json else fitted)
+    if fitted.limit_bytes is None:
+        return 1
+    if not options.json and fitted.limit_bytes is not None:
+        mebibytes = -(-fitted.limit_bytes // (1 << 20))
+        print(
+            f"As a setting, rounded up: memory.max {fitted.limit_bytes}, MemoryMax={mebibytes}M (systemd), "
+            f"limits.memory: {mebibytes}Mi (Kubernetes), --mem={mebibytes}M (Slurm)."
+        )
+    return 0
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = _FitParser(
+        prog="memoom fit",
+        usage="memoom fit [OPTION...] [--] CMD [ARG...]",
+        description="Finds the least memory limit under which CMD passes (ends with 0), by runs under limits: a search "
+        "that is led by what the runs use. Nothing runs without a limit. CMD must do the same each time; its input is "
+        "empty, and its output is dropped.",
+        epilog="Exit status 0 with a limit, 1 where CMD passes under none, 125 when memoom failed.",
+    )
+    add = parser.add_argument
+    add("--check", metavar="COMMAND", help="a run passes only where this ends with 0 after it; runs without the limit")
+    add("--most", metavar="SIZE", help="the limit of the first run (four fifths of the free memory)")
+    add("--swap", default="0", metavar="SIZE", help="swap beyond the limit (0); max for any")
+    add("--timeout", type=float, metavar="S", help="a run that takes longer fails (ten times the first, and 10 s)")
+    add("--runs", type=int, default=12, metavar="N", help="the most runs (12)")
+    add("--within", type=float, default=2.0, metavar="PERCENT", help="how close the answer must be (2)")
+    add("--slower", type=float, default=10.0, metavar="PERCENT", help="what counts as slowed down (10)")
+    add("--show", action="store_true", help="show what CMD and the check write")
+    add("--json", action="store_true", help="print the answer as one JSON document")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
+    first = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_args(arguments[:first])
+    rest = arguments[first:]
+    command = [*options.command, *rest] if options.command else rest[1:]
+    if not command:
+        parser.error("no command is named")
+    if options.timeout is not None and not 0 <= options.timeout < float("inf"):
+        parser.error("argument --timeout: give seconds, 0 or more")
+    if not options.runs > 0:
+        parser.error("argument --runs: give 1 or more")
+    for name in ("within", "slower"):
+        if not 0.1 <= getattr(options, name) <= 1000:
+            parser.error(f"argument --{name}: give percent, 0.1 to 1000")
+    return options, command

@@ -1,0 +1,40 @@
+"""The least limit of a command, and the runs that say so, as values."""
+
+from __future__ import annotations
+
+from ._document import Document
+from ._result import Readable
+
+__all__ = ["FitRun", "Fitted"]
+
+
+class FitRun(Document):
+    """One run of :func:`memoom.fit` under one limit."""
+
+    limit_bytes: int
+    passed: bool
+    verdict: str
+    returncode: int
+    check_returncode: int | None
+    ooms: int
+    elapsed_ns: int
+    peak_bytes: int | None
+    stalled_usec: int | None
+    refaults: int | None
+
+    _shown = ("limit_bytes", "passed", "verdict", "elapsed_ns")
+
+
+class Fitted(Readable):
+    """The least limit under which a command passes; ``print(fitted)`` shows it with every run."""
+
+    schema: str
+    limit_bytes: int | None
+    failed_bytes: int | None
+    unslowed_bytes: int | None
+    slower_permille: int
+    runs: tuple[FitRun, ...]
+    reason: str | None
+
+    _nested = {"runs": FitRun._part}
+    _shown = ("limit_bytes", "failed_bytes", "unslowed_bytes")

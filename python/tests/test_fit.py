@@ -1,0 +1,46 @@
+"""``memoom.fit`` and ``memoom fit``: the least limit of programs whose need is known."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import memoom
+
+MIB = 1 << 20
+HOLDS = "held = bytearray({0} << 20)\nfor at in range(0, len(held), 4096): held[at] = 1"
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "memoom", "fit", *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_the_least_limit_is_found() -> None:
+    fitted = memoom.fit([sys.executable, "-S", "-c", HOLDS.format(40)], most="512M")
+    assert fitted.limit_bytes is not None and fitted.failed_bytes is not None
+    assert 40 * MIB < fitted.limit_bytes < 64 * MIB
+    assert fitted.limit_bytes - fitted.failed_bytes <= fitted.limit_bytes // 50 + 4096
+    assert len(fitted.runs) <= 12 and fitted.runs[0].limit_bytes == 512 * MIB and fitted.runs[0].passed
+    assert "It passes under" in str(fitted)
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_the_command_gives_the_answer_as_text_and_json() -> None:
+    done = cli("--most", "256M", "--json", "--", sys.executable, "-S", "-c", HOLDS.format(20))
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema"] == "memoom.fit/1" and 20 * MIB < document["limit_bytes"] < 40 * MIB
+    done = cli("--most", "64M", "--runs", "2", "sh", "-c", "exit 4")
+    assert done.returncode == 1 and "exit status 4" in done.stdout
+    done = cli("--most", "64M", "--check", "false", "true")
+    assert done.returncode == 1 and "the check ended with 1" in done.stdout
+
+
+def test_what_cannot_be_is_refused() -> None:
+    for arguments in ([], ["--runs", "0", "true"], ["--within", "nan", "true"], ["--timeout", "-1", "true"]):
+        done = cli(*arguments)
+        assert done.returncode == 125 and "memoom fit:" in done.stderr, arguments
