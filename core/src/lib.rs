@@ -110,6 +110,7 @@ pub mod account {
     pub(crate) mod oom_text;
     pub(crate) mod outcome;
     mod outcome_text;
+    pub(crate) mod postmortem;
     mod prediction_text;
     pub(crate) mod record;
     pub(crate) mod scene;
@@ -119,12 +120,14 @@ pub mod account {
     mod timeline_text;
     pub(crate) mod victim;
 
+    pub use crate::lab::postmortem::{postmortem, postmortem_of_group};
     pub use crate::lab::recording::replay;
     pub use composition::Composition;
     pub use grower::Grower;
     pub use holders::Holder;
     pub use oom::{Blocked, Cause, Disagreement, Oom, Predicted, Process, Span, Victim};
     pub use outcome::{Evidence, Outcome, Verdict};
+    pub use postmortem::{Postmortem, Subject};
     pub use timeline::Timeline;
     pub use victim::{Candidate, Prediction};
 }
@@ -139,6 +142,7 @@ mod lab {
     #[allow(clippy::module_inception)] // a room is called after the chief thing in it
     pub(crate) mod lab;
     pub(crate) mod leftover;
+    pub(crate) mod postmortem;
     pub(crate) mod recording;
     pub(crate) mod watch;
 }
@@ -176,7 +180,8 @@ pub mod pressure {
 }
 
 pub use account::{
-    Blocked, Candidate, Cause, Composition, Disagreement, Evidence, Oom, Outcome, Prediction, Timeline, Verdict, Victim,
+    postmortem, postmortem_of_group, Blocked, Candidate, Cause, Composition, Disagreement, Evidence, Oom, Outcome,
+    Postmortem, Prediction, Subject, Timeline, Verdict, Victim,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use lab::recording::replay;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use common::{lab, LONG};
 use memoom::{
-    Author, Command, EventKind, Function, Group, HogOptions, KilledBy, Lab, LabOptions, Limits, Outcome, Run, Verdict,
-    Version, Watch,
+    Author, Command, EventKind, Function, Group, HogOptions, KilledBy, Lab, LabOptions, Limits, Outcome, Run, Subject,
+    Verdict, Version, Watch,
 };
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
@@ -328,5 +328,32 @@ fn whoever_was_first_is_the_author() {
         group.remove().unwrap();
     }
     println!("killed first {}, OOM first {}", found[0], found[1]);
+    lab.close().unwrap();
+}
+
+/// What memoom did not watch is named by what is left of it.
+#[test]
+fn a_death_is_named_afterwards() {
+    let Some(lab) = lab().filter(|lab| lab.host().can("kernel-log")) else { return };
+    let [full, quiet] = [16, 64].map(|mib| lab.group(None, &Limits::bytes(mib * MIB)).unwrap());
+    let eater = full.command(&Command::new(["tail", "/dev/zero"])).unwrap();
+    assert!(eater.wait(LONG).unwrap().oom_killed);
+    let killed = quiet.command(&Command::new(["sleep", "1000"])).unwrap();
+    let alive = memoom::account::postmortem(&Subject::Pid(killed.pid())).unwrap();
+    assert_eq!((alive.killed_by.by, alive.victim.is_none()), (Author::Unknown, true), "{}", alive.to_text());
+    kill(Pid::from_raw(killed.pid()), Signal::SIGKILL).unwrap();
+    assert!(!killed.wait(LONG).unwrap().oom_killed);
+    let answer = memoom::account::postmortem(&Subject::Pid(eater.pid())).unwrap();
+    assert_eq!(answer.killed_by.by, Author::KernelOom, "{}", answer.to_text());
+    assert_eq!(answer.victim.as_ref().map(|victim| victim.pid), Some(eater.pid()), "{}", answer.to_text());
+    let answer = memoom::account::postmortem_of_group(full.path()).unwrap();
+    assert_eq!(answer.killed_by.by, Author::KernelOom, "{}", answer.to_text());
+    for answer in [
+        memoom::account::postmortem(&Subject::Pid(killed.pid())).unwrap(),
+        memoom::account::postmortem_of_group(quiet.path()).unwrap(),
+    ] {
+        assert_eq!(answer.killed_by.by, Author::Unknown, "{}", answer.to_text());
+        assert!(answer.killed_by.reason.is_some_and(|why| why.contains("nothing that is left names")));
+    }
     lab.close().unwrap();
 }

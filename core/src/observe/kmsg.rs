@@ -238,6 +238,23 @@ pub(crate) fn reports_begun() -> Result<Vec<u64>> {
     Ok(times_usec)
 }
 
+/// All records that the kernel log still has, oldest first, and how many were overwritten while it was read.
+///
+/// # Errors
+/// As [`KernelLog::open`]; `Io` where the device cannot be read.
+pub(crate) fn whole_log() -> Result<(Vec<Record>, u64)> {
+    let mut log = KernelLog::open()?;
+    log.file.seek(SeekFrom::Start(0)).map_err(|error| Error::os("read the kernel log", error).path(&log.path))?;
+    let (mut records, mut lost) = (Vec::new(), 0);
+    while let Some(item) = log.read()? {
+        match item {
+            Item::Record(record) => records.push(record),
+            Item::Lost(count) => lost += count,
+        }
+    }
+    Ok((records, lost))
+}
+
 /// The sequence numbers seen so far: tells how many records are missing in front of one.
 #[derive(Debug, Default)]
 struct Order {
