@@ -362,3 +362,26 @@ fn without_evidence_a_group_that_is_killed_as_a_whole_has_one_account() {
     }
     lab.close().unwrap();
 }
+
+/// The group has the name of one before it, in which a worker was killed by hand.
+#[test]
+fn without_evidence_a_kill_is_not_laid_to_one_who_ended_before() {
+    let _alone = alone();
+    let Some(lab) = bare_lab() else { return };
+    let eats = "sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'; exit 3";
+    for anew in [true, false] {
+        let mut group = lab.group(Some("again"), &Limits::bytes(16 * MIB)).unwrap();
+        let sleeper = group.command(&Command::new(["sleep", "1000"])).unwrap();
+        sleeper.signal(libc::SIGKILL).unwrap();
+        assert_eq!(sleeper.wait(LONG).unwrap().verdict, Verdict::Killed);
+        if anew {
+            group.remove().unwrap();
+            group = lab.group(Some("again"), &Limits::bytes(16 * MIB)).unwrap();
+        }
+        let outcome = group.command(&Command::new(["sh", "-c", eats])).unwrap().wait(LONG).unwrap();
+        assert_eq!(outcome.ooms.len(), 1, "{outcome:#?}");
+        assert!(outcome.ooms[0].victims.is_empty(), "{}", outcome.ooms[0].to_text());
+        group.remove().unwrap();
+    }
+    lab.close().unwrap();
+}

@@ -45,7 +45,9 @@ def killed_child(group: memoom.Group, watch: memoom.Watch) -> None:
     eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"
     outcome = group.command(["sh", "-c", f"sh -c '{eats}'; exit 3"]).wait(PATIENCE)
     assert (outcome.verdict, outcome.returncode, len(outcome.ooms)) == ("exited", 3, 1), outcome
-    assert watch.wait_oom(PATIENCE) is not None
+    oom = watch.wait_oom(PATIENCE)
+    # Nobody who ended before is taken for the child.
+    assert oom is not None and all(victim.comm == "sh" for victim in oom.victims), oom
 
 
 @pytest.mark.parametrize("evidence", [True, False], ids=["with evidence", "without evidence"])

@@ -33,6 +33,9 @@ impl Collector {
             if self.unaccounted(&worker.group, own_kills(&now)) > self.pending(&worker.group).count() as u64 {
                 self.admit_by_exit(worker, scene);
                 found = true;
+            } else if owing.is_none() {
+                // At its reaping the counters were right: what they count later was another.
+                self.judged.push(worker.id);
             }
         }
         found
@@ -40,7 +43,9 @@ impl Collector {
 
     /// Whether a worker was killed by nobody that we know, and has no account.
     fn may_be_untold(&self, worker: &WorkerSeen) -> bool {
-        worker.exit.is_some_and(|(returncode, _)| returncode == -libc::SIGKILL)
+        // One that ended before stood in another group of that name.
+        let since_ns = self.tallies.get(&worker.group).map_or(0, |tally| tally.born_ns);
+        worker.exit.is_some_and(|(returncode, time_ns)| returncode == -libc::SIGKILL && time_ns >= since_ns)
             && !worker.killed_by_us
             && !self.judged.contains(&worker.id)
             && !self.accounted.contains(&worker.pid)

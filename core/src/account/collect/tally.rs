@@ -17,6 +17,8 @@ pub(super) struct Tally {
     pub(super) accounted: u64,
     pub(super) seen: u64,
     pub(super) seen_ns: u64,
+    /// Since when its group is observed.
+    pub(super) born_ns: u64,
     pub(super) steps: VecDeque<Step>,
     /// When the kills were marked that were accounted for.
     pub(super) marks: VecDeque<u64>,
@@ -32,7 +34,15 @@ pub(super) struct Step {
 
 impl Tally {
     pub(super) fn new(base: u64, seen_ns: u64) -> Tally {
-        Tally { base, accounted: 0, seen: base, seen_ns, steps: VecDeque::new(), marks: VecDeque::new() }
+        Tally {
+            base,
+            accounted: 0,
+            seen: base,
+            seen_ns,
+            born_ns: seen_ns,
+            steps: VecDeque::new(),
+            marks: VecDeque::new(),
+        }
     }
 
     /// Reads the counter of its group once more; whether it could be read.
