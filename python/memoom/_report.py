@@ -106,17 +106,25 @@ class Report(Table):
     call_trace: tuple[Frame, ...]
     reaper: tuple[ReportPart, ...]
     suppressed_before: int | None
+    mem_info: ReportPart | None
+    workload: ReportPart | None
+    victim_workload: ReportPart | None
+    consumers: tuple[ReportPart, ...]
+    findings: tuple[Finding, ...]
+    summary: str | None
     missing: tuple[Missing, ...]
     text: str
 
     _nested = {
         "invoker": ReportInvoker._part,
         "call_trace": Frame._part,
+        "findings": Finding._part,
         "missing": Missing._part,
         **dict.fromkeys(
             (
                 *("chosen", "memory", "swap", "memory_swap", "kmem", "protection", "tasks", "sacrifice", "kills"),
                 *("shared_memory", "pinned", "already_exiting", "reaper"),
+                *("mem_info", "workload", "victim_workload", "consumers"),
             ),
             ReportPart._part,
         ),

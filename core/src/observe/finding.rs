@@ -19,7 +19,6 @@ pub struct Finding {
     pub remedy: Option<Cow<'static, str>>,
 }
 
-#[cfg_attr(not(test), allow(dead_code))] // reports and accounts come to use it
 impl Finding {
     pub(crate) fn new(code: &'static str, text: impl Into<String>) -> Finding {
         Finding { code, text: text.into(), ..Finding::default() }

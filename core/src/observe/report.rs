@@ -14,6 +14,7 @@ mod assemble;
 mod blanks;
 mod clock;
 mod coded;
+mod consumers;
 mod draft;
 mod dress;
 mod edge;
@@ -25,6 +26,8 @@ mod json;
 mod kill;
 mod lines;
 mod listing;
+mod mem_info;
+mod mem_read;
 mod page;
 mod parse;
 mod pieces;
@@ -35,17 +38,24 @@ mod shape;
 mod show;
 mod source;
 mod stream;
+mod sum_up;
 mod table;
 mod trace;
 mod turn;
 mod unpack;
 mod value;
+mod why;
+mod why_global;
 
 use serde::Serialize;
 
+use super::finding::Finding;
 use super::kmsg::Record;
 pub use crate::memcg::Stat;
+use crate::memcg::Workload;
 use crate::observe::missing::Missing;
+pub use consumers::Consumer;
+pub use mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
 
 /// Every OOM report in a log, in the order of their first lines.
 ///
@@ -170,6 +180,19 @@ pub struct Report {
     pub reaper: Vec<Reaped>,
     /// How many reports the kernel left out before this one, on the whole machine, from `… callbacks suppressed`.
     pub suppressed_before: Option<u64>,
+    /// The state of the machine's memory, where the machine ran out of it.
+    pub mem_info: Option<MemInfo>,
+    /// What is behind the path of the group whose limit was hit: a pod, a container, a job, a unit; `None` where the path
+    /// does not tell.
+    pub workload: Option<Workload>,
+    /// The same of the victim's group.
+    pub victim_workload: Option<Workload>,
+    /// Who held the memory, the largest first: the largest processes, and each kind of memory that no process holds.
+    pub consumers: Vec<Consumer>,
+    /// What it means: why memory ran out, and what can be done; the most telling first.
+    pub findings: Vec<Finding>,
+    /// The answer in a few sentences: what ran out and why, who held it, why this one was killed.
+    pub summary: Option<String>,
     /// What is not in this report, and why. The sources are fields of the report; `report` is all but the kill, `log`
     /// records lost between its lines.
     pub missing: Vec<Missing>,

@@ -8,7 +8,7 @@ use super::lines::{Context, Kind};
 use super::parse::{self, Counters, Summary};
 use super::scan::{trim_end, trim_start};
 use super::table::Layout;
-use super::{edge, trace, Missing, Reaped, Report, Scope};
+use super::{edge, mem_read, trace, Missing, Reaped, Report, Scope};
 use crate::map::Map;
 
 /// Lines of one report come at once: after this pause a line belongs to another.
@@ -31,7 +31,9 @@ pub(super) struct Draft {
     pub(super) stat_path: Option<Vec<u8>>,
     pub(super) summary: Option<Summary>,
     pub(super) kill_scope: Option<Scope>,
+    /// Mem-Info has begun.
     pub(super) mem_info: bool,
+    pub(super) memory: mem_read::Reader,
     pub(super) dead: Map<i32, ()>,
     pub(super) listed: Map<i32, ()>,
     last: Place,
@@ -215,7 +217,8 @@ impl Draft {
             self.blank = true;
             return;
         }
-        if self.prefixed && !prefixed {
+        // A message of several lines may have its prefix before the first alone.
+        if self.prefixed && !prefixed && !self.memory.goes_on(line) {
             return;
         }
         self.strangers = self.strangers.saturating_add(1);
@@ -231,6 +234,10 @@ impl Draft {
             return;
         }
         let overview = line.starts_with(b"Mem-Info:") || line.starts_with(b"Mem-info:");
+        if self.memory.take(text) {
+            // A machine of many nodes prints hundreds of them.
+            self.strangers = 0;
+        }
         self.mem_info |= overview;
         self.trace_over |= overview;
         if self.blank && !self.prefixed {

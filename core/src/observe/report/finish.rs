@@ -61,6 +61,8 @@ impl Draft {
         }
         self.report.stat = std::mem::take(&mut self.counters).stat();
         self.report.page_bytes = self.report.kills.iter().find_map(|kill| page(kill, &self.report.tasks));
+        self.report.mem_info = std::mem::take(&mut self.memory).finish();
+        self.report.explain();
         self.name_missing();
         self.report
     }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Kill, Report, Scope, Stat, Task, TraceFrame, Usage};
+use super::sum_up::in_words;
+use super::{consumers, why, Kill, Report, Scope, Stat, Task, TraceFrame, Usage};
 use crate::text::escape;
 
 /// Lists of statistics and frames are broken before this column.
@@ -14,7 +15,9 @@ impl Report {
     /// [`text`](Report::text).
     pub fn to_text(&self) -> String {
         let mut lines = vec![self.headline()];
+        self.answer(&mut lines);
         self.numbers(&mut lines);
+        self.memory_of_machine(&mut lines);
         self.asked(&mut lines);
         self.statistics(&mut lines);
         self.choice(&mut lines);
@@ -30,6 +33,123 @@ impl Report {
             lines.push(format!("  missing: {} ({})", missing.source, missing.reason));
         }
         lines.join("\n")
+    }
+
+    /// The report on one line: when, whose memory, what was killed, and who held the most.
+    pub fn to_line(&self) -> String {
+        let mut line = match (self.time_usec, &self.logged_at) {
+            (Some(usec), _) => format!("[{:>5}.{:06}] ", usec / 1_000_000, usec % 1_000_000),
+            (None, Some(wall)) => format!("{} ", escape(wall)),
+            (None, None) => String::new(),
+        };
+        line.push_str(&match (&self.workload, &self.oom_memcg, self.scope) {
+            (Some(workload), ..) => workload.words.clone(),
+            (None, Some(group), _) => format!("group {}", escape(group)),
+            (None, None, Some(Scope::Global)) => "the machine".to_string(),
+            (None, None, Some(Scope::Memcg)) => "a group that the log does not name".to_string(),
+            (None, None, None) => "out of memory".to_string(),
+        });
+        if let Some(limit) = self.memory.and_then(|memory| memory.limit_bytes) {
+            let _ = write!(line, ", limit {}", why::size(limit));
+        }
+        let _ = match (&self.kills[..], &self.chosen) {
+            ([], _) if self.no_killable => write!(line, ": nobody could be killed"),
+            ([], Some(chosen)) => write!(line, ": {} chosen", named(&chosen.comm, Some(chosen.pid))),
+            ([], None) => write!(line, ": nobody killed that the log tells"),
+            ([kill, others @ ..], _) => {
+                let held = kill.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon {}", why::size(bytes)));
+                let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+                write!(line, ": killed {}{held}{more}", named(&kill.comm, Some(kill.pid)))
+            }
+        };
+        if let Some(most) = self.consumers.first().filter(|most| !most.killed) {
+            let what = most.comm.as_ref().map_or_else(|| in_words(most.what).to_string(), |comm| named(comm, most.pid));
+            let _ = write!(line, "; most was held by {what}, {}", why::size(most.bytes));
+        }
+        line
+    }
+
+    /// The answer first, then what can be done and who held the memory.
+    fn answer(&self, lines: &mut Vec<String>) {
+        if let Some(summary) = &self.summary {
+            lines.extend(filled(summary, WIDTH - 2).into_iter().map(|line| format!("  {line}")));
+        }
+        for finding in &self.findings {
+            let told = self.summary.as_ref().is_some_and(|summary| summary.contains(&finding.text));
+            if !told {
+                hanging(lines, "  - ", &finding.text);
+            }
+            if let Some(remedy) = &finding.remedy {
+                hanging(lines, if told { "  remedy: " } else { "      remedy: " }, remedy);
+            }
+        }
+        let mut shown: Vec<&str> = Vec::new();
+        for workload in [&self.workload, &self.victim_workload].into_iter().flatten() {
+            if let Some(ask) = workload.ask.as_deref().filter(|ask| !shown.contains(ask)) {
+                lines.push(format!("  more about {}: {ask}", workload.words));
+                shown.push(ask);
+            }
+        }
+        if !self.consumers.is_empty() {
+            lines.push("  held by:".to_string());
+        }
+        for one in &self.consumers {
+            let share = part(one.percent);
+            let what = match &one.comm {
+                Some(comm) => named(comm, one.pid),
+                None => format!("no process: {}", in_words(one.what)),
+            };
+            let swap = one.swap_bytes.map_or(String::new(), |bytes| format!(", and {} in swap", why::size(bytes)));
+            let killed = if one.killed { ", killed" } else { "" };
+            lines.push(format!("    {:>10}  {share}  {what}{swap}{killed}", why::size(one.bytes)));
+        }
+    }
+
+    /// Mem-Info, a line for each zone.
+    fn memory_of_machine(&self, lines: &mut Vec<String>) {
+        let Some(info) = &self.mem_info else { return };
+        let size = |bytes: Option<u64>| bytes.map_or("unknown".to_string(), why::size);
+        if let Some(total) = info.swap_total_bytes {
+            lines.push(format!("  swap: {} of {} free", size(info.swap_free_bytes), why::size(total)));
+        }
+        for node in &info.nodes {
+            for zone in &node.zones {
+                let largest = zone.free_blocks.iter().rev().find(|block| block.count > 0);
+                let block = largest
+                    .map_or(String::new(), |block| format!(", the largest free block {}", why::size(block.bytes)));
+                let cma = zone.free_cma_bytes.filter(|bytes| *bytes > 0);
+                let cma = cma.map_or(String::new(), |bytes| format!(", {} of it for CMA alone", why::size(bytes)));
+                lines.push(format!(
+                    "  node {} zone {}: {} free of {} (min {}, low {}, high {}){block}{cma}",
+                    node.node,
+                    zone.name,
+                    size(zone.free_bytes),
+                    size(zone.managed_bytes.or(zone.present_bytes)),
+                    size(zone.min_bytes),
+                    size(zone.low_bytes),
+                    size(zone.high_bytes)
+                ));
+            }
+            for huge in node.huge_pages.iter().filter(|huge| huge.total > 0) {
+                lines.push(format!(
+                    "  node {} huge pages of {}: {} set aside, {} free",
+                    node.node,
+                    why::size(huge.size_bytes),
+                    huge.total,
+                    huge.free
+                ));
+            }
+        }
+        if !info.pages.is_empty() {
+            lines.push("  the machine's memory in pages:".to_string());
+            wrapped(lines, info.pages.iter().map(|(name, value)| format!("{name} {value}")));
+        }
+        let mut slabs: Vec<_> = info.slabs.iter().collect();
+        slabs.sort_by_key(|slab| std::cmp::Reverse(slab.total_bytes));
+        if !slabs.is_empty() {
+            lines.push("  unreclaimable slab:".to_string());
+            wrapped(lines, slabs.into_iter().map(|slab| format!("{} {}", slab.name, why::size(slab.total_bytes))));
+        }
     }
 
     fn headline(&self) -> String {
@@ -120,9 +240,18 @@ impl Report {
 
     fn choice(&self, lines: &mut Vec<String>) {
         if !self.tasks.is_empty() {
-            let page = self.page_bytes.map_or_else(String::new, |bytes| format!(" of {} KiB", bytes >> 10));
-            lines.push(format!("  tasks: {}, sizes in pages{page}", self.tasks.len()));
-            lines.extend(self.tasks.iter().map(|task| format!("    {}", row(task))));
+            let page = self.page();
+            let pages = page.map_or_else(String::new, |bytes| format!(" of {} KiB", bytes >> 10));
+            lines.push(format!("  tasks: {}, the largest first, columns in pages{pages}", self.tasks.len()));
+            let mut tasks: Vec<&Task> = self.tasks.iter().collect();
+            tasks.sort_by_key(|task| std::cmp::Reverse(task.held_pages()));
+            let total = self.total_bytes();
+            lines.extend(tasks.into_iter().map(|task| {
+                let bytes = task.held_pages().zip(page).and_then(|(pages, page)| pages.checked_mul(page));
+                let held = bytes.map_or("unknown".to_string(), why::size);
+                let share = bytes.and_then(|bytes| consumers::percent(bytes, total));
+                format!("    {held:>10} {}  {}", part(share), row(task))
+            }));
         }
         if let Some(chosen) = &self.chosen {
             let mut line = format!("  chosen: {}", named(&chosen.comm, Some(chosen.pid)));
@@ -246,6 +375,40 @@ fn wrapped(lines: &mut Vec<String>, items: impl Iterator<Item = String>) {
     }
     if !line.is_empty() {
         lines.push(format!("    {line}"));
+    }
+}
+
+/// Hundredths in a column of five.
+fn part(percent: Option<u64>) -> String {
+    match percent {
+        None => "     ".to_string(),
+        Some(0) => " <1 %".to_string(),
+        Some(percent) => format!("{percent:>3} %"),
+    }
+}
+
+/// A text in lines of at most so many columns.
+fn filled(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].len() + word.len() >= width {
+            lines.push(word.to_string());
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}
+
+/// The same behind a mark, the later lines under the first.
+fn hanging(lines: &mut Vec<String>, mark: &str, text: &str) {
+    for (at, line) in filled(text, WIDTH - mark.len()).into_iter().enumerate() {
+        let lead = if at == 0 { mark.to_string() } else { " ".repeat(mark.len()) };
+        lines.push(format!("{lead}{line}"));
     }
 }
 

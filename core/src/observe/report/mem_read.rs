@@ -1,0 +1,290 @@
+//! Reads the lines of Mem-Info, each by itself: some may be lost, and other CPUs may print between them.
+
+use super::mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
+use super::scan::{number, split, trim_end, trim_start, word};
+use super::Stat;
+
+const ZONES: [&[u8]; 6] = [b"DMA", b"DMA32", b"Normal", b"HighMem", b"Movable", b"Device"];
+
+/// No machine has more nodes, and no kernel more counts: what has is no overview.
+const MOST: usize = 1024;
+
+/// The overview while its lines come in.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    info: MemInfo,
+    begun: bool,
+    in_slabs: bool,
+    /// The zone whose line was the last: node and place in its list.
+    zone: Option<(usize, usize)>,
+}
+
+impl Reader {
+    /// Takes a line, which may hold several; whether it is one of the overview.
+    pub fn take(&mut self, text: &[u8]) -> bool {
+        if text.contains(&b'\n') {
+            return text.split(|&byte| byte == b'\n').fold(false, |any, line| self.line(line) | any);
+        }
+        self.line(text)
+    }
+
+    /// Whether a line without a prefix is a later line of the overview's message.
+    pub fn goes_on(&self, line: &[u8]) -> bool {
+        self.begun
+            && counts(line).is_some_and(|counts| !counts.is_empty() && counts.iter().all(|(name, _)| name.len() > 3))
+    }
+
+    pub fn finish(mut self) -> Option<MemInfo> {
+        if !self.begun {
+            return None;
+        }
+        let info = &mut self.info;
+        let blocks = info.nodes.iter().flat_map(|node| &node.zones).flat_map(|zone| &zone.free_blocks);
+        info.page_bytes = blocks.map(|block| block.bytes).min();
+        // Some kernels print a number of reserved pages that fell below zero.
+        info.reserved_pages = info.reserved_pages.filter(|reserved| info.ram_pages.is_none_or(|ram| *reserved <= ram));
+        let ram = info.ram_pages.zip(info.reserved_pages).map(|(ram, reserved)| ram - reserved);
+        let zones = || info.nodes.iter().flat_map(|node| &node.zones);
+        let managed = zones().filter_map(|zone| zone.managed_bytes.or(zone.present_bytes)).reduce(u64::saturating_add);
+        info.total_bytes = ram.zip(info.page_bytes).and_then(|(ram, page)| ram.checked_mul(page)).or(managed);
+        Some(self.info)
+    }
+
+    fn line(&mut self, text: &[u8]) -> bool {
+        let line = trim_end(trim_start(text));
+        if line == b"Mem-Info:" || line == b"Mem-info:" {
+            self.begun = true;
+            return true;
+        }
+        if !self.begun || line.is_empty() {
+            return false;
+        }
+        if self.in_slabs {
+            match slab(line) {
+                Some(slab) => self.info.slabs.push(slab),
+                None => self.in_slabs = line.starts_with(b"Name "),
+            }
+            if self.in_slabs {
+                return true;
+            }
+        }
+        if line == b"Unreclaimable slab info:" {
+            self.in_slabs = true;
+            return true;
+        }
+        self.zoned(line) || self.totals(line) || self.overview(line)
+    }
+
+    /// `Node 0 …`, and without NUMA `DMA …`.
+    fn zoned(&mut self, line: &[u8]) -> bool {
+        let (node, rest) = match line.strip_prefix(b"Node ").and_then(number) {
+            Some((node, rest)) => match u32::try_from(node) {
+                Ok(node) if self.info.nodes.len() < MOST => (Some(node), trim_start(rest)),
+                _ => return false,
+            },
+            None => (None, line),
+        };
+        if let Some(reserve) = rest.strip_prefix(b"lowmem_reserve[]:") {
+            if let Some((node, zone)) = self.zone {
+                let pages = reserve.split(|&byte| byte == b' ').filter_map(|word| Some(number(word)?.0));
+                self.info.nodes[node].zones[zone].lowmem_reserve_pages = pages.collect();
+            }
+            return true;
+        }
+        let (name, after) = word(rest);
+        let listed = name.strip_suffix(b":");
+        if ZONES.contains(&listed.unwrap_or(name)) {
+            let at = self.zone_of(node.unwrap_or(0), listed.unwrap_or(name));
+            let zone = &mut self.info.nodes[at.0].zones[at.1];
+            self.zone = Some(at);
+            match listed {
+                Some(_) => zone.free_blocks = blocks(after),
+                None => zone_line(zone, after),
+            }
+            return true;
+        }
+        let Some(node) = node else { return false };
+        if rest.starts_with(b"hugepages_total=") {
+            if let Some(huge) = huge_pages(rest) {
+                let at = self.node_of(node);
+                self.info.nodes[at].huge_pages.push(huge);
+            }
+            return true;
+        }
+        if name.contains(&b':') {
+            let at = self.node_of(node);
+            let (stat, unreclaimable) = pairs(rest);
+            self.info.nodes[at].stat = stat;
+            self.info.nodes[at].all_unreclaimable = unreclaimable;
+            return true;
+        }
+        false
+    }
+
+    fn node_of(&mut self, node: u32) -> usize {
+        let nodes = &mut self.info.nodes;
+        nodes.iter().position(|one| one.node == node).unwrap_or_else(|| {
+            nodes.push(Node { node, ..Node::default() });
+            nodes.len() - 1
+        })
+    }
+
+    fn zone_of(&mut self, node: u32, name: &[u8]) -> (usize, usize) {
+        let node = self.node_of(node);
+        let zones = &mut self.info.nodes[node].zones;
+        let at = zones.iter().position(|zone| zone.name.as_bytes() == name).unwrap_or_else(|| {
+            zones.push(Zone { name: String::from_utf8_lossy(name).into_owned(), ..Zone::default() });
+            zones.len() - 1
+        });
+        (node, at)
+    }
+
+    /// `1234 pages RAM`, `Free swap  = 0kB`.
+    fn totals(&mut self, line: &[u8]) -> bool {
+        let info = &mut self.info;
+        for (name, to) in [(&b"Free swap"[..], &mut info.swap_free_bytes), (b"Total swap", &mut info.swap_total_bytes)]
+        {
+            if let Some(rest) = line.strip_prefix(name) {
+                let value = trim_start(rest).strip_prefix(b"=").map(trim_start).and_then(number);
+                if let Some((kib, b"kB")) = value {
+                    *to = kib.checked_mul(1024);
+                    return true;
+                }
+            }
+        }
+        let Some((count, rest)) = number(line) else { return false };
+        let to = match rest {
+            b" total pagecache pages" | b" pagecache pages" => &mut info.page_cache_pages,
+            b" pages in swap cache" => &mut info.swap_cache_pages,
+            b" pages RAM" | b" pages of RAM" => &mut info.ram_pages,
+            b" pages HighMem/MovableOnly" | b" pages HighMem" | b" pages of HIGHMEM" => &mut info.highmem_pages,
+            b" pages reserved" | b" reserved pages" => &mut info.reserved_pages,
+            b" pages cma reserved" => &mut info.cma_reserved_pages,
+            b" pages hwpoisoned" => &mut info.hwpoisoned_pages,
+            _ => return false,
+        };
+        *to = Some(count);
+        true
+    }
+
+    /// `active_anon:1 inactive_anon:2 …`, in pages.
+    fn overview(&mut self, line: &[u8]) -> bool {
+        let Some(counts) = counts(line) else { return false };
+        for (name, value) in counts {
+            if self.info.pages.len() < MOST && self.info.pages.get(&name).is_none() {
+                self.info.pages.0.push((name, value));
+            }
+        }
+        true
+    }
+}
+
+/// `name:number` words; `None` where any word is another.
+fn counts(line: &[u8]) -> Option<Vec<(String, u64)>> {
+    let pair = |word: &[u8]| {
+        let (name, value) = split(word, b":")?;
+        match number(value)? {
+            (value, b"") if named(name) => Some((String::from_utf8_lossy(name).into_owned(), value)),
+            _ => None,
+        }
+    };
+    line.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).map(pair).collect()
+}
+
+fn named(name: &[u8]) -> bool {
+    !name.is_empty() && name.len() < 40 && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_()".contains(byte))
+}
+
+/// `free:1kB min:2kB … all_unreclaimable? no`
+fn pairs(text: &[u8]) -> (Stat, Option<bool>) {
+    let mut stat = Vec::new();
+    let mut unreclaimable = None;
+    let mut words = text.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        if word == b"all_unreclaimable?" {
+            unreclaimable = words.next().map(|answer| answer == b"yes");
+            continue;
+        }
+        let Some((name, value)) = split(word, b":").filter(|(name, _)| named(name)) else { continue };
+        let value = match number(value) {
+            Some((kib, b"kB" | b"KB")) => kib.checked_mul(1024),
+            Some((count, b"")) => Some(count),
+            _ => None,
+        };
+        if let Some(value) = value {
+            stat.push((String::from_utf8_lossy(name).into_owned(), value));
+        }
+    }
+    (Stat(stat), unreclaimable)
+}
+
+fn zone_line(zone: &mut Zone, text: &[u8]) {
+    let (mut stat, unreclaimable) = pairs(text);
+    zone.all_unreclaimable = unreclaimable;
+    for (name, to) in [
+        ("free", &mut zone.free_bytes),
+        ("boost", &mut zone.boost_bytes),
+        ("min", &mut zone.min_bytes),
+        ("low", &mut zone.low_bytes),
+        ("high", &mut zone.high_bytes),
+        ("present", &mut zone.present_bytes),
+        ("managed", &mut zone.managed_bytes),
+        ("free_cma", &mut zone.free_cma_bytes),
+    ] {
+        *to = stat.get(name);
+        stat.0.retain(|(key, _)| key != name);
+    }
+    zone.stat = stat;
+}
+
+/// `1*4kB (U) 0*8kB 2*16kB (UM) … = 36kB`
+fn blocks(text: &[u8]) -> Vec<FreeBlocks> {
+    let mut blocks: Vec<FreeBlocks> = Vec::new();
+    for word in text.split(|&byte| byte == b' ').filter(|word| !word.is_empty()) {
+        if word == b"=" {
+            break;
+        }
+        if let Some(types) = word.strip_prefix(b"(").and_then(|types| types.strip_suffix(b")")) {
+            if let Some(last) = blocks.last_mut() {
+                last.types = Some(String::from_utf8_lossy(types).into_owned());
+            }
+            continue;
+        }
+        let read = number(word).and_then(|(count, rest)| Some((count, number(rest.strip_prefix(b"*")?)?)));
+        if let Some((count, (kib, b"kB"))) = read {
+            let (order, Some(bytes)) = (blocks.len() as u32, kib.checked_mul(1024)) else { break };
+            blocks.push(FreeBlocks { order, bytes, count, types: None });
+        }
+    }
+    blocks
+}
+
+/// `hugepages_total=4 hugepages_free=4 hugepages_surp=0 hugepages_size=2048kB`
+fn huge_pages(text: &[u8]) -> Option<HugePages> {
+    let value = |key: &[u8]| split(text, key).and_then(|(_, value)| number(value));
+    Some(HugePages {
+        size_bytes: value(b"hugepages_size=")?.0.checked_mul(1024)?,
+        total: value(b"hugepages_total=")?.0,
+        free: value(b"hugepages_free=")?.0,
+        surplus: value(b"hugepages_surp=")?.0,
+    })
+}
+
+/// `kmalloc-8k              1024KB       2048KB`; names may hold blanks.
+fn slab(line: &[u8]) -> Option<Slab> {
+    let kib = |text: &[u8]| {
+        let start = text.iter().rposition(|byte| matches!(byte, b' ' | b'\t')).map_or(0, |at| at + 1);
+        match number(&text[start..])? {
+            (kib, b"KB" | b"kB") => Some((trim_end(&text[..start]).to_vec(), kib.checked_mul(1024)?)),
+            _ => None,
+        }
+    };
+    let (rest, total_bytes) = kib(line)?;
+    let (name, used_bytes) = kib(&rest)?;
+    let name = crate::text::escape(&name);
+    (!name.is_empty()).then_some(Slab { name, used_bytes, total_bytes })
+}
+
+#[cfg(test)]
+#[path = "mem_read_tests.rs"]
+mod tests;
