@@ -85,7 +85,7 @@ pub mod observe {
     pub use finding::Finding;
     pub use kmsg::Record;
     pub use missing::Missing;
-    pub use report::{parse_reports, reports_to_json, Report};
+    pub use report::{parse_reports, reports_to_json, Report, ReportReader};
 }
 
 /// The host's side of processes: the supervisor and the channel to each worker.

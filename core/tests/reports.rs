@@ -18,6 +18,8 @@ mod golden;
 mod growth;
 #[path = "reports/made.rs"]
 mod made;
+#[path = "reports/reader.rs"]
+mod reader;
 #[path = "reports/wardrobe.rs"]
 mod wardrobe;
 #[path = "reports/why.rs"]

@@ -33,6 +33,7 @@ mod parse;
 mod pieces;
 mod plain;
 mod program;
+mod reader;
 mod scan;
 mod shape;
 mod show;
@@ -56,6 +57,7 @@ use crate::memcg::Workload;
 use crate::observe::missing::Missing;
 pub use consumers::Consumer;
 pub use mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
+pub use reader::ReportReader;
 
 /// Every OOM report in a log, in the order of their first lines.
 ///

@@ -76,6 +76,8 @@ pub(super) struct Assembler {
     unbroken: bool,
     /// How many lines there were, without and with something before them.
     lines: [usize; 2],
+    /// Lines of the log were passed over, or taken before.
+    pub(super) passed: bool,
 }
 
 impl Assembler {
@@ -113,6 +115,35 @@ impl Assembler {
                 longest: line.text.len(),
             });
         }
+    }
+
+    /// The reports that are complete, but the last so many: more may be said of those.
+    pub fn done(&mut self, waiting: usize) -> Vec<Report> {
+        let count = self.reports.len().saturating_sub(waiting);
+        if count == 0 {
+            return Vec::new();
+        }
+        self.victims.retain(|_, at| {
+            let stays = *at >= count;
+            *at = at.saturating_sub(count);
+            stays
+        });
+        self.reports.drain(..count).collect()
+    }
+
+    /// Ends the report that is being read: no line has come for a while.
+    pub fn pause(&mut self) {
+        self.close();
+        self.end_draft(true);
+    }
+
+    /// Whether a report has begun that the next lines may belong to.
+    pub fn is_reading(&self) -> bool {
+        self.open.is_some() || self.draft.as_ref().is_some_and(|draft| !draft.is_given_up())
+    }
+
+    pub fn has_reports(&self) -> bool {
+        !self.reports.is_empty() || self.draft.is_some()
     }
 
     /// All reports, the last one ended by the end of the log.
@@ -259,7 +290,7 @@ impl Assembler {
     /// Begins a report with a line of this kind.
     fn begin(&mut self, kind: Kind, place: &Place) {
         let mut draft = Box::new(Draft::new(place));
-        draft.ends.first = self.reports.is_empty() && self.lines[usize::from(place.prefixed)] <= 1;
+        draft.ends.first = !self.passed && self.reports.is_empty() && self.lines[usize::from(place.prefixed)] <= 1;
         draft.ends.limited = self.unbroken || self.is_full(place);
         if kind == Kind::Invoker {
             self.begun.extend(place.clock());

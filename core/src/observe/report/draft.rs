@@ -108,6 +108,11 @@ impl Draft {
         self.strangers == 0
     }
 
+    /// Whether so many lines of others came that none of this one follows.
+    pub fn is_given_up(&self) -> bool {
+        self.strangers > STRANGERS
+    }
+
     /// Whether the next line comes too late to belong here.
     pub fn is_over(&self, place: &Place) -> bool {
         self.is_far(place) || self.strangers > STRANGERS

@@ -1,0 +1,214 @@
+//! Reads a log of any length piece by piece, with memory bounded by a window and never by the log.
+//!
+//! Most of a log is not about an OOM. What holds none of the words that every report has is passed over at the speed of
+//! a search; only around them is the log taken apart.
+
+use memchr::memmem::{self, Finder};
+
+use super::assemble::Assembler;
+use super::{stream, Report};
+
+/// So much of a log is taken apart at a time. A log that is shorter gives exactly what [`parse_reports`](super::parse_reports)
+/// gives.
+const WINDOW: usize = 4 << 20;
+/// UTF-16 has no lines that could be found in it: so much of it is taken at a time.
+const WIDE_WINDOW: usize = 64 << 20;
+/// So much is kept in front of a word: a report may begin before the first word that tells.
+const BEFORE: usize = 64 << 10;
+/// A report is over where so much follows its last word.
+const BEHIND: usize = 256 << 10;
+/// So many reports wait for what may still be said of them: the reaper's lines, a second copy.
+const WAITING: usize = 64;
+/// Of the lines that look like a report where there is none, so many are kept, and so much of each.
+const LOOKALIKES: usize = 8;
+const LOOKALIKE_BYTES: usize = 240;
+
+/// Reads reports from a log that is fed piece by piece.
+///
+/// ```
+/// use memoom::observe::report::ReportReader;
+///
+/// let mut reader = ReportReader::new();
+/// let mut reports = reader.feed(b"Memory cgroup out of memory: Killed process 7 (a) ");
+/// reports.extend(reader.feed(b"total-vm:4kB, anon-rss:4kB\n"));
+/// reports.extend(reader.finish());
+/// assert_eq!(reports[0].kills[0].pid, 7);
+/// ```
+#[derive(Debug)]
+pub struct ReportReader {
+    assembler: Assembler,
+    pending: Vec<u8>,
+    /// Where a word that tells stands last in `pending`.
+    told: Option<usize>,
+    /// The log is UTF-16.
+    wide: Option<bool>,
+    /// Bytes since the last end of a line.
+    line_bytes: u64,
+    any: bool,
+    lookalikes: Vec<Vec<u8>>,
+    lookalike_count: u64,
+    words: [Finder<'static>; 3],
+}
+
+impl Default for ReportReader {
+    fn default() -> ReportReader {
+        ReportReader {
+            assembler: Assembler::default(),
+            pending: Vec::new(),
+            told: None,
+            wide: None,
+            line_bytes: 0,
+            any: false,
+            lookalikes: Vec::new(),
+            lookalike_count: 0,
+            words: WORDS.map(Finder::new),
+        }
+    }
+}
+
+/// Each line that can begin or end a report has one of them.
+const WORDS: [&[u8]; 3] = [b"oom", b"ut of memory", b"illed process"];
+/// The longest of them.
+const LONGEST: usize = 13;
+
+impl ReportReader {
+    /// A reader at the beginning of a log.
+    pub fn new() -> ReportReader {
+        ReportReader::default()
+    }
+
+    /// Takes the next piece of the log, cut anywhere; gives the reports that are complete.
+    pub fn feed(&mut self, piece: &[u8]) -> Vec<Report> {
+        if self.wide.is_none() && !piece.is_empty() {
+            self.wide = Some(matches!(piece, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]));
+        }
+        self.line_bytes = match memchr::memrchr2(b'\n', b'\r', piece) {
+            Some(at) => (piece.len() - at) as u64 - 1,
+            None => self.line_bytes.saturating_add(piece.len() as u64),
+        };
+        // In pieces of a window each, so that a large one does not make the memory large.
+        for piece in piece.chunks(WINDOW) {
+            self.take(piece);
+        }
+        self.assembler.done(WAITING)
+    }
+
+    /// Nothing has come for a while: what was read so far is complete. For logs that are followed.
+    pub fn quiet(&mut self) -> Vec<Report> {
+        let end = memchr::memrchr(b'\n', &self.pending).map_or(0, |at| at + 1);
+        if self.told.is_some() || self.assembler.is_reading() {
+            self.parse(end);
+        }
+        self.assembler.pause();
+        self.assembler.done(0)
+    }
+
+    /// The log ends here: gives the rest.
+    pub fn finish(&mut self) -> Vec<Report> {
+        if self.told.is_some() || self.assembler.is_reading() {
+            self.parse(self.pending.len());
+        }
+        let reports = std::mem::take(&mut self.assembler).finish();
+        self.any |= !reports.is_empty();
+        reports
+    }
+
+    /// How long the line is that has not ended yet, in bytes. What has no ends of lines is no log.
+    pub fn line_bytes(&self) -> u64 {
+        self.line_bytes
+    }
+
+    /// Where no report was found: how many lines look like a part of one, and the first of them, each cut to 240 bytes.
+    pub fn lookalikes(&self) -> (u64, &[Vec<u8>]) {
+        (self.lookalike_count, &self.lookalikes)
+    }
+
+    fn take(&mut self, piece: &[u8]) {
+        // A word may stand across the edge of two pieces.
+        let edge = self.pending.len().saturating_sub(LONGEST);
+        let found = if self.wide == Some(true) { Some(piece.len()) } else { self.last_word(piece) };
+        let known = self.told.is_some() || self.assembler.is_reading();
+        if found.is_none() && !known && !self.across(edge, piece) {
+            // Only what may stand before the first word is kept.
+            if piece.len() >= BEFORE {
+                self.pending.clear();
+            } else if self.pending.len() + piece.len() > 2 * BEFORE {
+                self.pending.drain(..self.pending.len() + piece.len() - BEFORE);
+            }
+            self.assembler.passed |= self.pending.len() < BEFORE && piece.len() > BEFORE;
+            self.pending.extend_from_slice(&piece[piece.len().saturating_sub(BEFORE)..]);
+            return;
+        }
+        let from = self.pending.len();
+        self.pending.extend_from_slice(piece);
+        self.told = found.map(|at| from + at).or(self.told).or(Some(from));
+        let window = if self.wide == Some(true) { WIDE_WINDOW } else { WINDOW };
+        let over = self.told.is_some_and(|at| self.pending.len() - at.min(self.pending.len()) > BEHIND);
+        if self.pending.len() >= window || (over && self.any_passed()) {
+            let cut = self.cut();
+            self.parse(cut);
+        }
+    }
+
+    /// A log that fits into the window is left to the end, so that it is read as a whole.
+    fn any_passed(&self) -> bool {
+        self.assembler.passed
+    }
+
+    /// Where the window is cut: before the last report that begins in it, else at the end of a line.
+    fn cut(&self) -> usize {
+        let lines = |to: usize| memchr::memrchr2(b'\n', b'\r', &self.pending[..to]).map(|at| at + 1);
+        let last = memmem::rfind(&self.pending, b"invoked oom-killer").and_then(lines);
+        let end = lines(self.pending.len()).unwrap_or(self.pending.len());
+        last.filter(|at| *at > self.pending.len() / 4).unwrap_or(end)
+    }
+
+    /// Takes the window apart up to there.
+    fn parse(&mut self, end: usize) {
+        let rest = self.pending.split_off(end);
+        let window = std::mem::replace(&mut self.pending, rest);
+        let assembler = &mut self.assembler;
+        stream::lines(&window, |line| assembler.feed(line));
+        assembler.passed = true;
+        self.any |= assembler.has_reports();
+        if !self.any {
+            self.look_alike(&window);
+        }
+        self.told = self.last_word(&self.pending);
+    }
+
+    fn look_alike(&mut self, window: &[u8]) {
+        for line in window.split(|&byte| byte == b'\n') {
+            if self.last_word(line).is_some() {
+                self.lookalike_count += 1;
+                if self.lookalikes.len() < LOOKALIKES {
+                    self.lookalikes.push(line[..line.len().min(LOOKALIKE_BYTES)].to_vec());
+                }
+            }
+        }
+    }
+
+    fn across(&self, edge: usize, piece: &[u8]) -> bool {
+        let joint = [&self.pending[edge..], &piece[..piece.len().min(LONGEST)]].concat();
+        self.last_word(&joint).is_some()
+    }
+
+    /// Where a word stands, near the end of a text if it is there.
+    fn last_word(&self, text: &[u8]) -> Option<usize> {
+        let mut last = None;
+        for word in &self.words {
+            last = last.max(word.find_iter(text).filter(|&at| is_word(text, at)).last());
+        }
+        last
+    }
+}
+
+/// `room` and `zoom` are none.
+fn is_word(text: &[u8], at: usize) -> bool {
+    if text[at] != b'o' {
+        return true;
+    }
+    let before = at.checked_sub(1).map(|at| text[at]);
+    let after = text.get(at + 3);
+    !before.is_some_and(|byte| byte.is_ascii_alphanumeric()) && matches!(after, Some(b'-' | b'_' | b'.') | None)
+}

@@ -1,0 +1,85 @@
+//! A log that is fed piece by piece gives what the whole gives, with memory bounded by a window.
+
+use memoom::observe::report::{Report, ReportReader};
+
+use super::{all_logs, log, parse_reports};
+
+fn fed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Report> {
+    let mut reader = ReportReader::new();
+    let mut reports: Vec<Report> = pieces.into_iter().flat_map(|piece| reader.feed(piece)).collect();
+    reports.extend(reader.finish());
+    reports
+}
+
+#[test]
+fn pieces_of_any_size_give_what_the_whole_gives() {
+    for (name, bytes) in all_logs() {
+        for size in [7, 4096, usize::MAX] {
+            assert_eq!(
+                fed(bytes.chunks(size.min(bytes.len().max(1)))),
+                parse_reports(&bytes),
+                "{name} in pieces of {size}"
+            );
+        }
+    }
+}
+
+#[test]
+fn reports_far_apart_are_all_found_and_given_before_the_end() {
+    let report = log("v2-6.1.kmsg");
+    let expected = parse_reports(&report).len();
+    let noise = b"Nov 23 00:00:01 host app[7]: the room is a zoom of boom\n".repeat(200_000);
+    let mut reader = ReportReader::new();
+    let mut count = 0;
+    for _ in 0..3 {
+        for part in [&report, &noise] {
+            count += part.chunks(65_536).map(|piece| reader.feed(piece).len()).sum::<usize>();
+        }
+    }
+    count += reader.finish().len();
+    // The same report three times is one of each kind told again: what was let go cannot be compared with.
+    assert!(count >= expected, "{count} of {expected}");
+}
+
+#[test]
+fn a_large_dense_log_gives_each_kill_once() {
+    let one = |at: usize| {
+        format!(
+            "[{:>5}.000001] a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n[{:>5}.000002] memory: usage 4kB, limit 4kB, failcnt 1\n[{:>5}.000003] Memory cgroup out of memory: Killed process {} (a) total-vm:{}kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0\n",
+            at * 20, at * 20, at * 20, at + 10, at + 1000
+        )
+    };
+    let text: String = (0..40_000).map(one).collect();
+    assert!(text.len() > 8 << 20);
+    let mut reader = ReportReader::new();
+    let (mut kills, mut early) = (Vec::new(), 0);
+    for piece in text.as_bytes().chunks(1 << 16) {
+        let reports = reader.feed(piece);
+        early += reports.len();
+        kills.extend(reports.iter().map(|report| (report.kills[0].pid, report.memory.is_some())));
+    }
+    kills.extend(reader.finish().iter().map(|report| (report.kills[0].pid, report.memory.is_some())));
+    assert_eq!(kills, (0..40_000).map(|at| (at + 10, true)).collect::<Vec<_>>());
+    assert!(early > 20_000, "given as they were complete: {early}");
+}
+
+#[test]
+fn a_followed_log_gives_a_report_when_nothing_follows() {
+    let mut reader = ReportReader::new();
+    assert!(reader.feed(&log("6.18.44-v1-plain.kmsg")).is_empty());
+    let reports = reader.quiet();
+    assert_eq!((reports.len(), reports[0].kills.len()), (1, 1));
+    assert!(reader.quiet().is_empty() && reader.finish().is_empty());
+}
+
+#[test]
+fn lines_that_only_look_like_a_report_are_told() {
+    let mut reader = ReportReader::new();
+    reader.feed(b"x\nkubelet: container was oom-killed (exit 137)\nroom\n");
+    assert!(reader.finish().is_empty());
+    let (count, lines) = reader.lookalikes();
+    assert_eq!((count, lines), (1, &[b"kubelet: container was oom-killed (exit 137)".to_vec()][..]));
+    let mut endless = ReportReader::new();
+    endless.feed(&[0; 1 << 20]);
+    assert_eq!(endless.line_bytes(), 1 << 20);
+}
