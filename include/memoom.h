@@ -2621,6 +2621,11 @@ typedef struct memoom_predicted {
     int32_t pid;
     /** 1 where the distance to the next candidate is larger than what the readings can be off by, else 0. */
     uint32_t determined;
+    /**
+     * When it was made: "before" the kill, or "after" it from the kernel's own table, with which the choice then agrees or
+     * does not.
+     */
+    const char *made;
 } memoom_predicted;
 
 /** A process that the OOM killed. */
@@ -2720,6 +2725,8 @@ typedef struct memoom_holder {
     uint64_t grown_bytes;
     /** Since when, in nanoseconds of CLOCK_MONOTONIC. MEMOOM_UNKNOWN where no source tells. */
     uint64_t grown_since_ns;
+    /** How many processes the row stands for: 1, more for the smaller ones, 0 for what no process holds. */
+    uint64_t processes;
     /** When that was read, in nanoseconds of CLOCK_MONOTONIC. */
     uint64_t read_ns;
     /** Its pid; 0 for a row without a process, and where the pid is unknown. */
@@ -2746,6 +2753,10 @@ typedef struct memoom_grower {
     uint64_t grown_bytes;
     /** How long that took, in nanoseconds. */
     uint64_t over_ns;
+    /** By how much it rose in a second, on the average; MEMOOM_UNKNOWN where it took no time. */
+    uint64_t bytes_per_sec;
+    /** What it held at last in percent of the limit; MEMOOM_UNKNOWN without a limit. */
+    uint64_t limit_percent;
     /** Since when, in nanoseconds of CLOCK_MONOTONIC. */
     uint64_t since_ns;
     /** Its pid. */
@@ -2754,11 +2765,49 @@ typedef struct memoom_grower {
     uint32_t alive;
 } memoom_grower;
 
+/** One answer to the question why, with its evidence and what can be done. */
+typedef struct memoom_finding {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /**
+     * Its name, for programs: "shared-memory", "grower-survived", "ancestor-limit", ... A code never changes its meaning.
+     */
+    const char *code;
+    /** One or two plain sentences. */
+    const char *text;
+    /** What it rests on: fields of the document with their values, one on each line. */
+    const char *evidence;
+    /** What can be done about it; NULL where nothing needs to be. */
+    const char *remedy;
+} memoom_finding;
+
 /**
  * The hierarchy in which the OOM struck.
  * Returns: MEMOOM_CGROUP_V1 or MEMOOM_CGROUP_V2; MEMOOM_CGROUP_NONE for NULL.
  */
 memoom_cgroup_version memoom_oom_version(const struct memoom_oom *oom);
+
+/**
+ * The account in two or three plain sentences: what filled the limit, who grew, why this one died, what would have helped.
+ * Returns: the sentences; NULL for NULL.
+ */
+const char *memoom_oom_summary(const struct memoom_oom *oom);
+
+/**
+ * How many findings the account has.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_oom_finding_count(const struct memoom_oom *oom);
+
+/**
+ * One of the findings; what a reader needs first comes first.
+ *
+ * \param oom    an account, or NULL
+ * \param index  from 0 to memoom_oom_finding_count - 1
+ *
+ * Returns: the finding; NULL beyond the end, and for NULL.
+ */
+const struct memoom_finding *memoom_oom_finding_at(const struct memoom_oom *oom, size_t index);
 
 /**
  * The group whose limit was hit: an ancestor of the victim's group, or that group.
@@ -3012,6 +3061,12 @@ const char *memoom_oom_to_json(const struct memoom_oom *oom);
 const char *memoom_oom_to_text(const struct memoom_oom *oom);
 
 /**
+ * The account in 15 lines at most, each ending in a newline: without call path and without the kernel's own lines.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_oom_to_short_text(const struct memoom_oom *oom);
+
+/**
  * Frees an account.
  *
  * \param oom  an account, or NULL, which does nothing
@@ -3040,6 +3095,8 @@ typedef uint32_t memoom_verdict;
 #define MEMOOM_VERDICT_EXITED 3
 /** It was still running at the deadline, and memoom killed it. */
 #define MEMOOM_VERDICT_TIMEOUT 4
+/** It was still running at the deadline, as memory.high held it, and memoom killed it. */
+#define MEMOOM_VERDICT_THROTTLED 5
 
 /** What one source says about the end of a worker. */
 typedef struct memoom_evidence {
@@ -3084,6 +3141,38 @@ typedef struct memoom_killed_by {
 } memoom_killed_by;
 
 /**
+ * What shows that memory.high held a command until its time was up (v2).
+ *
+ * Its kernel stack: memoom_outcome_throttled_frame_at.
+ */
+typedef struct memoom_throttled {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The group that has the memory.high. */
+    const char *group;
+    /** The kernel function in which its process waited; NULL where it was on a CPU just then. */
+    const char *wchan;
+    /** memory.high in bytes. */
+    uint64_t high_bytes;
+    /** What the group used when the time was up. */
+    uint64_t usage_bytes;
+    /** By how much that was above memory.high. */
+    uint64_t over_bytes;
+    /** How often the group went over it. */
+    uint64_t high_events;
+    /**
+     * How long at least one of its tasks waited for memory (PSI), in microseconds; MEMOOM_UNKNOWN without PSI.
+     */
+    uint64_t stalled_usec;
+    /** How long the command had been running, in microseconds. */
+    uint64_t elapsed_usec;
+    /** The process that was looked at. */
+    int32_t pid;
+    /** 0. */
+    uint32_t reserved;
+} memoom_throttled;
+
+/**
  * Who sent the signal that ended the worker.
  * Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
  * for NULL.
@@ -3098,7 +3187,7 @@ const struct memoom_killed_by *memoom_outcome_killed_by(const struct memoom_outc
 memoom_verdict memoom_outcome_verdict(const struct memoom_outcome *outcome);
 
 /**
- * The verdict as documents have it: "oom-killed", "killed", "exited" or "timeout".
+ * The verdict as documents have it: "oom-killed", "killed", "exited", "timeout" or "throttled".
  * Returns: the verdict; NULL for NULL.
  */
 const char *memoom_outcome_verdict_name(const struct memoom_outcome *outcome);
@@ -3237,6 +3326,63 @@ const char *memoom_outcome_to_json(const struct memoom_outcome *outcome);
  * Ownership: takes the outcome; its accounts end with it.
  */
 void memoom_outcome_free(struct memoom_outcome *outcome);
+
+/**
+ * The outcome in a few plain sentences: how it ended, and why.
+ * Returns: the sentences; NULL for NULL.
+ */
+const char *memoom_outcome_summary(const struct memoom_outcome *outcome);
+
+/**
+ * How many findings the outcome has of its own; those of an OOM stand in its account.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_outcome_finding_count(const struct memoom_outcome *outcome);
+
+/**
+ * One of the findings.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_finding_count - 1
+ *
+ * Returns: the finding; NULL beyond the end, and for NULL.
+ */
+const struct memoom_finding *memoom_outcome_finding_at(const struct memoom_outcome *outcome, size_t index);
+
+/**
+ * The outcome in 15 lines at most, each ending in a newline.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_outcome_to_short_text(const struct memoom_outcome *outcome);
+
+/**
+ * How many OOMs of its group killed others and not the worker: it went on after them.
+ * Returns: the number; 0 for NULL.
+ */
+uint64_t memoom_outcome_ooms_inside(const struct memoom_outcome *outcome);
+
+/**
+ * What held a command whose verdict is MEMOOM_VERDICT_THROTTLED.
+ * Returns: the numbers; NULL where memory.high did not hold it, and for NULL.
+ */
+const struct memoom_throttled *memoom_outcome_throttled(const struct memoom_outcome *outcome);
+
+/**
+ * How many kernel functions the stack of the throttled process has.
+ * Returns: the number; 0 where none could be read, and for NULL.
+ */
+size_t memoom_outcome_throttled_frame_count(const struct memoom_outcome *outcome);
+
+/**
+ * One of the kernel functions on the stack of the throttled process, innermost first.
+ *
+ * \param outcome  an outcome, or NULL
+ * \param index    from 0 to memoom_outcome_throttled_frame_count - 1
+ *
+ * Returns: the function; NULL beyond the end, and for NULL.
+ */
+const struct memoom_frame *memoom_outcome_throttled_frame_at(const struct memoom_outcome *outcome,
+    size_t index);
 
 /** For __attribute__((cleanup(memoom_outcome_freep))): frees what the variable holds. */
 static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcome_free(*object); }

@@ -8,3 +8,4 @@ pub(crate) mod oom_rows;
 pub(crate) mod outcome;
 pub(crate) mod replay;
 pub(crate) mod timeline;
+pub(crate) mod why;

@@ -79,6 +79,34 @@ pub(crate) fn missing<'a>(items: impl IntoIterator<Item = (&'a str, &'a str)>) -
     })
 }
 
+/// One answer to the question why, with its evidence and what can be done.
+///
+/// Ownership: borrowed from the object whose list it stands in.
+/// Since 0.1.
+#[repr(C)]
+pub struct memoom_finding {
+    /// Bytes of this struct that the library has filled.
+    pub struct_size: usize,
+    /// Its name, for programs: "shared-memory", "grower-survived", "ancestor-limit", ... A code never changes its meaning.
+    pub code: *const c_char,
+    /// One or two plain sentences.
+    pub text: *const c_char,
+    /// What it rests on: fields of the document with their values, one on each line.
+    pub evidence: *const c_char,
+    /// What can be done about it; NULL where nothing needs to be.
+    pub remedy: *const c_char,
+}
+
+pub(crate) fn findings(items: &[memoom::Finding]) -> Rows<memoom_finding> {
+    Rows::of(items, |texts, one| memoom_finding {
+        struct_size: size_of::<memoom_finding>(),
+        code: texts.keep(one.code),
+        text: texts.keep(&one.text),
+        evidence: texts.keep(one.evidence.join("\n")),
+        remedy: texts.maybe(one.remedy.as_deref()),
+    })
+}
+
 /// One function of a kernel call path.
 ///
 /// Ownership: borrowed from the object whose list it stands in.

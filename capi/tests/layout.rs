@@ -86,6 +86,7 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             pss_bytes,
             grown_bytes,
             grown_since_ns,
+            processes,
             read_ns,
             pid,
             alive
@@ -102,12 +103,31 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             to_bytes,
             grown_bytes,
             over_ns,
+            bytes_per_sec,
+            limit_percent,
             since_ns,
             pid,
             alive
         }
     );
-    layout!(text, memoom_predicted { struct_size, comm, source, score, pid, determined });
+    layout!(text, memoom_finding { struct_size, code, text, evidence, remedy });
+    layout!(
+        text,
+        memoom_throttled {
+            struct_size,
+            group,
+            wchan,
+            high_bytes,
+            usage_bytes,
+            over_bytes,
+            high_events,
+            stalled_usec,
+            elapsed_usec,
+            pid,
+            reserved
+        }
+    );
+    layout!(text, memoom_predicted { struct_size, comm, source, score, pid, determined, made });
     layout!(
         text,
         memoom_candidate {

@@ -103,6 +103,7 @@ mod helper {
 pub mod account {
     pub(crate) mod collect;
     pub(crate) mod composition;
+    mod findings;
     pub(crate) mod grower;
     pub(crate) mod growth;
     pub(crate) mod holders;
@@ -116,6 +117,9 @@ pub mod account {
     pub(crate) mod scene;
     pub(crate) mod scope;
     pub(crate) mod sign;
+    pub(crate) mod start;
+    mod summary;
+    pub(crate) mod throttled;
     pub(crate) mod timeline;
     mod timeline_text;
     pub(crate) mod victim;
@@ -125,9 +129,10 @@ pub mod account {
     pub use composition::Composition;
     pub use grower::Grower;
     pub use holders::Holder;
-    pub use oom::{Blocked, Cause, Disagreement, Oom, Predicted, Process, Span, Victim};
+    pub use oom::{Blocked, Cause, Disagreement, GroupUse, Oom, Predicted, Process, Span, SwapUse, Victim};
     pub use outcome::{Evidence, Outcome, Verdict};
     pub use postmortem::{Postmortem, Subject};
+    pub use throttled::Throttled;
     pub use timeline::Timeline;
     pub use victim::{Candidate, Prediction};
 }
@@ -160,6 +165,7 @@ pub mod pressure {
     pub(crate) mod resume;
     pub(crate) mod run;
     mod step;
+    mod throttled;
     mod ticker;
     mod trigger;
     mod unkillable;

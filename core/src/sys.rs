@@ -137,6 +137,20 @@ pub(crate) fn memory() -> io::Result<(u64, u64)> {
     Ok(((info.freeram + info.bufferram) * unit, info.totalswap * unit))
 }
 
+/// Bytes of swap that are on, and bytes of it that are free (sysinfo(2)).
+pub(crate) fn swap() -> io::Result<(u64, u64)> {
+    // SAFETY: the structure is plain data, ours, and filled by the kernel.
+    let info = unsafe {
+        let mut info: libc::sysinfo = std::mem::zeroed();
+        if libc::sysinfo(&raw mut info) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        info
+    };
+    let unit = u64::from(info.mem_unit);
+    Ok((info.totalswap * unit, info.freeswap * unit))
+}
+
 /// The kernel release, as it is without /proc (uname(2)).
 pub(crate) fn release() -> String {
     // SAFETY: the structure is plain data, ours, and filled by the kernel with a text that ends with NUL.
@@ -183,5 +197,13 @@ pub(crate) fn monotonic_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the structure is ours and lives for the call.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// CPU time of this thread in nanoseconds.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure is ours and lives for the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from . import _wires
 from ._document import Document
 from ._errors import MemoomError
 from ._memcg import Composition, Counters
-from ._report import Frame, Missing, Report
+from ._report import Finding, Frame, Missing, Report
 from ._result import Readable, Table, Told
 from ._steps import Blocked
 
@@ -21,6 +21,7 @@ __all__ = [
     "Candidate",
     "Disagreement",
     "Evidence",
+    "GroupUse",
     "Grower",
     "Holder",
     "KilledBy",
@@ -32,6 +33,8 @@ __all__ = [
     "Prediction",
     "Process",
     "Span",
+    "SwapUse",
+    "Throttled",
     "Triggered",
     "Victim",
 ]
@@ -54,6 +57,7 @@ class Predicted(Document):
     score: int
     determined: bool
     source: str
+    made: Literal["before", "after"]
 
 
 class Candidate(Document):
@@ -143,6 +147,7 @@ class Holder(Document):
     comm_bytes: bytes | None
     group: str | None
     what: Literal["no living process", "smaller processes"] | None
+    processes: int
     alive: bool
     rss_bytes: int | None
     anon_bytes: int | None
@@ -169,6 +174,8 @@ class Grower(Document):
     to_bytes: int
     grown_bytes: int
     over_ns: int
+    bytes_per_sec: int | None
+    limit_percent: int | None
     since_ns: int
     alive: bool
     source: str
@@ -176,10 +183,46 @@ class Grower(Document):
     _shown = ("pid", "comm", "from_bytes", "to_bytes", "over_ns")
 
 
+class GroupUse(Document):
+    """A group directly below the one whose limit was hit, with what was charged to it."""
+
+    group: str
+    usage_bytes: int | None
+    limit_bytes: int | None
+
+
+class SwapUse(Document):
+    """What swap there was for the group whose limit was hit."""
+
+    host_total_bytes: int
+    host_free_bytes: int
+    usage_bytes: int | None
+    limit_bytes: int | None
+
+
+class Throttled(Document):
+    """What shows that ``memory.high`` held a command until its time was up (v2)."""
+
+    group: str
+    high_bytes: int
+    usage_bytes: int
+    over_bytes: int
+    high_events: int
+    stalled_usec: int | None
+    elapsed_usec: int
+    pid: int
+    wchan: str | None
+    stack: tuple[Frame, ...]
+
+    _nested = {"stack": Frame._part}
+    _shown = ("high_bytes", "usage_bytes", "over_bytes", "stalled_usec", "wchan")
+
+
 class Oom(Told, Table):
     """The account of one OOM; ``print(oom)`` shows it the way a person reads it."""
 
     schema: str
+    schema_revision: int
     hierarchy: Literal["v1", "v2"]
     limit_group: str | None
     limit_bytes: int | None
@@ -187,6 +230,10 @@ class Oom(Told, Table):
     composition: Composition | None
     holders: tuple[Holder, ...]
     grower: Grower | None
+    groups: tuple[GroupUse, ...]
+    swap: SwapUse | None
+    occurrence: int | None
+    least_start_bytes: int | None
     invoker: Process | None
     predicted: Predicted | None
     candidates: tuple[Candidate, ...]
@@ -199,12 +246,16 @@ class Oom(Told, Table):
     timings_ns: Mapping[str, int]
     disagreements: tuple[Disagreement, ...]
     missing: tuple[Missing, ...]
+    findings: tuple[Finding, ...]
+    summary: str
 
     _nested = {
         "usage_bytes": Span._part,
         "composition": Composition._part,
         "holders": Holder._part,
         "grower": Grower._part,
+        "groups": GroupUse._part,
+        "swap": SwapUse._part,
         "invoker": Process._part,
         "predicted": Predicted._part,
         "candidates": Candidate._part,
@@ -216,6 +267,7 @@ class Oom(Told, Table):
         "blocked": Blocked._part,
         "disagreements": Disagreement._part,
         "missing": Missing._part,
+        "findings": Finding._part,
     }
     _shown = ("limit_group", "limit_bytes", "predicted", "victims", "blocked")
 
@@ -230,6 +282,11 @@ class Oom(Told, Table):
         """Whether the prediction named the process that the kernel chose; None where that cannot be said."""
         predicted, victim = self.predicted, self.victim
         return None if predicted is None or victim is None else predicted.pid == victim.pid
+
+    @property
+    def short_text(self) -> str:
+        """The account in 15 lines at most, without call path and kernel lines; ``str(oom)`` is the full text."""
+        return cast("str", self._parts.get("short_text", str(self))).rstrip("\n")
 
     def killed(self, pid: int) -> bool:
         """Whether a process of that pid was killed."""
@@ -324,11 +381,13 @@ class Outcome(Told, Readable):
     """How a worker ended, with the evidence; ``print(outcome)`` shows it the way a person reads it."""
 
     schema: str
-    verdict: Literal["oom-killed", "killed", "exited", "timeout"]
+    verdict: Literal["oom-killed", "killed", "exited", "timeout", "throttled"]
     oom_killed: bool
     returncode: int
     pid: int
     ooms: tuple[Oom, ...]
+    ooms_inside: int
+    throttled: Throttled | None
     name: str
     group: str
     evidence: tuple[Evidence, ...]
@@ -339,15 +398,19 @@ class Outcome(Told, Readable):
     ended_ns: int
     killed_by: KilledBy | None
     missing: tuple[Missing, ...]
+    findings: tuple[Finding, ...]
+    summary: str
     # Not in the document: what `run(capture_output=True)` has read.
     stdout: bytes | None
     stderr: bytes | None
 
     _nested = {
         "ooms": Oom._part,
+        "throttled": Throttled._part,
         "evidence": Evidence._part,
-        "killed_by": KilledBy._part,
         "missing": Missing._part,
+        "findings": Finding._part,
+        "killed_by": KilledBy._part,
     }
     _shown = ("verdict", "returncode", "pid", "name")
 
@@ -355,6 +418,11 @@ class Outcome(Told, Readable):
     def oom(self) -> Oom | None:
         """The account of the OOM that killed it."""
         return next((oom for oom in self.ooms if self.oom_killed and oom.killed(self.pid)), None)
+
+    @property
+    def short_text(self) -> str:
+        """The outcome in 15 lines at most; ``str(outcome)`` is the full text."""
+        return cast("str", self._parts.get("short_text", str(self))).rstrip("\n")
 
     def check(self) -> Self:
         """Gives itself when the worker ended with status 0; raises `OomKilledError` or `OutcomeError` otherwise."""

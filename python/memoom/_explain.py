@@ -26,22 +26,11 @@ _ESSENTIAL = (
 
 
 def account(oom: Oom, full: bool = False, *, more: str = "with --full") -> list[str]:
-    """The account as lines; without `full`, only the essential lines of the kernel's report.
+    """The account as lines: the short form, or the full one with the call path and the kernel's report.
 
-    `more` says how the others can be had: an option of the command, where a command says it.
+    `more` says how the full one can be had: an option of the command, where a command says it.
     """
-    lines = str(oom).splitlines()
-    if full:
-        return lines
-    shown, left_out = [], 0
-    for line in lines:
-        if line.startswith("    | ") and not is_essential(line[6:]):
-            left_out += 1
-        else:
-            shown.append(line)
-    if left_out:
-        shown.append(f"    ({left_out} lines more of the report {more})")
-    return shown
+    return (str(oom) if full else oom.short_text.replace("(--full)", f"({more})")).splitlines()
 
 
 def is_essential(line: str) -> bool:
@@ -53,7 +42,11 @@ def is_essential(line: str) -> bool:
 
 def outcome_text(outcome: Outcome) -> str:
     """How a worker ended, with its evidence and the essential lines of each account."""
-    lines = str(outcome).split("\nOOM in ", 1)[0].splitlines()
+    # The accounts stand at the end, each with its own text.
+    head = str(outcome)
+    for oom in reversed(outcome.ooms):
+        head = head.removesuffix(str(oom)).rstrip("\n")
+    lines = head.splitlines()
     # What each account misses stands in the account.
     known = {f"  missing     {one.source}: {one.reason}" for oom in outcome.ooms for one in oom.missing}
     lines = [line for line in lines if line not in known]
@@ -78,5 +71,14 @@ def oom_line(oom: Oom) -> str:
         who = "nobody; waiting: " + ", ".join(f"{one.comm} (pid {one.pid})" for one in oom.blocked)
     else:
         who = "nobody that is known"
-    right = {True: "as predicted", False: "not as predicted", None: "not predicted"}[oom.predicted_right]
-    return f"victim {who}; limit {size(oom.limit_bytes)} of {oom.limit_group or 'an unknown group'}; {right}"
+    told = f"victim {who}; limit {size(oom.limit_bytes)} of {oom.limit_group or 'an unknown group'}"
+    return f"{told}; {agreement}" if (agreement := _agreement(oom)) else told
+
+
+def _agreement(oom: Oom) -> str | None:
+    """What became of the prediction; of one that was made after the kill, whether the choice agrees with the table."""
+    if oom.predicted is None or oom.predicted_right is None:
+        return None
+    if oom.predicted.made == "after":
+        return "agrees with the kernel's table" if oom.predicted_right else "the kernel's table names another"
+    return "as predicted" if oom.predicted_right else "not as predicted"

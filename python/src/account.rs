@@ -12,6 +12,7 @@ use crate::convert::{value, working};
 /// An account, with its human text and that of the kernel's report in it.
 pub(crate) fn oom(py: Python<'_>, oom: &memoom::Oom) -> PyResult<Py<PyAny>> {
     let made = value(py, "Oom", oom.to_json(), Some(oom.to_text()))?;
+    let made = with(py, &made, "short_text", oom.to_short_text().into_py_any(py)?)?;
     match &oom.report {
         Some(report) => with(py, &made, "report", self::report(py, report)?),
         None => Ok(made),
@@ -26,6 +27,7 @@ pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyA
 /// An outcome, with the accounts in it.
 pub(crate) fn outcome(py: Python<'_>, outcome: &memoom::Outcome) -> PyResult<Py<PyAny>> {
     let made = value(py, "Outcome", outcome.to_json(), Some(outcome.to_text()))?;
+    let made = with(py, &made, "short_text", outcome.to_short_text().into_py_any(py)?)?;
     with(py, &made, "ooms", ooms(py, &outcome.ooms)?)
 }
 

@@ -55,7 +55,7 @@ def test_assertions(memcg: testing.Memcg) -> None:
         with pytest.raises(AssertionError, match=message) as caught:
             call()
         # Each tells the whole account.
-        assert "OOM in " in str(caught.value) and "call path" in str(caught.value)
+        assert "OOM in " in str(caught.value) and "What would help" in str(caught.value)
 
 
 def test_assertions_about_calls_and_other_ends(memcg: testing.Memcg) -> None:

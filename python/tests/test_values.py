@@ -98,7 +98,7 @@ def test_a_hogs_life_as_values(lab: memoom.Lab) -> None:
         oom.report,
     ):
         check_value(value)
-    assert str(oom).startswith("OOM in ") and "Oom(" in repr(oom)
+    assert str(oom).startswith(oom.summary[:40]) and "\nOOM in " in str(oom) and "Oom(" in repr(oom)
     outcome = hog.wait(PATIENCE)
     check_value(outcome)
     assert str(pickle.loads(pickle.dumps(outcome)).oom) == str(oom)

@@ -14,7 +14,9 @@ use super::oom_rows::{
     victims,
 };
 use crate::ffi::{self, pointer, text};
-use crate::list::{candidates, frames, memoom_candidate, memoom_frame, memoom_missing, missing, Rows};
+use crate::list::{
+    candidates, findings, frames, memoom_candidate, memoom_finding, memoom_frame, memoom_missing, missing, Rows,
+};
 use crate::memcg::composition::memoom_composition;
 use crate::memcg::group_limits::memoom_counters;
 use crate::memcg::host::{memoom_cgroup_version, version_number, MEMOOM_CGROUP_NONE};
@@ -41,8 +43,11 @@ pub struct memoom_oom {
     pub(super) blocked_stacks: Vec<Rows<memoom_frame>>,
     disagreements: Rows<memoom_disagreement>,
     missing: Rows<memoom_missing>,
+    pub(super) findings: Rows<memoom_finding>,
+    pub(super) summary: CString,
     json: OnceLock<CString>,
     text: OnceLock<CString>,
+    pub(super) short_text: OnceLock<CString>,
 }
 
 impl memoom_oom {
@@ -65,6 +70,7 @@ impl memoom_oom {
                 score: one.score,
                 pid: one.pid,
                 determined: u32::from(one.determined),
+                made: texts.keep(one.made),
             }),
             candidates: candidates(&oom.candidates),
             victims: victims(&oom.victims),
@@ -76,8 +82,11 @@ impl memoom_oom {
             blocked_stacks: oom.blocked.iter().map(|one| frames(&one.stack)).collect(),
             disagreements: disagreements(&oom.disagreements),
             missing: missing(oom.missing.iter().map(|one| (one.source, &*one.reason))),
+            findings: findings(&oom.findings),
+            summary: text(&oom.summary),
             json: OnceLock::new(),
             text: OnceLock::new(),
+            short_text: OnceLock::new(),
             oom,
         }
     }

@@ -43,6 +43,8 @@ pub struct memoom_holder {
     pub grown_bytes: u64,
     /// Since when, in nanoseconds of CLOCK_MONOTONIC. MEMOOM_UNKNOWN where no source tells.
     pub grown_since_ns: u64,
+    /// How many processes the row stands for: 1, more for the smaller ones, 0 for what no process holds.
+    pub processes: u64,
     /// When that was read, in nanoseconds of CLOCK_MONOTONIC.
     pub read_ns: u64,
     /// Its pid; 0 for a row without a process, and where the pid is unknown.
@@ -73,6 +75,10 @@ pub struct memoom_grower {
     pub grown_bytes: u64,
     /// How long that took, in nanoseconds.
     pub over_ns: u64,
+    /// By how much it rose in a second, on the average; MEMOOM_UNKNOWN where it took no time.
+    pub bytes_per_sec: u64,
+    /// What it held at last in percent of the limit; MEMOOM_UNKNOWN without a limit.
+    pub limit_percent: u64,
     /// Since when, in nanoseconds of CLOCK_MONOTONIC.
     pub since_ns: u64,
     /// Its pid.
@@ -97,6 +103,7 @@ pub(crate) fn holders(items: &[Holder]) -> Rows<memoom_holder> {
         pss_bytes: known(one.pss_bytes),
         grown_bytes: known(one.grown_bytes),
         grown_since_ns: known(one.grown_since_ns),
+        processes: one.processes,
         read_ns: one.read_ns,
         pid: one.pid.unwrap_or(0),
         alive: u32::from(one.alive),
@@ -113,6 +120,8 @@ pub(crate) fn grower(item: &Option<Grower>) -> Rows<memoom_grower> {
         to_bytes: one.to_bytes,
         grown_bytes: one.grown_bytes,
         over_ns: one.over_ns,
+        bytes_per_sec: one.bytes_per_sec.unwrap_or(ffi::MEMOOM_UNKNOWN),
+        limit_percent: one.limit_percent.unwrap_or(ffi::MEMOOM_UNKNOWN),
         since_ns: one.since_ns,
         pid: one.pid,
         alive: u32::from(one.alive),

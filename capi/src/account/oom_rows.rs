@@ -42,6 +42,9 @@ pub struct memoom_predicted {
     pub pid: i32,
     /// 1 where the distance to the next candidate is larger than what the readings can be off by, else 0.
     pub determined: u32,
+    /// When it was made: "before" the kill, or "after" it from the kernel's own table, with which the choice then agrees or
+    /// does not.
+    pub made: *const c_char,
 }
 
 /// Why a process died in an OOM.

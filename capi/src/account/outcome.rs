@@ -10,8 +10,9 @@ use memoom::{Outcome, Verdict};
 
 use super::killed_by::{killed_by, memoom_killed_by};
 use super::oom::memoom_oom;
+use super::why::{memoom_throttled, throttled};
 use crate::ffi::{self, text};
-use crate::list::{memoom_missing, missing, Rows};
+use crate::list::{findings, frames, memoom_finding, memoom_frame, memoom_missing, missing, Rows};
 
 /// How a worker ended.
 pub type memoom_verdict = u32;
@@ -25,6 +26,8 @@ pub const MEMOOM_VERDICT_KILLED: memoom_verdict = 2;
 pub const MEMOOM_VERDICT_EXITED: memoom_verdict = 3;
 /// It was still running at the deadline, and memoom killed it.
 pub const MEMOOM_VERDICT_TIMEOUT: memoom_verdict = 4;
+/// It was still running at the deadline, as memory.high held it, and memoom killed it.
+pub const MEMOOM_VERDICT_THROTTLED: memoom_verdict = 5;
 
 fn verdict_number(verdict: Verdict) -> memoom_verdict {
     match verdict {
@@ -32,6 +35,7 @@ fn verdict_number(verdict: Verdict) -> memoom_verdict {
         Verdict::Killed => MEMOOM_VERDICT_KILLED,
         Verdict::Exited => MEMOOM_VERDICT_EXITED,
         Verdict::Timeout => MEMOOM_VERDICT_TIMEOUT,
+        Verdict::Throttled => MEMOOM_VERDICT_THROTTLED,
         _ => MEMOOM_VERDICT_OTHER,
     }
 }
@@ -54,7 +58,7 @@ pub struct memoom_evidence {
 ///
 /// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
 pub struct memoom_outcome {
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     verdict: CString,
     name: CString,
     group: CString,
@@ -62,8 +66,13 @@ pub struct memoom_outcome {
     evidence: Rows<memoom_evidence>,
     missing: Rows<memoom_missing>,
     pub(super) killed_by: Rows<memoom_killed_by>,
+    pub(super) findings: Rows<memoom_finding>,
+    pub(super) throttled: Rows<memoom_throttled>,
+    pub(super) throttled_stack: Rows<memoom_frame>,
+    pub(super) summary: CString,
     json: OnceLock<CString>,
     text: OnceLock<CString>,
+    pub(super) short_text: OnceLock<CString>,
 }
 
 impl memoom_outcome {
@@ -80,8 +89,13 @@ impl memoom_outcome {
             }),
             killed_by: killed_by(outcome.killed_by.as_ref()),
             missing: missing(outcome.missing.iter().map(|one| (one.source, &*one.reason))),
+            findings: findings(&outcome.findings),
+            throttled: throttled(&outcome.throttled),
+            throttled_stack: frames(outcome.throttled.as_ref().map_or(&[], |held| &held.stack)),
+            summary: text(&outcome.summary),
             json: OnceLock::new(),
             text: OnceLock::new(),
+            short_text: OnceLock::new(),
             outcome,
         })
     }
@@ -99,7 +113,7 @@ pub extern "C" fn memoom_outcome_verdict(outcome: Option<&memoom_outcome>) -> me
     ffi::get(outcome, MEMOOM_VERDICT_OTHER, |outcome| verdict_number(outcome.outcome.verdict))
 }
 
-/// The verdict as documents have it: "oom-killed", "killed", "exited" or "timeout".
+/// The verdict as documents have it: "oom-killed", "killed", "exited", "timeout" or "throttled".
 ///
 /// \param outcome  an outcome, or NULL
 ///

@@ -22,7 +22,7 @@ use super::sign::Whose;
 use super::victim::Candidate;
 use crate::account::scene::Scene;
 use crate::map::Map;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::Counters;
 use crate::observe::missing::Missing;
 use crate::observe::trace::TraceVictim;
@@ -89,7 +89,9 @@ pub(crate) struct Collector {
     /// The reports among the records that are dealt with, by their first record.
     told: Vec<u64>,
     /// What the groups held when the kernel last notified of them.
-    notified: Map<String, Contents>,
+    notified: Map<String, (Contents, Vec<Below>)>,
+    /// How many OOMs each group has had.
+    occurrences: Map<String, u64>,
     /// The same when they were last looked at.
     sampled: Map<String, Contents>,
     /// How the processes have grown.

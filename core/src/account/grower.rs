@@ -25,6 +25,10 @@ pub struct Grower {
     pub grown_bytes: u64,
     /// How long that took, in nanoseconds.
     pub over_ns: u64,
+    /// By how much it rose in a second, on the average; null where it took no time.
+    pub bytes_per_sec: Option<u64>,
+    /// What it held at last in percent of the limit; null without a limit.
+    pub limit_percent: Option<u64>,
     /// Since when, in nanoseconds of CLOCK_MONOTONIC: its start, or when it was first seen.
     pub since_ns: u64,
     /// Whether it outlived the OOM.
@@ -34,11 +38,17 @@ pub struct Grower {
 }
 
 /// Who grew until that moment, among those that hold something. What is less than `least_bytes` is no growth.
-pub(crate) fn grower(holders: &[Holder], growth: &Growth, at_ns: u64, least_bytes: u64) -> Option<Grower> {
+pub(crate) fn grower(
+    holders: &[Holder],
+    growth: &Growth,
+    at_ns: u64,
+    limit_bytes: Option<u64>,
+    least_bytes: u64,
+) -> Option<Grower> {
     let rise = |holder: &&Holder| holder.grown_bytes.unwrap_or(0);
     let most = holders.iter().filter(|holder| holder.pid.is_some()).max_by_key(rise).filter(|most| rise(most) > 0)?;
     let latest = later_one(most, holders, growth, least_bytes);
-    made(latest.unwrap_or(most), at_ns)
+    made(latest.unwrap_or(most), at_ns, limit_bytes)
 }
 
 /// The one that grew most since `most` stood still; `None` while it was not seen to stand still.
@@ -53,9 +63,10 @@ fn later_one<'a>(most: &Holder, holders: &'a [Holder], growth: &Growth, least_by
     others.max_by_key(since).filter(|other| since(other) >= least_bytes)
 }
 
-fn made(holder: &Holder, at_ns: u64) -> Option<Grower> {
+fn made(holder: &Holder, at_ns: u64, limit_bytes: Option<u64>) -> Option<Grower> {
     let (grown_bytes, since_ns) = (holder.grown_bytes?, holder.grown_since_ns?);
     let to_bytes = holder.own_bytes();
+    let over_ns = at_ns.saturating_sub(since_ns);
     Some(Grower {
         pid: holder.pid?,
         comm: holder.comm.clone(),
@@ -63,11 +74,18 @@ fn made(holder: &Holder, at_ns: u64) -> Option<Grower> {
         from_bytes: to_bytes.saturating_sub(grown_bytes),
         to_bytes,
         grown_bytes,
-        over_ns: at_ns.saturating_sub(since_ns),
+        over_ns,
+        bytes_per_sec: (over_ns > 0).then(|| mul_div(grown_bytes, 1_000_000_000, over_ns)),
+        limit_percent: limit_bytes.filter(|limit| *limit > 0).map(|limit| mul_div(to_bytes, 100, limit)),
         since_ns,
         alive: holder.alive,
         source: holder.source,
     })
+}
+
+/// `number` × `by` / `of`, which may be larger than fits in between.
+fn mul_div(number: u64, by: u64, of: u64) -> u64 {
+    u64::try_from(u128::from(number) * u128::from(by) / u128::from(of)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -101,7 +119,7 @@ mod tests {
     fn it_is_the_one_that_rose_most() {
         let mut growth = Growth::since(0, false, crate::sys::page_size());
         growth.saw_all("/lab", &[input(1, 40), input(2, 4)], 10);
-        let found = grower(&rows(&[(1, 41), (2, 20), (3, 12)], &growth), &growth, 100, MIB).unwrap();
+        let found = grower(&rows(&[(1, 41), (2, 20), (3, 12)], &growth), &growth, 100, None, MIB).unwrap();
         assert_eq!((found.pid, found.from_bytes, found.to_bytes, found.over_ns), (2, 4 * MIB, 20 * MIB, 90));
         assert_eq!((found.grown_bytes, found.since_ns, found.comm.as_deref()), (16 * MIB, 10, Some(&b"p2"[..])));
     }
@@ -111,17 +129,17 @@ mod tests {
         let mut growth = Growth::since(0, true, crate::sys::page_size());
         growth.saw_all("/lab", &[input(1, 40), input(2, 1)], 10);
         growth.saw_all("/lab", &[input(1, 40), input(2, 9)], 20);
-        assert_eq!(grower(&rows(&[(1, 40), (2, 23)], &growth), &growth, 100, MIB).unwrap().pid, 2);
+        assert_eq!(grower(&rows(&[(1, 40), (2, 23)], &growth), &growth, 100, None, MIB).unwrap().pid, 2);
         // It grew as well, after it was looked at last.
-        assert_eq!(grower(&rows(&[(1, 50), (2, 13)], &growth), &growth, 100, MIB).unwrap().pid, 1);
+        assert_eq!(grower(&rows(&[(1, 50), (2, 13)], &growth), &growth, 100, None, MIB).unwrap().pid, 1);
         // A little is no growth.
-        assert_eq!(grower(&rows(&[(1, 40), (2, 10)], &growth), &growth, 100, 20 * MIB).unwrap().pid, 1);
+        assert_eq!(grower(&rows(&[(1, 40), (2, 10)], &growth), &growth, 100, None, 20 * MIB).unwrap().pid, 1);
     }
 
     #[test]
     fn nobody_grew_where_nobody_was_seen_before() {
         let growth = Growth::default();
-        assert_eq!(grower(&rows(&[(1, 40)], &growth), &growth, 100, MIB), None);
-        assert_eq!(grower(&[], &Growth::since(0, true, crate::sys::page_size()), 100, MIB), None);
+        assert_eq!(grower(&rows(&[(1, 40)], &growth), &growth, 100, None, MIB), None);
+        assert_eq!(grower(&[], &Growth::since(0, true, crate::sys::page_size()), 100, None, MIB), None);
     }
 }

@@ -21,6 +21,8 @@ pub struct Holder {
     pub group: Option<String>,
     /// What a row without a process is: `no living process`, or `smaller processes` for all that have no row of their own.
     pub what: Option<&'static str>,
+    /// How many processes the row stands for: 1, more for the smaller ones, 0 for what no process holds.
+    pub processes: u64,
     /// Whether it outlived the OOM.
     pub alive: bool,
     /// Resident in all: pages that several processes share count for each of them, and pages that another group is charged
@@ -102,6 +104,7 @@ fn row(holding: Holding, growth: &Growth) -> Holder {
         comm: (!comm.is_empty()).then_some(comm),
         group: group.or_else(|| seen.map(|seen| seen.group.clone())),
         what: None,
+        processes: 1,
         alive,
         rss_bytes: Some(held.rss_bytes),
         anon_bytes: held.anon_bytes,
@@ -125,6 +128,7 @@ fn summed(rest: &[Holder]) -> Holder {
     let of = |part: fn(&Holder) -> Option<u64>| rest.iter().any(|row| part(row).is_some()).then(|| sum(rest, part));
     Holder {
         what: Some("smaller processes"),
+        processes: rest.len() as u64,
         alive: rest.iter().any(|row| row.alive),
         rss_bytes: of(|row| row.rss_bytes),
         anon_bytes: of(|row| row.anon_bytes),

@@ -11,6 +11,7 @@ use super::victim::Candidate;
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Stat};
 use crate::observe::callpath::Frame;
+use crate::observe::finding::Finding;
 use crate::observe::missing::Missing;
 use crate::observe::report::{Kill, Report};
 
@@ -47,6 +48,35 @@ pub struct Predicted {
     pub determined: bool,
     /// Where the numbers come from: `procfs` (read before the step) or `report` (the kernel's own task table).
     pub source: &'static str,
+    /// When it was made: `before` the kill, which makes it a prediction, or `after` it, from the kernel's own table: then
+    /// it only says whether the kernel's choice agrees with that table.
+    pub made: &'static str,
+}
+
+/// A group directly below the one whose limit was hit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GroupUse {
+    /// Its path from the top of the hierarchy.
+    pub group: String,
+    /// Bytes charged to it and to those below it, just before the kill where that could be read, else after it.
+    pub usage_bytes: Option<u64>,
+    /// Its own limit; null for none.
+    pub limit_bytes: Option<u64>,
+}
+
+/// What swap there was for the group whose limit was hit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct SwapUse {
+    /// Swap of the machine that is on.
+    pub host_total_bytes: u64,
+    /// What of it was free when the account was made.
+    pub host_free_bytes: u64,
+    /// What the group had in swap before the kill; null where the kernel does not tell.
+    pub usage_bytes: Option<u64>,
+    /// What it may have there, beyond its memory; null for no limit of its own.
+    pub limit_bytes: Option<u64>,
 }
 
 /// Why a process died in the OOM.
@@ -165,6 +195,8 @@ impl Disagreement {
 pub struct Oom {
     /// The name and version of this document's form.
     pub schema: &'static str,
+    /// The revision of this form: a higher one has more keys, and takes none away.
+    pub schema_revision: u32,
     /// The hierarchy in which it struck.
     pub hierarchy: Version,
     /// The group whose limit was hit; an ancestor of the victim's group, or that group. Null where no source tells.
@@ -180,6 +212,15 @@ pub struct Oom {
     pub holders: Vec<Holder>,
     /// The process whose memory rose most. Null where nobody was seen to grow.
     pub grower: Option<Grower>,
+    /// The groups directly below that one, in the order of its directory.
+    pub groups: Vec<GroupUse>,
+    /// What swap there was for it; null where the machine does not tell.
+    pub swap: Option<SwapUse>,
+    /// The how many-th OOM of that group this is, since the lab, the run or the watch began; null where the group is not
+    /// known.
+    pub occurrence: Option<u64>,
+    /// Where the victim had not come to its own code: the smallest limit under which such a program was seen to start.
+    pub least_start_bytes: Option<u64>,
     /// The group that has counted the kill, where nobody knows the victim.
     #[serde(skip)]
     pub(crate) counted_in: Option<String>,
@@ -209,19 +250,36 @@ pub struct Oom {
     pub disagreements: Vec<Disagreement>,
     /// The evidence that could not be had, and why.
     pub missing: Vec<Missing>,
+    /// The answers to why, each with its evidence and what can be done; what a reader needs first at the head.
+    pub findings: Vec<Finding>,
+    /// The account in two or three plain sentences.
+    pub summary: String,
 }
 
 impl Oom {
     /// The form of this document.
     pub const SCHEMA: &'static str = "memoom.oom/1";
+    /// The revision of this form.
+    pub const REVISION: u32 = 2;
+
+    /// The same with its findings and its summary, which are worked out from all the rest.
+    pub(crate) fn explained(mut self) -> Oom {
+        self.findings = super::findings::findings(&self);
+        self.summary = super::summary::summary(&self);
+        self
+    }
 
     /// The process that the kernel chose, or the first that died.
     pub fn victim(&self) -> Option<&Victim> {
         self.victims.iter().find(|victim| victim.cause == Cause::Selected).or_else(|| self.victims.first())
     }
 
-    /// Whether the prediction named the process that the kernel chose; `None` where there was none or nobody died.
+    /// Whether the prediction named the process that the kernel chose; `None` where there was none, nobody died, or a BPF
+    /// policy chose. Of one that was made `after` the kill it says whether the kernel's table agrees with its choice.
     pub fn predicted_right(&self) -> Option<bool> {
+        if self.call_path.iter().any(|frame| is_bpf_policy(&frame.function)) {
+            return None;
+        }
         Some(self.predicted.as_ref()?.pid == self.victim()?.pid)
     }
 
@@ -254,4 +312,9 @@ impl Oom {
     pub fn to_json(&self) -> String {
         crate::text::json(self)
     }
+}
+
+/// Whether a kernel function on the way to the kill says that a BPF program chose.
+pub(crate) fn is_bpf_policy(function: &str) -> bool {
+    function.starts_with("bpf_") && function.contains("oom")
 }

@@ -2,16 +2,27 @@
 
 use std::fmt::Write;
 
-use super::oom::{Cause, Oom};
+use super::oom::{Cause, Oom, Victim};
 use crate::memcg::limits::human_size;
 use crate::text::escape;
 
+/// A short text has so many lines at most.
+pub(super) const SHORT_LINES: usize = 15;
+/// And so many rows of holders and of victims.
+const SHORT_HOLDERS: usize = 3;
+const SHORT_VICTIMS: usize = 2;
+/// So long is a line of the summary at most, where a word does not need more.
+const WIDTH: usize = 110;
+
 impl Oom {
-    /// The account as text for a person: a few lines, the call path with what each step does, and what is missing.
+    /// The whole account as text for a person: the summary, what filled the limit and who held it, the findings, the choice,
+    /// the call path with what each step does, and what is missing.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
+        let mut text = wrapped(&self.summary);
         self.headline(&mut text);
         self.numbers(&mut text);
+        self.memory(&mut text, usize::MAX);
+        self.answers(&mut text);
         self.choice(&mut text);
         self.path(&mut text);
         for disagreement in &self.disagreements {
@@ -22,6 +33,65 @@ impl Oom {
             let _ = writeln!(text, "  missing     {}: {}", missing.source, missing.reason);
         }
         text
+    }
+
+    /// The account in 15 lines at most: the summary, whose limit, what filled it, who held it, and why this one died. The
+    /// call path, the kernel's own lines and the sources stand in [`Oom::to_text`].
+    pub fn to_short_text(&self) -> String {
+        let mut text = wrapped(&self.summary);
+        self.headline(&mut text);
+        self.numbers(&mut text);
+        self.memory(&mut text, SHORT_HOLDERS);
+        self.predicted_line(&mut text);
+        for victim in self.victims.iter().take(SHORT_VICTIMS) {
+            victim_line(&mut text, victim);
+        }
+        shortened(&text, SHORT_LINES)
+    }
+
+    /// What filled the limit, and who held so much of it.
+    fn memory(&self, text: &mut String, most_holders: usize) {
+        if let Some(made) = &self.composition {
+            let parts = [
+                ("anon", made.anon_bytes),
+                ("file", made.file_bytes),
+                ("shmem", made.shmem_bytes),
+                ("kernel", made.kernel_bytes),
+                ("sock", made.sock_bytes),
+                ("swap", made.swap_bytes),
+            ];
+            let parts: Vec<String> =
+                parts.iter().filter_map(|(name, bytes)| Some(format!("{name} {}", human_size((*bytes)?)))).collect();
+            let _ = writeln!(text, "  holds       {} (by {})", parts.join(", "), made.source);
+        }
+        for holder in self.holders.iter().take(most_holders) {
+            let size = |bytes: Option<u64>| bytes.map_or("unknown".to_string(), human_size);
+            let who = match (holder.what, holder.pid) {
+                (Some(what), _) => what.to_string(),
+                (None, pid) => {
+                    let comm = escape(holder.comm.as_deref().unwrap_or_default());
+                    pid.map_or(comm.clone(), |pid| format!("{comm} (pid {pid})"))
+                }
+            };
+            let grown = holder.grown_bytes.map_or(String::new(), |grown| format!(", grown by {}", human_size(grown)));
+            let _ = writeln!(
+                text,
+                "    holder    {who}: anon {}, shmem {}, file {}{grown}",
+                size(holder.anon_bytes),
+                size(holder.shmem_bytes),
+                size(holder.file_bytes)
+            );
+        }
+    }
+
+    /// The findings, each with what can be done.
+    fn answers(&self, text: &mut String) {
+        for finding in &self.findings {
+            let _ = writeln!(text, "  why         {}: {}", finding.code, finding.text);
+            if let Some(remedy) = &finding.remedy {
+                let _ = writeln!(text, "    remedy    {remedy}");
+            }
+        }
     }
 
     fn headline(&self, text: &mut String) {
@@ -86,45 +156,32 @@ impl Oom {
         }
     }
 
+    /// Whom the formula names, and whether that was said before the kill.
+    fn predicted_line(&self, text: &mut String) {
+        let Some(predicted) = &self.predicted else { return };
+        let who = format!("{} (pid {}), score {} pages", escape(&predicted.comm), predicted.pid, predicted.score);
+        let close = if predicted.determined { "" } else { "; the scores were too close to tell" };
+        let _ = match (predicted.made, self.predicted_right()) {
+            ("before", Some(true)) => writeln!(text, "  predicted   {who}, before the step: as predicted"),
+            ("before", Some(false)) => {
+                writeln!(text, "  predicted   {who}, before the step: the kernel chose another{close}")
+            }
+            ("before", None) => writeln!(text, "  predicted   {who}, before the step"),
+            (_, Some(true)) => writeln!(text, "  table       the choice agrees with the kernel's table: {who}"),
+            (_, Some(false)) => {
+                writeln!(text, "  table       the kernel's table names {who}: another was chosen{close}")
+            }
+            (_, None) => writeln!(text, "  table       the kernel's table names {who}"),
+        };
+    }
+
     fn choice(&self, text: &mut String) {
-        match &self.predicted {
-            Some(predicted) => {
-                let verdict = match (self.predicted_right(), predicted.determined) {
-                    (Some(true), _) => ", and the kernel chose it",
-                    (Some(false), true) => ", and the kernel chose another",
-                    (Some(false), false) => ", and the kernel chose another; the scores were too close to tell",
-                    (None, _) => "",
-                };
-                let from = if predicted.source == "procfs" { "before the step" } else { "from the kernel's own table" };
-                let _ = writeln!(
-                    text,
-                    "  predicted   {} (pid {}), score {} pages, {from}{verdict}",
-                    escape(&predicted.comm),
-                    predicted.pid,
-                    predicted.score
-                );
-            }
-            None => {
-                let _ = writeln!(text, "  predicted   nobody: there was nothing to compute it from");
-            }
-        }
+        self.predicted_line(text);
         for candidate in &self.candidates {
             let _ = writeln!(text, "    {}", candidate.line());
         }
         for victim in &self.victims {
-            let cause = match victim.cause {
-                Cause::Selected => "selected",
-                Cause::Group => "memory.oom.group",
-                Cause::SharedMm => "shared the victim's memory",
-            };
-            let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
-            let _ = writeln!(
-                text,
-                "  victim      {} (pid {}): {cause}{size}; by {}",
-                escape(&victim.comm),
-                victim.pid,
-                victim.sources.join(", ")
-            );
+            victim_line(text, victim);
         }
         for one in &self.blocked {
             let wchan = one.wchan.as_deref().unwrap_or("unknown");
@@ -156,5 +213,67 @@ impl Oom {
                 let _ = writeln!(text, "    | {line}");
             }
         }
+    }
+}
+
+fn victim_line(text: &mut String, victim: &Victim) {
+    let cause = match victim.cause {
+        Cause::Selected => "selected",
+        Cause::Group => "memory.oom.group",
+        Cause::SharedMm => "shared the victim's memory",
+    };
+    let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
+    let _ = writeln!(
+        text,
+        "  victim      {} (pid {}): {cause}{size}; by {}",
+        escape(&victim.comm),
+        victim.pid,
+        victim.sources.join(", ")
+    );
+}
+
+/// Lines of a width that can be read, each ending in a newline.
+pub(super) fn wrapped(sentences: &str) -> String {
+    let mut text = String::new();
+    let mut length = 0;
+    for word in sentences.split(' ').filter(|word| !word.is_empty()) {
+        if length > 0 && length + 1 + word.len() > WIDTH {
+            text.push('\n');
+            length = 0;
+        }
+        if length > 0 {
+            text.push(' ');
+            length += 1;
+        }
+        text.push_str(word);
+        length += word.len();
+    }
+    if length > 0 {
+        text.push('\n');
+    }
+    text
+}
+
+/// The first lines of a text; where some are left out, the last one says so.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.lines().count() <= most {
+        return text.to_string();
+    }
+    let mut short: String = text.lines().take(most - 1).flat_map(|line| [line, "\n"]).collect();
+    short.push_str("  ...         the full text (--full) has the rest\n");
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{shortened, wrapped, WIDTH};
+
+    #[test]
+    fn sentences_are_wrapped_and_long_texts_are_cut() {
+        let text = wrapped(&"word ".repeat(60));
+        assert!(text.lines().count() > 1 && text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        assert_eq!(wrapped(""), "");
+        assert_eq!(shortened("a\nb\n", 2), "a\nb\n");
+        assert_eq!(shortened("a\nb\nc\n", 2), "a\n  ...         the full text (--full) has the rest\n");
     }
 }

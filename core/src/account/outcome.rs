@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::oom::Oom;
+use super::throttled::Throttled;
 use crate::observe::author::KilledBy;
+use crate::observe::finding::Finding;
 use crate::observe::missing::Missing;
 
 /// How a worker ended.
@@ -21,6 +23,8 @@ pub enum Verdict {
     Exited,
     /// It was still running at the deadline, and memoom killed it.
     Timeout,
+    /// It was still running at the deadline, as `memory.high` held it, and memoom killed it.
+    Throttled,
 }
 
 impl Verdict {
@@ -31,6 +35,7 @@ impl Verdict {
             Verdict::Killed => "killed",
             Verdict::Exited => "exited",
             Verdict::Timeout => "timeout",
+            Verdict::Throttled => "throttled",
         }
     }
 }
@@ -50,6 +55,8 @@ pub struct Evidence {
 pub struct Outcome {
     /// The name and version of this document's form.
     pub schema: &'static str,
+    /// The revision of this form: a higher one has more keys, and takes none away.
+    pub schema_revision: u32,
     /// How it ended.
     pub verdict: Verdict,
     /// Whether an OOM killed it: the verdict is [`Verdict::OomKilled`].
@@ -60,6 +67,10 @@ pub struct Outcome {
     pub pid: i32,
     /// The accounts of the OOMs of its group while it lived, its own among them.
     pub ooms: Vec<Arc<Oom>>,
+    /// How many of these OOMs killed others and not this one: it went on after them.
+    pub ooms_inside: u64,
+    /// What shows that `memory.high` held it; null where it did not.
+    pub throttled: Option<Throttled>,
     /// Its name.
     #[serde(serialize_with = "crate::text::bytes")]
     pub name: Vec<u8>,
@@ -81,11 +92,26 @@ pub struct Outcome {
     pub killed_by: Option<KilledBy>,
     /// The evidence that could not be had, and why.
     pub missing: Vec<Missing>,
+    /// What is to be said of the end itself; what is to be said of an OOM stands in its account.
+    pub findings: Vec<Finding>,
+    /// The outcome in a few plain sentences.
+    pub summary: String,
 }
 
 impl Outcome {
     /// The form of this document.
     pub const SCHEMA: &'static str = "memoom.outcome/1";
+    /// The revision of this form.
+    pub const REVISION: u32 = 2;
+
+    /// The same with what is to be said of it, which is worked out from all the rest.
+    pub(crate) fn explained(mut self) -> Outcome {
+        let survived = |oom: &&Arc<Oom>| !oom.victims.is_empty() && !oom.killed(self.pid);
+        self.ooms_inside = self.ooms.iter().filter(survived).count() as u64;
+        self.findings = self.throttled.iter().map(Throttled::finding).collect();
+        self.summary = self.summed_up();
+        self
+    }
 
     /// The account of the OOM that killed it.
     pub fn oom(&self) -> Option<&Arc<Oom>> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::oom_text::{shortened, wrapped, SHORT_LINES};
 use super::outcome::{Outcome, Verdict};
 use crate::observe::author::signal_name;
 use crate::observe::Author;
@@ -27,14 +28,43 @@ impl Outcome {
             }
             Verdict::Exited => format!("{who} exited with status {}", self.returncode),
             Verdict::Timeout => format!("{who} was still running at its timeout, and memoom killed it"),
+            Verdict::Throttled => {
+                format!("{who} was still running at its timeout, as memory.high held it, and memoom killed it")
+            }
         }
     }
 
-    /// The outcome as text for a person: the sentence, what each source says, what is missing, and the accounts of the
-    /// OOMs while it lived.
+    /// The sentence, what is to be said of an OOM that it survived, and the summary of the account that explains its end.
+    pub(super) fn summed_up(&self) -> String {
+        let mut sentences = vec![format!("{}.", self.headline())];
+        sentences.extend(self.findings.iter().map(|finding| finding.text.clone()));
+        let inside = self.ooms.iter().find(|oom| !oom.victims.is_empty() && !oom.killed(self.pid));
+        if let Some(handled) = self.handled() {
+            sentences.push(handled);
+        }
+        if let Some(oom) = self.oom().or(inside) {
+            sentences.push(oom.summary.clone());
+        }
+        sentences.join(" ")
+    }
+
+    /// That an OOM happened inside which it survived.
+    fn handled(&self) -> Option<String> {
+        let after = match (self.ooms_inside, self.verdict) {
+            (0, _) => return None,
+            (_, Verdict::Exited) => "and the command handled it",
+            _ => "and the command went on after it",
+        };
+        Some(match self.ooms_inside {
+            1 => format!("An OOM happened inside, {after}."),
+            several => format!("{several} OOMs happened inside, {after}."),
+        })
+    }
+
+    /// The whole outcome as text for a person: the sentence, what is to be said of the end, the accounts of the OOMs while
+    /// it lived, what each source says, and what is missing.
     pub fn to_text(&self) -> String {
-        let mut text = self.headline();
-        text.push('\n');
+        let mut text = self.opening();
         if let Some(killed_by) = &self.killed_by {
             let _ = writeln!(text, "  killed by   {}", killed_by.to_text());
         }
@@ -49,6 +79,28 @@ impl Outcome {
         }
         text
     }
+
+    /// The outcome in 15 lines at most: the sentence, and the account of the OOM that explains it.
+    pub fn to_short_text(&self) -> String {
+        let mut text = self.opening();
+        if let Some(oom) = self.oom().or(self.ooms.first()) {
+            text.push_str(&oom.to_short_text());
+        }
+        shortened(&text, SHORT_LINES)
+    }
+
+    /// The sentence on a line of its own, and what else is to be said of the end.
+    fn opening(&self) -> String {
+        let mut text = self.headline();
+        text.push('\n');
+        let said: Vec<String> =
+            self.findings.iter().map(|finding| finding.text.clone()).chain(self.handled()).collect();
+        text.push_str(&wrapped(&said.join(" ")));
+        if let Some(remedy) = self.findings.iter().find_map(|finding| finding.remedy.as_ref()) {
+            let _ = writeln!(text, "  remedy      {remedy}");
+        }
+        text
+    }
 }
 
 #[cfg(test)]
@@ -60,11 +112,14 @@ mod tests {
     fn outcome(verdict: Verdict, returncode: i32) -> Outcome {
         Outcome {
             schema: Outcome::SCHEMA,
+            schema_revision: Outcome::REVISION,
             verdict,
             oom_killed: verdict == Verdict::OomKilled,
             returncode,
             pid: 7,
             ooms: Vec::new(),
+            ooms_inside: 0,
+            throttled: None,
             name: b"a\nb".to_vec(),
             group: "/g".to_string(),
             evidence: vec![Evidence { source: "exit-status", says: "it says".to_string() }],
@@ -75,6 +130,8 @@ mod tests {
             ended_ns: 0,
             killed_by: None,
             missing: vec![Missing::new("tracefs", "closed")],
+            findings: Vec::new(),
+            summary: String::new(),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::oom::SwapUse;
 use super::sign::Whose;
 use super::victim::Input;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Limit};
 use crate::observe::missing::Missing;
@@ -28,6 +29,9 @@ pub(crate) struct WorkerSeen {
     pub(crate) name: Vec<u8>,
     pub(crate) group: String,
     pub(crate) oom_score_adj: i16,
+    /// It runs our own program: a hog or a ticker.
+    #[serde(default)]
+    pub(crate) is_ours: bool,
     /// A child of this process, which the supervisor does not reap.
     pub(crate) forked: bool,
     /// Its status as subprocess has it, and when it was reaped.
@@ -63,6 +67,12 @@ pub(crate) trait Scene {
 
     /// The counters of a group now, or at its end; the reason where they cannot be read.
     fn counters(&self, cgroup: &str) -> Result<Counters, String>;
+
+    /// The groups directly below it now; none where they cannot be read.
+    fn below(&self, cgroup: &str) -> Vec<Below>;
+
+    /// What swap it may use beyond its limit, without what it uses; `None` where that cannot be read.
+    fn swap(&self, cgroup: &str) -> Option<SwapUse>;
 
     /// What it holds now.
     fn contents(&self, cgroup: &str) -> Option<Contents>;

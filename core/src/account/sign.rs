@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::oom::{Blocked, Oom};
 use super::scope::Scope;
 use super::victim::Input;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::Counters;
 use crate::observe::kmsg::Record;
 use crate::observe::missing::SourceName;
@@ -40,7 +40,12 @@ pub(crate) enum Sign {
     /// The step of a process is over: what was predicted for it says nothing of later OOMs.
     Stepped { pid: i32, end_ns: u64 },
     /// The kernel has notified of a group, and this is what it held just then.
-    Held { cgroup: String, contents: Contents },
+    Held {
+        cgroup: String,
+        contents: Contents,
+        #[serde(default)]
+        below: Vec<Below>,
+    },
     /// A group of v1 has rung: the kernel is about to kill.
     Rang,
     /// The counters of a group have moved, or a process has ended.

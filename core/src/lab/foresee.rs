@@ -225,19 +225,23 @@ fn sharing(inputs: &mut [Input]) -> Vec<(i32, i32)> {
 
 /// The swap that the group may use beyond its limit: it counts into what `oom_score_adj` is a share of.
 fn swap_pages(group: &Arc<Cgroup>, limit: Limit) -> Result<u64> {
-    let dir = &group.dir;
     let page = sys::page_size();
     let (_, on) = sys::memory().map_err(|error| Error::os("read swap", error))?;
     if on == 0 {
         return Ok(0);
     }
-    let allowed = match group.version() {
-        Version::V1 if dir.number("memory.swappiness")? == Some(0) => 0,
+    Ok(swap_limit(group, limit)?.unwrap_or(u64::MAX).min(on) / page)
+}
+
+/// What a group may have in swap beyond its limit; `None` for as much as there is.
+pub(crate) fn swap_limit(group: &Arc<Cgroup>, limit: Limit) -> Result<Option<u64>> {
+    let dir = &group.dir;
+    Ok(match group.version() {
+        Version::V1 if dir.number("memory.swappiness")? == Some(0) => Some(0),
         Version::V1 => match (v1::limit(dir, v1::MEMSW_LIMIT)?, limit) {
-            (Some(Limit::Bytes(memsw)), Limit::Bytes(limit)) => memsw.saturating_sub(limit),
-            _ => u64::MAX,
+            (Some(Limit::Bytes(memsw)), Limit::Bytes(limit)) => Some(memsw.saturating_sub(limit)),
+            _ => None,
         },
-        Version::V2 => v2::limit(dir, v2::SWAP_LIMIT)?.and_then(Limit::bytes).unwrap_or(u64::MAX),
-    };
-    Ok(allowed.min(on) / page)
+        Version::V2 => v2::limit(dir, v2::SWAP_LIMIT)?.and_then(Limit::bytes),
+    })
 }

@@ -9,6 +9,17 @@ use super::{v1, v2};
 use crate::error::Result;
 use crate::sys;
 
+/// Groups directly below another that are looked at.
+const MOST_BELOW: usize = 64;
+
+/// A group directly below another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Below {
+    pub(crate) name: Vec<u8>,
+    pub(crate) usage_bytes: Option<u64>,
+    pub(crate) limit_bytes: Option<u64>,
+}
+
 /// The files of a group that tell what its charged bytes are, read one after the other.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Contents {
@@ -49,6 +60,29 @@ impl Contents {
         let contents = Contents::read(dir, version)?;
         let after = dir.number(if version == Version::V1 { v1::USAGE } else { v2::USAGE })?;
         Ok(Contents { usage_bytes: contents.usage_bytes.min(after), ..contents })
+    }
+
+    /// The groups directly below: name, usage and own limit. Most groups have none, which the number of links tells.
+    pub(crate) fn read_below(dir: &Dir, version: Version) -> Result<Vec<Below>> {
+        if dir.links()? <= 2 {
+            return Ok(Vec::new());
+        }
+        let (usage, limit) = match version {
+            Version::V1 => (v1::USAGE, v1::LIMIT),
+            Version::V2 => (v2::USAGE, v2::LIMIT),
+        };
+        let mut found = Vec::new();
+        for name in dir.dirs()?.into_iter().take(MOST_BELOW) {
+            use std::os::unix::ffi::OsStrExt;
+            let Some(below) = dir.dir_if_there(std::ffi::OsStr::from_bytes(&name))? else { continue };
+            let limit = match version {
+                Version::V1 => v1::limit(&below, limit),
+                Version::V2 => v2::limit(&below, limit),
+            };
+            let limit_bytes = limit.ok().flatten().and_then(super::limits::Limit::bytes);
+            found.push(Below { name, usage_bytes: below.number(usage).ok().flatten(), limit_bytes });
+        }
+        Ok(found)
     }
 
     /// Page cache of the group: the kernel drops it before it declares an OOM. memory.stat is some seconds behind, which

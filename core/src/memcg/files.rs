@@ -171,6 +171,14 @@ impl Dir {
         self.open_at(OsStr::new(name), flags).map_err(|errno| self.failed("open", name, errno))
     }
 
+    /// How many links the directory has: two, and one for each directory inside.
+    #[allow(clippy::useless_conversion)] // it has 32 bits on aarch64
+    pub(crate) fn links(&self) -> Result<u64> {
+        let stat =
+            nix::sys::stat::fstat(&self.fd).map_err(|errno| Error::os("look at group", errno).path(&self.path))?;
+        Ok(u64::from(stat.st_nlink))
+    }
+
     /// The names of the directories inside.
     pub(crate) fn dirs(&self) -> Result<Vec<Vec<u8>>> {
         let list = |errno| Error::os("list groups", errno).path(&self.path);

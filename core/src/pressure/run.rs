@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::command::Command;
+use super::throttled::throttled;
 use super::worker::Worker;
 use crate::account::outcome::{Outcome, Verdict};
 use crate::account::victim::NEVER;
@@ -20,7 +21,8 @@ pub struct Run {
     pub command: Command,
     /// The limits of the group in which it runs.
     pub limits: Limits,
-    /// How long it may run; then it and all its children are killed, and the verdict is [`Verdict::Timeout`]. A command
+    /// How long it may run; then it and all its children are killed, and the verdict is [`Verdict::Timeout`], or
+    /// [`Verdict::Throttled`] where `memory.high` held it. A command
     /// of `oom_score_adj` -1000 needs it, as nobody else is there to be killed at the limit.
     pub timeout: Option<Duration>,
     /// The lab in which the group is made.
@@ -87,17 +89,20 @@ impl Run {
                 if error.kind() == ErrorKind::TimedOut
                     && deadline.is_some_and(|deadline| Instant::now() >= deadline) =>
             {
+                let held = throttled(worker);
                 // An OOM kill in the same moment is still an OOM kill: the verdict looks at the evidence first.
                 worker.group().kill()?;
                 let mut outcome = worker.wait(wait)?;
                 // Nor does memoom answer for a signal that somebody else had sent before.
                 let others = |by: &KilledBy| !matches!(by.by, Author::Memoom | Author::Unknown);
                 if !outcome.oom_killed && !outcome.killed_by.as_ref().is_some_and(others) {
-                    outcome.verdict = Verdict::Timeout;
+                    outcome.verdict = if held.is_some() { Verdict::Throttled } else { Verdict::Timeout };
+                    outcome.throttled = held;
                     for by in outcome.killed_by.iter_mut().filter(|by| by.by == Author::Memoom) {
                         by.reason =
                             self.timeout.map(|after| format!("its timeout of {} s was over", after.as_secs_f64()));
                     }
+                    outcome = outcome.explained();
                 }
                 Ok(outcome)
             }

@@ -333,11 +333,14 @@ impl Worker {
         }
         Outcome {
             schema: Outcome::SCHEMA,
+            schema_revision: Outcome::REVISION,
             verdict,
             oom_killed: verdict == Verdict::OomKilled,
             returncode: exit.returncode,
             pid: process.pid,
             ooms,
+            ooms_inside: 0,
+            throttled: None,
             name: process.name.clone(),
             group: process.group.cgroup().to_string(),
             evidence,
@@ -348,7 +351,10 @@ impl Worker {
             ended_ns: exit.time_ns,
             killed_by,
             missing,
+            findings: Vec::new(),
+            summary: String::new(),
         }
+        .explained()
     }
 }
 

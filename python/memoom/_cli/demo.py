@@ -81,7 +81,7 @@ def _told(found: Experiment, full: bool) -> list[str]:
     events = [f"  {line}" for line in told.splitlines()]
     lines = [f"━━ {found.name}: {_WHAT[found.name]}", "", "Timeline", *events, ""]
     for oom in found.ooms:
-        lines += [*account(oom, full), ""]
+        lines += [*account(oom, True), ""]
     lines.append("Checks")
     width = max((len(check.name) for check in found.checks), default=0)
     lines += [f"  {'✓' if check.passed else '✗'} {check.name:<{width}}  {check.seen}" for check in found.checks]

@@ -102,7 +102,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         metavar="FILE",
         help="record what the accounts are made of in FILE, for memoom replay; an earlier recording is replaced",
     )
-    parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
+    parser.add_argument(
+        "--full", action="store_true", help="show the whole account: call path, the kernel's report, sources"
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
     # What argparse does with "--" differs between versions, so the first one is taken out here.
     first = arguments.index("--") if "--" in arguments else len(arguments)
@@ -127,19 +129,10 @@ def _status_of(error: Exception) -> int:
 
 
 def _tell(outcome: Outcome, full: bool) -> None:
-    from .._explain import account
-
     lines = []
-    if outcome.ooms:
-        headline = str(outcome).splitlines()[0]
-        lines.append(f"memoom: {headline}")
-        for oom in outcome.ooms:
-            lines += account(oom, full)
-        lines += [
-            f"  missing     {one.source}: {one.reason}" for one in outcome.missing if one not in outcome.ooms[0].missing
-        ]
-    elif outcome.verdict == "timeout" or outcome.returncode == -_SIGKILL:
-        headline, *details = str(outcome).splitlines()
+    if outcome.ooms or outcome.verdict in ("timeout", "throttled") or outcome.returncode == -_SIGKILL:
+        brief = outcome.ooms or outcome.verdict == "throttled"
+        headline, *details = (str(outcome) if full or not brief else outcome.short_text).splitlines()
         lines += [f"memoom: {headline}", *details]
     if lines:
         try:

@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
         metavar="FILE",
         help="record what the accounts are made of in FILE, for memoom replay; an earlier recording is replaced",
     )
-    parser.add_argument("--full", action="store_true", help="show the whole report of the kernel")
+    parser.add_argument(
+        "--full", action="store_true", help="show whole accounts: call path, the kernel's report, sources"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print accounts (and events) as JSON, one document on each line"
     )

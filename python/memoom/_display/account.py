@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 
-from .._values import Oom, Outcome
+from .._values import Holder, Oom, Outcome
 from .log import raw_html
 from .markup import BAD, FADED, GOOD, PLAIN, WARN, Markup, badge, box, folded, join, tag
 from .table import bar, call_path_html, changes, facts, headline, missing_html, pid_and_name, rows
@@ -13,7 +13,7 @@ from .units import seconds, short_group, size
 __all__ = ["oom_html", "outcome_html"]
 
 _PAGE = mmap.PAGESIZE
-_VERDICTS = {"oom-killed": BAD, "killed": WARN, "timeout": WARN, "exited": GOOD}
+_VERDICTS = {"oom-killed": BAD, "killed": WARN, "timeout": WARN, "throttled": WARN, "exited": GOOD}
 
 
 def oom_html(oom: Oom) -> Markup:
@@ -35,7 +35,8 @@ def outcome_html(outcome: Outcome) -> Markup:
     first = headline(verdict, " ", pid_and_name(outcome.pid, outcome.name), tag("span", f" · {end}", style=FADED))
     frame = "border-left:3px solid rgba(128,128,128,.4);padding-left:12px;margin-top:8px"
     accounts = join(tag("div", _account(oom), style=frame) for oom in outcome.ooms)
-    return box(first, facts(told), missing_html(outcome.missing), accounts)
+    said = tag("div", outcome.summary) if outcome.summary and not outcome.ooms else ""
+    return box(first, said, facts(told), missing_html(outcome.missing), accounts)
 
 
 def _account(oom: Oom) -> Markup:
@@ -46,7 +47,12 @@ def _account(oom: Oom) -> Markup:
     )
     before, after = oom.usage_bytes.before, oom.usage_bytes.after
     predicted = oom.predicted
-    right = {True: ", and so it was", False: ", and it was another", None: ""}[oom.predicted_right]
+    made_before = predicted is not None and predicted.made != "after"
+    right = {
+        True: ": as predicted" if made_before else ": the choice agrees with the kernel's table",
+        False: ", and it was another",
+        None: "",
+    }[oom.predicted_right]
     told = [
         (
             "limit group",
@@ -56,7 +62,7 @@ def _account(oom: Oom) -> Markup:
         ("after", bar(after, oom.limit_bytes)),
         ("asked by", None if oom.invoker is None else pid_and_name(oom.invoker.pid, oom.invoker.comm)),
         (
-            "predicted",
+            "predicted" if made_before else "by the table",
             None
             if predicted is None
             else join([pid_and_name(predicted.pid, predicted.comm), f" from {predicted.source}{right}"]),
@@ -70,7 +76,8 @@ def _account(oom: Oom) -> Markup:
             or None,
         ),
     ]
-    parts = [first, facts(told), _processes(oom)]
+    said = tag("div", oom.summary) if oom.summary else ""
+    parts = [first, said, facts(told), _why(oom), _processes(oom)]
     if oom.call_path:
         title = "call path of the wait" if blocked else "call path of the kill"
         parts.append(
@@ -93,6 +100,26 @@ def _account(oom: Oom) -> Markup:
     if oom.report is not None:
         parts.append(folded("the kernel's report", raw_html(oom.report)))
     return join([*parts, missing_html(oom.missing)])
+
+
+def _why(oom: Oom) -> Markup:
+    """What filled the limit, who held it, and each finding with what can be done."""
+    parts: list[object] = []
+    if oom.findings:
+        lines = [(tag("code", one.code), one.text, one.remedy or "") for one in oom.findings]
+        parts.append(folded(f"why ({len(lines)} findings)", rows(("", "finding", "what would help"), lines, ())))
+    if oom.holders:
+        held = [
+            (one.pid, tag("b", one.comm or one.what or ""), *(size(bytes_) for bytes_ in _held(one)))
+            for one in oom.holders
+        ]
+        columns = ("pid", "who", "anon", "shmem", "file", "grown")
+        parts.append(folded(f"who held it ({len(held)})", rows(columns, held, ("pid", *columns[2:]))))
+    return join(parts)
+
+
+def _held(one: Holder) -> tuple[int | None, ...]:
+    return one.anon_bytes, one.shmem_bytes, one.file_bytes, one.grown_bytes
 
 
 def _number(name: str, value: object) -> object:

@@ -7,9 +7,11 @@ use super::logs::inside;
 use super::{within, Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
 use crate::account::composition::Composition;
 use crate::account::grower::grower;
-use crate::account::oom::{Blocked, Oom, Predicted, Process, Span};
+use crate::account::holders::Holder;
+use crate::account::oom::{Blocked, Cause, Oom, Predicted, Process, Span, SwapUse};
 use crate::account::scene::{worker, Scene};
 use crate::account::scope::{self, Scope};
+use crate::account::start::below_start;
 use crate::account::victim::Candidate;
 use crate::memcg::path::covers;
 use crate::memcg::version::Version;
@@ -95,13 +97,20 @@ impl Collector {
         }
         let holders = self.holders(&episode, limit_group.as_deref().filter(is_seen), composition.as_ref(), scene);
         let struck_ns = episode.marked_ns.unwrap_or_else(|| scene.now_ns());
-        let grower = grower(&holders, &self.growth, struck_ns, charged_ahead(scene));
+        let grower = grower(&holders, &self.growth, struck_ns, limit_bytes, charged_ahead(scene));
+        let struck = limit_group.as_deref();
+        let groups = struck.map_or_else(Vec::new, |cgroup| self.groups_below(cgroup, scene));
+        let occurrence = self.occurred(struck);
+        let swap_bytes = composition.as_ref().and_then(|made| made.swap_bytes);
+        let swap = struck.and_then(|cgroup| scene.swap(cgroup)).map(|swap| SwapUse { usage_bytes: swap_bytes, ..swap });
+        let least_start_bytes = least_start(&episode, &holders, limit_bytes, scene);
         self.last_struck = limit_group.clone().map(|cgroup| (cgroup, reading.ended_ns));
         // Whoever was ending already was neither killed nor counted.
         let killed =
             episode.kills.iter().map(|kill| &kill.victim).filter(|victim| !episode.ending.contains(&victim.pid));
         let mut oom = Oom {
             schema: Oom::SCHEMA,
+            schema_revision: Oom::REVISION,
             hierarchy,
             limit_group,
             limit_bytes,
@@ -110,6 +119,10 @@ impl Collector {
             holders,
             grower,
             counted_in: episode.counted_in.clone(),
+            groups,
+            swap,
+            occurrence,
+            least_start_bytes,
             invoker: episode.invoker.clone(),
             predicted,
             candidates,
@@ -122,8 +135,11 @@ impl Collector {
             timings_ns,
             disagreements: Vec::new(),
             missing,
+            findings: Vec::new(),
+            summary: String::new(),
         };
         oom.disagreements = self.disagreements(&oom, &episode, reading, scene);
+        let oom = oom.explained();
         self.tally(&oom, marked_ns, reading, scene);
         self.begin_from(reading);
         oom
@@ -188,12 +204,17 @@ impl Collector {
         let off = |at: &&String| scene.counters(at).is_ok_and(|counters| counters.oom_kill_disable == Some(true));
         let chain = scene.chain(cgroup);
         let at = chain.iter().find(off).map_or(cgroup, String::as_str);
+        let limit = scene.limit(at);
+        let limit_bytes = limit.as_ref().ok().and_then(|limit| limit.bytes());
         let composition = scene.contents(at).map(|held| Composition::of_contents(&held, "memory.stat"));
         let holders = self.waiting_holders(&scene.living(at), composition.as_ref(), scene);
-        let grower = grower(&holders, &self.growth, scene.now_ns(), charged_ahead(scene));
+        let grower = grower(&holders, &self.growth, scene.now_ns(), limit_bytes, charged_ahead(scene));
+        let groups = self.groups_below(at, scene);
+        let swap_bytes = composition.as_ref().and_then(|made| made.swap_bytes);
+        let swap = scene.swap(at).map(|swap| SwapUse { usage_bytes: swap_bytes, ..swap });
+        let occurrence = self.occurred(Some(at));
         let before = self.before.get(at);
         let read = scene.counters(at);
-        let limit = scene.limit(at);
         let mut missing = scene.missing();
         if before.is_none_or(|before| before.counters == Counters::default()) {
             missing.push(Missing::new("counters", "nothing of them had been read before the OOM"));
@@ -209,14 +230,19 @@ impl Collector {
         timings_ns.push("complete", scene.now_ns());
         Oom {
             schema: Oom::SCHEMA,
+            schema_revision: Oom::REVISION,
             hierarchy: version_of(cgroup, scene),
             limit_group: Some(at.to_string()),
-            limit_bytes: limit.ok().and_then(|limit| limit.bytes()),
+            limit_bytes,
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
             composition,
             holders,
             grower,
             counted_in: None,
+            groups,
+            swap,
+            occurrence,
+            least_start_bytes: None,
             invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
             predicted,
             candidates,
@@ -229,7 +255,10 @@ impl Collector {
             timings_ns,
             disagreements: Vec::new(),
             missing,
+            findings: Vec::new(),
+            summary: String::new(),
         }
+        .explained()
     }
 
     /// Whose limit was hit, without a report: the failed charge counts where it failed (v1 `memory.failcnt`, v2 `oom`
@@ -281,6 +310,16 @@ fn not_ended(episode: &Episode, now_ns: u64) -> Option<Missing> {
     let overdue = !within(COMPLETE_WITHIN, episode.opened_ns, now_ns);
     let by = if overdue { "within 10 seconds" } else { "when the group went" };
     Some(Missing::new("exit", format!("{who} had not ended {by}")))
+}
+
+/// Where the victim is no hog of ours and had not come to its own code: the smallest limit seen to work.
+fn least_start(episode: &Episode, holders: &[Holder], limit_bytes: Option<u64>, scene: &dyn Scene) -> Option<u64> {
+    let victim = episode.kills.iter().map(|kill| &kill.victim).find(|victim| victim.cause == Cause::Selected)?;
+    if worker(scene, victim.pid).is_some_and(|worker| worker.is_ours) {
+        return None;
+    }
+    let held = holders.iter().find(|holder| holder.pid == Some(victim.pid)).map_or(0, Holder::own_bytes);
+    below_start(&victim.comm, held, limit_bytes?, scene.page_bytes())
 }
 
 /// Whether a process has ended, or is about to.
@@ -340,6 +379,7 @@ fn predicted(
             score: victim.score,
             determined: scope.prediction.determined,
             source: "procfs",
+            made: "before",
         });
         return (predicted, scope.prediction.candidates.clone());
     }
@@ -352,6 +392,7 @@ fn predicted(
         score: victim.score,
         determined: prediction.determined,
         source: "report",
+        made: "after",
     });
     (predicted, prediction.candidates)
 }

@@ -2,19 +2,20 @@
 
 use super::{Collector, Episode};
 use crate::account::composition::Composition;
+use crate::account::oom::GroupUse;
 use crate::account::scene::Scene;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
 
 impl Collector {
     /// The kernel has notified of a group, and this is what it held just then. A victim may have gone by then, so of two
     /// readings since the last account the fuller one stays; of two as full the newer one.
-    pub(super) fn notified(&mut self, cgroup: &str, contents: Contents, scene: &dyn Scene) {
-        let fuller = |kept: &Contents| {
+    pub(super) fn notified(&mut self, cgroup: &str, contents: Contents, below: Vec<Below>, scene: &dyn Scene) {
+        let fuller = |(kept, _): &(Contents, Vec<Below>)| {
             kept.usage_bytes.unwrap_or(0) > contents.usage_bytes.unwrap_or(0).saturating_add(charged_ahead(scene))
         };
         if !self.notified.get(cgroup).is_some_and(fuller) {
-            self.notified.insert(cgroup.to_string(), contents);
+            self.notified.insert(cgroup.to_string(), (contents, below));
         }
     }
 
@@ -38,7 +39,7 @@ impl Collector {
             return reported;
         }
         let cgroup = limit_group?;
-        let notified = self.notified.get(cgroup).map(|contents| (contents, "memory.stat"));
+        let notified = self.notified.get(cgroup).map(|(contents, _)| (contents, "memory.stat"));
         let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
         let looks = before.map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
         let sampled = looks.max_by_key(|contents| contents.read_ns).map(|contents| (contents, "sample"));
@@ -51,6 +52,29 @@ impl Collector {
         let tells = |of: &(&Contents, &'static str)| of.0.usage_bytes.unwrap_or(0) >= usage_bytes.unwrap_or(0) / 2;
         let (contents, source) = notified.filter(in_time).or(sampled.filter(tells))?;
         Some(Composition::of_contents(contents, source))
+    }
+}
+
+impl Collector {
+    /// The groups directly below the one whose limit was hit, as they were when the kernel notified, else as they are now.
+    pub(super) fn groups_below(&self, cgroup: &str, scene: &dyn Scene) -> Vec<GroupUse> {
+        let then = self.notified.get(cgroup).map(|(_, below)| below.clone()).filter(|below| !below.is_empty());
+        let below = then.unwrap_or_else(|| scene.below(cgroup));
+        below
+            .into_iter()
+            .map(|one| GroupUse {
+                group: format!("{}/{}", cgroup.trim_end_matches('/'), crate::text::escape(&one.name)),
+                usage_bytes: one.usage_bytes,
+                limit_bytes: one.limit_bytes,
+            })
+            .collect()
+    }
+
+    /// Counts an OOM of a group; the how many-th it is.
+    pub(super) fn occurred(&mut self, cgroup: Option<&str>) -> Option<u64> {
+        let count = self.occurrences.or_insert_with(cgroup?.to_string(), || 0);
+        *count += 1;
+        Some(*count)
     }
 }
 

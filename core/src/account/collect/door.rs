@@ -20,7 +20,7 @@ impl Collector {
             Sign::Began { cgroup, counters } => self.began(&cgroup, counters, scene.now_ns()),
             Sign::Forgotten { cgroup } => self.forget(&cgroup),
             Sign::Stepped { pid, end_ns } => self.stepped(pid, end_ns),
-            Sign::Held { cgroup, contents } => self.notified(&cgroup, contents, scene),
+            Sign::Held { cgroup, contents, below } => self.notified(&cgroup, contents, below, scene),
             Sign::Rang => self.rung_ns = Some(scene.now_ns()),
             Sign::Moved => self.look_for_debts = true,
             Sign::Reading => self.reads(scene.now_ns()),

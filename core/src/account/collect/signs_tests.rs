@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::tests::{mark, KILLED};
 use super::Collector;
+use crate::account::oom::SwapUse;
 use crate::account::oom::{Blocked, Cause, Oom};
 use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
 use crate::account::sign::{Sign, Whose};
 use crate::account::victim::Input;
 use crate::map::Map;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Limit, Stat};
 use crate::observe::kmsg::Record;
@@ -73,6 +74,12 @@ impl Scene for Made {
     }
     fn counters(&self, cgroup: &str) -> Result<Counters, String> {
         self.with(cgroup, |group| group.counters.clone()).unwrap_or_else(|| Err("it is not there".to_string()))
+    }
+    fn below(&self, _: &str) -> Vec<Below> {
+        Vec::new()
+    }
+    fn swap(&self, _: &str) -> Option<SwapUse> {
+        None
     }
     fn contents(&self, _: &str) -> Option<Contents> {
         None
@@ -190,6 +197,7 @@ impl Play {
             name: b"hog".to_vec(),
             group: cgroup.to_string(),
             oom_score_adj: 0,
+            is_ours: false,
             forked: false,
             exit: None,
             killed_by_us: false,

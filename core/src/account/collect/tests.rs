@@ -1,9 +1,10 @@
 use super::gaps::without_group;
 use super::{Candidate, Cause, Collector, TraceVictim, Whose};
+use crate::account::oom::SwapUse;
 use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
 use crate::account::scope::from_report;
 use crate::account::victim::Input;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::{Counters, Limit};
 use crate::observe::callpath::Frame;
 use crate::observe::missing::Missing;
@@ -33,6 +34,12 @@ impl Scene for Still {
     }
     fn counters(&self, _: &str) -> Result<Counters, String> {
         Err("nothing is there".to_string())
+    }
+    fn below(&self, _: &str) -> Vec<Below> {
+        Vec::new()
+    }
+    fn swap(&self, _: &str) -> Option<SwapUse> {
+        None
     }
     fn contents(&self, _: &str) -> Option<Contents> {
         None

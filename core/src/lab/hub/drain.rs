@@ -66,6 +66,7 @@ impl Hub {
         state.look_for_blocks();
         self.tidy(state);
         if had != (state.events.end(), state.ooms.end()) {
+            state.gauge.wake();
             state.ring();
         }
     }
@@ -180,7 +181,8 @@ impl Hub {
         let group = observed.group.clone();
         // Before all else: what the group holds is what its victim is about to give back.
         if let Ok(contents) = Contents::read_at_once(&group.dir, group.version()) {
-            state.take(Sign::Held { cgroup: group.cgroup().to_string(), contents });
+            let below = Contents::read_below(&group.dir, group.version()).unwrap_or_default();
+            state.take(Sign::Held { cgroup: group.cgroup().to_string(), contents, below });
         }
         // The wake comes on a kill, on a block and on removal: only the files say which.
         match group.counters() {

@@ -3,7 +3,7 @@
 //! each step; for them alone nothing is done here.
 //!
 //! Looked at is the usage, which costs a few microseconds. The processes and the statistics are read where it has risen,
-//! and no oftener than costs one part in a hundred of the time.
+//! and no oftener than costs one part in a hundred of one CPU.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +37,13 @@ impl Gauge {
     /// How long it is until the next look; `None` where none is needed.
     pub(super) fn due_in(&self) -> Option<Duration> {
         self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Something has happened: it is looked again, if it was not.
+    pub(super) fn wake(&mut self) {
+        if self.due.is_none() {
+            self.begin();
+        }
     }
 
     /// Something has come that may grow: the next look comes soon.
@@ -73,14 +80,19 @@ impl State {
             self.gauge.due = None;
             return;
         }
-        let begun = Instant::now();
+        let begun_ns = sys::thread_cpu_ns();
         let groups: Vec<Arc<Cgroup>> = self.living_groups().cloned().collect();
         let mut changed = false;
         for group in groups.iter().filter(|group| is_gauged(group, &groups)) {
             changed |= self.gauge_group(group);
         }
+        if !changed && self.gauge.every >= SELDOM && self.tree.is_some() {
+            // Whoever watches a group where nothing happens is not to run: the next event begins anew.
+            self.gauge.due = None;
+            return;
+        }
         let every = if changed { SOON } else { (self.gauge.every * 2).min(SELDOM) };
-        self.gauge.every = every.max(begun.elapsed() * SHARE);
+        self.gauge.every = every.max(Duration::from_nanos(sys::thread_cpu_ns().saturating_sub(begun_ns)) * SHARE);
         self.gauge.due = Instant::now().checked_add(self.gauge.every);
     }
 

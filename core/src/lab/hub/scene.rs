@@ -7,16 +7,17 @@ use std::sync::Arc;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use super::{Observed, MOST_GENERATIONS};
+use crate::account::oom::SwapUse;
 use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
 use crate::account::sign::Whose;
 use crate::account::victim::{Input, NEVER};
 use crate::error::Result;
 use crate::helper::process::Process;
 use crate::helper::supervisor::Supervisor;
-use crate::lab::foresee::read_tree;
+use crate::lab::foresee::{read_tree, swap_limit};
 use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
-use crate::memcg::contents::Contents;
+use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Limit};
 use crate::observe::kmsg;
@@ -120,6 +121,18 @@ impl Scene for World {
         self.answer(cgroup, Observed::counters, Cgroup::counters)
     }
 
+    fn below(&self, cgroup: &str) -> Vec<Below> {
+        let read = self.find(cgroup).map(|group| Contents::read_below(&group.dir, group.version()));
+        read.and_then(std::result::Result::ok).unwrap_or_default()
+    }
+
+    fn swap(&self, cgroup: &str) -> Option<SwapUse> {
+        let (host_total_bytes, host_free_bytes) = sys::swap().ok()?;
+        let group = self.find(cgroup)?;
+        let limit_bytes = swap_limit(group, group.limit().ok()?).ok()?;
+        Some(SwapUse { host_total_bytes, host_free_bytes, usage_bytes: None, limit_bytes })
+    }
+
     fn contents(&self, cgroup: &str) -> Option<Contents> {
         self.find(cgroup)?.contents().ok()
     }
@@ -168,6 +181,7 @@ impl Scene for World {
                 name: process.name.clone(),
                 group: process.group.cgroup().to_string(),
                 oom_score_adj: process.oom_score_adj,
+                is_ours: process.channel.is_some(),
                 forked: process.forked,
                 exit: progress.exit.map(|exit| (exit.returncode, exit.time_ns)),
                 killed_by_us: progress.killed_by_us,
