@@ -127,6 +127,10 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             reserved
         }
     );
+    layout!(
+        text,
+        memoom_killed_by { struct_size, by, comm, group, unit, source, reason, text, at_ns, uid, pid, signal }
+    );
     layout!(text, memoom_predicted { struct_size, comm, source, score, pid, determined, made });
     layout!(
         text,
