@@ -126,12 +126,15 @@ impl Composition {
         // Up to 5.2 the groups below are printed one by one, and not in the numbers of the first.
         let one = |stat: &Stat, name: &str| stat.get(name);
         let get = |name: &str| if report.stats.is_empty() { one(&report.stat, name) } else { sum(name) };
+        // Some kernels (6.1 to 6.4) print the names of v2 in the report of a v1 group too.
+        let version = if get("rss").or(get("total_rss")).is_some() { version } else { Version::V2 };
         let usage = |usage: &Option<crate::observe::report::Usage>| usage.map(|usage| usage.usage_bytes);
         let beside = Beside {
             usage_bytes: usage(&report.memory),
             kernel_bytes: usage(&report.kmem),
             tcp_bytes: None,
-            swap_bytes: usage(&report.swap),
+            swap_bytes: usage(&report.swap)
+                .or_else(|| Some(usage(&report.memory_swap)?.saturating_sub(usage(&report.memory)?))),
         };
         Some(Composition::of(&Numbers { version, get: &get }, beside, "report", read_ns))
     }
@@ -207,5 +210,34 @@ impl Composition {
     /// The contents as one JSON document.
     pub fn to_json(&self) -> String {
         crate::text::json(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::report::parse_reports;
+
+    #[test]
+    fn a_report_of_v1_is_read_by_either_names() {
+        let text = |stat: &str| {
+            format!(
+                "a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\nmemory: usage 24576kB, limit \
+                 24576kB, failcnt 0\nmemory+swap: usage 24580kB, limit 24576kB, failcnt 78\nkmem: usage 88kB, limit \
+                 9007199254740988kB, failcnt 0\nMemory cgroup stats for /g:\n{stat}\nMemory cgroup out of memory: Killed \
+                 process 190 (a) total-vm:20680kB, anon-rss:20056kB, file-rss:0kB, shmem-rss:40kB, UID:0 pgtables:72kB \
+                 oom_score_adj:0\n"
+            )
+        };
+        let of = |stat: &str| {
+            let reports = parse_reports(text(stat).as_bytes());
+            Composition::of_report(&reports[0], Version::V1, 5).unwrap()
+        };
+        let old = of("cache 4096\nrss 24829952\nshmem 4096\ntotal_cache 8192\ntotal_rss 24900000\ntotal_shmem 8192");
+        assert_eq!((old.anon_bytes, old.file_bytes, old.shmem_bytes), (Some(24_900_000), Some(0), Some(8192)));
+        assert_eq!((old.kernel_bytes, old.slab_reclaimable_bytes), (Some(88 << 10), None));
+        let new = of("anon 24829952\nfile 8192\nkernel 90112\nshmem 4096\nsock 0");
+        assert_eq!((new.anon_bytes, new.file_bytes, new.shmem_bytes), (Some(24_829_952), Some(4096), Some(4096)));
+        assert_eq!((new.kernel_bytes, new.swap_bytes, new.read_ns), (Some(90_112), Some(4096), 5));
     }
 }

@@ -1,1 +1,203 @@
+//! Each code is found where its numbers are there, and not where they are not.
 
+use super::findings;
+use crate::account::composition::Composition;
+use crate::account::grower::Grower;
+use crate::account::holders::Holder;
+use crate::account::oom::{Blocked, Cause, GroupUse, Oom, Span, SwapUse, Victim};
+use crate::account::victim::Candidate;
+use crate::memcg::version::Version;
+use crate::memcg::{Counters, Stat};
+use crate::observe::callpath::Frame;
+
+const MIB: u64 = 1 << 20;
+
+/// A victim of 10 MiB under 16 MiB, of which nothing is to be said but by what a test changes.
+fn plain() -> Oom {
+    let victim = Victim {
+        pid: 7,
+        comm: b"victim".to_vec(),
+        cause: Cause::Selected,
+        group: Some("/lab/run".to_string()),
+        anon_rss_bytes: Some(4 * MIB),
+        oom_score_adj: Some(0),
+        sources: vec!["tracefs"],
+    };
+    Oom {
+        schema: Oom::SCHEMA,
+        schema_revision: Oom::REVISION,
+        hierarchy: Version::V2,
+        limit_group: Some("/lab/run".to_string()),
+        limit_bytes: Some(16 * MIB),
+        usage_bytes: Span { before: Some(16 * MIB), after: Some(2 * MIB) },
+        composition: Some(Composition { usage_bytes: Some(16 * MIB), source: "report", ..Composition::default() }),
+        holders: Vec::new(),
+        grower: None,
+        groups: Vec::new(),
+        swap: None,
+        occurrence: Some(1),
+        least_start_bytes: None,
+        counted_in: None,
+        invoker: None,
+        predicted: None,
+        candidates: Vec::new(),
+        victims: vec![victim],
+        counters: Span { before: Counters::default(), after: Counters::default() },
+        victim_counters: None,
+        report: None,
+        call_path: Vec::new(),
+        blocked: Vec::new(),
+        timings_ns: Stat::default(),
+        disagreements: Vec::new(),
+        missing: Vec::new(),
+        findings: Vec::new(),
+        summary: String::new(),
+    }
+}
+
+fn codes(change: impl FnOnce(&mut Oom)) -> Vec<&'static str> {
+    let mut oom = plain();
+    change(&mut oom);
+    let found = findings(&oom);
+    for one in &found {
+        assert!(one.text.ends_with('.') && !one.evidence.is_empty(), "{one:?}");
+    }
+    found.iter().map(|finding| finding.code).collect()
+}
+
+fn made(oom: &mut Oom) -> &mut Composition {
+    oom.composition.get_or_insert_default()
+}
+
+fn holder(pid: i32, mib: u64) -> Holder {
+    Holder {
+        pid: Some(pid),
+        comm: Some(b"p".to_vec()),
+        processes: 1,
+        anon_bytes: Some(mib * MIB),
+        shmem_bytes: Some(0),
+        grown_bytes: Some(mib * MIB),
+        ..Holder::default()
+    }
+}
+
+fn grower(pid: i32, mib: u64) -> Grower {
+    Grower {
+        pid,
+        comm: Some(b"grower".to_vec()),
+        group: None,
+        from_bytes: 0,
+        to_bytes: mib * MIB,
+        grown_bytes: mib * MIB,
+        over_ns: 9,
+        bytes_per_sec: None,
+        limit_percent: Some(50),
+        since_ns: 1,
+        alive: true,
+        source: "report",
+    }
+}
+
+fn candidate(pid: i32, rss_pages: u64, oom_score_adj: i16) -> Candidate {
+    let input = crate::account::victim::Input { pid, rss_pages, oom_score_adj, ..Default::default() };
+    crate::account::victim::predict(vec![input], 4096, 0).candidates.remove(0)
+}
+
+#[test]
+fn nothing_is_said_without_evidence() {
+    assert_eq!(codes(|_| ()), [""; 0]);
+}
+
+#[test]
+fn what_filled_it() {
+    assert_eq!(codes(|oom| made(oom).shmem_bytes = Some(12 * MIB)), ["shared-memory"]);
+    assert_eq!(codes(|oom| made(oom).shmem_bytes = Some(MIB)), [""; 0]);
+    assert_eq!(codes(|oom| made(oom).sock_bytes = Some(9 * MIB)), ["kernel-memory"]);
+    assert_eq!(codes(|oom| made(oom).sock_bytes = Some(MIB)), [""; 0]);
+    assert_eq!(codes(|oom| made(oom).file_bytes = Some(9 * MIB)), ["page-cache-stuck"]);
+    let sampled = |oom: &mut Oom| {
+        made(oom).file_bytes = Some(9 * MIB);
+        made(oom).source = "sample";
+    };
+    assert_eq!(codes(sampled), [""; 0], "it may have been dropped since");
+    assert_eq!(codes(|oom| made(oom).unevictable_bytes = Some(9 * MIB)), ["locked-memory"]);
+    assert_eq!(codes(|oom| made(oom).huge_bytes = Some(9 * MIB)), ["huge-pages"]);
+    assert_eq!(codes(|oom| made(oom).huge_bytes = Some(MIB)), [""; 0]);
+}
+
+#[test]
+fn who_grew() {
+    assert_eq!(codes(|oom| oom.grower = Some(grower(7, 8))), ["one-process-grew"]);
+    assert_eq!(codes(|oom| oom.grower = Some(grower(7, 1))), [""; 0]);
+    assert_eq!(codes(|oom| oom.grower = Some(grower(8, 8))), ["grower-survived"]);
+    let crowd = |oom: &mut Oom| oom.holders = (1..=16).map(|pid| holder(pid, 1)).collect();
+    assert_eq!(codes(crowd), ["many-processes"]);
+    assert_eq!(codes(|oom| oom.holders = vec![holder(7, 8), holder(8, 8)]), [""; 0]);
+}
+
+#[test]
+fn whose_limit() {
+    let above = |oom: &mut Oom| oom.limit_group = Some("/lab".to_string());
+    assert_eq!(codes(above), ["ancestor-limit"]);
+    let neighbour = |usage: u64| {
+        move |oom: &mut Oom| {
+            above(oom);
+            let one = |group: &str, mib: u64| GroupUse {
+                group: group.to_string(),
+                usage_bytes: Some(mib * MIB),
+                limit_bytes: None,
+            };
+            oom.groups = vec![one("/lab/run", 4), one("/lab/other", usage)];
+        }
+    };
+    assert_eq!(codes(neighbour(12)), ["ancestor-limit", "neighbour-filled-it"]);
+    assert_eq!(codes(neighbour(2)), ["ancestor-limit"]);
+    assert_eq!(codes(|oom| oom.least_start_bytes = Some(17 * MIB)), ["limit-below-start"]);
+    let swap = |total: u64, free: u64, limit: Option<u64>| {
+        move |oom: &mut Oom| {
+            made(oom).anon_bytes = Some(15 * MIB);
+            made(oom).shmem_bytes = Some(0);
+            let usage_bytes = None;
+            oom.swap =
+                Some(SwapUse { host_total_bytes: total, host_free_bytes: free, usage_bytes, limit_bytes: limit });
+        }
+    };
+    assert_eq!(codes(swap(0, 0, None)), ["no-swap"]);
+    assert_eq!(codes(swap(99 * MIB, 0, None)), ["swap-full"]);
+    assert_eq!(codes(swap(99 * MIB, 90 * MIB, None)), [""; 0]);
+}
+
+#[test]
+fn why_this_one_and_what_the_kill_brought() {
+    let adjusted = |adj: i16| move |oom: &mut Oom| oom.candidates = vec![candidate(7, 10, adj), candidate(8, 900, 0)];
+    assert_eq!(codes(adjusted(500)), ["score-adjusted"]);
+    assert_eq!(codes(adjusted(0)), [""; 0]);
+    let path = |function: &str| vec![Frame { function: function.to_string(), offset: None, size: None, module: None }];
+    assert_eq!(codes(|oom| oom.call_path = path("bpf_oom_kill_process")), ["bpf-policy"]);
+    assert_eq!(codes(|oom| oom.call_path = path("oom_kill_process")), [""; 0]);
+    let member = |oom: &mut Oom| {
+        let other = Victim { pid: 8, cause: Cause::Group, ..oom.victims[0].clone() };
+        oom.victims.push(other);
+    };
+    assert_eq!(codes(member), ["group-kill"]);
+    assert_eq!(codes(|oom| oom.usage_bytes.after = Some(15 * MIB)), ["freed-too-little"]);
+    assert_eq!(codes(|oom| oom.occurrence = Some(3)), ["repeated"]);
+}
+
+#[test]
+fn who_waits() {
+    let waits = |version: Version| {
+        move |oom: &mut Oom| {
+            oom.hierarchy = version;
+            oom.victims.clear();
+            oom.blocked = vec![Blocked { pid: 7, comm: b"b".to_vec(), state: 'D', wchan: None, stack: Vec::new() }];
+        }
+    };
+    assert_eq!(codes(waits(Version::V1)), ["killer-off"]);
+    assert_eq!(codes(waits(Version::V2)), ["paused"]);
+    let nobody = |oom: &mut Oom| {
+        oom.victims.clear();
+        oom.candidates = vec![candidate(7, 10, -1000)];
+    };
+    assert_eq!(codes(nobody), ["nobody-to-kill"]);
+}
