@@ -3295,6 +3295,15 @@ uint64_t memoom_outcome_system_usec(const struct memoom_outcome *outcome);
 uint64_t memoom_outcome_max_rss_bytes(const struct memoom_outcome *outcome);
 
 /**
+ * The most that was charged to the group of a run (memoom_run, memoom_run_function) until its command ended, in bytes:
+ * memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
+ *
+ * Returns: the number; MEMOOM_UNKNOWN where the kernel keeps none, for a worker of a lab, whose group may have had
+ * others in it, and for NULL.
+ */
+uint64_t memoom_outcome_peak_bytes(const struct memoom_outcome *outcome);
+
+/**
  * When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.
  * Returns: the number; 0 for NULL.
  */

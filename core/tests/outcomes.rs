@@ -104,6 +104,32 @@ fn what_a_command_used_is_known_without_a_report() {
     }
 }
 
+/// A program of Python's that writes so many MiB at once, beside the interpreter's own few, and ends.
+fn holds(mib: u64) -> String {
+    format!("held = bytearray({mib} << 20)\nfor at in range(0, len(held), 4096): held[at] = 1")
+}
+
+#[test]
+fn the_peak_of_a_run_is_its_groups_and_a_worker_of_a_lab_has_none() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("peak"), &Limits::bytes(64 * MIB)).unwrap();
+    let worker = group.command(&Command::new(["python3", "-S", "-c", &holds(24)])).unwrap();
+    let of_a_lab = worker.wait(LONG).unwrap();
+    assert_eq!((of_a_lab.returncode, of_a_lab.peak_bytes), (0, None));
+    // Kernels before 5.19 have no memory.peak.
+    let kept = group.peak_bytes().unwrap().is_some();
+    lab.close().unwrap();
+    for (mib, limit, killed) in [(24, 96, false), (40, 96, false), (200, 48, true)] {
+        let outcome = run(limit * MIB, &["python3", "-S", "-c", &holds(mib)]);
+        assert_eq!(outcome.oom_killed, killed, "{}", outcome.to_text());
+        assert_eq!(outcome.peak_bytes.is_some(), kept, "{:?}", outcome.missing);
+        let Some(peak) = outcome.peak_bytes else { continue };
+        let expected = if killed { (limit - 1) * MIB..=limit * MIB } else { mib * MIB..=(mib + 16) * MIB };
+        assert!(expected.contains(&peak), "{peak} for {mib} MiB under {limit} MiB");
+        assert!(outcome.to_json().contains(&format!(r#","peak_bytes":{peak},"#)), "{}", outcome.to_json());
+    }
+}
+
 #[test]
 fn a_command_that_does_not_start_says_why_and_leaves_nothing() {
     let Some(lab) = lab() else { return };

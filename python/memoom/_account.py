@@ -394,6 +394,7 @@ class Outcome(Told, Readable):
     user_usec: int
     system_usec: int
     max_rss_bytes: int
+    peak_bytes: int | None
     started_ns: int
     ended_ns: int
     killed_by: KilledBy | None

@@ -46,6 +46,17 @@ def test_an_oom_kill_is_137_with_the_account_on_standard_error(cli: Cli) -> None
     assert len(done.stderr.splitlines()) <= 15 and "call path" not in done.stderr
 
 
+def test_the_peak_of_a_run_is_its_groups() -> None:
+    with memoom.Lab() as lab:
+        kept = lab.group(limit="64M").peak_bytes is not None
+    outcome = memoom.run([sys.executable, "-c", TAKES_200M], limit="64M")
+    # Kernels before 5.19 have no memory.peak.
+    assert (outcome.peak_bytes is not None) == kept
+    if kept:
+        assert 63 << 20 <= outcome.peak_bytes <= 64 << 20
+        assert "peak of its group" in outcome._repr_html_() and "  peak        " in str(outcome)
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])
 def test_without_an_oom_the_status_is_the_commands_and_nothing_is_said(cli: Cli, script: str, status: int) -> None:
     done = cli("run", "--limit", "64M", "--", "sh", "-c", script)

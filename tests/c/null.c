@@ -122,6 +122,7 @@ static void getters(void)
     ok(memoom_outcome_user_usec(NULL) == 0, "memoom_outcome_user_usec of NULL");
     ok(memoom_outcome_system_usec(NULL) == 0, "memoom_outcome_system_usec of NULL");
     ok(memoom_outcome_max_rss_bytes(NULL) == 0, "memoom_outcome_max_rss_bytes of NULL");
+    ok(memoom_outcome_peak_bytes(NULL) == MEMOOM_UNKNOWN, "memoom_outcome_peak_bytes of NULL");
     ok(memoom_outcome_started_ns(NULL) == 0, "memoom_outcome_started_ns of NULL");
     ok(memoom_outcome_ended_ns(NULL) == 0, "memoom_outcome_ended_ns of NULL");
     ok(memoom_outcome_to_json(NULL) == NULL, "memoom_outcome_to_json of NULL");

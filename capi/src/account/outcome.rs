@@ -319,6 +319,20 @@ pub extern "C" fn memoom_outcome_max_rss_bytes(outcome: Option<&memoom_outcome>)
     ffi::get(outcome, 0, |outcome| outcome.outcome.max_rss_bytes)
 }
 
+/// The most that was charged to the group of a run (memoom_run, memoom_run_function) until its command ended, in bytes:
+/// memory.max_usage_in_bytes (v1), memory.peak (v2, from about 5.19).
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: the number; MEMOOM_UNKNOWN where the kernel keeps none, for a worker of a lab, whose group may have had
+/// others in it, and for NULL.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_peak_bytes(outcome: Option<&memoom_outcome>) -> u64 {
+    ffi::get(outcome, ffi::MEMOOM_UNKNOWN, |outcome| outcome.outcome.peak_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN))
+}
+
 /// When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.
 ///
 /// \param outcome  an outcome, or NULL

@@ -40,6 +40,7 @@ fn a_live_account_is_one_document() {
     assert_eq!(string(memoom_outcome_to_json(Some(&face))).unwrap(), core.to_json());
     assert_eq!(string(memoom_outcome_to_text(Some(&face))).unwrap(), core.to_text());
     assert_eq!(memoom_outcome_oom_count(Some(&face)), core.ooms.len());
+    assert_eq!(memoom_outcome_peak_bytes(Some(&face)), core.peak_bytes.unwrap_or(MEMOOM_UNKNOWN));
     for (at, oom) in core.ooms.iter().enumerate() {
         // SAFETY: the outcome's own, and it lives.
         let one = unsafe { memoom_outcome_oom_at(Some(&face), at).as_ref() };

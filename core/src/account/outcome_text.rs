@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::oom_text::{shortened, wrapped, SHORT_LINES};
 use super::outcome::{Outcome, Verdict};
+use crate::memcg::limits::human_size;
 use crate::observe::author::signal_name;
 use crate::observe::Author;
 use crate::text::escape;
@@ -68,6 +69,9 @@ impl Outcome {
         if let Some(killed_by) = &self.killed_by {
             let _ = writeln!(text, "  killed by   {}", killed_by.to_text());
         }
+        if let Some(peak) = self.peak_bytes {
+            let _ = writeln!(text, "  peak        {}", human_size(peak));
+        }
         for evidence in &self.evidence {
             let _ = writeln!(text, "  evidence    {}: {}", evidence.source, evidence.says);
         }
@@ -126,6 +130,7 @@ mod tests {
             user_usec: 0,
             system_usec: 0,
             max_rss_bytes: 0,
+            peak_bytes: None,
             started_ns: 0,
             ended_ns: 0,
             killed_by: None,
@@ -150,5 +155,7 @@ mod tests {
             outcome(Verdict::Exited, 0).to_text(),
             "a\\x0ab (pid 7) exited with status 0\n  evidence    exit-status: it says\n  missing     tracefs: closed\n"
         );
+        let run = Outcome { peak_bytes: Some(24 << 20), ..outcome(Verdict::Exited, 0) };
+        assert!(run.to_text().contains("\n  peak        24M\n"), "{}", run.to_text());
     }
 }

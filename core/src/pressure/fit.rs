@@ -183,9 +183,9 @@ impl Fit {
             check_returncode = Some(looked.returncode);
             passed = looked.returncode == 0;
         }
-        let Used { peak_bytes, stalled_usec, refaults } = used;
+        let Used { stalled_usec, refaults } = used;
         let (verdict, returncode, ooms) = (outcome.verdict, outcome.returncode, outcome.ooms.len());
-        let limit_bytes = limit;
+        let (limit_bytes, peak_bytes) = (limit, outcome.peak_bytes);
         #[rustfmt::skip]
         let run = FitRun {
             limit_bytes, passed, verdict, returncode, check_returncode, ooms, elapsed_ns, peak_bytes, stalled_usec, refaults,
@@ -206,7 +206,6 @@ impl Fit {
 
 /// What the group's own files say at the end of a run.
 struct Used {
-    peak_bytes: Option<u64>,
     stalled_usec: Option<u64>,
     refaults: Option<u64>,
 }
@@ -217,7 +216,6 @@ impl Used {
         let stat = group.stat().ok();
         let refaults = |name| stat.as_ref().and_then(|stat| stat.get(name));
         Used {
-            peak_bytes: group.peak_bytes().ok().flatten(),
             stalled_usec: group.pressure().ok().map(|pressure| pressure.full.total_usec),
             refaults: refaults("workingset_refault_file").or_else(|| refaults("workingset_refault")),
         }

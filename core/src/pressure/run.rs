@@ -12,6 +12,7 @@ use crate::lab::group::Group;
 use crate::lab::lab::{Lab, LabOptions};
 use crate::memcg::Limits;
 use crate::observe::author::{Author, KilledBy};
+use crate::observe::missing::Missing;
 use crate::wait::Wait;
 
 /// A command to be run under limits.
@@ -77,8 +78,18 @@ impl Run {
         Ok(outcome)
     }
 
+    /// Waits for the end of the worker, and reads what its group, which is the run's own, has used at most.
+    pub(super) fn ended(&self, worker: &Worker, wait: Wait<'_>) -> Result<Outcome> {
+        let mut outcome = self.ended_in_time(worker, wait)?;
+        match worker.group().peak_bytes() {
+            Ok(peak) => outcome.peak_bytes = peak,
+            Err(error) => outcome.missing.push(Missing::new("peak", error.to_string())),
+        }
+        Ok(outcome)
+    }
+
     /// Waits for the end of the worker, or brings it about when its time is over.
-    pub(super) fn ended(&self, worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
+    fn ended_in_time(&self, worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let first = match deadline {
             Some(deadline) => worker.wait(wait.at_most(deadline.saturating_duration_since(Instant::now()))),

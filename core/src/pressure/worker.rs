@@ -347,6 +347,7 @@ impl Worker {
             user_usec: exit.usage.user_usec,
             system_usec: exit.usage.system_usec,
             max_rss_bytes: exit.usage.max_rss_bytes,
+            peak_bytes: None,
             started_ns: process.started_ns,
             ended_ns: exit.time_ns,
             killed_by,

@@ -29,6 +29,7 @@ def outcome_html(outcome: Outcome) -> Markup:
         ("took", seconds(outcome.ended_ns - outcome.started_ns)),
         ("CPU", f"{seconds(outcome.user_usec * 1000)} user, {seconds(outcome.system_usec * 1000)} system"),
         ("largest resident", size(outcome.max_rss_bytes)),
+        *([] if outcome.peak_bytes is None else [("peak of its group", size(outcome.peak_bytes))]),
         *evidence,
     ]
     verdict = badge(outcome.verdict, _VERDICTS[outcome.verdict])
