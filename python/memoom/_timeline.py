@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from . import _wires
-from ._account import Oom
+from ._account import KilledBy, Oom
 from ._document import Document
 from ._memcg import Counters
 from ._report import Frame
@@ -68,8 +68,15 @@ class Event(Document):
     file: str | None
     value: str | None
     alarm: str | None
+    placed_by: Literal["procfs", "seen", "sender"] | None
+    killed_by: KilledBy | None
 
-    _nested = {"counters": Counters._part, "call_path": Frame._part, "stack": Frame._part}
+    _nested = {
+        "counters": Counters._part,
+        "call_path": Frame._part,
+        "stack": Frame._part,
+        "killed_by": KilledBy._part,
+    }
 
 
 class Timeline(Readable):

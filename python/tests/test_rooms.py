@@ -31,7 +31,7 @@ RANKS = (
     ("_call", "_live"),
     ("_lab",),
     ("_explain",),
-    ("testing", "_sweep"),
+    ("testing", "_sweep", "_observe"),
     ("_pytest",),
     ("__init__",),
     ("_cli",),

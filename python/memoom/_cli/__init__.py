@@ -17,6 +17,7 @@ _COMMANDS = {
     "doctor": ("doctor", "what works on this machine, and what helps where something does not"),
     "demo": ("demo", "run the experiments of this machine's hierarchy and check what the kernel did"),
     "run": ("run", "run a command under a memory limit and account for an OOM"),
+    "observe": ("observe", "run a command and explain each death by a signal below it"),
     "fit": ("fit", "find the least memory limit under which a command passes"),
     "hog": ("hog", "take memory step by step under a limit, by hand"),
     "watch": ("watch", "show what happens in an existing group"),
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         remedy = "raise the limit of open files (ulimit -n 256)"
         print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
-        return 125 if arguments[:1] == ["run"] else 1
+        return 125 if arguments[:1] in (["run"], ["observe"]) else 1
 
 
 def _dispatch(arguments: list[str]) -> int:

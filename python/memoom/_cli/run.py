@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 from . import Parser, complain
 
 if TYPE_CHECKING:
+    from .._errors import MemoomError
     from .._values import Outcome
 
-_FAILED, _CANNOT_RUN, _NOT_FOUND = 125, 126, 127
+FAILED, _CANNOT_RUN, _NOT_FOUND = 125, 126, 127
 _SIGKILL = 9
 # How every outcome begins.
 _OUTCOME = b'{"schema":"memoom.outcome/'
 
 
-class _RunParser(Parser):
-    usage_status = _FAILED
+class RunParser(Parser):
+    usage_status = FAILED
 
 
 def main(arguments: list[str]) -> int:
@@ -53,17 +54,8 @@ def main(arguments: list[str]) -> int:
             started=forwarder.attach,
         )
         forwarder.stop()
-    except MemoomError as error:
-        status = _status_of(error)
-        # A command that is not there is a matter between the user and the shell: said as env(1) says it.
-        if status == _FAILED or error.errno is None:
-            complain("memoom run", error)
-        else:
-            complain("memoom run", f"{command[0]}: {os.strerror(error.errno)}")
-        return status
-    except OSError as error:
-        complain("memoom run", f"{error.filename}: {error.strerror}")
-        return _FAILED
+    except (MemoomError, OSError) as error:
+        return failed("memoom run", command, error)
     if output is not None:
         with open(output, "wb") as file:
             if stat.S_ISREG(os.fstat(output).st_mode) and not fcntl.fcntl(output, fcntl.F_GETFL) & os.O_APPEND:
@@ -73,7 +65,7 @@ def main(arguments: list[str]) -> int:
         print(outcome.to_json(), file=sys.stderr)
     if output is not None or not options.json:
         _tell(outcome, options.full)
-    return 128 - outcome.returncode if outcome.returncode < 0 else outcome.returncode
+    return status_of(outcome)
 
 
 def _is_outcome(fd: int) -> bool:
@@ -82,7 +74,7 @@ def _is_outcome(fd: int) -> bool:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _RunParser(
+    parser = RunParser(
         prog="memoom run",
         usage="memoom run --limit SIZE [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD under a memory limit and accounts for an OOM on standard error. It ends when CMD ends; "
@@ -106,6 +98,14 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--full", action="store_true", help="show the whole account: call path, the kernel's report, sources"
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
+    options, command = split(parser, arguments)
+    if options.timeout is not None and not options.timeout >= 0:
+        parser.error("argument --timeout: give seconds, 0 or more")
+    return options, command
+
+
+def split(parser: Parser, arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options, and the command that follows them."""
     # What argparse does with "--" differs between versions, so the first one is taken out here.
     first = arguments.index("--") if "--" in arguments else len(arguments)
     options = parser.parse_args(arguments[:first])
@@ -114,9 +114,28 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     command = [*options.command, *rest] if options.command else rest[1:]
     if not command:
         parser.error("no command is named")
-    if options.timeout is not None and not options.timeout >= 0:
-        parser.error("argument --timeout: give seconds, 0 or more")
     return options, command
+
+
+def failed(prog: str, command: list[str], error: MemoomError | OSError) -> int:
+    """Says why a command could not be run, and gives the exit status."""
+    from .._errors import MemoomError
+
+    if isinstance(error, OSError) and not isinstance(error, MemoomError):
+        complain(prog, f"{error.filename}: {error.strerror}")
+        return FAILED
+    status = _status_of(error)
+    # A command that is not there is a matter between the user and the shell: said as env(1) says it.
+    if status == FAILED or error.errno is None:
+        complain(prog, error)
+    else:
+        complain(prog, f"{command[0]}: {os.strerror(error.errno)}")
+    return status
+
+
+def status_of(outcome: Outcome) -> int:
+    """The exit status of a command, as a shell has it."""
+    return 128 - outcome.returncode if outcome.returncode < 0 else outcome.returncode
 
 
 def _status_of(error: Exception) -> int:
@@ -124,7 +143,7 @@ def _status_of(error: Exception) -> int:
     import errno
 
     if "could not execute" not in str(error):
-        return _FAILED
+        return FAILED
     return _NOT_FOUND if getattr(error, "errno", None) == errno.ENOENT else _CANNOT_RUN
 
 
@@ -135,8 +154,13 @@ def _tell(outcome: Outcome, full: bool) -> None:
         headline, *details = (str(outcome) if full or not brief else outcome.short_text).splitlines()
         lines += [f"memoom: {headline}", *details]
     if lines:
-        try:
-            print("\n".join(lines), file=sys.stderr, flush=True)
-        except OSError:
-            # Nobody reads: the exit status still says it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        say("\n".join(lines))
+
+
+def say(text: str) -> None:
+    """Writes to standard error."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        # Nobody reads: the exit status still says it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -1,0 +1,83 @@
+"""Deaths by a signal in a group, as they are seen: who died, by whom, and the account where it was an OOM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ._explain import account
+
+if TYPE_CHECKING:
+    from ._native import Group
+    from ._values import Event, Host, Oom
+
+__all__ = ["Death", "Deaths", "why_blind"]
+
+
+class Death(NamedTuple):
+    """One or more processes that died of one cause; an OOM has its account, and no event beside it."""
+
+    pids: tuple[int, ...]
+    time_ns: int
+    event: Event | None
+    oom: Oom | None
+
+    def lines(self, full: bool = False, *, more: str = "with --full") -> list[str]:
+        """What happened, the way a person reads it."""
+        return [str(self.event)] if self.oom is None else account(self.oom, full, more=more)
+
+
+class Deaths:
+    """Reads a group's deaths. Read as soon as `fileno` is readable: who sends a signal may be gone a moment later."""
+
+    def __init__(self, group: Group) -> None:
+        self._watch = group.watch()
+        # Of an OOM the kill is seen first, and the account is there a moment later.
+        self._marked: dict[int, Event] = {}
+        self._accounted: set[int] = set()
+
+    def fileno(self) -> int:
+        """The descriptor to poll for reading."""
+        return self._watch.fileno()
+
+    def read(self) -> tuple[list[Event | Oom], list[Death]]:
+        """What was said since the last time, as it was said and as deaths. It does not wait."""
+        said: list[Event | Oom] = []
+        deaths = []
+        while (event := self._watch.next(0)) is not None:
+            if event.kind != "killed" or event.pid is None:
+                continue
+            said.append(event)
+            if event.killed_by is None or event.killed_by.by != "kernel-oom":
+                deaths.append(Death((event.pid,), event.time_ns, event, None))
+            elif event.pid not in self._accounted:
+                self._marked[event.pid] = event
+            self._accounted.discard(event.pid)
+        while (oom := self._watch.wait_oom(0)) is not None:
+            said.append(oom)
+            pids = tuple(victim.pid for victim in oom.victims)
+            if not pids:
+                continue
+            marks = [self._marked.pop(pid) for pid in pids if pid in self._marked]
+            self._accounted.update(set(pids) - {mark.pid for mark in marks})
+            deaths.append(Death(pids, marks[0].time_ns if marks else _time_of(oom), None, oom))
+        return said, deaths
+
+    def rest(self) -> list[Death]:
+        """The OOM kills of which no account has come; for the end."""
+        marked, self._marked = self._marked, {}
+        return [Death((pid,), event.time_ns, event, None) for pid, event in marked.items()]
+
+    def close(self) -> None:
+        """Ends the reading."""
+        self._watch.close()
+
+
+def _time_of(oom: Oom) -> int:
+    """When it was, as far as the account tells; 0 is before everything."""
+    return max(oom.timings_ns.values(), default=0)
+
+
+def why_blind(host: Host) -> str | None:
+    """Why deaths by a signal cannot be seen here, but for those in an OOM and those of what memoom itself starts."""
+    reasons = [one.reason or "" for one in host.missing if one.name == "tracefs"]
+    return reasons[0] if reasons else None
