@@ -29,6 +29,7 @@ __all__ = [
     "OomKilledError",
     "Outcome",
     "OutcomeError",
+    "Postmortem",
     "Predicted",
     "Prediction",
     "Process",
@@ -438,6 +439,27 @@ class Outcome(Told, Readable):
 
     def _repr_html_(self) -> str:
         return _wires.display().html(self)
+
+
+class Postmortem(Readable):
+    """Who killed something that memoom did not watch, as far as what is left can tell."""
+
+    schema: str
+    subject: str
+    killed_by: KilledBy
+    victim: Process | None
+    limit_group: str | None
+    time_usec: int | None
+    evidence: tuple[Evidence, ...]
+    missing: tuple[Missing, ...]
+
+    _nested = {
+        "killed_by": KilledBy._part,
+        "victim": Process._part,
+        "evidence": Evidence._part,
+        "missing": Missing._part,
+    }
+    _shown = ("subject", "killed_by", "victim")
 
 
 class OutcomeError(MemoomError, ChildProcessError):

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ._native import Group, Hog, Peak, Watch, Worker, __version__, fit, gc, parse_reports, parse_size, replay
+from ._native import (
+    Group,
+    Hog,
+    Peak,
+    Watch,
+    Worker,
+    __version__,
+    fit,
+    gc,
+    parse_reports,
+    parse_size,
+    postmortem,
+    replay,
+)
 
 __all__ = [
     "Group",
@@ -15,5 +28,6 @@ __all__ = [
     "gc",
     "parse_reports",
     "parse_size",
+    "postmortem",
     "replay",
 ]

@@ -21,6 +21,7 @@ from ._values import (
     Oom,
     Outcome,
     Paced,
+    Postmortem,
     Prediction,
     Pressure,
     Report,
@@ -42,6 +43,7 @@ __all__ = [
     "gc",
     "parse_reports",
     "parse_size",
+    "postmortem",
     "probe",
     "replay",
     "reports_to_json",
@@ -80,6 +82,7 @@ def require_lab() -> None: ...
 def gc(parent: _Path | None = None) -> list[Leftover]: ...
 def covers(outer: str, inner: str) -> bool: ...
 def parse_size(size: _Size) -> int: ...
+def postmortem(pid: int | None = None, *, group: _Path | None = None) -> Postmortem: ...
 def parse_reports(text: str | bytes) -> list[Report]: ...
 def replay(path: _Path) -> list[Oom]: ...
 def fit(

@@ -19,6 +19,22 @@ fn parse_reports(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyA
     reports.iter().map(|one| crate::account::report(py, one)).collect()
 }
 
+/// Who killed a process, or what stood in a group, that memoom did not watch; the last OOM kill where neither is given.
+#[pyfunction]
+#[pyo3(signature = (pid=None, *, group=None))]
+fn postmortem(py: Python<'_>, pid: Option<i32>, group: Option<PathBuf>) -> PyResult<Py<PyAny>> {
+    use memoom::Subject;
+    let answer = match (pid, group) {
+        (Some(_), Some(_)) => {
+            return Err(pyo3::exceptions::PyTypeError::new_err("postmortem() takes a pid or a group, not both"))
+        }
+        (_, Some(group)) => working(py, move || memoom::postmortem_of_group(&group)),
+        (Some(pid), None) => working(py, move || memoom::postmortem(&Subject::Pid(pid))),
+        (None, None) => working(py, || memoom::postmortem(&Subject::Last)),
+    }?;
+    value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))
+}
+
 /// The document `memoom.reports/1` of a log.
 #[pyfunction]
 fn reports_to_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -221,6 +237,7 @@ impl Watch {
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(parse_reports, module)?)?;
+    module.add_function(wrap_pyfunction!(postmortem, module)?)?;
     module.add_function(wrap_pyfunction!(reports_to_json, module)?)?;
     module.add_class::<Watch>()
 }

@@ -41,7 +41,7 @@ def test_version_and_bad_usage(cli: Cli) -> None:
         done = cli(*arguments)
         assert done.returncode == 2 and done.stdout == "" and "usage:" in done.stderr, arguments
     assert "no command is named; there are doctor, demo, run" in cli().stderr
-    for command in ("doctor", "demo", "run", "fit", "hog", "watch", "report", "replay", "sweep", "gc"):
+    for command in ("doctor", "demo", "run", "fit", "hog", "watch", "report", "why", "replay", "sweep", "gc"):
         assert command in cli("--help").stdout
         assert cli(command, "--help").returncode == 0
 
@@ -112,3 +112,20 @@ def test_report(cli: Cli, tmp_path: Path) -> None:
     for wrong in (broken, tmp_path / "absent", tmp_path):
         done = cli("report", str(wrong))
         assert done.returncode == 1 and done.stdout == "" and str(wrong) in done.stderr
+
+
+def test_why_names_a_death_that_nobody_watched(cli: Cli, tmp_path: Path) -> None:
+    """Exit status 0 with a name, 1 with the reason why there is none, 125 for a question that cannot be answered."""
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    done = cli("why", str(child.pid))
+    assert done.returncode == 1 and f"pid {child.pid}: unknown because" in done.stdout, done
+    answer = json.loads(cli("why", str(child.pid), "--json").stdout)
+    assert (
+        answer["schema"] == "memoom.postmortem/1"
+        and answer["killed_by"]["by"] == "unknown"
+        and answer["victim"] is None
+    )
+    for wrong in (["0"], ["--group", str(tmp_path)], ["x"]):
+        done = cli("why", *wrong)
+        assert done.returncode == 125 and done.stderr.startswith(("memoom why:", "usage:")), done

@@ -22,6 +22,7 @@ _COMMANDS = {
     "hog": ("hog", "take memory step by step under a limit, by hand"),
     "watch": ("watch", "show what happens in an existing group"),
     "report": ("report", "parse the OOM reports in a saved kernel log"),
+    "why": ("why", "who killed a process that memoom did not start, from what is still there"),
     "replay": ("replay", "make the accounts again that a recording led to, on any machine"),
     "sweep": ("sweep", "run many trials, over threads, processes or Dask, and go on after an interruption"),
     "lab": ("lab", "the experiment in your hands: step two hogs, switch the killer, see what the kernel says"),
