@@ -126,6 +126,15 @@ def test_why_names_a_death_that_nobody_watched(cli: Cli, tmp_path: Path) -> None
         and answer["killed_by"]["by"] == "unknown"
         and answer["victim"] is None
     )
+    if NO_LAB is None and memoom.Host.probe().can("kernel-log"):
+        eater = json.loads(cli("run", "--limit", "16M", "--json", "--", "tail", "/dev/zero").stderr)
+        done = cli("why", str(eater["pid"]))
+        assert (
+            done.returncode == 0 and f"tail (pid {eater['pid']}) was killed by the kernel's OOM killer" in done.stdout
+        )
+        answer = memoom.postmortem(eater["pid"])
+        assert answer.victim is not None and answer.victim.pid == eater["pid"]
+        assert answer.limit_group == eater["group"] and "killed by" in str(answer)
     for wrong in (["0"], ["--group", str(tmp_path)], ["x"]):
         done = cli("why", *wrong)
         assert done.returncode == 125 and done.stderr.startswith(("memoom why:", "usage:")), done
