@@ -26,6 +26,7 @@ pub(crate) fn findings(oom: &Oom) -> Vec<Finding> {
         waiting::nobody_to_kill(&facts),
         choice::bpf_policy(&facts),
         limits::limit_below_start(&facts),
+        limits::limit_lowered(&facts),
         contents::shared_memory(&facts),
         growth::many_processes(&facts),
         contents::kernel_memory(&facts),

@@ -121,12 +121,10 @@ impl Oom {
 
     fn numbers(&self, text: &mut String) {
         if let Some(invoker) = &self.invoker {
-            let _ = writeln!(
-                text,
-                "  invoker     {} (pid {}): the limit was hit in its charge",
-                escape(&invoker.comm),
-                invoker.pid
-            );
+            // Who lowers a limit charges nothing.
+            let lowers = self.call_path.iter().any(|frame| frame.function == "memory_max_write");
+            let did = if lowers { "it set the limit below the usage" } else { "the limit was hit in its charge" };
+            let _ = writeln!(text, "  invoker     {} (pid {}): {did}", escape(&invoker.comm), invoker.pid);
         }
         let size = |bytes: Option<u64>| bytes.map_or("unknown".to_string(), human_size);
         let _ = writeln!(

@@ -51,10 +51,15 @@ impl Outcome {
 
     /// That an OOM happened inside which it survived.
     fn handled(&self) -> Option<String> {
-        let after = match (self.ooms_inside, self.verdict) {
-            (0, _) => return None,
-            (_, Verdict::Exited) => "and the command handled it",
-            _ => "and the command went on after it",
+        let after = match (self.ooms_inside, self.verdict, self.returncode) {
+            (0, ..) => return None,
+            (_, Verdict::Exited, 0) => "and the command handled it".to_string(),
+            // A shell says so of its last command: that one was killed, not the shell.
+            (_, Verdict::Exited, 137) => "and the command ended with status 137 after it (128 + 9: it hands on that a \
+                                          child was killed)"
+                .to_string(),
+            (_, Verdict::Exited, status) => format!("and the command ended with status {status} after it"),
+            _ => "and the command went on after it".to_string(),
         };
         Some(match self.ooms_inside {
             1 => format!("An OOM happened inside, {after}."),
@@ -138,6 +143,21 @@ mod tests {
             findings: Vec::new(),
             summary: String::new(),
         }
+    }
+
+    #[test]
+    fn a_command_has_handled_an_oom_inside_where_it_succeeded_after_it() {
+        for (verdict, status, says) in [
+            (Verdict::Exited, 0, Some("An OOM happened inside, and the command handled it.")),
+            (Verdict::Exited, 1, Some("An OOM happened inside, and the command ended with status 1 after it.")),
+            (Verdict::Killed, -9, Some("An OOM happened inside, and the command went on after it.")),
+        ] {
+            let inside = Outcome { ooms_inside: 1, ..outcome(verdict, status) };
+            assert_eq!(inside.handled().as_deref(), says);
+        }
+        let handed_on = Outcome { ooms_inside: 2, ..outcome(Verdict::Exited, 137) }.handled().unwrap();
+        assert!(handed_on.starts_with("2 OOMs happened inside") && handed_on.contains("128 + 9"), "{handed_on}");
+        assert_eq!(outcome(Verdict::Exited, 1).handled(), None);
     }
 
     #[test]

@@ -5,13 +5,15 @@ use crate::memcg::limits::human_size;
 use crate::text::escape;
 
 /// Findings that say what filled the limit: with one of them at the head nothing needs to be said before.
-const FILLS: [&str; 7] = [
+const FILLS: [&str; 9] = [
     "shared-memory",
     "kernel-memory",
     "one-process-grew",
     "grower-survived",
     "many-processes",
     "limit-below-start",
+    "limit-lowered",
+    "neighbour-filled-it",
     "page-cache-stuck",
 ];
 /// Findings that are true and explain nothing by themselves.

@@ -10,12 +10,13 @@ use crate::text::escape;
 
 fn grew(grower: &Grower) -> String {
     let rate = grower.bytes_per_sec.map_or(String::new(), |rate| format!(" ({} a second)", human_size(rate)));
+    // It was first looked at when it had been killed already.
+    let over = if grower.over_ns > 0 { format!(" in {}", duration(grower.over_ns)) } else { String::new() };
     format!(
-        "{} grew from {} to {} in {}{rate}",
+        "{} grew from {} to {}{over}{rate}",
         named(grower.comm.as_deref().unwrap_or_default(), grower.pid),
         human_size(grower.from_bytes),
-        human_size(grower.to_bytes),
-        duration(grower.over_ns)
+        human_size(grower.to_bytes)
     )
 }
 

@@ -1,4 +1,5 @@
-//! Whose limit it was, and what was too small: an ancestor's, a neighbour's doing, a limit below any start, no swap.
+//! Whose limit it was, and what was too small: an ancestor's, a neighbour's doing, one that was lowered below the usage,
+//! one below any start, no swap.
 
 use super::{named, Facts};
 use crate::account::oom::GroupUse;
@@ -23,8 +24,8 @@ pub(super) fn ancestor_limit(facts: &Facts) -> Option<Finding> {
         .shown_by("limit_bytes", facts.oom.limit_bytes.map_or("none".to_string(), |bytes| bytes.to_string()));
     if let Some((at, GroupUse { group: below, usage_bytes: Some(usage), limit_bytes })) = branch(facts) {
         let own = limit_bytes.map_or("no limit of its own".to_string(), |own| format!("its own {}", human_size(own)));
-        let below = if below == group { "which" } else { below };
-        text += &format!(": {below} held {} and had {own}", human_size(*usage));
+        let below = if below == group { ", which".to_string() } else { format!("; below it {below}") };
+        text += &format!("{below} held {} and had {own}", human_size(*usage));
         found = found.shown_by(format!("groups[{at}].usage_bytes"), usage);
         if let Some(own) = limit_bytes {
             found = found.shown_by(format!("groups[{at}].limit_bytes"), own);
@@ -53,6 +54,30 @@ pub(super) fn neighbour_filled_it(facts: &Facts) -> Option<Finding> {
             .shown_by(format!("groups[{at}].usage_bytes"), usage)
             .remedied_by(format!("give {} a limit of its own below that of the group above", most.group)),
     )
+}
+
+/// `limit-lowered`: v2, and the kill was made on the way of a write to `memory.max`.
+pub(super) fn limit_lowered(facts: &Facts) -> Option<Finding> {
+    let frame = facts.oom.call_path.iter().find(|frame| frame.function == "memory_max_write")?;
+    let limit = facts.oom.limit_bytes?;
+    let usage = facts.usage().filter(|usage| *usage > limit);
+    let below = usage.map_or("the usage".to_string(), |usage| format!("the usage of {}", human_size(usage)));
+    let who = facts.oom.invoker.as_ref().map(|writer| named(&writer.comm, writer.pid));
+    let by = who.map_or(String::new(), |who| format!(" by {who}"));
+    let text = format!(
+        "The limit (memory.max) was set to {}, below {below}{by}: what reclaim could not take the kernel took by killing.",
+        human_size(limit)
+    );
+    let mut found = Finding::new("limit-lowered", text)
+        .shown_by("call_path[].function", &frame.function)
+        .shown_by("limit_bytes", limit);
+    if let Some(usage) = usage {
+        found = found.shown_by("composition.usage_bytes or usage_bytes.before", usage);
+    }
+    if let Some(writer) = &facts.oom.invoker {
+        found = found.shown_by("invoker.pid", writer.pid);
+    }
+    Some(found.remedied_by("lower memory.high first and let it reclaim, and memory.max only below what is then left"))
 }
 
 /// `limit-below-start`: the program had not come to its own code.

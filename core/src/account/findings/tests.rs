@@ -175,6 +175,7 @@ fn why_this_one_and_what_the_kill_brought() {
     let path = |function: &str| vec![Frame { function: function.to_string(), offset: None, size: None, module: None }];
     assert_eq!(codes(|oom| oom.call_path = path("bpf_oom_kill_process")), ["bpf-policy"]);
     assert_eq!(codes(|oom| oom.call_path = path("oom_kill_process")), [""; 0]);
+    assert_eq!(codes(|oom| oom.call_path = path("memory_max_write")), ["limit-lowered"]);
     let member = |oom: &mut Oom| {
         let other = Victim { pid: 8, cause: Cause::Group, ..oom.victims[0].clone() };
         oom.victims.push(other);
