@@ -445,7 +445,9 @@ memoom_cgroup_version memoom_host_version(const struct memoom_host *host);
 memoom_hierarchy memoom_host_hierarchy(const struct memoom_host *host);
 
 /**
- * The directory below which labs are made unless told otherwise.
+ * The directory below which labs are made unless told otherwise. For a process that stands in a lab it is one from
+ * which no limit of that lab is escaped.
+ *
  * Returns: the path, as raw bytes; NULL where none can be written, and for NULL.
  */
 const char *memoom_host_parent(const struct memoom_host *host);

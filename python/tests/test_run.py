@@ -57,6 +57,19 @@ def test_the_peak_of_a_run_is_its_groups() -> None:
         assert "peak of its group" in outcome._repr_html_() and "  peak        " in str(outcome)
 
 
+def test_a_run_inside_a_run_does_not_escape_its_limit(cli: Cli) -> None:
+    inner = [sys.executable, "-m", "memoom", "run", "--limit", "400M", "--"]
+    done = cli("run", "--json", "--limit", "96M", "--", *inner, sys.executable, "-c", TAKES_200M)
+    outer = json.loads(done.stderr.splitlines()[-1])
+    if HIERARCHY == "v1":
+        assert done.returncode == 137 and "was killed in an OOM" in done.stderr, done.stderr
+    else:
+        assert done.returncode == 125 and outer["ooms"] == [], done.stderr
+        assert "this process stands in a lab" in done.stderr and "remedy: move its processes into a leaf" in done.stderr
+    if outer["peak_bytes"] is not None:
+        assert outer["peak_bytes"] <= 96 << 20
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)])
 def test_without_an_oom_the_status_is_the_commands_and_nothing_is_said(cli: Cli, script: str, status: int) -> None:
     done = cli("run", "--limit", "64M", "--", "sh", "-c", script)

@@ -144,7 +144,8 @@ pub extern "C" fn memoom_host_hierarchy(host: Option<&memoom_host>) -> memoom_hi
     })
 }
 
-/// The directory below which labs are made unless told otherwise.
+/// The directory below which labs are made unless told otherwise. For a process that stands in a lab it is one from
+/// which no limit of that lab is escaped.
 ///
 /// \param host  a host, or NULL
 ///

@@ -84,7 +84,7 @@ pub struct Outcome {
     pub system_usec: u64,
     /// The most memory that was ever resident, in bytes.
     pub max_rss_bytes: u64,
-    /// The most that was charged to the group of a run ([`Run`](crate::Run)) until its command ended, in bytes:
+    /// The most that was charged to the group of a run (`Run`) until its command ended, in bytes:
     /// `memory.max_usage_in_bytes` (v1), `memory.peak` (v2, from about 5.19). `None` where the kernel keeps none, and for
     /// a worker of a lab, whose group may have had others in it.
     pub peak_bytes: Option<u64>,

@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use nix::unistd::{access, AccessFlags};
 use serde::Serialize;
 
 use self::mountinfo::{mounts, Mount};
@@ -16,6 +15,7 @@ use crate::sys;
 
 mod evidence;
 mod mountinfo;
+mod place;
 mod text;
 
 /// How the machine has its cgroup hierarchies mounted.
@@ -61,7 +61,9 @@ pub struct Host {
     pub(crate) mount_root: String,
     /// The memory group of this process, as the kernel writes it in /proc/self/cgroup.
     pub own_group: Option<String>,
-    /// The directory below which labs are made unless told otherwise.
+    /// The directory below which labs are made unless told otherwise. For a process that stands in a lab it is one from
+    /// which no limit of that lab is escaped: its own group, or (v2, where that has processes) a group above it as far as
+    /// no limit is left behind.
     #[serde(serialize_with = "crate::text::maybe_path")]
     pub parent: Option<PathBuf>,
     /// The kernel release, from /proc/sys/kernel/osrelease.
@@ -158,18 +160,14 @@ impl Host {
         let name = version.name();
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
 
-        // The top of what we can see comes first: there no ancestor's limit disturbs an experiment. A process that
-        // may not write there may own the group in which it stands (a delegated unit, a container), or, where it
-        // stands in a leaf of that, one above.
-        let own = own.and_then(|own| own_directory(&point, mount, own));
-        let ours = own.iter().flat_map(|own| own.ancestors().take_while(|above| *above != point));
-        let candidates: Vec<PathBuf> = std::iter::once(point.as_path()).chain(ours).map(Path::to_path_buf).collect();
+        let nested = own.is_some_and(place::is_in_lab);
         let mut refusals = Vec::new();
         let mut occupied = None;
-        for directory in candidates {
-            match usable_parent(&directory, version, mount.read_only) {
+        for directory in place::candidates(&point, version, mount, own) {
+            match place::usable_parent(&directory, version, mount.read_only) {
                 Ok(()) => {
-                    self.say("create-groups", Ok(format!("groups can be made below {}", directory.display())));
+                    let within = if nested { ", within the lab in which this process stands" } else { "" };
+                    self.say("create-groups", Ok(format!("groups can be made below {}{within}", directory.display())));
                     self.parent = Some(directory);
                     break;
                 }
@@ -193,7 +191,9 @@ impl Host {
                     "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
                 }
             };
-            self.say("create-groups", Err((refusals.join("; "), remedy)));
+            let (reason, remedy) =
+                if nested { place::nested(&refusals, &remedy) } else { (refusals.join("; "), remedy) };
+            self.say("create-groups", Err((reason, remedy)));
         }
 
         let looked_at = self.parent.clone().unwrap_or(point);
@@ -271,56 +271,6 @@ fn own_group(text: &[u8], version: Version) -> Option<PathBuf> {
         };
         ours.then(|| PathBuf::from(OsString::from_vec(path.to_vec())))
     })
-}
-
-/// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
-fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
-    let inside = own.strip_prefix(&mount.root).ok()?;
-    // Seen from inside a cgroup namespace a group outside of it begins with `/..`, which no mount here shows.
-    let only_names = inside.components().all(|part| matches!(part, Component::Normal(_)));
-    only_names.then(|| point.join(inside))
-}
-
-/// Why no group can be made in a directory.
-struct Refusal {
-    why: String,
-    /// Whether only the processes in it are in the way.
-    occupied: bool,
-}
-
-fn usable_parent(directory: &Path, version: Version, read_only: bool) -> std::result::Result<(), Refusal> {
-    let refuse = |why: String| Err(Refusal { why, occupied: false });
-    if read_only {
-        return refuse("the file system is mounted read-only".to_string());
-    }
-    if let Err(errno) = access(directory, AccessFlags::W_OK) {
-        return refuse(format!("not writable ({})", errno.desc()));
-    }
-    if version == Version::V2 {
-        let list = |file: &str| {
-            fs::read_to_string(directory.join(file))
-                .map_err(|error| Refusal { why: format!("{file} cannot be read: {error}"), occupied: false })
-        };
-        if !v2::lists_memory(&list("cgroup.controllers")?) {
-            return refuse("cgroup.controllers does not list memory".to_string());
-        }
-        if !v2::lists_memory(&list(v2::SUBTREE_CONTROL)?) {
-            if let Err(errno) = access(&directory.join(v2::SUBTREE_CONTROL), AccessFlags::W_OK) {
-                return refuse(format!("cgroup.subtree_control lacks memory and cannot be written ({})", errno.desc()));
-            }
-            // Only the real root may hold both processes and children with controllers; it has no cgroup.type.
-            let processes = list("cgroup.procs")?;
-            if directory.join("cgroup.type").exists() && !processes.trim().is_empty() {
-                let named: Vec<&str> = processes.split_whitespace().take(8).collect();
-                let why = format!(
-                    "processes stand in it (pids {}), so it cannot give its children the memory controller",
-                    named.join(", ")
-                );
-                return Err(Refusal { why, occupied: true });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Whether groups here have a swap limit beside their limit. The top of a v2 hierarchy has neither file, so that its

@@ -31,7 +31,8 @@ const END_DEADLINE: Duration = Duration::from_secs(15);
 /// What a new lab may be told. [`Default`] is right for almost everybody.
 #[derive(Debug, Clone)]
 pub struct LabOptions {
-    /// The directory below which the lab is made; otherwise [`Host::parent`].
+    /// The directory below which the lab is made; otherwise [`Host::parent`], which is inside the own group for a process
+    /// that stands in a lab, so that the limits there hold for this one too.
     pub parent: Option<PathBuf>,
     /// Where the helper program may be written when the kernel forbids running it from memory
     /// (`vm.memfd_noexec` 2); otherwise the system's directory for temporary files.

@@ -121,6 +121,11 @@ pub(crate) fn new_name() -> Result<String> {
     })
 }
 
+/// Whether a lab has that name, whoever's it is.
+pub(crate) fn is_name(name: &str) -> bool {
+    Mark::parse(name).is_some()
+}
+
 /// Whose a lab of that name is; `None` for a name that is not a lab's.
 pub(crate) fn judge(name: &str) -> Option<Owner> {
     let mark = Mark::parse(name)?;

@@ -14,7 +14,7 @@ pub(crate) const MEMSW_LIMIT: &str = "memory.memsw.limit_in_bytes";
 pub(crate) const SWAPPINESS: &str = "memory.swappiness";
 
 /// v1 has no word for "no limit": it shows the largest whole number of pages that fits.
-const UNLIMITED_FROM: u64 = 1 << 62;
+pub(crate) const UNLIMITED_FROM: u64 = 1 << 62;
 
 /// Reads a limit file.
 pub(crate) fn limit(dir: &Dir, file: &str) -> Result<Option<Limit>> {

@@ -78,7 +78,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         prog="memoom run",
         usage="memoom run --limit SIZE [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD under a memory limit and accounts for an OOM on standard error. It ends when CMD ends; "
-        "what CMD has left running is killed then.",
+        "what CMD has left running is killed then. Inside another memoom run, or any group of a lab, the limit there "
+        "holds too; where cgroup v2 forbids that, nothing is run, and the message says what to do.",
         epilog="The exit status is that of CMD; 128+n when signal n ended it (137: SIGKILL); 125 when memoom failed, "
         "126 when CMD cannot be run, 127 when it is not found.",
     )

@@ -281,9 +281,16 @@ impl Collector {
             limit_of(at).is_some_and(|limit| peak.is_some_and(|peak| peak >= limit))
         };
         let chain = scene.chain(cgroup);
-        // Or there is one limit only.
+        // Or there is one limit only, and the usage did come to it: the lab may itself stand below a limit. The charge that
+        // fails takes no more than the kernel takes at once, 64 pages.
+        let reached = |at: &&String| {
+            let peak = scene.counters(at).ok().and_then(|counters| counters.peak_bytes);
+            let near =
+                |peak: u64| limit_of(at).is_some_and(|limit| peak.saturating_add(64 * scene.page_bytes()) >= limit);
+            peak.is_none_or(near)
+        };
         let mut limited = chain.iter().filter(|at| limit_of(at).is_some());
-        let only = limited.next().filter(|_| limited.next().is_none());
+        let only = limited.next().filter(|_| limited.next().is_none()).filter(reached);
         let found = chain.iter().find(rose).or_else(|| chain.iter().find(full)).or(only).cloned();
         // Of several kills at once the first has had the readings of all: it was the same limit.
         let last = self.last_struck.iter().filter(|(_, read_ns)| episode.opened_ns <= *read_ns).map(|(last, _)| last);
