@@ -168,6 +168,7 @@ def call(
     oom_score_adj: int = 0,
     kernel_log: bool = True,
     call_path: bool = True,
+    record: str | os.PathLike[str] | None = None,
     pickler: Literal["pickle", "cloudpickle"] | None = None,
     executable: str | None = None,
 ) -> Call[T]:
@@ -202,6 +203,7 @@ def call(
         oom_score_adj=oom_score_adj,
         kernel_log=kernel_log,
         call_path=call_path,
+        record=record,
     )
     return _answer(outcome, frames)
 

@@ -129,8 +129,13 @@ impl Workload {
     fn told(mut self) -> Workload {
         self.words = self.phrase();
         self.ask = self.command();
-        // A stranger's path goes to terminals; systemd's own backslashes stay.
-        self.words = escape(self.words.as_bytes()).replace("\\x5c", "\\");
+        // A stranger's path goes to terminals and into documents; systemd's own backslashes stay.
+        let plain = |text: &str| escape(text.as_bytes()).replace("\\x5c", "\\");
+        self.words = plain(&self.words);
+        let Workload { unit, slice, container_id, pod_uid, name, job, step, session, below, .. } = &mut self;
+        for part in [unit, slice, container_id, pod_uid, name, job, step, session, below].into_iter().flatten() {
+            *part = plain(part);
+        }
         self
     }
 

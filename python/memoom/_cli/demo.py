@@ -73,15 +73,21 @@ def main(arguments: list[str]) -> int:
     return 0 if passed else 1
 
 
+# How a line of the kernel's report stands in an account.
+_KERNEL = "    | "
+
+
 def _told(found: Experiment, full: bool) -> list[str]:
-    from .._explain import account
+    from .._explain import account, is_essential
 
     timeline = found.timeline
     told = "nothing happened" if timeline is None else timeline.full_text if full else str(timeline)
     events = [f"  {line}" for line in told.splitlines()]
     lines = [f"━━ {found.name}: {_WHAT[found.name]}", "", "Timeline", *events, ""]
     for oom in found.ooms:
-        lines += [*account(oom, True), ""]
+        full_text = account(oom, True)
+        # Of the kernel's own lines those that say who, whose limit and how much.
+        lines += [*(line for line in full_text if full or not line.startswith(_KERNEL) or is_essential(line[6:])), ""]
     lines.append("Checks")
     width = max((len(check.name) for check in found.checks), default=0)
     lines += [f"  {'✓' if check.passed else '✗'} {check.name:<{width}}  {check.seen}" for check in found.checks]

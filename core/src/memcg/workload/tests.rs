@@ -160,7 +160,10 @@ fn names_that_tell_nothing_and_names_of_attackers() {
     let evil = of("/system.slice/x;reboot $(id)'.service");
     assert_eq!(evil.ask.as_deref(), Some(r"systemctl status 'x;reboot $(id)'\''.service'"));
     assert_eq!(of("/system.slice/-H.service").ask, None);
+    let lab = workload("/memoom-1-2-3-4-5/süß".as_bytes()).unwrap();
+    assert!(lab.below.is_none_or(|below| below.is_ascii()), "documents are ASCII");
     let escapes = workload(b"/system.slice/a\x1b[31m.service").unwrap();
+    assert_eq!(escapes.unit.as_deref(), Some(r"a\x1b[31m.service"));
     assert_eq!((escapes.ask, escapes.words.contains('\x1b')), (None, false));
     // Whatever it is: no panic.
     for noise in [&b"/\xff\xfe/kubepods/\xc3/pod"[..], b"////", b"/kubepods-", b"/:/:pod:", b"/.scope/.service/.slice"]
