@@ -197,7 +197,7 @@ pub use memcg::{
 };
 pub use observe::{
     explain, parse_reports, reports_to_json, Alarm, Author, Event, EventKind, Finding, Frame, KilledBy, Missing,
-    Report, Source, Step, Wait, Watch,
+    Report, ReportReader, Source, Step, Wait, Watch,
 };
 pub use pressure::{
     Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run,

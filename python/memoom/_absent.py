@@ -73,6 +73,9 @@ class Watch(_Absent): ...
 class Peak(_Absent): ...
 
 
+class ReportReader(_Absent): ...
+
+
 def __getattr__(name: str) -> Any:
     """Whatever else the native part has is a function."""
     if name == "__version__":

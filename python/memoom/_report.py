@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from . import _wires
 from ._document import Document
@@ -130,6 +130,11 @@ class Report(Table):
         ),
     }
     _shown = ("scope", "oom_memcg", "chosen", "release")
+
+    @property
+    def line(self) -> str:
+        """The answer in one line: when, who ran out, the limit, who was killed."""
+        return cast("str", self._parts.get("line", str(self).partition("\n")[0]))
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every task of the report as a plain dict, and whether it was killed."""

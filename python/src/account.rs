@@ -19,9 +19,11 @@ pub(crate) fn oom(py: Python<'_>, oom: &memoom::Oom) -> PyResult<Py<PyAny>> {
     }
 }
 
-/// A report, with its human text.
+/// A report, with its human text, whole and in one line.
 pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyAny>> {
-    value(py, "Report", report.to_json(), Some(report.to_text()))
+    let made = value(py, "Report", report.to_json(), Some(report.to_text()))?;
+    let line = crate::convert::readable(py, &report.to_line())?;
+    with(py, &made, "line", line)
 }
 
 /// An outcome, with the accounts in it.

@@ -6,18 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
 
 use crate::convert::{timeout, value, waiting, working};
 use crate::memcg::Group;
 
-/// Every OOM report in a log.
-#[pyfunction]
-fn parse_reports(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
-    let bytes = bytes_of(text)?;
-    let reports = py.detach(|| memoom::parse_reports(&bytes));
-    reports.iter().map(|one| crate::account::report(py, one)).collect()
-}
+mod report;
 
 /// Who killed a process, or what stood in a group, that memoom did not watch; the last OOM kill where neither is given.
 #[pyfunction]
@@ -33,22 +26,6 @@ fn postmortem(py: Python<'_>, pid: Option<i32>, group: Option<PathBuf>) -> PyRes
         (None, None) => working(py, || memoom::postmortem(&Subject::Last)),
     }?;
     value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))
-}
-
-/// The document `memoom.reports/1` of a log.
-#[pyfunction]
-fn reports_to_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<String> {
-    let bytes = bytes_of(text)?;
-    Ok(py.detach(|| memoom::reports_to_json(&memoom::parse_reports(&bytes))))
-}
-
-fn bytes_of(text: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    if let Ok(text) = text.cast::<PyString>() {
-        // Logs hold any bytes; text that was read with surrogateescape or surrogatepass goes back to them.
-        let encoded = text.call_method1("encode", ("utf-8", "surrogateescape"))?;
-        return Ok(encoded.cast::<PyBytes>()?.as_bytes().to_vec());
-    }
-    text.extract::<Vec<u8>>()
 }
 
 /// A pollable stream of the events of a group and of the groups below it.
@@ -236,8 +213,7 @@ impl Watch {
 }
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(parse_reports, module)?)?;
     module.add_function(wrap_pyfunction!(postmortem, module)?)?;
-    module.add_function(wrap_pyfunction!(reports_to_json, module)?)?;
+    report::add(module)?;
     module.add_class::<Watch>()
 }

@@ -105,13 +105,17 @@ def test_report(cli: Cli, tmp_path: Path) -> None:
     for file in (plain, packed):
         assert cli("report", "--json", str(file)).stdout == document + "\n"
     text = cli("report", str(plain)).stdout
-    assert text == "\n\n".join(str(report) for report in memoom.parse_reports(log)) + "\n"
+    assert text == "".join(f"{report.line}\n" for report in memoom.parse_reports(log))
     assert "| grouphog invoked oom-killer" in cli("report", "--full", str(plain)).stdout
     nothing = cli("report", input="nothing\n")
     assert nothing.returncode == 0 and nothing.stdout == "no OOM report is in this log\n"
     for wrong in (broken, tmp_path / "absent", tmp_path):
-        done = cli("report", str(wrong))
-        assert done.returncode == 1 and done.stdout == "" and str(wrong) in done.stderr
+        for options in ((), ("--json",), ("--full",)):
+            done = cli("report", *options, str(wrong))
+            assert done.returncode == 1 and str(wrong) in done.stderr and "Traceback" not in done.stderr
+            # What could be read of it is told; a document is whole.
+            if options == ("--json",) and done.stdout:
+                assert json.loads(done.stdout)["schema"] == "memoom.reports/1"
 
 
 def test_why_names_a_death_that_nobody_watched(cli: Cli, tmp_path: Path) -> None:

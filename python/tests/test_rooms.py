@@ -27,7 +27,7 @@ RANKS = (
     ("_absent",),
     ("_aio",),
     ("_native",),
-    ("_core", "_run", "_display"),
+    ("_core", "_run", "_display", "_log"),
     ("_call", "_live"),
     ("_lab",),
     ("_explain",),

@@ -1,5 +1,10 @@
 //! A log that is fed piece by piece gives what the whole gives, with memory bounded by a window.
 
+use std::fs::File;
+use std::io::Read;
+use std::process::Command;
+use std::time::Instant;
+
 use memoom::observe::report::{Report, ReportReader};
 
 use super::{all_logs, log, parse_reports};
@@ -72,6 +77,34 @@ fn a_followed_log_gives_a_report_when_nothing_follows() {
     assert!(reader.quiet().is_empty() && reader.finish().is_empty());
 }
 
+/// Looked at while it comes, a report is given when its victim is named, and never in two.
+#[test]
+fn a_report_that_comes_slowly_stays_one() {
+    let text = log("v2-6.1.kmsg");
+    let whole = parse_reports(&text);
+    let (mut reader, mut found) = (ReportReader::new(), Vec::new());
+    let (mut before, mut unnamed) = (0, false);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        found.extend(reader.feed(line));
+        unnamed = (unnamed || memmem(line, b"invoked oom-killer")) && !memmem(line, b"illed process");
+        if unnamed {
+            found.extend(reader.settle());
+        }
+        before = before.max(found.len());
+    }
+    found.extend(reader.finish());
+    let kills = |reports: &[Report]| -> Vec<_> {
+        let of = |report: &Report| (report.invoker.clone(), report.memory, report.tasks.len(), report.kills.clone());
+        reports.iter().map(of).collect()
+    };
+    assert_eq!(kills(&found), kills(&whole));
+    assert!(before + 1 >= whole.len(), "given when they were complete: {before} of {}", whole.len());
+}
+
+fn memmem(text: &[u8], what: &[u8]) -> bool {
+    text.windows(what.len()).any(|at| at == what)
+}
+
 #[test]
 fn lines_that_only_look_like_a_report_are_told() {
     let mut reader = ReportReader::new();
@@ -82,4 +115,53 @@ fn lines_that_only_look_like_a_report_are_told() {
     let mut endless = ReportReader::new();
     endless.feed(&[0; 1 << 20]);
     assert_eq!(endless.line_bytes(), 1 << 20);
+}
+
+/// How fast a log is read, beside `grep -c oom-kill` of the same file in the same run. `benches/parse.sh` runs it.
+#[test]
+#[ignore = "a measurement"]
+fn speed_beside_grep() {
+    const LENGTH: usize = 256 << 20;
+    let dull: String = (0..20_000)
+        .map(|at| {
+            let host = "Nov 29 11:00:00 host kernel: [";
+            format!(
+                "{host}{at:>5}.{:06}] usb 1-{}: new high-speed USB device number {at}\n",
+                at * 37 % 1_000_000,
+                at % 9
+            )
+        })
+        .collect();
+    let dense: Vec<u8> =
+        all_logs().into_iter().filter(|(name, _)| name.ends_with(".kmsg")).flat_map(|(_, log)| log).collect();
+    for (name, part) in [("text without OOM", dull.into_bytes()), ("dense reports", dense)] {
+        let path = std::env::temp_dir().join(format!("memoom-speed-{}", std::process::id()));
+        std::fs::write(&path, part.repeat(LENGTH / part.len() + 1)).unwrap();
+        let length = std::fs::metadata(&path).unwrap().len() as f64 / 1e6;
+        let rate = |read: &dyn Fn() -> usize| {
+            let best = (0..3).map(|_| {
+                let begin = Instant::now();
+                let count = read();
+                (begin.elapsed(), count)
+            });
+            let (taken, count) = best.min().unwrap();
+            (length / taken.as_secs_f64(), count)
+        };
+        let (grep, _) = rate(&|| {
+            let done = Command::new("grep").args(["-c", "oom-kill"]).arg(&path).output().unwrap();
+            done.stdout.len()
+        });
+        let (ours, count) = rate(&|| {
+            let (mut file, mut piece) = (File::open(&path).unwrap(), vec![0; 256 << 10]);
+            let (mut reader, mut count) = (ReportReader::new(), 0);
+            loop {
+                match file.read(&mut piece).unwrap() {
+                    0 => return count + reader.finish().len(),
+                    length => count += reader.feed(&piece[..length]).len(),
+                }
+            }
+        });
+        std::fs::remove_file(&path).unwrap();
+        println!("{name:17} {ours:>7.0} MB/s, grep -c {grep:>7.0} MB/s: {:.2} x, {count} reports", ours / grep);
+    }
 }

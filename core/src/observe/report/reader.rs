@@ -93,9 +93,28 @@ impl ReportReader {
         self.assembler.done(WAITING)
     }
 
+    /// Gives what is whole so far, to be called now and then where a log is followed. A report that has begun and names
+    /// no victim yet stays open, however slowly it comes.
+    pub fn settle(&mut self) -> Vec<Report> {
+        let end = self.end_of_lines();
+        let text = &self.pending[..end];
+        let begun = memmem::rfind(text, b"invoked oom-killer");
+        let open = begun.filter(|&at| memmem::find(&text[at..], b"illed process").is_none());
+        let open = open.filter(|&at| memmem::find(&text[at..], b"no killable").is_none());
+        self.complete(open.map_or(end, |at| memchr::memrchr2(b'\n', b'\r', &text[..at]).map_or(0, |at| at + 1)))
+    }
+
     /// Nothing has come for a while: what was read so far is complete. For logs that are followed.
     pub fn quiet(&mut self) -> Vec<Report> {
-        let end = memchr::memrchr(b'\n', &self.pending).map_or(0, |at| at + 1);
+        self.complete(self.end_of_lines())
+    }
+
+    fn end_of_lines(&self) -> usize {
+        memchr::memrchr(b'\n', &self.pending).map_or(0, |at| at + 1)
+    }
+
+    /// Gives all reports up to there.
+    fn complete(&mut self, end: usize) -> Vec<Report> {
         if self.told.is_some() || self.assembler.is_reading() {
             self.parse(end);
         }
