@@ -3099,6 +3099,11 @@ typedef uint32_t memoom_verdict;
 #define MEMOOM_VERDICT_TIMEOUT 4
 /** It was still running at the deadline, as memory.high held it, and memoom killed it. */
 #define MEMOOM_VERDICT_THROTTLED 5
+/**
+ * SIGKILL ended it while an OOM took place in its group, and whether it was that is open: the reason stands in what is
+ * missing, under "verdict".
+ */
+#define MEMOOM_VERDICT_UNDECIDED 6
 
 /** What one source says about the end of a worker. */
 typedef struct memoom_evidence {
@@ -3189,7 +3194,7 @@ const struct memoom_killed_by *memoom_outcome_killed_by(const struct memoom_outc
 memoom_verdict memoom_outcome_verdict(const struct memoom_outcome *outcome);
 
 /**
- * The verdict as documents have it: "oom-killed", "killed", "exited", "timeout" or "throttled".
+ * The verdict as documents have it: "oom-killed", "killed", "exited", "timeout", "throttled" or "undecided".
  * Returns: the verdict; NULL for NULL.
  */
 const char *memoom_outcome_verdict_name(const struct memoom_outcome *outcome);

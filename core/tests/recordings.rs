@@ -228,8 +228,8 @@ fn a_process_whose_first_thread_has_ended() {
                 return None;
             }
         };
-        // Where no report was printed nobody may know whose thread that was: then the account says so, and the same again.
-        command.wait(LONG).unwrap();
+        let outcome = command.wait(LONG).unwrap();
+        assert!(outcome.oom_killed, "{}", outcome.to_text());
         Some(1)
     });
 }

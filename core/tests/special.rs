@@ -25,6 +25,8 @@ fn main() {
         ("whoever_shares_the_memory_dies_too", whoever_shares_the_memory_dies_too),
         ("a_child_in_vfork_is_not_chosen", a_child_in_vfork_is_not_chosen),
         ("a_process_whose_first_thread_has_ended", a_process_whose_first_thread_has_ended),
+        ("threads_without_a_report_are_laid_to_their_process", threads_without_a_report_are_laid_to_their_process),
+        ("a_plain_kill_beside_such_a_thread", a_plain_kill_beside_such_a_thread),
         ("a_thread_asks_and_its_process_is_named", a_thread_asks_and_its_process_is_named),
         ("scores_say_who_may_die", scores_say_who_may_die),
         ("a_larger_child_dies_and_its_parent_lives", a_larger_child_dies_and_its_parent_lives),
@@ -163,6 +165,56 @@ fn a_process_whose_first_thread_has_ended() {
     assert_eq!(oom.victims[0].pid, pid, "the process, not its thread\n{}", oom.to_text());
     assert_eq!(oom.predicted_right(), Some(true), "{}", oom.to_text());
     assert!(actor.worker.wait(LONG).unwrap().oom_killed);
+    lab.close().unwrap();
+}
+
+/// More reports than the kernel prints within 5 seconds: those that come now are suppressed, on the whole machine.
+fn use_up_the_reports(lab: &memoom::Lab) {
+    let group = lab.group(None, &Limits::bytes(8 * MIB)).unwrap();
+    let mut actor = Actor::start(&group, 0).unwrap();
+    assert_eq!(actor.order("deaths 12").as_deref(), Some("12"));
+}
+
+fn threads_without_a_report_are_laid_to_their_process() {
+    let Some(lab) = lab() else { return };
+    let rounds: u32 = std::env::var("MEMOOM_ROUNDS").map_or(8, |rounds| rounds.parse().unwrap());
+    let (mut bare, mut taken) = (0, 0);
+    for round in 0..rounds {
+        if round % 8 == 0 {
+            use_up_the_reports(&lab);
+        }
+        let group = lab.group(Some(&format!("headless-{round}")), &Limits::bytes(16 * MIB)).unwrap();
+        let mut actor = Actor::start(&group, 0).unwrap();
+        actor.tell(&format!("leave-and-die {}", 64 * MIB));
+        let outcome = actor.worker.wait(LONG).unwrap();
+        assert_eq!((outcome.verdict, outcome.returncode), (Verdict::OomKilled, -9), "{}", outcome.to_text());
+        let oom = outcome.oom().expect("its account");
+        assert_eq!(oom.victims.len(), 1, "{}", oom.to_text());
+        assert!(oom.disagreements.iter().all(|one| one.because.is_some()), "{}", oom.to_text());
+        bare += u32::from(oom.report.as_ref().is_none_or(|report| report.invoker.is_none()));
+        taken += u32::from(oom.missing.iter().any(|one| one.reason.contains("taken for a thread")));
+    }
+    println!("{rounds} of {rounds} rounds: {bare} without a report, {taken} laid to its process by its end");
+    lab.close().unwrap();
+}
+
+/// A process whose first thread has ended is killed by a program while another is OOM-killed beside it.
+fn a_plain_kill_beside_such_a_thread() {
+    let Some(lab) = lab() else { return };
+    use_up_the_reports(&lab);
+    let group = lab.group(Some("beside"), &Limits::bytes(24 * MIB)).unwrap();
+    for _ in 0..4 {
+        let mut killed = Actor::start(&group, 0).unwrap();
+        killed.tell(&format!("leave {}", 2 * MIB));
+        let mut dies = Actor::start(&group, 1000).unwrap();
+        dies.tell(&format!("leave-and-die {}", 64 * MIB));
+        let dead = dies.worker.wait(LONG).unwrap();
+        assert_eq!(dead.verdict, Verdict::OomKilled, "{}", dead.to_text());
+        let kill = std::process::Command::new("sh").args(["-c", &format!("kill -9 {}", killed.worker.pid())]).status();
+        assert!(kill.unwrap().success());
+        let outcome = killed.worker.wait(LONG).unwrap();
+        assert_eq!((outcome.verdict, outcome.returncode), (Verdict::Killed, -9), "{}", outcome.to_text());
+    }
     lab.close().unwrap();
 }
 

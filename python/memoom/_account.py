@@ -382,7 +382,7 @@ class Outcome(Told, Readable):
     """How a worker ended, with the evidence; ``print(outcome)`` shows it the way a person reads it."""
 
     schema: str
-    verdict: Literal["oom-killed", "killed", "exited", "timeout", "throttled"]
+    verdict: Literal["oom-killed", "killed", "exited", "timeout", "throttled", "undecided"]
     oom_killed: bool
     returncode: int
     pid: int

@@ -46,14 +46,14 @@ class Call(Generic[T]):
 
     __slots__ = ("_exception", "_outcome", "_status", "_value")
 
-    _status: Literal["returned", "raised", "oom-killed", "killed", "exited", "timeout", "throttled"]
+    _status: Literal["returned", "raised", "oom-killed", "killed", "exited", "timeout", "throttled", "undecided"]
     _value: T | None
     _exception: Exception | None
     _outcome: Outcome
 
     def __init__(
         self,
-        status: Literal["returned", "raised", "oom-killed", "killed", "exited", "timeout", "throttled"],
+        status: Literal["returned", "raised", "oom-killed", "killed", "exited", "timeout", "throttled", "undecided"],
         outcome: Outcome,
         value: T | None = None,
         exception: Exception | None = None,
@@ -62,7 +62,9 @@ class Call(Generic[T]):
             object.__setattr__(self, name, given)
 
     @property
-    def status(self) -> Literal["returned", "raised", "oom-killed", "killed", "exited", "timeout", "throttled"]:
+    def status(
+        self,
+    ) -> Literal["returned", "raised", "oom-killed", "killed", "exited", "timeout", "throttled", "undecided"]:
         """What came of the function: "returned", "raised", or the verdict on its process that ended before."""
         return self._status
 

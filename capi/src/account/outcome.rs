@@ -28,6 +28,9 @@ pub const MEMOOM_VERDICT_EXITED: memoom_verdict = 3;
 pub const MEMOOM_VERDICT_TIMEOUT: memoom_verdict = 4;
 /// It was still running at the deadline, as memory.high held it, and memoom killed it.
 pub const MEMOOM_VERDICT_THROTTLED: memoom_verdict = 5;
+/// SIGKILL ended it while an OOM took place in its group, and whether it was that is open: the reason stands in what is
+/// missing, under "verdict".
+pub const MEMOOM_VERDICT_UNDECIDED: memoom_verdict = 6;
 
 fn verdict_number(verdict: Verdict) -> memoom_verdict {
     match verdict {
@@ -36,6 +39,7 @@ fn verdict_number(verdict: Verdict) -> memoom_verdict {
         Verdict::Exited => MEMOOM_VERDICT_EXITED,
         Verdict::Timeout => MEMOOM_VERDICT_TIMEOUT,
         Verdict::Throttled => MEMOOM_VERDICT_THROTTLED,
+        Verdict::Undecided => MEMOOM_VERDICT_UNDECIDED,
         _ => MEMOOM_VERDICT_OTHER,
     }
 }
@@ -113,7 +117,7 @@ pub extern "C" fn memoom_outcome_verdict(outcome: Option<&memoom_outcome>) -> me
     ffi::get(outcome, MEMOOM_VERDICT_OTHER, |outcome| verdict_number(outcome.outcome.verdict))
 }
 
-/// The verdict as documents have it: "oom-killed", "killed", "exited", "timeout" or "throttled".
+/// The verdict as documents have it: "oom-killed", "killed", "exited", "timeout", "throttled" or "undecided".
 ///
 /// \param outcome  an outcome, or NULL
 ///

@@ -15,6 +15,7 @@ use self::outside::Outside;
 use self::reading::Reading;
 use self::records::Records;
 use self::tally::Tally;
+use self::threads::Unexplained;
 use super::growth::Growth;
 use super::oom::{Cause, Oom, Process, Victim};
 use super::scope::Scope;
@@ -47,6 +48,7 @@ mod signs_tests;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
@@ -74,6 +76,8 @@ pub(crate) struct Collector {
     look_for_debts: bool,
     /// When a group of v1 last rang: before the kill that it rings for is counted.
     rung_ns: Option<u64>,
+    /// The last kills with an account that no process is known for.
+    unexplained: VecDeque<Unexplained>,
     /// Accounted kills of which nobody knows in which of our groups they were.
     unplaced: u64,
     /// Where the processes of the last scopes stood; `None` for "in one of ours". A victim may be gone before /proc is
@@ -443,7 +447,10 @@ impl Collector {
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
             let placed = complete && !self.awaits_a_claim(episode.marked_ns);
-            let told = placed && !self.awaits_a_source(at, now_ns) && !self.awaits_a_reaping(at, scene);
+            let told = placed
+                && !self.awaits_a_source(at, now_ns)
+                && !self.awaits_a_reaping(at, scene)
+                && !self.awaits_a_worker(at, scene);
             let reading = (told || overdue).then(|| Reading::now(scene));
             let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, scene)) else {
                 waiting.push(root);

@@ -19,6 +19,9 @@ pub enum Verdict {
     OomKilled,
     /// A signal ended it, and it was not an OOM.
     Killed,
+    /// SIGKILL ended it while an OOM took place in its group, and whether it was that is open: `missing` says why, as
+    /// `verdict`.
+    Undecided,
     /// It ended by itself.
     Exited,
     /// It was still running at the deadline, and memoom killed it.
@@ -33,6 +36,7 @@ impl Verdict {
         match self {
             Verdict::OomKilled => "oom-killed",
             Verdict::Killed => "killed",
+            Verdict::Undecided => "undecided",
             Verdict::Exited => "exited",
             Verdict::Timeout => "timeout",
             Verdict::Throttled => "throttled",
@@ -59,7 +63,7 @@ pub struct Outcome {
     pub schema_revision: u32,
     /// How it ended.
     pub verdict: Verdict,
-    /// Whether an OOM killed it: the verdict is [`Verdict::OomKilled`].
+    /// Whether an OOM is known to have killed it: the verdict is [`Verdict::OomKilled`].
     pub oom_killed: bool,
     /// Its status as subprocess has it: the exit code, or the negative number of the signal.
     pub returncode: i32,

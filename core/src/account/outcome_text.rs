@@ -27,6 +27,12 @@ impl Outcome {
                     _ => format!("{who} was killed by {signal}; it was not an OOM"),
                 }
             }
+            Verdict::Undecided => {
+                let signal = signal_name(-self.returncode);
+                let why = self.missing.iter().find(|one| one.source == "verdict");
+                let why = why.map_or_else(String::new, |one| format!(": {}", one.reason));
+                format!("{who} was killed by {signal}, and whether by an OOM is open{why}")
+            }
             Verdict::Exited => format!("{who} exited with status {}", self.returncode),
             Verdict::Timeout => format!("{who} was still running at its timeout, and memoom killed it"),
             Verdict::Throttled => {
@@ -166,6 +172,7 @@ mod tests {
             (Verdict::OomKilled, -9, "a\\x0ab (pid 7) was killed in an OOM"),
             (Verdict::Killed, -15, "a\\x0ab (pid 7) was killed by SIGTERM; it was not an OOM"),
             (Verdict::Killed, -40, "a\\x0ab (pid 7) was killed by signal 40; it was not an OOM"),
+            (Verdict::Undecided, -9, "a\\x0ab (pid 7) was killed by SIGKILL, and whether by an OOM is open"),
             (Verdict::Exited, 3, "a\\x0ab (pid 7) exited with status 3"),
             (Verdict::Timeout, -9, "a\\x0ab (pid 7) was still running at its timeout, and memoom killed it"),
         ] {

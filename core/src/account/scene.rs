@@ -37,6 +37,9 @@ pub(crate) struct WorkerSeen {
     /// Its status as subprocess has it, and when it was reaped.
     pub(crate) exit: Option<(i32, u64)>,
     pub(crate) killed_by_us: bool,
+    /// Whether somebody other than the OOM killer was seen to send it SIGKILL; null where that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kill_sent: Option<bool>,
     /// Nobody will ever tell of its end.
     pub(crate) abandoned: bool,
 }

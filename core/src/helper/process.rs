@@ -43,6 +43,12 @@ pub(crate) struct Progress {
     pub(crate) ticks: u64,
     pub(crate) exit: Option<Exit>,
     pub(crate) killed_by_us: bool,
+    /// Somebody other than the OOM killer was seen to send it SIGKILL.
+    pub(crate) kill_sent: bool,
+    /// Somebody may have been: a record was lost, or it went to a thread that had gone and bore its name.
+    pub(crate) kill_may_be_sent: bool,
+    /// `oom_kill` of its group when it was reaped: whatever killed it is counted by then.
+    pub(crate) oom_kill_at_end: Option<u64>,
     /// The supervisor has gone: no exit will ever be reported.
     pub(crate) abandoned: bool,
 }
@@ -126,6 +132,13 @@ impl Exit {
 impl Process {
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It was reaped. Its group's counter is read at once: what it counts later is of another death.
+    pub(crate) fn end(&self, exit: Exit) {
+        let kills = self.group.kills().ok();
+        let mut progress = self.progress();
+        (progress.exit, progress.oom_kill_at_end) = (Some(exit), kills);
     }
 
     /// Reads what the worker said; `false` when it cannot be understood, and is not to be heard any more.

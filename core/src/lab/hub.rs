@@ -201,7 +201,7 @@ impl Hub {
             lost: None,
             log,
             trace,
-            world: World::new(supervisor, missing),
+            world: World::new(supervisor, missing, signals.missing.is_none()),
             next_group: 0,
             deaths: Map::new(),
             events: Backlog::default(),

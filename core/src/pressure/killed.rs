@@ -39,6 +39,21 @@ impl Worker {
         Some(traced)
     }
 
+    /// Why it may have been killed in an OOM whose account does not name it: nobody else is known to have killed it, and
+    /// its group had counted a kill by its end that no process is known for.
+    pub(super) fn left_open(&self, state: &State, exit: Exit, own: bool, by: Option<&KilledBy>) -> Option<String> {
+        let process = &self.process;
+        let unknown = by.filter(|by| by.by == Author::Unknown && by.signal == libc::SIGKILL)?;
+        // At its reaping the counter is right.
+        if own || process.progress().oom_kill_at_end == Some(process.oom_kill_before) {
+            return None;
+        }
+        let since_ns = process.started_ns.saturating_sub(START_NS);
+        let open = state.collector.left_open(process.group.cgroup(), since_ns, exit.time_ns)?;
+        let sender = unknown.reason.as_deref().unwrap_or("nobody knows who sent its SIGKILL");
+        Some(format!("{open}; {sender}"))
+    }
+
     /// What this process or the supervisor sent because memoom was asked to.
     fn asked_of_memoom(&self, state: &State, by: KilledBy) -> KilledBy {
         let asked = self.process.progress().killed_by_us || self.group_killed();

@@ -315,12 +315,14 @@ impl Worker {
         let other = |by: &KilledBy| by.source == Some("tracefs") && by.by != Author::KernelOom;
         // It had its SIGKILL from somebody else, and was in its exit when the OOM met it.
         let own = own.filter(|_| !killed_by.as_ref().is_some_and(other));
+        let open = self.left_open(state, exit, own.is_some(), killed_by.as_ref());
         let verdict = match (exit.returncode, own) {
             (returncode, Some(_)) if returncode == -libc::SIGKILL => Verdict::OomKilled,
+            _ if open.is_some() => Verdict::Undecided,
             (returncode, _) if returncode < 0 => Verdict::Killed,
             _ => Verdict::Exited,
         };
-        let mut missing: Vec<Missing> = Vec::new();
+        let mut missing: Vec<Missing> = open.into_iter().map(|reason| Missing::new("verdict", reason)).collect();
         if forgotten > 0 {
             let reason =
                 format!("{forgotten} accounts of its lab were forgotten while it lived; some may be of its group");

@@ -14,10 +14,15 @@ pub fn act(order: &str, number: u64) -> Option<String> {
         "share" => Some(twin(libc::CLONE_VM | libc::SIGCHLD).to_string()),
         // A child that stands between vfork and exec, for ever; its parent waits in vfork, so a thread makes it.
         "vfork" => Some(vfork_in_a_thread().to_string()),
-        // Another thread goes on with the memory, the first one ends: the process shows as a zombie with a life in it.
-        "leave" => {
+        // Another thread goes on with the memory, the first one ends: the process shows as a zombie with a life in it. Or
+        // it ends first, and the other takes more than there is.
+        "leave" | "leave-and-die" => {
             let (tell, told) = std::sync::mpsc::channel();
+            let dies = order == "leave-and-die";
             std::thread::spawn(move || {
+                if dies {
+                    let _ = tell.send(());
+                }
                 super::actor::take(number);
                 let _ = tell.send(());
                 loop {

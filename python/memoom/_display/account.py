@@ -13,7 +13,7 @@ from .units import seconds, short_group, size
 __all__ = ["oom_html", "outcome_html"]
 
 _PAGE = mmap.PAGESIZE
-_VERDICTS = {"oom-killed": BAD, "killed": WARN, "timeout": WARN, "throttled": WARN, "exited": GOOD}
+_VERDICTS = {"oom-killed": BAD, "killed": WARN, "undecided": WARN, "timeout": WARN, "throttled": WARN, "exited": GOOD}
 
 
 def oom_html(oom: Oom) -> Markup:

@@ -149,8 +149,14 @@ impl Collector {
     /// not be had of all sources.
     fn close(&mut self, episode: &mut Episode, reading: &Reading, scene: &dyn Scene) -> Vec<Missing> {
         match self.outside {
-            Some(_) => self.take_outside(episode, scene),
-            None => self.identify_members(episode, reading, scene),
+            Some(_) => {
+                self.take_outside(episode, scene);
+                self.leave_open(episode, scene);
+            }
+            None => {
+                self.identify_members(episode, reading, scene);
+                self.identify_thread(episode, scene);
+            }
         }
         self.told.extend(episode.first_sequence);
         self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));

@@ -36,6 +36,8 @@ pub(super) struct Episode {
     pub(super) untold_since_ns: Option<u64>,
     /// Since when it is complete but for a later kill that is counted and not marked.
     pub(super) uncounted_since_ns: Option<u64>,
+    /// Since when it is complete but for the word of whose thread its victim was.
+    pub(super) unnamed_since_ns: Option<u64>,
     /// Everybody had ended when the sources were last read.
     pub(super) sealed: bool,
 }
@@ -66,6 +68,7 @@ impl Episode {
             counted_in: None,
             untold_since_ns: None,
             uncounted_since_ns: None,
+            unnamed_since_ns: None,
             sealed: false,
         }
     }
@@ -111,6 +114,16 @@ impl Episode {
                 && kill.victim.cause != Cause::SharedMm
                 && !self.ending.contains(&kill.victim.pid)
         })
+    }
+
+    /// What was told of a thread was told of its process.
+    pub(super) fn rename(&mut self, thread: i32, process: i32) {
+        let kills = self.kills.iter_mut().map(|kill| &mut kill.victim.pid);
+        let others = self.mapped.iter_mut().map(|(pid, ..)| pid).chain(&mut self.ending);
+        let invoker = self.invoker.iter_mut().map(|invoker| &mut invoker.pid);
+        for pid in kills.chain(others).chain(invoker).filter(|pid| **pid == thread) {
+            *pid = process;
+        }
     }
 
     /// When it happened, as far as it is known; what is not known comes last, in the order of reading.

@@ -138,7 +138,7 @@ impl Hub {
                         ended = true;
                         state.take(Sign::Moved);
                         let kind = EventKind::Exited { returncode: exit.returncode };
-                        process.progress().exit = Some(exit);
+                        process.end(exit);
                         state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
                     }
                 }
@@ -163,7 +163,7 @@ impl Hub {
             let _ = self.epoll.delete(&process.pidfd);
         }
         let Some(exit) = exit else { return false };
-        process.progress().exit = Some(exit);
+        process.end(exit);
         let kind = EventKind::Exited { returncode: exit.returncode };
         state.push(exit.time_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
         state.take(Sign::Moved);

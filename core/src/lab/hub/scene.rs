@@ -12,7 +12,7 @@ use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
 use crate::account::sign::Whose;
 use crate::account::victim::{Input, NEVER};
 use crate::error::Result;
-use crate::helper::process::Process;
+use crate::helper::process::{Process, Progress};
 use crate::helper::supervisor::Supervisor;
 use crate::lab::foresee::{read_tree, swap_limit};
 use crate::map::Map;
@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) workers: Map<u64, Arc<Process>>,
     pub(crate) orphans: Map<i32, u64>,
     pub(crate) missing: Vec<Missing>,
+    /// The tracepoint of sent signals is read.
+    pub(super) hears_signals: bool,
     followed: RefCell<Map<i32, Followed>>,
 }
 
@@ -44,8 +46,8 @@ struct Followed {
 }
 
 impl World {
-    pub(super) fn new(supervisor: Option<Arc<Supervisor>>, missing: Vec<Missing>) -> World {
-        World { supervisor, missing, ..World::default() }
+    pub(super) fn new(supervisor: Option<Arc<Supervisor>>, missing: Vec<Missing>, hears_signals: bool) -> World {
+        World { supervisor, missing, hears_signals, ..World::default() }
     }
 
     /// The group that is observed under that path; one that has gone, where no other has come.
@@ -78,6 +80,14 @@ impl World {
             true => error.to_string(),
             false => "the group had gone before they could be read".to_string(),
         })
+    }
+
+    fn kill_sent(&self, progress: &Progress) -> Option<bool> {
+        match progress {
+            Progress { kill_sent: true, .. } => Some(true),
+            Progress { kill_may_be_sent: true, .. } => None,
+            _ => self.hears_signals.then_some(false),
+        }
     }
 
     /// The pidfds of victims that are followed since the last time.
@@ -185,6 +195,7 @@ impl Scene for World {
                 forked: process.forked,
                 exit: progress.exit.map(|exit| (exit.returncode, exit.time_ns)),
                 killed_by_us: progress.killed_by_us,
+                kill_sent: self.kill_sent(&progress),
                 abandoned: progress.abandoned,
             }
         };

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::State;
 use crate::account::scene::Scene;
 use crate::account::sign::Whose;
+use crate::helper::process::Process;
 use crate::observe::author::{unit_of, Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::signal::{is_sent, Delivered, Origin, Signal};
@@ -51,11 +52,25 @@ impl State {
         let by = self.author_of(&signal, target, &proc);
         let sent = Sent { target, comm: crate::text::escape(&signal.target_comm), signal: signal.signal, by };
         if signal.signal == libc::SIGKILL {
+            if sent.by.by != Author::KernelOom {
+                self.note_kill(&signal, target, whose == Whose::Unknown);
+            }
             self.tell_killed(signal.time_ns, &whose, target, Some(sent.comm.clone()), sent.by.clone());
         }
         self.signals.sent.push_back(sent);
         if self.signals.sent.len() > MOST_SENT {
             self.signals.sent.pop_front();
+        }
+    }
+
+    /// Somebody other than the OOM killer sent SIGKILL. `unknown` says that its target had gone: it may have been a
+    /// thread of a worker.
+    fn note_kill(&self, signal: &Signal, target: i32, unknown: bool) {
+        let lived = |process: &Process| process.progress().exit.is_none_or(|exit| exit.time_ns >= signal.time_ns);
+        for process in self.world.workers.values().filter(|process| lived(process)) {
+            let mut progress = process.progress();
+            progress.kill_sent |= process.pid == target;
+            progress.kill_may_be_sent |= unknown && process.name == signal.target_comm;
         }
     }
 
@@ -113,6 +128,9 @@ impl State {
     /// Records of the trace were overwritten before they were read.
     pub(super) fn lost_signals(&mut self) {
         self.signals.lost_ns = Some(crate::sys::monotonic_ns());
+        for process in self.world.workers.values() {
+            process.progress().kill_may_be_sent = true;
+        }
     }
 
     /// Who sent this signal, by the way to it and by who stands there.
