@@ -315,7 +315,11 @@ impl Collector {
             (Whose::Unknown, None, None) => (None, false),
         };
         match group {
-            Some(group) => self.add_trace(trace, Some(group), scene),
+            Some(group) => {
+                self.join_earlier(&trace, scene);
+                self.add_trace(trace, Some(group), scene);
+            }
+            None if self.continues_a_kill(&trace) => self.add_trace(trace, None, scene),
             // Gone before /proc could be asked: the log or the counters may still say whose it was.
             None => self.hold(Unclaimed::traced(trace, ours)),
         }

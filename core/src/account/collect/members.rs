@@ -4,14 +4,51 @@
 //! once more, if it has its memory still, and any other once more whose first thread ends meanwhile. A second line may
 //! name another thread. On a slow or busy machine all of them are gone before the first mark is read.
 
-use super::claims::flagged;
+use super::claims::{flagged, Sign, Unclaimed};
 use super::{within, Collector, Episode, Reading, LINE_WITHIN};
 use crate::account::oom::Cause;
 use crate::account::scene::Scene;
 use crate::observe::missing::Missing;
 use crate::observe::report::{self, Report};
+use crate::observe::trace::TraceVictim;
+
+/// Whether a mark was made on the way of killing a whole group, after the chosen one.
+fn is_of_member(trace: &TraceVictim) -> bool {
+    trace.call_path.iter().any(|frame| frame.function.starts_with("oom_kill_memcg_member"))
+}
 
 impl Collector {
+    /// Whether a mark that nobody could place goes on with a kill that is known: the same thread kills one group after
+    /// the other. Where the log is read, its lines say the same and more.
+    pub(super) fn continues_a_kill(&self, trace: &TraceVictim) -> bool {
+        let same = |episode: &Episode| episode.invoker_thread == Some(trace.invoker_pid);
+        !self.has_log && is_of_member(trace) && self.open.iter().any(same)
+    }
+
+    /// The marks before that of a member, by the same thread, up to that of the chosen one: they are of the same kill, and
+    /// nobody could place them as they had gone already.
+    pub(super) fn join_earlier(&mut self, trace: &TraceVictim, scene: &dyn Scene) {
+        if self.has_log || !is_of_member(trace) {
+            return;
+        }
+        let by_it = |one: &Unclaimed| match &one.sign {
+            Sign::Traced(earlier) => earlier.invoker_pid == trace.invoker_pid && earlier.time_ns <= trace.time_ns,
+            Sign::Logged(_) => false,
+        };
+        let mut earlier = Vec::new();
+        while let Some(at) = self.unclaimed.iter().rposition(by_it) {
+            let Some(Unclaimed { sign: Sign::Traced(found), .. }) = self.unclaimed.remove(at) else { break };
+            let is_chosen = !is_of_member(&found);
+            earlier.push(found);
+            if is_chosen {
+                break;
+            }
+        }
+        for found in earlier.into_iter().rev() {
+            self.add_trace(*found, None, scene);
+        }
+    }
+
     /// Whether a member looks like a thread of one that was killed before it, while the supervisor may still be about to
     /// tell that it was a process.
     pub(super) fn awaits_a_reaping(&mut self, at: usize, scene: &dyn Scene) -> bool {
@@ -64,6 +101,9 @@ impl Collector {
             episode.kills.iter().filter(|kill| kill.victim.group.is_none()).map(|kill| kill.victim.pid).collect();
         let chosen = episode.kills.iter().find(|kill| kill.victim.cause == Cause::Selected);
         let chosen = chosen.and_then(|kill| kill.victim.group.clone());
+        let is_sure = chosen.is_some();
+        // Where the chosen one itself could not be placed, another of them tells at least that it is ours.
+        let chosen = chosen.or_else(|| episode.kills.iter().find_map(|kill| kill.victim.group.clone()));
         let whole = episode.is_of_a_whole_group();
         let Some(chosen) = chosen.filter(|chosen| !unplaced.is_empty() && (whole || flagged(chosen, scene))) else {
             return;
@@ -82,7 +122,8 @@ impl Collector {
         let total: u64 = left.iter().map(|(_, owed)| owed).sum();
         if total == unplaced.len() as u64 + 1 {
             // The chosen one was counted twice.
-            if let Some((_, owed)) = left.iter_mut().find(|(cgroup, _)| *cgroup == chosen) {
+            let only = left.len() == 1;
+            if let Some((_, owed)) = left.iter_mut().find(|(cgroup, _)| *cgroup == chosen && (is_sure || only)) {
                 *owed -= 1;
             }
             left.retain(|(_, owed)| *owed > 0);

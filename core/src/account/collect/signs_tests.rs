@@ -519,6 +519,42 @@ fn a_group_that_is_killed_as_a_whole_is_waited_for_until_nobody_is_left() {
     assert!(play.read_for(1000 * MS).is_empty(), "the third count is no other kill");
 }
 
+/// Without the log nothing but the thread that killed them says that they belong together.
+#[test]
+fn members_that_had_gone_are_joined_by_the_thread_that_killed_them() {
+    let member = ["mark_oom_victim", "__oom_kill_process", "oom_kill_memcg_member"];
+    // The one that can be placed comes last, or first of the members.
+    for placed in [9, 8] {
+        let mut play = Play::of(Collector::new(true, false), Version::V2);
+        play.group(G);
+        play.world.with(G, |group| group.oom_group = true);
+        play.read();
+        // The chosen one counts twice.
+        play.counts(G, 4);
+        for (pid, way) in [(7, KILLED), (8, &member[..]), (9, &member[..])] {
+            let mut victim = mark(pid, way);
+            (victim.time_ns, victim.invoker_pid) = (play.world.now_ns() + pid as u64, 1007);
+            let whose = if pid == placed { Play::ours(G) } else { Whose::Unknown };
+            play.tell(Sign::Traced { victim: Box::new(victim), whose });
+        }
+        for pid in [7, 8, 9] {
+            play.ends(pid);
+        }
+        let ooms = play.read_for(600 * MS);
+        let told: Vec<_> =
+            ooms[0].victims.iter().map(|victim| (victim.pid, victim.cause, victim.group.as_deref())).collect();
+        let [chosen, one, other] = [(7, Cause::Selected), (8, Cause::Group), (9, Cause::Group)];
+        assert_eq!(
+            told,
+            [chosen, one, other].map(|(pid, cause)| (pid, cause, Some(G))),
+            "{placed}: {}",
+            ooms[0].to_json()
+        );
+        assert_eq!(ooms.len(), 1);
+        assert!(play.read_for(1000 * MS).is_empty(), "the fourth count is no other kill");
+    }
+}
+
 #[test]
 fn records_that_were_lost_are_named_by_the_account_they_may_belong_to() {
     let mut play = Play::new();

@@ -8,10 +8,15 @@ use crate::observe::finding::Finding;
 /// `group-kill`: `memory.oom.group` took others along.
 pub(super) fn group_kill(facts: &Facts) -> Option<Finding> {
     let oom = facts.oom;
-    let members = oom.victims.iter().filter(|victim| victim.cause == Cause::Group);
-    let names: Vec<String> = members.map(|victim| named(&victim.comm, victim.pid)).collect();
-    if names.is_empty() {
+    let members = || oom.victims.iter().filter(|victim| victim.cause == Cause::Group);
+    let head = facts.victim().map(|victim| victim.pid);
+    let others = members().filter(|victim| Some(victim.pid) != head);
+    let mut names: Vec<String> = others.map(|victim| named(&victim.comm, victim.pid)).collect();
+    if members().next().is_none() {
         return None;
+    }
+    if names.is_empty() {
+        names.push("others that no source names".to_string());
     }
     let victim = facts.victim().map_or("the chosen one".to_string(), |victim| named(&victim.comm, victim.pid));
     let group = oom.report.as_ref().and_then(|report| report.group_kill.as_deref()).map(crate::text::escape);
