@@ -12,9 +12,7 @@ pub(super) fn group_kill(facts: &Facts) -> Option<Finding> {
     let head = facts.victim().map(|victim| victim.pid);
     let others = members().filter(|victim| Some(victim.pid) != head);
     let mut names: Vec<String> = others.map(|victim| named(&victim.comm, victim.pid)).collect();
-    if members().next().is_none() {
-        return None;
-    }
+    members().next()?;
     if names.is_empty() {
         names.push("others that no source names".to_string());
     }
