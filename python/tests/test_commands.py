@@ -142,3 +142,10 @@ def test_why_names_a_death_that_nobody_watched(cli: Cli, tmp_path: Path) -> None
     for wrong in (["0"], ["--group", str(tmp_path)], ["x"]):
         done = cli("why", *wrong)
         assert done.returncode == 125 and done.stderr.startswith(("memoom why:", "usage:")), done
+
+
+def test_a_file_that_cannot_be_read_is_named_as_by_every_command(cli: Cli, tmp_path: Path) -> None:
+    for file, what in ((tmp_path / "absent.toml", "No such file or directory"), (tmp_path, "Is a directory")):
+        for command in ("report", "sweep"):
+            done = cli(command, str(file))
+            assert (done.returncode, done.stderr) == (1, f"memoom {command}: {file}: {what}\n")

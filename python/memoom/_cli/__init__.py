@@ -87,5 +87,9 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def complain(prog: str, error: object) -> None:
-    """One line on standard error."""
+    """One line on standard error; of the system's own errors the file and what is wrong with it."""
+    from .._errors import MemoomError
+
+    if isinstance(error, OSError) and not isinstance(error, MemoomError) and error.filename and error.strerror:
+        error = f"{os.fsdecode(error.filename)}: {error.strerror}"
     print(f"{prog}: {error}", file=sys.stderr)
