@@ -131,7 +131,7 @@ pub mod account {
     pub use holders::Holder;
     pub use oom::{Blocked, Cause, Disagreement, GroupUse, Oom, Predicted, Process, Span, SwapUse, Victim};
     pub use outcome::{Evidence, Outcome, Verdict};
-    pub use postmortem::{Postmortem, Subject};
+    pub use postmortem::{GroupCount, Postmortem, Subject};
     pub use throttled::Throttled;
     pub use timeline::Timeline;
     pub use victim::{Candidate, Prediction};

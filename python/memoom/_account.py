@@ -21,6 +21,7 @@ __all__ = [
     "Candidate",
     "Disagreement",
     "Evidence",
+    "GroupCount",
     "GroupUse",
     "Grower",
     "Holder",
@@ -441,6 +442,19 @@ class Outcome(Told, Readable):
         return _wires.display().html(self)
 
 
+class GroupCount(Document):
+    """What a group has counted since it was made: its limit, its counters and the kills in and below it."""
+
+    group: str
+    version: str
+    limit: int | None
+    kills_below: int | None
+    counters: Counters
+
+    _nested = {"counters": Counters._part}
+    _shown = ("group", "limit", "kills_below")
+
+
 class Postmortem(Readable):
     """Who killed something that memoom did not watch, as far as what is left can tell."""
 
@@ -450,16 +464,25 @@ class Postmortem(Readable):
     victim: Process | None
     limit_group: str | None
     time_usec: int | None
+    groups: tuple[GroupCount, ...]
+    report: Report | None
     evidence: tuple[Evidence, ...]
     missing: tuple[Missing, ...]
 
     _nested = {
         "killed_by": KilledBy._part,
         "victim": Process._part,
+        "groups": GroupCount._part,
+        "report": Report._part,
         "evidence": Evidence._part,
         "missing": Missing._part,
     }
     _shown = ("subject", "killed_by", "victim")
+
+    @property
+    def full_text(self) -> str:
+        """The text with what the kernel reported."""
+        return cast("str", self._parts.get("full_text", str(self))).rstrip("\n")
 
 
 class OutcomeError(MemoomError, ChildProcessError):

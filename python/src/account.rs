@@ -46,7 +46,7 @@ fn ooms(py: Python<'_>, ooms: &[Arc<memoom::Oom>]) -> PyResult<Py<PyAny>> {
 }
 
 /// Puts a value that has a text of its own under a key of another.
-fn with(py: Python<'_>, made: &Py<PyAny>, key: &str, part: Py<PyAny>) -> PyResult<Py<PyAny>> {
+pub(crate) fn with(py: Python<'_>, made: &Py<PyAny>, key: &str, part: Py<PyAny>) -> PyResult<Py<PyAny>> {
     made.call_method1(py, "_with", ([(key, part)].into_py_dict(py)?,))
 }
 

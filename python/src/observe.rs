@@ -6,26 +6,44 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use pyo3::IntoPyObjectExt;
 
 use crate::convert::{timeout, value, waiting, working};
 use crate::memcg::Group;
 
 mod report;
 
-/// Who killed a process, or what stood in a group, that memoom did not watch; the last OOM kill where neither is given.
+/// Who killed what memoom did not watch; the last OOM kill where nothing is named.
 #[pyfunction]
-#[pyo3(signature = (pid=None, *, group=None))]
-fn postmortem(py: Python<'_>, pid: Option<i32>, group: Option<PathBuf>) -> PyResult<Py<PyAny>> {
+#[pyo3(signature = (pid=None, *, group=None, unit=None, container=None, pod=None, slurm=None))]
+fn postmortem(
+    py: Python<'_>,
+    pid: Option<i32>,
+    group: Option<PathBuf>,
+    unit: Option<String>,
+    container: Option<String>,
+    pod: Option<String>,
+    slurm: Option<String>,
+) -> PyResult<Py<PyAny>> {
     use memoom::Subject;
-    let answer = match (pid, group) {
-        (Some(_), Some(_)) => {
-            return Err(pyo3::exceptions::PyTypeError::new_err("postmortem() takes a pid or a group, not both"))
-        }
-        (_, Some(group)) => working(py, move || memoom::postmortem_of_group(&group)),
-        (Some(pid), None) => working(py, move || memoom::postmortem(&Subject::Pid(pid))),
-        (None, None) => working(py, || memoom::postmortem(&Subject::Last)),
+    let subjects = [
+        pid.map(Subject::Pid),
+        unit.map(Subject::Unit),
+        container.map(Subject::Container),
+        pod.map(Subject::Pod),
+        slurm.as_deref().map(Subject::slurm),
+    ];
+    let mut subjects = subjects.into_iter().flatten();
+    let (subject, more) = (subjects.next(), subjects.next().is_some());
+    if more || subject.is_some() && group.is_some() {
+        return Err(pyo3::exceptions::PyTypeError::new_err("postmortem() takes one of its arguments"));
+    }
+    let answer = match group {
+        Some(group) => working(py, move || memoom::postmortem_of_group(&group)),
+        None => working(py, move || memoom::postmortem(&subject.unwrap_or(Subject::Last))),
     }?;
-    value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))
+    let made = value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))?;
+    crate::account::with(py, &made, "full_text", answer.to_full_text().into_py_any(py)?)
 }
 
 /// A pollable stream of the events of a group and of the groups below it.

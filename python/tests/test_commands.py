@@ -139,7 +139,9 @@ def test_why_names_a_death_that_nobody_watched(cli: Cli, tmp_path: Path) -> None
         answer = memoom.postmortem(eater["pid"])
         assert answer.victim is not None and answer.victim.pid == eater["pid"]
         assert answer.limit_group == eater["group"] and "killed by" in str(answer)
-    for wrong in (["0"], ["--group", str(tmp_path)], ["x"]):
+        full = cli("why", str(eater["pid"]), "--full").stdout
+        assert full.startswith(done.stdout) and len(full) > len(done.stdout) and answer.report is not None
+    for wrong in (["0"], ["--group", str(tmp_path)], ["x"], ["--unit", ""], ["7", "--pod", "x"]):
         done = cli("why", *wrong)
         assert done.returncode == 125 and done.stderr.startswith(("memoom why:", "usage:")), done
 
@@ -149,3 +151,22 @@ def test_a_file_that_cannot_be_read_is_named_as_by_every_command(cli: Cli, tmp_p
         for command in ("report", "sweep"):
             done = cli(command, str(file))
             assert (done.returncode, done.stderr) == (1, f"memoom {command}: {file}: {what}\n")
+
+
+def test_why_finds_a_job_by_its_path(lab: memoom.Lab, cli: Cli) -> None:
+    """The limit is the job's, the step below it has none: both are told; of a step that was never there nothing is."""
+    group = lab.group("slurm_test")
+    job = group.child("job_4711", limit="16M")
+    step = job.child("step_0")
+    worker = step.command(["tail", "/dev/zero"])
+    assert worker.wait(PATIENCE).oom_killed
+    answer = memoom.postmortem(slurm="4711.0")
+    assert answer.killed_by.by == "kernel-oom" and answer.groups[0].kills_below == 1, str(answer)
+    assert [one.group for one in answer.groups[:2]] == [step.cgroup, job.cgroup]
+    assert (answer.groups[0].limit, answer.groups[1].limit) == (None, 16 << 20)
+    done = cli("why", "--slurm", "4711")
+    assert done.returncode == 0 and f"{job.cgroup}: limit 16M" in done.stdout, done
+    done = cli("why", "--slurm", "4711.1")
+    assert done.returncode == 1 and "unknown because no group of it is there any more" in done.stdout, done
+    with pytest.raises(TypeError):
+        memoom.postmortem(1, pod="x")

@@ -1,26 +1,17 @@
 //! Who killed what memoom did not start: an answer from what is still there, as a pure function of the evidence.
 
+mod subject;
+
 use serde::Serialize;
 
+pub use self::subject::Subject;
 use super::oom::Process;
 use super::outcome::Evidence;
-use crate::memcg::path::covers;
-use crate::memcg::Counters;
+use crate::memcg::limits::human_size;
+use crate::memcg::{Counters, Limit, Version};
 use crate::observe::author::{Author, KilledBy};
 use crate::observe::missing::Missing;
 use crate::observe::report::{Kill, Report};
-
-/// Whose death is asked about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Subject {
-    /// The last OOM kill on this machine.
-    Last,
-    /// A process, by its pid as this machine's first pid namespace has it.
-    Pid(i32),
-    /// A group and those below it, by its path as the kernel writes it.
-    Group(String),
-}
 
 /// What was found of it.
 #[derive(Debug, Default)]
@@ -33,8 +24,32 @@ pub(crate) struct Found {
     pub(crate) log_missing: Option<String>,
     /// The process lives.
     pub(crate) alive: bool,
-    /// The counters of the group, where one is asked about; or why they cannot be read.
-    pub(crate) counters: Option<Result<Counters, String>>,
+    /// Where groups were looked for, where a group is asked about.
+    pub(crate) looked_at: Option<String>,
+    /// The groups that are asked about, as far as they are still there.
+    pub(crate) places: Vec<String>,
+    /// Those and all above them, the innermost first.
+    pub(crate) groups: Vec<GroupCount>,
+    /// What else says something, and what could not be had.
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) missing: Vec<Missing>,
+}
+
+/// What a group has counted since it was made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GroupCount {
+    /// Its path, as the kernel writes it.
+    pub group: String,
+    /// The hierarchy in which it stands.
+    pub version: Version,
+    /// Its own hard limit in bytes; null where it has none, or where it could not be read, as `missing` then says.
+    pub limit: Option<Limit>,
+    /// OOM kills of processes in it and in the groups below it: v1 counts each group alone, so that groups which were
+    /// removed are not among them; null where this kernel does not count them.
+    pub kills_below: Option<u64>,
+    /// Its counters.
+    pub counters: Counters,
 }
 
 /// Who killed something, as far as what is left can tell.
@@ -53,6 +68,10 @@ pub struct Postmortem {
     pub limit_group: Option<String>,
     /// When, in microseconds since boot, by the kernel's log.
     pub time_usec: Option<u64>,
+    /// The group, and those above it, as far as they are still there: the innermost first.
+    pub groups: Vec<GroupCount>,
+    /// What the kernel reported of it.
+    pub report: Option<Report>,
     /// What each source says.
     pub evidence: Vec<Evidence>,
     /// The sources that could not be had, and why.
@@ -72,9 +91,12 @@ impl Postmortem {
             victim: None,
             limit_group: None,
             time_usec: None,
-            evidence: Vec::new(),
+            groups: found.groups.clone(),
+            report: None,
+            evidence: found.evidence.clone(),
             missing: found.log_missing.iter().map(|why| Missing::new("kernel-log", why.clone())).collect(),
         };
+        made.missing.extend(found.missing.iter().cloned());
         let told = found.reports.iter().rev().find_map(|report| Some((report, subject.killed(report)?)));
         let counted = made.count(found);
         made.killed_by = match (told, counted) {
@@ -88,22 +110,16 @@ impl Postmortem {
         made
     }
 
+    /// The OOM kills that were counted in the groups that are asked about; `None` where nobody counted.
     fn count(&mut self, found: &Found) -> Option<u64> {
-        match found.counters.as_ref()? {
-            Ok(counters) => {
-                let kills = counters.oom_kill;
-                let says = kills.map_or_else(
-                    || "this kernel does not count oom_kill".to_string(),
-                    |kills| format!("oom_kill is {kills}"),
-                );
-                self.evidence.push(Evidence { source: "counters", says });
-                kills
+        let mut kills = None;
+        for one in &self.groups {
+            if found.places.contains(&one.group) {
+                kills = one.kills_below.map(|more| kills.unwrap_or(0) + more).or(kills);
             }
-            Err(why) => {
-                self.missing.push(Missing::new("counters", why.clone()));
-                None
-            }
+            self.evidence.extend(one.says().map(|says| Evidence { source: "counters", says }));
         }
+        kills
     }
 
     fn tell(&mut self, report: &Report, kill: &Kill) -> KilledBy {
@@ -111,6 +127,7 @@ impl Postmortem {
         self.victim = Some(Process { pid: kill.pid, comm: kill.comm.clone() });
         self.limit_group = report.oom_memcg.as_deref().map(crate::text::escape);
         self.time_usec = report.time_usec;
+        self.report = Some(report.clone());
         let whose = self.limit_group.as_ref().map_or_else(String::new, |group| format!(", at the limit of {group}"));
         let says = format!("the kernel's OOM killer killed pid {} ({comm}){whose}", kill.pid);
         self.evidence.push(Evidence { source: "kernel-log", says });
@@ -138,42 +155,53 @@ impl Postmortem {
         }
         text
     }
+
+    /// The same with what the kernel reported.
+    pub fn to_full_text(&self) -> String {
+        self.to_text() + &self.report.as_ref().map(Report::to_text).unwrap_or_default()
+    }
 }
 
-impl Subject {
-    fn text(&self) -> String {
-        match self {
-            Subject::Last => "the last OOM kill".to_string(),
-            Subject::Pid(pid) => format!("pid {pid}"),
-            Subject::Group(group) => group.clone(),
+impl GroupCount {
+    /// What matters of it here, as a line; nothing of a group that neither had a limit nor counted anything.
+    fn says(&self) -> Option<String> {
+        let counters = &self.counters;
+        let limit = self.limit.and_then(Limit::bytes).map(|bytes| format!("limit {}", human_size(bytes)));
+        let peak = counters.peak_bytes.filter(|_| limit.is_some()).map(|bytes| format!("peak {}", human_size(bytes)));
+        let counted = [
+            ("oom", counters.local.get("oom").or(counters.oom)),
+            ("oom_kill", self.kills_below),
+            ("failcnt", counters.failcnt),
+            ("high", counters.high),
+        ];
+        let counted = counted.into_iter().filter_map(|(name, number)| Some((name, number?)));
+        let counted: Vec<_> = counted.filter(|(name, number)| *number > 0 || *name == "oom_kill").collect();
+        if limit.is_none() && counted.iter().all(|(_, number)| *number == 0) && counters.oom_kill.is_some() {
+            return None;
         }
-    }
-
-    /// The kill of a report that is asked about: the last of several.
-    fn killed<'a>(&self, report: &'a Report) -> Option<&'a Kill> {
-        match self {
-            Subject::Last => report.kills.last(),
-            Subject::Pid(pid) => {
-                report.kills.iter().find(|kill| report.process_of(kill.pid).unwrap_or(kill.pid) == *pid)
-            }
-            Subject::Group(group) => {
-                let inside = |path: &Option<Vec<u8>>| {
-                    path.as_deref().is_some_and(|path| covers(group, &crate::text::escape(path)))
-                };
-                let in_it = inside(&report.task_memcg) || inside(&report.group_kill);
-                in_it.then(|| report.kills.last()).flatten()
-            }
-        }
+        let counted = counted.into_iter().map(|(name, number)| format!("{name} {number}"));
+        let parts: Vec<String> = limit.into_iter().chain(peak).chain(counted).collect();
+        (!parts.is_empty()).then(|| format!("{}: {}", self.group, parts.join(", ")))
     }
 }
 
 impl Found {
     /// Why nobody can be named.
     fn why_not(&self, subject: &Subject, counted: Option<u64>) -> String {
-        if let Some(0) = counted {
-            return "the kernel has counted no OOM kill there: whoever died of a signal there was killed by somebody else, \
-                    and nothing that is left names the sender"
-                .to_string();
+        let unread = self.missing.iter().any(|one| ["counters", "groups-below"].contains(&one.source));
+        if counted == Some(0) && !unread {
+            // What a removed group has counted is in those above it on v2 alone.
+            return match self.groups.iter().any(|one| one.version == Version::V1) {
+                true => {
+                    "no OOM kill is counted there, in the groups that have not been removed: whoever died of a \
+                         signal in one of them was killed by somebody else, and nothing that is left names the sender"
+                }
+                false => {
+                    "the kernel has counted no OOM kill there: whoever died of a signal there was killed by \
+                          somebody else, and nothing that is left names the sender"
+                }
+            }
+            .to_string();
         }
         let since = match self.log_begins_usec {
             Some(usec) => {
@@ -187,7 +215,12 @@ impl Found {
             (_, Subject::Pid(pid)) => format!(
                 "the kernel log{since} names no OOM kill of pid {pid}, and nothing that is left names who sent it a signal"
             ),
-            (_, Subject::Group(_)) => format!("the kernel log{since} tells of no OOM kill there"),
+            _ => match &self.looked_at {
+                Some(top) if self.places.is_empty() => format!(
+                    "no group of it is there any more below {top}, and the kernel log{since} tells of no OOM kill there"
+                ),
+                _ => format!("the kernel log{since} tells of no OOM kill there"),
+            },
         }
     }
 }
@@ -213,8 +246,10 @@ mod tests {
         (made.killed_by.by, made.victim.map(|one| one.pid), made.limit_group)
     }
 
-    fn counted(oom_kill: u64) -> Option<Result<Counters, String>> {
-        Some(Ok(Counters { oom_kill: Some(oom_kill), ..Counters::default() }))
+    fn counted(oom_kill: u64) -> GroupCount {
+        let counters = Counters { oom_kill: Some(oom_kill), ..Counters::default() };
+        let version = Version::V2;
+        GroupCount { group: "/g".to_string(), version, limit: None, kills_below: Some(oom_kill), counters }
     }
 
     #[test]
@@ -237,11 +272,24 @@ mod tests {
 
     #[test]
     fn the_counters_speak_where_the_log_does_not() {
-        let silent = |counters| Found { counters, log_missing: Some("forbidden".to_string()), ..Found::default() };
+        let forbidden = || Some("forbidden".to_string());
+        let silent = |one: GroupCount| Found {
+            places: vec![one.group.clone()],
+            groups: vec![one],
+            log_missing: forbidden(),
+            ..Found::default()
+        };
         let group = || Subject::Group("/g".to_string());
         assert_eq!(of(group(), &silent(counted(2))).0, Author::KernelOom);
         assert_eq!(of(group(), &silent(counted(0))).0, Author::Unknown);
-        let gone = silent(Some(Err("it was removed".to_string())));
+        // What the group above has counted may have been in a sibling.
+        let above = Found { places: vec!["/g/below".to_string()], ..silent(counted(2)) };
+        assert_eq!(of(Subject::Group("/g/below".to_string()), &above).0, Author::Unknown);
+        let gone = Found {
+            log_missing: forbidden(),
+            missing: vec![Missing::new("counters", "it was removed")],
+            ..Found::default()
+        };
         let made = Postmortem::of(&group(), &gone);
         assert_eq!(made.killed_by.to_text(), "unknown because the kernel log cannot be read: forbidden");
         assert_eq!(made.missing.len(), 2);
