@@ -103,6 +103,7 @@ fn a_parent_and_the_process_itself_are_told_apart() {
     assert_ne!(child, shell.pid());
     let (_, by) = end(&shell);
     assert_eq!((by.by, by.pid), (Author::Itself, Some(shell.pid())), "{by:?}");
+    assert_eq!(by.comm.as_deref(), Some(&b"sh"[..]), "{by:?}");
     let by_event = next_killed(&mut watch, &[child]);
     assert_eq!(by_event, (shell.pid(), by));
     lab.close().unwrap();

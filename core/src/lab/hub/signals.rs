@@ -149,7 +149,11 @@ impl State {
                 Some(reason) => told(Author::Kernel).because(reason),
                 None => told(Author::Kernel),
             },
-            Origin::Call if own => KilledBy { pid: Some(sender), ..told(Author::Itself) },
+            // The event names its target, so nothing need be read of a process that is about to be gone.
+            Origin::Call if own => {
+                let comm = Some(signal.target_comm.clone());
+                KilledBy { pid: Some(sender), comm, ..told(Author::Itself) }
+            }
             Origin::Kernel(reason) => {
                 let by = self.with_sender(told(Author::Kernel), sender, signal, proc);
                 KilledBy { reason: reason.map(str::to_string).or(by.reason.clone()), ..by }
