@@ -21,6 +21,13 @@ class Death(NamedTuple):
     event: Event | None
     oom: Oom | None
 
+    @property
+    def group(self) -> str | None:
+        """The group in which they stood, as the kernel writes its path."""
+        if self.oom is None:
+            return None if self.event is None else self.event.group
+        return next((victim.group for victim in self.oom.victims if victim.group is not None), None)
+
     def lines(self, full: bool = False, *, more: str = "with --full") -> list[str]:
         """What happened, the way a person reads it."""
         return [str(self.event)] if self.oom is None else account(self.oom, full, more=more)

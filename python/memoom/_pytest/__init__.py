@@ -11,16 +11,26 @@ from typing import Any
 
 import pytest
 
-from .marker import Marker, skip_or_fail
+from .marker import LIMIT, Marker, skip_or_fail
 from .record import KEY, Record, explain, properties, summary
 
 __all__: list[str] = []
 
 _OPTION = "memoom_require"
+_OBSERVE = "memoom_observe"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("memoom", "memory-cgroup OOMs").addoption(
+    group = parser.getgroup("memoom", "memory-cgroup OOMs")
+    group.addoption(
+        "--memoom-observe",
+        dest=_OBSERVE,
+        action="store_true",
+        help="put each worker of pytest-xdist into a group of its own, without a limit, and explain in a test's "
+        "failure which of its processes died by a signal, and by whom",
+    )
+    parser.addini(LIMIT, "the limit of tests whose marker memoom names none, such as 512M", default=None)
+    group.addoption(
         "--memoom-require",
         dest=_OPTION,
         action="store_true",
@@ -36,6 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "expect='passed'): run the test in a process of its own under this memory limit; a test that uses the fixture "
         "`memcg` stays where it is, and these are the settings of what the fixture starts.",
     )
+    if config.getoption(_OBSERVE):
+        from .observe import begin
+
+        begin(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

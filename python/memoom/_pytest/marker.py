@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+# The ini option of the limit that a marker has which names none.
+LIMIT = "memoom_limit"
 _OWN = ("needs", "expect")
 _EXPECT = ("passed", "oom-killed")
 
@@ -35,6 +37,10 @@ class Marker:
             wanted = given.pop("needs", ())
             needs += [wanted] if isinstance(wanted, str) else list(wanted)
             settings.update(given)
+        default = item.config.getini(LIMIT)
+        # A marker that has nothing but needs has no limit either.
+        if default and "limit" not in settings and (settings or not needs):
+            settings["limit"] = default
         expect = settings.pop("expect", "passed")
         unknown = settings.keys() - _known()
         if unknown:
