@@ -49,7 +49,7 @@ impl Worker {
             return None;
         }
         let since_ns = process.started_ns.saturating_sub(START_NS);
-        let open = state.collector.left_open(process.group.cgroup(), since_ns, exit.time_ns)?;
+        let open = state.collector.left_open(process.group.cgroup(), since_ns, exit.time_ns, &state.world)?;
         let sender = unknown.reason.as_deref().unwrap_or("nobody knows who sent its SIGKILL");
         Some(format!("{open}; {sender}"))
     }

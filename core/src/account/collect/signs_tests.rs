@@ -782,7 +782,7 @@ fn a_thread_that_nobody_can_ask_is_of_the_worker_that_died_with_it() {
     assert_eq!(victims(&ooms), [[7]]);
     assert!(lacks(&ooms[0], "victim")[0].contains("taken for a thread of it"), "{:?}", ooms[0].missing);
     assert_eq!(ooms[0].disagreements, [], "{:?}", ooms[0].disagreements);
-    assert_eq!(play.collector.left_open(G, 0, u64::MAX), None);
+    assert_eq!(play.collector.left_open(G, 0, u64::MAX, &play.world), None);
     assert!(play.read_for(1000 * MS).is_empty(), "once");
 }
 
@@ -858,12 +858,13 @@ fn where_two_explanations_are_left_neither_is_taken() {
         }
         let ended_ns = play.world.now_ns();
         assert_eq!(victims(&play.read_for(500 * MS)), [[70]]);
-        let open =
-            |from_ns, to_ns| play.collector.left_open(G, from_ns, to_ns).is_some_and(|why| why.contains("pid 70"));
+        let open = |from_ns, to_ns| {
+            play.collector.left_open(G, from_ns, to_ns, &play.world).is_some_and(|why| why.contains("pid 70"))
+        };
         assert!(open(0, ended_ns));
         // Who ended before it, or began after it, was not killed in it; nor who stood elsewhere.
         assert!(!open(0, marked_ns - 100_000_000) && !open(ended_ns, u64::MAX));
-        assert_eq!(play.collector.left_open(OTHER, 0, ended_ns), None);
+        assert_eq!(play.collector.left_open(OTHER, 0, ended_ns, &play.world), None);
     }
 }
 
@@ -873,8 +874,11 @@ fn a_kill_of_which_nobody_is_named_stays_open_to_who_died_then() {
     play.read();
     play.counts(G, 1);
     assert_eq!(play.read_for(500 * MS).len(), 1);
-    assert!(play.collector.left_open(G, 0, u64::MAX).is_some_and(|why| why.contains("nobody can say of whom")));
-    assert_eq!(play.collector.left_open(OTHER, 0, u64::MAX), None);
+    assert!(play
+        .collector
+        .left_open(G, 0, u64::MAX, &play.world)
+        .is_some_and(|why| why.contains("nobody can say of whom")));
+    assert_eq!(play.collector.left_open(OTHER, 0, u64::MAX, &play.world), None);
 }
 
 #[test]
@@ -888,5 +892,5 @@ fn a_victim_that_is_a_process_leaves_nothing_open() {
     play.ends(9);
     play.exits(7, -9);
     assert_eq!(victims(&play.read_for(500 * MS)), [[9]]);
-    assert_eq!(play.collector.left_open(G, 0, u64::MAX), None);
+    assert_eq!(play.collector.left_open(G, 0, u64::MAX, &play.world), None);
 }

@@ -30,9 +30,9 @@ pub(super) struct Unexplained {
 impl Collector {
     /// Whether a worker is dying that may be the process of a victim.
     pub(super) fn awaits_a_worker(&mut self, at: usize, scene: &dyn Scene) -> bool {
-        let Some((_, cgroup)) = self.unknown(&self.open[at], scene) else { return false };
+        let Some((_, cgroup)) = self.thread_of_a_worker(&self.open[at], scene) else { return false };
         let workers = scene.workers();
-        let mut may_be = workers.iter().filter(|worker| worker.group == cgroup && !worker.is_ours && !worker.is_over());
+        let mut may_be = workers.iter().filter(|worker| may_have_threads(worker, &cgroup) && !worker.is_over());
         let now_ns = scene.now_ns();
         may_be.any(|worker| scene.is_dying(worker.pid))
             && within(REAPED_WITHIN, *self.open[at].unnamed_since_ns.get_or_insert(now_ns), now_ns)
@@ -41,21 +41,18 @@ impl Collector {
     /// The victim is the process of the thread that was named, where only one can have been that: it died by a SIGKILL
     /// that nobody else has sent. Otherwise it stays open to whom the kill belongs.
     pub(super) fn identify_thread(&mut self, episode: &mut Episode, scene: &dyn Scene) {
-        let Some((thread, cgroup)) = self.unknown(episode, scene) else {
+        let Some((thread, cgroup)) = self.thread_of_a_worker(episode, scene) else {
             self.leave_open(episode, scene);
             return;
         };
         let workers = scene.workers();
         let may_be = |worker: &&WorkerSeen| {
             let in_time = worker.exit.is_some_and(|(_, end_ns)| episode.marked_ns.is_none_or(|mark| end_ns >= mark));
-            worker.group == cgroup
-                && !worker.is_ours
-                && worker.kill_sent == Some(false)
-                && in_time
-                && self.may_be_untold(worker)
+            may_have_threads(worker, &cgroup) && in_time && self.may_be_untold(worker)
         };
         let rivals: Vec<&WorkerSeen> = workers.iter().filter(may_be).collect();
-        let alike = self.open.iter().filter(|other| self.unknown(other, scene).is_some_and(|(_, at)| at == cgroup));
+        let alike =
+            self.open.iter().filter(|other| self.thread_of_a_worker(other, scene).is_some_and(|(_, at)| at == cgroup));
         // The others are marked in this order, too; whoever was marked first was reaped first, or it does not matter.
         let count = 1 + alike.count();
         let Some(process) = rivals.iter().min_by_key(|worker| worker.exit).filter(|_| rivals.len() == count) else {
@@ -81,12 +78,19 @@ impl Collector {
         let pid = kill.victim.pid;
         let known = kill.followed
             || kill.victim.cause != Cause::Selected
-            || scene.is_orphan(pid)
             || self.members.get(&pid).is_some()
             || episode.report.as_ref().is_some_and(|report| report.tasks.iter().any(|task| task.process() == pid))
             || scene.workers().iter().any(|worker| worker.pid == pid);
         (!known).then_some(())?;
         Some((pid, kill.victim.group.clone()?))
+    }
+
+    /// The same, where a worker is there that may be its process. Who has descended from workers is asked
+    /// last, so that a recording has to answer it of few.
+    fn thread_of_a_worker(&self, episode: &Episode, scene: &dyn Scene) -> Option<(i32, String)> {
+        let (pid, cgroup) = self.unknown(episode, scene)?;
+        let there = scene.workers().iter().any(|worker| may_have_threads(worker, &cgroup));
+        (there && !scene.is_orphan(pid)).then_some((pid, cgroup))
     }
 
     /// Remembers a kill that no process is known for.
@@ -108,14 +112,14 @@ impl Collector {
     }
 
     /// Why a worker that lived at that time and died by SIGKILL may have been killed in an OOM after all.
-    pub(crate) fn left_open(&self, cgroup: &str, started_ns: u64, ended_ns: u64) -> Option<String> {
+    pub(crate) fn left_open(&self, cgroup: &str, started_ns: u64, ended_ns: u64, scene: &dyn Scene) -> Option<String> {
         let may_be = |one: &&Unexplained| {
             let here = one.cgroup.as_deref().is_none_or(|at| at == cgroup || covers(cgroup, at));
             let alive = match one.marked_ns {
                 Some(marked_ns) => (started_ns..=ended_ns).contains(&marked_ns),
                 None => one.opened_ns >= started_ns,
             };
-            here && alive
+            here && alive && !one.pid.is_some_and(|pid| scene.is_orphan(pid))
         };
         let one = self.unexplained.iter().find(may_be)?;
         Some(match one.pid {
@@ -126,4 +130,9 @@ impl Collector {
             None => "the kernel counted a kill in an OOM, and nobody can say of whom".to_string(),
         })
     }
+}
+
+/// Whether a worker of that group may have had threads, and been killed by nobody but the OOM killer.
+fn may_have_threads(worker: &WorkerSeen, cgroup: &str) -> bool {
+    worker.group == cgroup && !worker.is_ours && worker.kill_sent == Some(false)
 }
