@@ -14,6 +14,8 @@ mod owners;
 mod refused;
 #[path = "hostile/visitor.rs"]
 mod visitor;
+#[path = "hostile/whole.rs"]
+mod whole;
 
 /// Something to do in surroundings of its own, with a directory for labs; what it has to say.
 type Task = fn(&std::path::Path) -> String;
@@ -33,6 +35,7 @@ fn main() {
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),
         ("each_call_refused", refused::each_call_refused),
+        ("the_whole_machine_in_one_observer", whole::the_whole_machine_in_one_observer),
         ("threads_share_a_hog_under_signals", forked::threads_share_a_hog_under_signals),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);

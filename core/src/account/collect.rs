@@ -228,7 +228,8 @@ impl Collector {
     /// A group was made while we watched: whatever it counts has happened since.
     fn began(&mut self, cgroup: &str, counters: Option<Counters>, now_ns: u64) {
         self.tallies.or_insert_with(cgroup.to_string(), || Tally::new(0, now_ns));
-        let counters = counters.filter(|now| own_kills(now) == 0).unwrap_or_default();
+        let untouched = |now: &Counters| [own_kills(now), now.failcnt.unwrap_or(0), now.oom.unwrap_or(0)] == [0; 3];
+        let counters = counters.filter(untouched).unwrap_or_default();
         let before = Before { counters, ..Before::default() };
         self.before.or_insert_with(cgroup.to_string(), || before);
     }

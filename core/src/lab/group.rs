@@ -62,7 +62,8 @@ impl Deref for Inner {
 
 impl Group {
     /// Opens an existing group by the path of its directory, to be observed only: its limits and counters can be
-    /// read and its OOMs watched; nothing of it is changed.
+    /// read and its OOMs watched; nothing of it is changed. The top of a hierarchy is one too: with
+    /// [`Group::watch_recursive`] it is the whole machine.
     ///
     /// # Errors
     /// `NotFound` where there is no such directory; `InvalidInput` where it is not a memory cgroup.
@@ -72,7 +73,7 @@ impl Group {
             .map_err(|error| error.remedy("give the directory of a group, such as /sys/fs/cgroup/..."))?;
         let version = if dir.has(v1::LIMIT) {
             Version::V1
-        } else if dir.has(v2::LIMIT) || dir.has("cgroup.controllers") && dir.has(v2::USAGE) {
+        } else if dir.has(v2::LIMIT) || dir.has("cgroup.controllers") && dir.has(v2::USAGE) || v2::is_top(&dir)? {
             Version::V2
         } else {
             return Err(Error::new(

@@ -284,6 +284,8 @@ impl Hub {
                     Some(Notify::V2(events))
                 }
                 Err(error) if !dir.exists() => return Err(error.with_kind(ErrorKind::NotFound)),
+                // The top has none: the groups below it tell.
+                Err(error) if error.errno() == Some(libc::ENOENT) && v2::is_top(dir).unwrap_or(false) => None,
                 Err(error) => {
                     state.miss("counters", format!("no OOM notification: {error}"));
                     None

@@ -171,8 +171,10 @@ impl Watch {
             if next < first {
                 state.events.push(unread(first - next));
             }
+            // Where nothing else is observed, what nobody could place happened here.
+            let is_all = state.world.groups.values().all(|observed| group.covers(observed.group.cgroup()));
             for (number, oom) in (next.max(first)..).zip(state.ooms.since(next)) {
-                if struck(group, oom) {
+                if is_all && oom.limit_group.is_none() || struck(group, oom) {
                     cursor.read_ooms(number + 1);
                     return Ok(Look::Done(oom.clone()));
                 }

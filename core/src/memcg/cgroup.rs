@@ -46,7 +46,7 @@ pub(crate) struct Cgroup {
 impl Cgroup {
     /// The group of that directory, which somebody else has made or keeps.
     pub(crate) fn observed(version: Version, dir: Dir, path: String) -> Arc<Cgroup> {
-        Arc::new(Cgroup::new(version, dir, path, None, None))
+        Arc::new(Cgroup::new(version, dir.keeping_nothing(), path, None, None))
     }
 
     /// A group that memoom has made, with the swap that it may use.
@@ -62,7 +62,7 @@ impl Cgroup {
 
     /// A group below this one that somebody else made.
     pub(crate) fn open_below(self: &Arc<Self>, name: &OsStr) -> Result<Arc<Cgroup>> {
-        let dir = self.dir.dir(name)?;
+        let dir = self.dir.dir(name)?.keeping_nothing();
         Ok(Arc::new(Cgroup::new(self.version, dir, self.path_below(name), Some(self.clone()), None)))
     }
 
@@ -122,7 +122,12 @@ impl Cgroup {
     /// Bytes charged now.
     pub(crate) fn usage_bytes(&self) -> Result<u64> {
         let file = if self.version == Version::V1 { v1::USAGE } else { v2::USAGE };
-        Ok(self.alive("read usage")?.number(file)?.unwrap_or(0))
+        let dir = self.alive("read usage")?;
+        dir.number(file)?.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "read usage", "the group has no such file")
+                .path(dir.path().join(file))
+                .remedy("the top of the v2 hierarchy has no usage: read /proc/meminfo, or a group below it")
+        })
     }
 
     /// The most that was ever charged.

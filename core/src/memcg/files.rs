@@ -24,6 +24,7 @@ pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
     kept: [OnceLock<OwnedFd>; KEPT.len()],
+    keeps: bool,
 }
 
 /// The files that are read before every step: kept open, one of them costs a tenth of opening it anew.
@@ -34,7 +35,12 @@ impl Dir {
     pub(crate) fn open(path: &Path) -> Result<Dir> {
         let fd = nix::fcntl::open(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|errno| Error::os("open directory", errno).path(path))?;
-        Ok(Dir { fd, path: path.to_path_buf(), kept: Default::default() })
+        Ok(Dir { fd, path: path.to_path_buf(), kept: Default::default(), keeps: true })
+    }
+
+    /// The same without files that are kept open: of a whole machine's groups they would be too many.
+    pub(crate) fn keeping_nothing(self) -> Dir {
+        Dir { keeps: false, ..self }
     }
 
     /// Where it is, for messages.
@@ -53,7 +59,7 @@ impl Dir {
         let fd = self
             .open_at(name, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
             .map_err(|errno| Error::os("open directory", errno).path(self.path.join(name)))?;
-        Ok(Dir { fd, path: self.path.join(name), kept: Default::default() })
+        Ok(Dir { fd, path: self.path.join(name), kept: Default::default(), keeps: true })
     }
 
     /// The same; `None` where it is not there (any more).
@@ -96,7 +102,7 @@ impl Dir {
     /// The whole text of a file; `None` where this kernel does not have it.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>> {
         let opened;
-        let kept = KEPT.iter().position(|kept| *kept == name).map(|at| &self.kept[at]);
+        let kept = KEPT.iter().position(|kept| self.keeps && *kept == name).map(|at| &self.kept[at]);
         let fd = match kept.and_then(OnceLock::get) {
             Some(fd) => fd,
             None => {

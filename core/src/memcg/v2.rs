@@ -71,6 +71,15 @@ pub(crate) fn events(text: &str, counters: &mut Counters) {
     }
 }
 
+/// Whether this is the top of the v2 hierarchy, which has the memory controller and neither limit nor usage of its own:
+/// all other groups have a `cgroup.type`.
+pub(crate) fn is_top(dir: &Dir) -> Result<bool> {
+    if dir.has("cgroup.type") || !dir.has("cgroup.controllers") {
+        return Ok(false);
+    }
+    Ok(dir.read("cgroup.controllers")?.is_some_and(|text| lists_memory(&text)))
+}
+
 /// Whether a list of controllers (`cgroup.controllers`, `cgroup.subtree_control`) has the memory controller.
 pub(crate) fn lists_memory(text: &str) -> bool {
     text.split_whitespace().any(|name| name == "memory")

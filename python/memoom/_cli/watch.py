@@ -106,10 +106,15 @@ class _Teller:
         return bool(ready)
 
     def _gone(self) -> bool:
+        from .. import UnsupportedError
+
         try:
             self._group.usage_bytes  # noqa: B018 - whether it can be read is what is asked
         except FileNotFoundError:
             return True
+        except UnsupportedError:
+            # The top of the v2 hierarchy has no usage, and never goes.
+            return False
         return False
 
     def _read(self) -> None:

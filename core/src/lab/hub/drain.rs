@@ -79,6 +79,9 @@ impl Hub {
             state.seal();
             state.read_trace();
             state.read_log();
+            // A group that the sources name was made before they did; of a big machine its making may wait in a later
+            // batch of the epoll, or have come since.
+            self.read_tree(state);
             self.watch_victims(state);
             let had = state.ooms.end();
             state.settle();

@@ -80,10 +80,13 @@ impl Hub {
         }
     }
 
+    /// Takes what has come and gone, in that order. What is taken may have accounts concluded, and these have this read:
+    /// then it is left to the reading that is under way.
     pub(super) fn read_tree(&self, state: &mut State) {
         let Some(tree) = &mut state.tree else { return };
         let recursive = tree.is_recursive();
-        for coming in tree.read() {
+        let Some(comings) = tree.begin() else { return };
+        for coming in comings {
             match coming {
                 Coming::Made(group) if recursive => {
                     // A name that was there before begins anew.
@@ -102,6 +105,9 @@ impl Hub {
                     state.take(Sign::Gone { cgroup, rung: 0 });
                 }
             }
+        }
+        if let Some(tree) = &mut state.tree {
+            tree.end();
         }
     }
 

@@ -236,6 +236,12 @@ impl Scene for World {
             Version::V2 => paths.v2,
         };
         let path = path.map(|path| crate::text::escape(path.as_os_str().as_bytes()))?;
+        // v1 writes of a process in its exit that it stands at the top (`proc_cgroup_show`), wherever that was. It is asked
+        // afterwards: who is not in its exit now was not then.
+        if version == Version::V1 && path == "/" && !matches!(Proc::system().stat(pid), Ok(Some(stat)) if !stat.exiting)
+        {
+            return None;
+        }
         Some(match version {
             Version::V1 => path,
             Version::V2 => as_it_was(&path, |cgroup| self.observed(cgroup).is_some()).to_string(),
@@ -258,7 +264,7 @@ impl Scene for World {
             Some(cgroup) if self.groups.values().any(|observed| observed.group.covers(&cgroup)) => {
                 return Whose::Ours(cgroup)
             }
-            // A process late in its exit stands at the top of the hierarchy, wherever it stood before.
+            // At the top stands who was never moved, also an orphan of ours that has left its group.
             Some(cgroup) if cgroup != "/" => return Whose::Strangers,
             _ => {}
         }

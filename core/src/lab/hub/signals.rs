@@ -176,8 +176,7 @@ impl State {
         }
         let paths = proc.cgroups(sender).ok().flatten().unwrap_or_default();
         let text = |path: &Path| crate::text::escape(path.as_os_str().as_bytes());
-        // A process late in its exit stands at the top of each hierarchy.
-        by.group = paths.v1_memory.as_deref().or(paths.v2.as_deref()).map(text);
+        by.group = self.world.group_of(sender);
         let named = [&paths.systemd, &paths.v2, &paths.v1_memory].into_iter().flatten();
         by.unit = named.map(|path| text(path)).find_map(|path| unit_of(&path).map(str::to_string));
         if by.by == Author::Process || by.by == Author::CgroupKill {

@@ -25,6 +25,8 @@ pub(crate) struct Tree {
     /// The top and the groups below it whose groups are of interest.
     inside: Map<WatchDescriptor, Arc<Cgroup>>,
     recursive: bool,
+    /// What was read is being taken.
+    taking: bool,
 }
 
 /// What has come or gone.
@@ -56,7 +58,7 @@ impl Tree {
             }
             None => None,
         };
-        Ok(Tree { inotify, top: top.clone(), above, inside: Map::new(), recursive: false })
+        Ok(Tree { inotify, top: top.clone(), above, inside: Map::new(), recursive: false, taking: false })
     }
 
     /// Listens for the groups below too, and gives those that are there.
@@ -80,8 +82,18 @@ impl Tree {
         self.inotify.as_fd()
     }
 
+    /// Reads what has come and gone, to be taken until [`Tree::end`]; `None` where that is under way.
+    pub(crate) fn begin(&mut self) -> Option<Vec<Coming>> {
+        (!std::mem::replace(&mut self.taking, true)).then(|| self.read())
+    }
+
+    /// What was read is taken.
+    pub(crate) fn end(&mut self) {
+        self.taking = false;
+    }
+
     /// What has come and gone since the last reading. A group may be told twice.
-    pub(crate) fn read(&mut self) -> Vec<Coming> {
+    fn read(&mut self) -> Vec<Coming> {
         let mut comings = Vec::new();
         loop {
             match self.inotify.read_events() {
