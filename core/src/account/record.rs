@@ -285,8 +285,9 @@ questions! {
     is_dying(pid: i32) -> bool, else true;
 }
 
-/// Questions that older recordings were not asked; an account without the answer lacks a detail and is no other.
-const LATER: [&str; 2] = ["below", "swap"];
+/// Questions that older recordings were not asked, or not of everybody; an account without the answer lacks a detail and
+/// is no other.
+const LATER: [&str; 3] = ["below", "is_orphan", "swap"];
 
 /// Why an answer is not there.
 const SILENT: &str = "the recording does not say";
