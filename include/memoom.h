@@ -3085,6 +3085,9 @@ static inline void memoom_oom_freep(memoom_oom **object) { memoom_oom_free(*obje
  *
  * How a worker ended, and who ended it.
  * ======================================================================================================== */
+
+/** Who killed something, as far as what is left can tell. */
+typedef struct memoom_postmortem memoom_postmortem;
 /** How a worker ended. */
 typedef uint32_t memoom_verdict;
 /** In a way that this version of the C face has no number for; see memoom_outcome_verdict_name. */
@@ -3104,6 +3107,22 @@ typedef uint32_t memoom_verdict;
  * missing, under "verdict".
  */
 #define MEMOOM_VERDICT_UNDECIDED 6
+/** What a death is asked about by. */
+typedef uint32_t memoom_subject;
+/** The last OOM kill on this machine; the name is NULL. */
+#define MEMOOM_SUBJECT_LAST 0
+/** A process: the name is its pid, in digits. */
+#define MEMOOM_SUBJECT_PID 1
+/** A group: the name is its directory. */
+#define MEMOOM_SUBJECT_GROUP 2
+/** A systemd unit, such as "nginx.service". */
+#define MEMOOM_SUBJECT_UNIT 3
+/** A container, by its id or at least four characters of its beginning. */
+#define MEMOOM_SUBJECT_CONTAINER 4
+/** A pod, by its uid or at least four characters of its beginning. */
+#define MEMOOM_SUBJECT_POD 5
+/** A Slurm job, or a step of one: "JOB" or "JOB.STEP". */
+#define MEMOOM_SUBJECT_SLURM 6
 
 /** What one source says about the end of a worker. */
 typedef struct memoom_evidence {
@@ -3402,6 +3421,73 @@ const struct memoom_frame *memoom_outcome_throttled_frame_at(const struct memoom
 
 /** For __attribute__((cleanup(memoom_outcome_freep))): frees what the variable holds. */
 static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcome_free(*object); }
+
+/**
+ * Names who killed what memoom did not watch, from what is still there: the kernel log, the counters of the group and
+ * of those above it and, for a unit, what systemctl(1) tells, which is run for that.
+ *
+ * \param subject         one of the MEMOOM_SUBJECT_ numbers
+ * \param name            which one; NULL for MEMOOM_SUBJECT_LAST
+ * \param ret_postmortem  where the answer goes
+ *
+ * Returns: MEMOOM_OK, also where nobody can be named (that is an answer, with the reason); MEMOOM_ERR_INVALID_INPUT for
+ * an unknown subject, a name that is missing, empty or no pid, one that several have, and a directory that is no
+ * group; MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED or MEMOOM_ERR_IO for the directory of a group;
+ * MEMOOM_ERR_PANIC.
+ * Ownership: free the answer with memoom_postmortem_free.
+ * Needs: a readable kernel log (/dev/kmsg) or the group; what cannot be read is named in the answer.
+ */
+MEMOOM_MUST_USE memoom_status memoom_postmortem_of(memoom_subject subject, const char *name,
+    struct memoom_postmortem **ret_postmortem, struct memoom_error **reterr_error);
+
+/**
+ * Who it was.
+ * Returns: who it was, with "unknown" and the reason where nobody can be named; NULL for NULL.
+ */
+const struct memoom_killed_by *memoom_postmortem_killed_by(const struct memoom_postmortem *postmortem);
+
+/**
+ * Who was killed.
+ * Returns: the pid; 0 where no source names it, and for NULL.
+ */
+int32_t memoom_postmortem_victim_pid(const struct memoom_postmortem *postmortem);
+
+/**
+ * The group whose limit was hit, by the kernel's log.
+ * Returns: the group, as the kernel writes its path; NULL where no source tells, for an OOM of the whole machine, and
+ * for NULL.
+ */
+const char *memoom_postmortem_limit_group(const struct memoom_postmortem *postmortem);
+
+/**
+ * The answer as a person reads it, with the evidence.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_postmortem_to_text(const struct memoom_postmortem *postmortem);
+
+/**
+ * The same with what the kernel reported.
+ * Returns: the text; NULL for NULL.
+ */
+const char *memoom_postmortem_to_full_text(const struct memoom_postmortem *postmortem);
+
+/**
+ * The answer as one JSON document ("memoom.postmortem/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_postmortem_to_json(const struct memoom_postmortem *postmortem);
+
+/**
+ * Frees an answer.
+ *
+ * \param postmortem  an answer, or NULL, which does nothing
+ *
+ * Ownership: takes the answer; its strings end with it.
+ */
+void memoom_postmortem_free(struct memoom_postmortem *postmortem);
+
+/** For __attribute__((cleanup(memoom_postmortem_freep))): frees what the variable holds. */
+static inline void memoom_postmortem_freep(memoom_postmortem **object) { memoom_postmortem_free(*object); }
 
 /* ========================================================================================================
  * Timeline

@@ -20,7 +20,9 @@ mod observe;
 mod pressure;
 mod text;
 
-pub use account::{killed_by::*, oom::*, oom_holders::*, oom_lists::*, oom_rows::*, outcome::*, timeline::*, why::*};
+pub use account::{
+    killed_by::*, oom::*, oom_holders::*, oom_lists::*, oom_rows::*, outcome::*, postmortem::*, timeline::*, why::*,
+};
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
 pub use list::*;

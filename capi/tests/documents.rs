@@ -5,6 +5,7 @@
 use std::ffi::{c_char, CStr};
 use std::mem::MaybeUninit;
 use std::path::Path;
+use std::ptr;
 
 use memoom_capi::*;
 
@@ -67,4 +68,45 @@ fn the_host() {
     assert_eq!(steady(text(memoom_host_to_json(Some(&host)))), steady(&known.to_json()));
     assert!(text(memoom_host_to_text(Some(&host))).contains(&known.release));
     memoom_host_free(Some(host));
+}
+
+#[test]
+fn the_postmortem() {
+    let ask = |subject, name: Option<&CStr>| {
+        let mut made = MaybeUninit::uninit();
+        // SAFETY: a string, or NULL.
+        let status =
+            unsafe { memoom_postmortem_of(subject, name.map_or(ptr::null(), CStr::as_ptr), Some(&mut made), None) };
+        // SAFETY: written, as the status says.
+        (status == MEMOOM_OK).then(|| unsafe { made.assume_init() }).ok_or(status)
+    };
+    // This process lives, so nobody has killed it; the log may grow meanwhile, and says nothing of it.
+    let me = std::ffi::CString::new(std::process::id().to_string()).unwrap();
+    let made = ask(MEMOOM_SUBJECT_PID, Some(&me)).unwrap_or_else(|status| panic!("{status}"));
+    let known = memoom::postmortem(&memoom::Subject::Pid(std::process::id() as i32)).unwrap();
+    assert_eq!(text(memoom_postmortem_to_text(Some(&made))), known.to_text());
+    assert_eq!(text(memoom_postmortem_to_full_text(Some(&made))), known.to_full_text());
+    assert_eq!(text(memoom_postmortem_to_json(Some(&made))), known.to_json());
+    // SAFETY: the answer's own, and it lives.
+    let by = unsafe { memoom_postmortem_killed_by(Some(&made)).as_ref() }.unwrap();
+    assert_eq!((text(by.by), text(by.reason)), ("unknown", known.killed_by.reason.as_deref().unwrap()));
+    assert_eq!(memoom_postmortem_victim_pid(Some(&made)), 0);
+    assert!(memoom_postmortem_limit_group(Some(&made)).is_null());
+    memoom_postmortem_free(Some(made));
+    for subject in
+        [MEMOOM_SUBJECT_LAST, MEMOOM_SUBJECT_UNIT, MEMOOM_SUBJECT_CONTAINER, MEMOOM_SUBJECT_POD, MEMOOM_SUBJECT_SLURM]
+    {
+        let name = (subject != MEMOOM_SUBJECT_LAST).then_some(c"memoom-no-such");
+        assert!(ask(subject, name).map(|made| memoom_postmortem_free(Some(made))).is_ok(), "{subject}");
+    }
+    for (subject, name, status) in [
+        (MEMOOM_SUBJECT_PID, Some(c"x"), MEMOOM_ERR_INVALID_INPUT),
+        (MEMOOM_SUBJECT_PID, None, MEMOOM_ERR_INVALID_INPUT),
+        (MEMOOM_SUBJECT_POD, Some(c""), MEMOOM_ERR_INVALID_INPUT),
+        (99, Some(c"x"), MEMOOM_ERR_INVALID_INPUT),
+        (MEMOOM_SUBJECT_GROUP, Some(c"/proc"), MEMOOM_ERR_INVALID_INPUT),
+        (MEMOOM_SUBJECT_GROUP, Some(c"/no/such/group"), MEMOOM_ERR_NOT_FOUND),
+    ] {
+        assert_eq!(ask(subject, name).err(), Some(status), "{subject} {name:?}");
+    }
 }

@@ -18,6 +18,7 @@ static struct {
     memoom_report_list *reports;
     memoom_timeline *timeline;
     memoom_fitted *fitted;
+    memoom_postmortem *postmortem;
     memoom_prediction *prediction;
     memoom_peak *peak;
     uint64_t number;
@@ -29,8 +30,10 @@ static struct {
     memoom_grow grow;
     memoom_pressure pressure;
     memoom_composition composition;
-} out = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0,
-         MEMOOM_COUNTERS_INIT, MEMOOM_GROW_INIT, MEMOOM_PRESSURE_INIT, MEMOOM_COMPOSITION_INIT};
+} out = {.counters = MEMOOM_COUNTERS_INIT,
+         .grow = MEMOOM_GROW_INIT,
+         .pressure = MEMOOM_PRESSURE_INIT,
+         .composition = MEMOOM_COMPOSITION_INIT};
 
 static const char *const argv[] = {"/bin/true", NULL};
 
@@ -57,6 +60,7 @@ static void frees(void)
 {
     memoom_oom_free(NULL);
     memoom_outcome_free(NULL);
+    memoom_postmortem_free(NULL);
     memoom_timeline_free(NULL);
     memoom_fitted_free(NULL);
     memoom_error_free(NULL);
@@ -291,6 +295,8 @@ static void calls(void)
     REFUSES("memoom_hog_shrink", "worker", memoom_hog_shrink(NULL, 4096, 0, &out.number, &error));
     REFUSES("memoom_run", "argv", memoom_run(NULL, NULL, &out.outcome, &error));
     REFUSES("memoom_run", "ret_outcome", memoom_run(argv, NULL, NULL, &error));
+    REFUSES("memoom_postmortem_of", "ret_postmortem", memoom_postmortem_of(MEMOOM_SUBJECT_LAST, NULL, NULL, &error));
+    REFUSES("memoom_postmortem_of", "name", memoom_postmortem_of(MEMOOM_SUBJECT_UNIT, NULL, &out.postmortem, &error));
     REFUSES("memoom_fit", "argv", memoom_fit(NULL, NULL, NULL, &out.fitted, &error));
     REFUSES("memoom_fit", "ret_fitted", memoom_fit(argv, NULL, NULL, NULL, &error));
     REFUSES("memoom_run_function", "function", memoom_run_function(NULL, NULL, NULL, &out.outcome, &error));
@@ -375,7 +381,8 @@ int main(void)
     calls();
     live_calls();
     ok(!out.lab && !out.group && !out.worker && !out.watch && !out.event && !out.oom && !out.outcome && !out.host &&
-       !out.leftovers && !out.reports && !out.timeline && !out.prediction && !out.number && !out.count && !out.pid &&
+       !out.leftovers && !out.reports && !out.timeline && !out.fitted && !out.postmortem && !out.prediction &&
+       !out.number && !out.count && !out.pid &&
        !out.on && !out.state && !out.grow.status && !out.counters.usage_bytes, "refused calls have written nothing");
     return done();
 }

@@ -192,7 +192,7 @@ pub const SECTIONS: &[Section] = &[
     section(
         "Outcome",
         "How a worker ended, and who ended it.",
-        &["verdict", "evidence", "killer", "killed_by", "throttled", "outcome", "postmortem"],
+        &["verdict", "evidence", "killer", "killed_by", "throttled", "outcome", "subject", "postmortem"],
     ),
     section(
         "Timeline",
