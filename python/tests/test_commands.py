@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -155,18 +156,19 @@ def test_a_file_that_cannot_be_read_is_named_as_by_every_command(cli: Cli, tmp_p
 
 def test_why_finds_a_job_by_its_path(lab: memoom.Lab, cli: Cli) -> None:
     """The limit is the job's, the step below it has none: both are told; of a step that was never there nothing is."""
+    number = os.getpid()  # the log keeps what other runs have done
     group = lab.group("slurm_test")
-    job = group.child("job_4711", limit="16M")
+    job = group.child(f"job_{number}", limit="16M")
     step = job.child("step_0")
     worker = step.command(["tail", "/dev/zero"])
     assert worker.wait(PATIENCE).oom_killed
-    answer = memoom.postmortem(slurm="4711.0")
+    answer = memoom.postmortem(slurm=f"{number}.0")
     assert answer.killed_by.by == "kernel-oom" and answer.groups[0].kills_below == 1, str(answer)
     assert [one.group for one in answer.groups[:2]] == [step.cgroup, job.cgroup]
     assert (answer.groups[0].limit, answer.groups[1].limit) == (None, 16 << 20)
-    done = cli("why", "--slurm", "4711")
+    done = cli("why", "--slurm", f"{number}")
     assert done.returncode == 0 and f"{job.cgroup}: limit 16M" in done.stdout, done
-    done = cli("why", "--slurm", "4711.1")
+    done = cli("why", "--slurm", f"{number}.1")
     assert done.returncode == 1 and "unknown because no group of it is there any more" in done.stdout, done
     with pytest.raises(TypeError):
         memoom.postmortem(1, pod="x")

@@ -94,7 +94,7 @@ impl Subject {
             }
             Subject::Pod(uid) if found.kind == WorkloadKind::Pod => found.pod_uid.filter(|whole| begins(whole, uid)),
             Subject::Slurm { job, step } if found.runtime == Some("Slurm") => {
-                (found.job.as_ref() == Some(job) && found.step == *step).then(|| path.to_string())
+                (found.job.as_ref() == Some(job) && found.step == *step).then(|| self.text())
             }
             _ => None,
         }

@@ -114,6 +114,14 @@ fn a_beginning_that_several_have_is_refused_and_the_log_knows_who_has_gone() {
     assert_eq!((gone.killed_by.by, gone.victim.as_ref().unwrap().pid), (Author::KernelOom, 501));
     assert_eq!(gone.limit_group.as_deref(), Some("/docker"));
     assert!(gone.to_full_text().len() > gone.to_text().len());
+    // A job is the same wherever its group stood; units of one name may be several users'.
+    let at = |path: &str| log.replace("/docker/beef0a1b2c3d", path);
+    let job = ask(&Subject::slurm("42"), &host, &at("/slurm/uid_7/job_42/step_0")).unwrap();
+    assert_eq!(job.victim.map(|victim| victim.pid), Some(501));
+    let unit = Subject::Unit("web.service".to_string());
+    let other = ask(&unit, &host, &at("/user.slice/user-7.slice/user@7.service/app.slice/web.service"));
+    assert_eq!(other.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(ask(&unit, &host, &at("/system.slice/web.service")).unwrap().victim.map(|victim| victim.pid), Some(501));
     assert_eq!(ask(&Subject::Container("dead".to_string()), &host, log).unwrap().killed_by.by, Author::Unknown);
 }
 
