@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Union
 
 from ._errors import InvalidInputError
 from ._frames import extra
@@ -17,7 +17,7 @@ from ._report import Report
 
 __all__ = ["iter_reports"]
 
-_Log: TypeAlias = "str | os.PathLike[str] | IO[bytes] | IO[str] | Iterable[bytes] | Iterable[str]"
+_Log = Union[str, "os.PathLike[str]", IO[bytes], IO[str], Iterable[bytes], Iterable[str]]  # 3.10 has no other way
 
 # So much is read at a time.
 PIECE = 256 << 10
