@@ -93,6 +93,7 @@ OBJECTS = ("lab", "group", "worker", "watch", "peak")
 VALUES = {
     "name": '"of_a_child"',
     "key": '"cache"',
+    "path": '"/nowhere/recording"',
     "alarm": '"threshold 1M"',
     "argv": "argv",
     "function": "one",

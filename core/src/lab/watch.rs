@@ -85,6 +85,8 @@ impl Group {
     pub fn record(&self, path: impl AsRef<Path>) -> Result<()> {
         const OPERATION: &str = "record group";
         if self.0.lab.is_some() {
+            // A forked child learns that it is one, whatever it asks.
+            self.lab(OPERATION)?;
             return Err(Error::new(ErrorKind::InvalidInput, OPERATION, "the group belongs to a lab")
                 .path(self.path())
                 .remedy("record the whole lab: LabOptions.record"));

@@ -192,8 +192,6 @@ impl Worker {
     /// `PermissionDenied` where the process has changed its user; `Closed` in a forked child.
     pub fn kill(&self) -> Result<()> {
         self.check_process("kill worker")?;
-        // Who has ended was ended by somebody else.
-        self.process.progress().killed_by_us |= !sys::has_ended(self.process.pidfd.as_fd());
         self.signal(libc::SIGKILL)
     }
 
@@ -203,6 +201,10 @@ impl Worker {
     /// `InvalidInput` for a number that is no signal, `PermissionDenied`; `Closed` in a forked child.
     pub fn signal(&self, signal: i32) -> Result<()> {
         self.check_process("send signal")?;
+        // Said before it is sent: whoever reads the end sees it. Who has ended was ended by somebody else.
+        if signal == libc::SIGKILL {
+            self.process.progress().killed_by_us |= !sys::has_ended(self.process.pidfd.as_fd());
+        }
         match sys::signal_process(self.process.pidfd.as_fd(), self.process.pid, signal) {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
                 Err(Error::os("send signal", error).value(format!("signal {signal} to pid {}", self.process.pid)))
