@@ -357,6 +357,10 @@ static inline const char *promise_in_limited_group(void)
     PROMISE(fd >= 0 && write(fd, "0", 1) == 1, "entering the group");
     close(fd);
     broken = promise_runs();
+    /* That group is a lab's, whose limit holds for labs made in it. On v2 no group can be made below a process, and then
+     * the call has said so, with what to do. */
+    if (broken && strstr(broken, "processes stand in it") && strstr(broken, "remedy: "))
+        return NULL;
     return broken;
 }
 
