@@ -116,7 +116,10 @@ fn a_kill_wakes_the_poll_and_shows_its_path() {
     hog.wait().expect("reaped");
     assert_eq!(victim.invoker_pid, pid);
     assert!(victim.comm.as_deref().is_none_or(|comm| comm == b"tail"));
-    assert!(victim.time_ns <= woken_ns && woken_ns - victim.time_ns < 1_000_000_000, "{} {woken_ns}", victim.time_ns);
+    // The clock of a trace is read without a lock (ktime_get_mono_fast_ns) and may be ahead by the slope of an update of
+    // the timekeeper: 5 to 11 us were seen.
+    let (marked, woken) = (victim.time_ns, woken_ns + 100_000);
+    assert!(marked <= woken && woken - marked < 1_000_000_000, "{marked} {woken_ns}");
     let steps: Vec<Step> = victim.call_path.iter().filter_map(Frame::step).collect();
     let order = [Step::Kill, Step::Oom, Step::Charge, Step::Fault];
     let mut rest = steps.iter();
