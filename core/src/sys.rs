@@ -123,30 +123,28 @@ pub(crate) fn page_size() -> u64 {
     u64::try_from(size).unwrap_or(4096)
 }
 
-/// Bytes of memory that are free, and bytes of swap that are on, as the kernel says without /proc (sysinfo(2)).
-pub(crate) fn memory() -> io::Result<(u64, u64)> {
+/// What sysinfo(2) says.
+fn info() -> io::Result<libc::sysinfo> {
     // SAFETY: the structure is plain data, ours, and filled by the kernel.
-    let info = unsafe {
+    unsafe {
         let mut info: libc::sysinfo = std::mem::zeroed();
         if libc::sysinfo(&raw mut info) < 0 {
             return Err(io::Error::last_os_error());
         }
-        info
-    };
+        Ok(info)
+    }
+}
+
+/// Bytes of memory that are free, and bytes of swap that are on, as the kernel says without /proc (sysinfo(2)).
+pub(crate) fn memory() -> io::Result<(u64, u64)> {
+    let info = info()?;
     let unit = u64::from(info.mem_unit);
     Ok(((info.freeram + info.bufferram) * unit, info.totalswap * unit))
 }
 
 /// Bytes of swap that are on, and bytes of it that are free (sysinfo(2)).
 pub(crate) fn swap() -> io::Result<(u64, u64)> {
-    // SAFETY: the structure is plain data, ours, and filled by the kernel.
-    let info = unsafe {
-        let mut info: libc::sysinfo = std::mem::zeroed();
-        if libc::sysinfo(&raw mut info) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        info
-    };
+    let info = info()?;
     let unit = u64::from(info.mem_unit);
     Ok((info.totalswap * unit, info.freeswap * unit))
 }

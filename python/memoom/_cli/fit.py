@@ -6,6 +6,7 @@ import argparse
 import shlex
 
 from . import Parser, complain
+from .run import split
 
 _FAILED = 125
 
@@ -70,13 +71,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--slower", type=float, default=10.0, metavar="PERCENT", help="what counts as slowed down (10)")
     add("--show", action="store_true", help="show what CMD and the check write")
     add("--json", action="store_true", help="print the answer as one JSON document")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
-    first = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser.parse_args(arguments[:first])
-    rest = arguments[first:]
-    command = [*options.command, *rest] if options.command else rest[1:]
-    if not command:
-        parser.error("no command is named")
+    add("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
+    options, command = split(parser, arguments)
     if options.timeout is not None and not 0 <= options.timeout < float("inf"):
         parser.error("argument --timeout: give seconds, 0 or more")
     if not options.runs > 0:
