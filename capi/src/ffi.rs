@@ -205,5 +205,4 @@ pub(crate) fn wait(timeout_ns: u64) -> Wait<'static> {
 }
 
 #[cfg(test)]
-#[path = "ffi_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 
 mod scenarios;
 
-use scenarios::{bad_input, experiments, happenings, kinds};
+use scenarios::{bad_input, everyday, experiments, kinds};
 
 macro_rules! through {
     ($face:ident, $type:ty) => {
@@ -37,15 +37,15 @@ macro_rules! through {
             }
             #[test]
             fn commands_and_their_outcomes() {
-                happenings::commands::<Face>();
+                everyday::commands::<Face>();
             }
             #[test]
             fn events_and_timeline() {
-                happenings::events::<Face>();
+                everyday::events::<Face>();
             }
             #[test]
             fn limits_counters_and_prediction() {
-                happenings::numbers::<Face>();
+                everyday::numbers::<Face>();
             }
             #[test]
             fn every_kind_of_memory() {

@@ -4,7 +4,6 @@
 pub(crate) mod fork;
 pub(crate) mod mount;
 #[cfg(test)]
-#[path = "sys/numbers_tests.rs"]
 mod numbers_tests;
 pub(crate) mod pagecache;
 pub(crate) mod spawn;

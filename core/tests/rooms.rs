@@ -1,5 +1,10 @@
 //! The rooms of core/src: a file names rooms of a lower rank and its own, nothing else (ARCHITECTURE.md, "The rooms").
 
+#[path = "rooms/lengths.rs"]
+mod lengths;
+#[path = "rooms/readme.rs"]
+mod readme;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -84,7 +84,7 @@ if have cmocka /usr/include/cmocka.h meson; then
 fi
 if have Check /usr/include/check.h autoconf automake; then
     b=$build/check
-    rm -rf "$b" && mkdir "$b" && cp check/* bodies.h cases.h promises.h "$b" && mkdir "$b/out"
+    rm -rf "$b" && mkdir "$b" && cp check/* shared_tests.h cases.h promises.h "$b" && mkdir "$b/out"
     step "Check: autoreconf, configure, make" sh -c 'cd "$1" && autoreconf -i && cd out && CPPFLAGS=-I"$2" ../configure && make check TESTS=' sh "$b" "$here"
     step "Check: make check" says 0 '# PASS:  1' make -C "$b/out" check
     step "Check: a failure prints the account" account "$b/out/suite" fail

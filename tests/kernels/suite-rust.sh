@@ -8,10 +8,10 @@ export MEMOOM_SLOW=1 MEMOOM_RUNS="${MEMOOM_RUNS:-20}" RUST_BACKTRACE=0
 # The same runs every time, as in .ci/run; many new ones: --command 'env MEMOOM_RUNS=1000 target/guest/core-scenarios'.
 export MEMOOM_SEED="${MEMOOM_SEED:-20261122}"
 status=0
-# core-special is not among them: its processes are the test's own, which nobody keeps from being killed together where a
-# machine is slow (and on 7.2 always). Run one check of it by hand: target/guest/core-special NAME.
-# Nor is core-spared: for seconds the kernel spins and floods its log, which a busy emulated machine pays for. By hand:
-# --command 'target/guest/core-spared --test-threads=1'.
+# core-victims is not among them: its processes are the test's own, which nobody keeps from being killed together where a
+# machine is slow (and on 7.2 always). Run one check of it by hand: target/guest/core-victims NAME.
+# Nor is core-unkillable: for seconds the kernel spins and floods its log, which a busy emulated machine pays for. By hand:
+# --command 'target/guest/core-unkillable --test-threads=1'.
 # Nor is core-why: its 14 scenarios hold on 7.2 (v2); on 6.1 four of them found the account short of a word (docs/kernel.md,
 # "What explains less on 6.1"). By hand: --only newest-v2 --command 'target/guest/core-why --test-threads=1'.
 # For the hogs of reserved huge pages; a guest is thrown away.
@@ -23,7 +23,7 @@ if grep -q '\[never\]' "$thp/hugepages-2048kB/enabled" 2>/dev/null; then
     echo never >"$thp/hugepages-$(($(cat "$thp/hpage_pmd_size") / 1024))kB/enabled"
     echo madvise >"$thp/hugepages-2048kB/enabled"
 fi
-for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-matrix core-kinds core-prediction core-functions core-scenarios; do
+for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-kinds_blocked core-kinds core-prediction core-functions core-scenarios; do
     echo "== $program"
     case $program in
     # Stall triggers did not ring on 6.1 under emulation; on 5.10, 6.12 and 7.2 they did.

@@ -400,5 +400,4 @@ pub extern "C" fn memoom_outcome_free(outcome: Option<Box<memoom_outcome>>) {
 }
 
 #[cfg(test)]
-#[path = "outcome_tests.rs"]
 mod tests;

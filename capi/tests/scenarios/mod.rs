@@ -3,9 +3,9 @@
 pub mod bad_input;
 pub mod c_account;
 pub mod c_face;
+pub mod everyday;
 pub mod experiments;
 pub mod face;
-pub mod happenings;
 pub mod kinds;
 pub mod rust_face;
 

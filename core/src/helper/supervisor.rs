@@ -324,13 +324,10 @@ impl Drop for Supervisor {
 }
 
 #[cfg(test)]
-#[path = "supervisor_tests.rs"]
 mod tests;
 
 #[cfg(test)]
-#[path = "spare_tests.rs"]
 mod spare_tests;
 
 #[cfg(test)]
-#[path = "channel_tests.rs"]
 mod channel_tests;

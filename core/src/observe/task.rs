@@ -11,7 +11,6 @@ use super::callpath::{base_name, parse_proc_stack, Frame};
 use crate::{Error, Result};
 
 #[cfg(test)]
-#[path = "task_tests.rs"]
 mod tests;
 mod text;
 

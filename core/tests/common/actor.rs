@@ -123,7 +123,7 @@ fn act(orders: impl BufRead, mut back: impl Write) {
                 }
             }
             "exit" => std::process::exit(i32::try_from(number).unwrap()),
-            other => super::odd::act(other, number).unwrap_or_else(|| panic!("unknown order {other}")),
+            other => super::processes::act(other, number).unwrap_or_else(|| panic!("unknown order {other}")),
         };
         if writeln!(back, "{answer}").and_then(|()| back.flush()).is_err() {
             return;

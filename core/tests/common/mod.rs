@@ -3,7 +3,7 @@
 #![allow(dead_code)] // each test program uses its part
 
 pub mod actor;
-mod odd;
+mod processes;
 pub mod runner;
 
 use std::path::{Path, PathBuf};

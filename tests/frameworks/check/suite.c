@@ -4,23 +4,23 @@
  */
 #include <memoom/check.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 START_TEST(oom_kills_are_told)
 {
-    body_oom_kills_are_told();
+    shared_oom_kills_are_told();
 }
 END_TEST
 
 START_TEST(other_ends_are_told)
 {
-    body_other_ends_are_told();
+    shared_other_ends_are_told();
 }
 END_TEST
 
 START_TEST(fails)
 {
-    body_fails();
+    shared_fails();
 }
 END_TEST
 

@@ -10,24 +10,24 @@
 
 #include <memoom/cmocka.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 static void oom_kills_are_told(void **state)
 {
     (void)state;
-    body_oom_kills_are_told();
+    shared_oom_kills_are_told();
 }
 
 static void other_ends_are_told(void **state)
 {
     (void)state;
-    body_other_ends_are_told();
+    shared_other_ends_are_told();
 }
 
 static void fails(void **state)
 {
     (void)state;
-    body_fails();
+    shared_fails();
 }
 
 static void hangs(void **state)

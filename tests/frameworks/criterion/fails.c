@@ -3,9 +3,9 @@
  */
 #include <memoom/criterion.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 Test(memoom, fails)
 {
-    body_fails();
+    shared_fails();
 }

@@ -3,16 +3,16 @@
  */
 #include <memoom/criterion.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 Test(memoom, oom_kills_are_told)
 {
-    body_oom_kills_are_told();
+    shared_oom_kills_are_told();
 }
 
 Test(memoom, other_ends_are_told)
 {
-    body_other_ends_are_told();
+    shared_other_ends_are_told();
 }
 
 #define EACH(name, says)                             \

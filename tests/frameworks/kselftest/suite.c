@@ -3,17 +3,17 @@
  */
 #include <memoom/kselftest.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 static void oom_kills_are_told(void)
 {
-    body_oom_kills_are_told();
+    shared_oom_kills_are_told();
     ksft_test_result_pass("oom_kills_are_told\n");
 }
 
 static void other_ends_are_told(void)
 {
-    body_other_ends_are_told();
+    shared_other_ends_are_told();
     ksft_test_result_pass("other_ends_are_told\n");
 }
 

@@ -5,11 +5,11 @@
 
 #include <memoom/ltp.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 static void run(void)
 {
-    body_fails();
+    shared_fails();
 }
 
 static struct tst_test test = {.test_all = run};

@@ -5,17 +5,17 @@
 
 #include <memoom/ltp.h>
 
-#include "bodies.h"
+#include "shared_tests.h"
 
 static void oom_kills_are_told(void)
 {
-    body_oom_kills_are_told();
+    shared_oom_kills_are_told();
     tst_res(TPASS, "an OOM kill is told, though the test runs at an oom_score_adj of -1000");
 }
 
 static void other_ends_are_told(void)
 {
-    body_other_ends_are_told();
+    shared_other_ends_are_told();
     tst_res(TPASS, "other ends are told");
 }
 

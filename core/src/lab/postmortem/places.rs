@@ -104,5 +104,4 @@ fn read(version: Version, directory: &Path, path: String) -> Result<GroupCount> 
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

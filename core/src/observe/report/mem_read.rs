@@ -286,5 +286,4 @@ fn slab(line: &[u8]) -> Option<Slab> {
 }
 
 #[cfg(test)]
-#[path = "mem_read_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Odd processes that only system calls can make: a second process on the same memory, a child that stays between
+//! Processes that only system calls can make: a second process on the same memory, a child that stays between
 //! vfork and exec, a first thread that has ended, forty that die as fast as they can. The one unsafe part of the tests.
 #![allow(unsafe_code)]
 
@@ -7,7 +7,7 @@ use std::ptr;
 
 const STACK: usize = 64 << 10;
 
-/// Carries out an odd order; `None` when it is none.
+/// Carries out an order that needs such a process; `None` for any other.
 pub fn act(order: &str, number: u64) -> Option<String> {
     match order {
         // A process of its own that shares all memory with this one (CLONE_VM without CLONE_THREAD).

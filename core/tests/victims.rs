@@ -1,9 +1,9 @@
-//! OOMs of a special kind, each with its account: processes that share memory, threads, a vfork, scores, forty kills at
+//! Who is the victim where that is not plain: processes that share memory, threads, a vfork, scores, forty kills at
 //! once, namespaces, and ends that look like an OOM kill and are none.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
-#[path = "special/namespaces.rs"]
+#[path = "victims/namespaces.rs"]
 mod namespaces;
 
 use std::sync::Arc;

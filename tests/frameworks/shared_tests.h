@@ -2,12 +2,12 @@
  * Test functions that are the same in each framework in C: what they say, its adapter says in its own way. Include the
  * adapter first.
  */
-#ifndef BODIES_H
-#define BODIES_H
+#ifndef SHARED_TESTS_H
+#define SHARED_TESTS_H
 
 #include "cases.h"
 
-static inline void body_oom_kills_are_told(void)
+static inline void shared_oom_kills_are_told(void)
 {
     memoom_run_options options = case_limit(32 << 20);
     memoom_outcome *outcome = NULL;
@@ -20,7 +20,7 @@ static inline void body_oom_kills_are_told(void)
     memoom_outcome_free(outcome);
 }
 
-static inline void body_other_ends_are_told(void)
+static inline void shared_other_ends_are_told(void)
 {
     memoom_run_options options = case_limit(32 << 20);
     memoom_outcome *outcome = NULL;
@@ -40,7 +40,7 @@ static inline void body_other_ends_are_told(void)
 }
 
 /* Fails, and prints the account. */
-static inline void body_fails(void)
+static inline void shared_fails(void)
 {
     memoom_run_options options = case_limit(32 << 20);
     memoom_outcome *outcome = NULL;

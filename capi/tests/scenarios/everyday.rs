@@ -1,4 +1,4 @@
-//! What is no OOM experiment: commands, events, numbers.
+//! Everyday use, without an experiment: commands, events, numbers.
 
 use std::time::Duration;
 

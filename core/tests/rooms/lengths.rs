@@ -1,0 +1,159 @@
+//! How long a file and a function may be (CONTRIBUTING.md, "House rules"), in all Rust of the repository.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FILE_LINES: usize = 400;
+const FUNCTION_LINES: usize = 60;
+
+/// Files that are longer as yet. The list only gets shorter.
+const LONG_FILES: &[&str] = &[
+    "core/src/account/collect.rs",
+    "core/src/account/collect/account.rs",
+    "core/src/account/collect/claims.rs",
+    "core/src/account/collect/signs_tests.rs",
+    "core/src/account/victim.rs",
+    "core/src/helper/supervisor/tests.rs",
+    "core/src/helper/wire.rs",
+    "core/src/lab/host/tests.rs",
+    "core/src/lab/hub.rs",
+    "core/src/lab/lab.rs",
+    "core/src/observe/report.rs",
+    "core/src/observe/report/show.rs",
+    "core/src/observe/trace_text.rs",
+    "core/src/pressure/trigger.rs",
+    "core/tests/kinds.rs",
+    "core/tests/reports/wardrobe.rs",
+    "core/tests/why.rs",
+];
+
+/// Functions that are longer as yet, by file and name. The list only gets shorter.
+const LONG_FUNCTIONS: &[(&str, &str)] = &[
+    ("capi/src/account/outcome/tests.rs", "a_live_account_is_one_document"),
+    ("capi/tests/layout.rs", "the_layout_is_the_one_that_c_programs_assert"),
+    ("capi/tests/scenarios/c_account.rs", "account"),
+    ("core/helper/start.rs", "start"),
+    ("core/helper/supervisor.rs", "serve"),
+    ("core/src/account/collect.rs", "add_trace"),
+    ("core/src/account/collect/account.rs", "account"),
+    ("core/src/account/collect/logs.rs", "logged"),
+    ("core/src/helper/supervisor/start.rs", "spawn"),
+    ("core/src/lab/host.rs", "look_at_groups"),
+    ("core/src/lab/hub.rs", "new"),
+    ("core/src/lab/lab.rs", "with"),
+    ("core/src/memcg/workload/walk.rs", "unit"),
+    ("core/src/observe/report/kill.rs", "killed"),
+    ("core/src/observe/report/lines.rs", "classify"),
+    ("core/src/observe/report/source.rs", "read_as"),
+    ("core/src/pressure/worker.rs", "judge"),
+    ("core/src/sys/numbers_tests.rs", "the_helper_calls_what_it_says"),
+    ("core/tests/hostile/forked.rs", "call_each"),
+    ("core/tests/kinds_blocked.rs", "a_page_fault_blocks_and_a_system_call_fails"),
+    ("core/tests/leftovers.rs", "every_wait_ends_at_once_when_the_supervisor_dies"),
+    ("core/tests/prediction.rs", "the_predicted_victim_is_the_actual_one_every_time"),
+    ("core/tests/reports.rs", "a_report_for_people"),
+    ("core/tests/reports/wardrobe.rs", "changes"),
+    ("core/tests/reports/wardrobe.rs", "containers"),
+    ("core/tests/scenarios/judge.rs", "judge"),
+    ("core/tests/scenarios/plan.rs", "draw"),
+    ("core/tests/scenarios/stage.rs", "play"),
+];
+
+#[test]
+fn no_file_of_core_has_over_400_lines() {
+    let found: BTreeSet<String> = rust_files()
+        .into_iter()
+        .filter(|(file, text)| file.starts_with("core/") && text.lines().count() > FILE_LINES)
+        .map(|(file, _)| file)
+        .collect();
+    same(&found, &LONG_FILES.iter().map(|file| (*file).to_string()).collect());
+}
+
+#[test]
+fn no_function_has_over_60_lines_without_a_reason() {
+    let mut found = BTreeSet::new();
+    for (file, text) in rust_files() {
+        found.extend(long_functions(&text).into_iter().map(|name| format!("{file}: {name}")));
+    }
+    same(&found, &LONG_FUNCTIONS.iter().map(|(file, name)| format!("{file}: {name}")).collect());
+}
+
+#[test]
+fn a_reason_is_told_from_none() {
+    let body = "    go();\n".repeat(FUNCTION_LINES - 2);
+    let fits = format!("pub(crate) fn fits() {{\n{body}}}\n");
+    assert_eq!(long_functions(&fits), [""; 0]);
+    let long = format!(
+        "impl It {{\n    /// What it does.\n    #[must_use]\n    pub fn long(&self,\n    ) {{\n{body}\n    }}\n}}\n"
+    );
+    assert_eq!(long_functions(&long), ["long"]);
+    assert_eq!(long_functions(&long.replace("    /// What", "    // Long: one table.\n    /// What")), [""; 0]);
+    assert_eq!(long_functions(&long.replace("    /// What", "    // Long:\n    /// What")), ["long"], "no reason");
+    // A line of macros, and what only looks like a function.
+    assert_eq!(long_functions(&format!("type It = fn(u8);\n// fn none() {{\n{body}{body}")), [""; 0]);
+}
+
+/// What is too long is exactly what the list has.
+fn same(found: &BTreeSet<String>, listed: &BTreeSet<String>) {
+    let new: Vec<_> = found.difference(listed).collect();
+    assert!(new.is_empty(), "too long: {new:#?}");
+    let done: Vec<_> = listed.difference(found).collect();
+    assert!(done.is_empty(), "these are short enough by now; take them out of the list: {done:#?}");
+}
+
+/// The functions over the limit, from `fn` to the brace that ends them, that no `// Long: REASON` stands before.
+fn long_functions(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut long = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = function(line) else { continue };
+        let indent = &line[..line.len() - line.trim_start().len()];
+        // rustfmt puts the end of a function as far in as its beginning.
+        let is_end = |line: &&str| {
+            let rest = line.strip_prefix(indent).unwrap_or_default();
+            rest == "}" || rest.starts_with(')') && rest.ends_with(';')
+        };
+        let is_one_line = line.ends_with('}') || line.ends_with(';');
+        let end = if is_one_line { Some(0) } else { lines[at..].iter().position(is_end) };
+        let before = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with(['/', '#']));
+        let reason = before.filter_map(|line| line.trim_start().strip_prefix("// Long: ")).next();
+        if end.is_some_and(|end| end + 1 > FUNCTION_LINES) && reason.is_none() {
+            long.push(name.to_string());
+        }
+    }
+    long
+}
+
+/// The name of the function that begins on a line.
+fn function(line: &str) -> Option<&str> {
+    let (before, after) = line.trim_start().split_once("fn ")?;
+    let known = ["pub", "pub(crate)", "pub(super)", "const", "unsafe", "extern", "\"C\""];
+    let is_function = before.split_whitespace().all(|word| known.contains(&word) || word.starts_with("pub(in"));
+    let end = after.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    (is_function && end > 0).then(|| &after[..end])
+}
+
+/// Every Rust file of the repository, by its path from the top.
+fn rust_files() -> Vec<(String, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let mut folders: Vec<PathBuf> =
+        ["core/src", "core/helper", "core/tests", "capi/src", "capi/tests", "python/src", "examples/rust"]
+            .iter()
+            .map(|folder| top.join(folder))
+            .collect();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let file = path.strip_prefix(top).expect("below the top").to_str().expect("a plain name").to_string();
+                found.push((file, fs::read_to_string(&path).expect("a source")));
+            }
+        }
+    }
+    assert!(found.len() > 300, "only {} files were found", found.len());
+    found
+}
