@@ -108,8 +108,13 @@ impl Report {
             return Some("it was the one that asked (vm.oom_kill_allocating_task)".to_string());
         }
         if let Some(chosen) = self.chosen.as_ref().filter(|_| self.sacrifice.is_some()) {
-            if chosen.pid != pid && self.process_of(chosen.pid) != Some(pid) {
-                return Some(format!("a child of {} (pid {}), which was chosen", escape(&chosen.comm), chosen.pid));
+            let named = format!("{} (pid {})", escape(&chosen.comm), chosen.pid);
+            match self.process_of(chosen.pid) {
+                _ if chosen.pid == pid => {}
+                Some(process) if process == pid => {}
+                Some(_) => return Some(format!("a child of {named}, which was chosen")),
+                // Kernels of this form choose any thread, and their table lists processes alone.
+                None => return Some(format!("{named} was chosen, which is a thread of it or its parent")),
             }
         }
         let victim = self.tasks.iter().find(|task| task.pid == pid || task.process() == pid)?;
