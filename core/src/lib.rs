@@ -48,8 +48,9 @@ pub mod memcg {
     pub use crate::lab::group::stall::{Pressure, Stall};
     pub use crate::lab::group::Group;
     pub use crate::lab::host::{Ability, Hierarchy, Host};
-    pub use crate::lab::lab::{Lab, LabOptions};
+    pub use crate::lab::lab::Lab;
     pub use crate::lab::leftover::{gc, gc_below, Leftover};
+    pub use crate::lab::options::LabOptions;
     pub use counters::{Counters, Stat};
     pub use limits::{parse_size, Limit, Limits};
     pub use path::covers;
@@ -147,6 +148,7 @@ mod lab {
     #[allow(clippy::module_inception)] // a room is called after the chief thing in it
     pub(crate) mod lab;
     pub(crate) mod leftover;
+    pub(crate) mod options;
     pub(crate) mod postmortem;
     pub(crate) mod recording;
     pub(crate) mod watch;

@@ -159,61 +159,8 @@ impl Host {
         let point = below(root, &mount.point);
         let name = version.name();
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
-
-        let nested = own.is_some_and(place::is_in_lab);
-        let mut refusals = Vec::new();
-        let mut occupied = None;
-        for directory in place::candidates(&point, version, mount, own) {
-            match place::usable_parent(&directory, version, mount.read_only) {
-                Ok(()) => {
-                    let within = if nested { ", within the lab in which this process stands" } else { "" };
-                    self.say("create-groups", Ok(format!("groups can be made below {}{within}", directory.display())));
-                    self.parent = Some(directory);
-                    break;
-                }
-                Err(refusal) => {
-                    refusals.push(format!("{}: {}", directory.display(), refusal.why));
-                    occupied = occupied.or(refusal.occupied.then_some(directory));
-                }
-            }
-        }
-        if self.parent.is_none() {
-            let remedy = match occupied {
-                _ if mount.read_only => {
-                    "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup".to_string()
-                }
-                Some(directory) => {
-                    let leaf = directory.join("main");
-                    let leaf = leaf.display();
-                    format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
-                }
-                None => {
-                    "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
-                }
-            };
-            let (reason, remedy) =
-                if nested { place::nested(&refusals, &remedy) } else { (refusals.join("; "), remedy) };
-            self.say("create-groups", Err((reason, remedy)));
-        }
-
-        let looked_at = self.parent.clone().unwrap_or(point);
-        let (limit_file, swap_file) = match version {
-            Version::V1 => (v1::LIMIT, v1::MEMSW_LIMIT),
-            Version::V2 => (v2::LIMIT, v2::SWAP_LIMIT),
-        };
-        let swap_is_on = self.swap_total_bytes > 0;
-        self.say(
-            "swap-accounting",
-            match accounts_swap(&looked_at, limit_file, swap_file) {
-                Some(true) => Ok(format!("{swap_file} is there")),
-                None => Ok(format!("whether {swap_file} is there shows when the first group is made")),
-                Some(false) if !swap_is_on => Ok("the kernel does not account swap, and no swap is on".to_string()),
-                Some(false) => Err((
-                    "swap is on and the kernel does not account it to groups".to_string(),
-                    "boot with swapaccount=1; until then an OOM may come late".to_string(),
-                )),
-            },
-        );
+        self.find_parent(&point, version, mount, own);
+        self.look_at_swap(&self.parent.clone().unwrap_or(point), version);
         self.say(
             "oom-killer-switch",
             match version {
@@ -231,6 +178,62 @@ impl Host {
                 Version::V1 => Err((
                     "cgroup v1 has no memory.oom.group".to_string(),
                     "run the v2 experiments where the memory controller is on v2".to_string(),
+                )),
+            },
+        );
+    }
+
+    /// The directory below which labs can be made: the first that lets us.
+    fn find_parent(&mut self, point: &Path, version: Version, mount: &Mount, own: Option<&Path>) {
+        let nested = own.is_some_and(place::is_in_lab);
+        let mut refusals = Vec::new();
+        let mut occupied = None;
+        for directory in place::candidates(point, version, mount, own) {
+            match place::usable_parent(&directory, version, mount.read_only) {
+                Ok(()) => {
+                    let within = if nested { ", within the lab in which this process stands" } else { "" };
+                    self.say("create-groups", Ok(format!("groups can be made below {}{within}", directory.display())));
+                    self.parent = Some(directory);
+                    return;
+                }
+                Err(refusal) => {
+                    refusals.push(format!("{}: {}", directory.display(), refusal.why));
+                    occupied = occupied.or(refusal.occupied.then_some(directory));
+                }
+            }
+        }
+        let remedy = match occupied {
+            _ if mount.read_only => {
+                "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup".to_string()
+            }
+            Some(directory) => {
+                let leaf = directory.join("main");
+                let leaf = leaf.display();
+                format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
+            }
+            None => {
+                "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
+            }
+        };
+        let (reason, remedy) = if nested { place::nested(&refusals, &remedy) } else { (refusals.join("; "), remedy) };
+        self.say("create-groups", Err((reason, remedy)));
+    }
+
+    fn look_at_swap(&mut self, directory: &Path, version: Version) {
+        let (limit_file, swap_file) = match version {
+            Version::V1 => (v1::LIMIT, v1::MEMSW_LIMIT),
+            Version::V2 => (v2::LIMIT, v2::SWAP_LIMIT),
+        };
+        let swap_is_on = self.swap_total_bytes > 0;
+        self.say(
+            "swap-accounting",
+            match accounts_swap(directory, limit_file, swap_file) {
+                Some(true) => Ok(format!("{swap_file} is there")),
+                None => Ok(format!("whether {swap_file} is there shows when the first group is made")),
+                Some(false) if !swap_is_on => Ok("the kernel does not account swap, and no swap is on".to_string()),
+                Some(false) => Err((
+                    "swap is on and the kernel does not account it to groups".to_string(),
+                    "boot with swapaccount=1; until then an OOM may come late".to_string(),
                 )),
             },
         );

@@ -1,8 +1,9 @@
 //! One safe place for experiments: a subtree of its own and one supervisor; when it ends, nothing of it is left.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::group::{over_budget, Group};
 use super::host::Host;
 use super::leftover;
+use super::options::LabOptions;
 use super::recording;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,53 +29,6 @@ use crate::observe::tracefs::Tracefs;
 
 /// How long the end of a lab may take before it is an error.
 const END_DEADLINE: Duration = Duration::from_secs(15);
-
-/// What a new lab may be told. [`Default`] is right for almost everybody.
-#[derive(Debug, Clone)]
-pub struct LabOptions {
-    /// The directory below which the lab is made; otherwise [`Host::parent`], which is inside the own group for a process
-    /// that stands in a lab, so that the limits there hold for this one too.
-    pub parent: Option<PathBuf>,
-    /// Where the helper program may be written when the kernel forbids running it from memory
-    /// (`vm.memfd_noexec` 2); otherwise the system's directory for temporary files.
-    pub helper_dir: Option<PathBuf>,
-    /// Whether the kernel log is read (reports).
-    pub kernel_log: bool,
-    /// Whether a private tracefs instance is made (call paths, every victim's pid).
-    pub call_path: bool,
-    /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
-    /// [`Group::sample`] does; never, by default. Nobody samples while nobody waits.
-    pub sample_every: Option<Duration>,
-    /// How many events the lab keeps for its timeline and for watches that have not read them: the last ones. What was
-    /// forgotten is counted in the timeline, and told to such a watch as [`EventKind::Lost`](crate::EventKind::Lost).
-    pub keep_events: usize,
-    /// The same for accounts, which are larger. A worker keeps the account of its own death all the same.
-    pub keep_ooms: usize,
-    /// A file into which everything is recorded that the accounts of this lab are made of, for [`replay`](crate::replay):
-    /// records of the kernel log, marks, counters, names and numbers of processes. A recording that stands there is
-    /// written over; a link, or another file, is refused.
-    pub record: Option<PathBuf>,
-}
-
-/// About 200 OOMs with all that the kernel prints of them; some 6 MiB.
-const KEEP_EVENTS: usize = 16_384;
-/// Some 20 MiB where each has a report.
-const KEEP_OOMS: usize = 512;
-
-impl Default for LabOptions {
-    fn default() -> LabOptions {
-        LabOptions {
-            parent: None,
-            helper_dir: None,
-            kernel_log: true,
-            call_path: true,
-            sample_every: None,
-            keep_events: KEEP_EVENTS,
-            keep_ooms: KEEP_OOMS,
-            record: None,
-        }
-    }
-}
 
 /// One safe place for experiments.
 ///
@@ -122,19 +77,7 @@ impl Lab {
     pub fn with(options: &LabOptions) -> Result<Lab> {
         let host = Host::probe()?;
         let record = options.record.as_deref().map(recording::begin).transpose()?;
-        let (above, version) = match &options.parent {
-            Some(parent) => {
-                let version = self::parent(&host, parent)?.version();
-                (Dir::open(parent)?, version)
-            }
-            None => {
-                host.require_lab()?;
-                let (Some(parent), Some(version)) = (&host.parent, host.version) else {
-                    return Err(Error::new(ErrorKind::Unsupported, "make lab", "no place for a lab was found"));
-                };
-                (Dir::open(parent)?, version)
-            }
-        };
+        let (above, version) = place(&host, options.parent.as_deref())?;
         // A lab whose owner has died and whose supervisor was killed too would stay for ever: whoever comes next
         // removes it. A failure here is not ours to report; `memoom gc` does.
         drop(leftover::remove_in(&above, version));
@@ -145,32 +88,15 @@ impl Lab {
             spares: version == Version::V1,
         })?);
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
-        let generation = if version == Version::V1 { 1 } else { 2 };
-        if version == Version::V2 {
-            borrow_controller(&supervisor, &above)?;
-        }
-        // Registered before it is made: whatever dies from here on, the supervisor removes it.
-        supervisor.guard_tree(generation, above.as_fd(), &c_name)?;
-        let dir = above.make_dir(OsStr::new(&name))?;
-        match version {
-            Version::V1 => v1::count_below(&dir)?,
-            Version::V2 => drop(v2::enable_memory(&dir)?),
-        }
+        let dir = make_guarded(&supervisor, &above, version, &c_name)?;
         let cgroup = host.cgroup_of(dir.path()).unwrap_or_else(|| format!("/{name}"));
         let mut missing = Vec::new();
-        let mut tracefs = None;
-        if options.call_path {
-            match Tracefs::find() {
-                Ok(found) => {
-                    drop(leftover::remove_instances(&found));
-                    supervisor.guard_instance(found.instances_dir(), &c_name)?;
-                    tracefs = Some(found);
-                }
-                Err(error) => missing.push(Missing::new("tracefs", error.to_string())),
-            }
+        let tracefs = if options.call_path {
+            guarded_tracefs(&supervisor, &c_name, &mut missing)?
         } else {
             missing.push(Missing::new("tracefs", "not asked for (call_path is off)"));
-        }
+            None
+        };
         if !options.kernel_log {
             missing.push(Missing::new("kernel-log", "not asked for (kernel_log is off)"));
         }
@@ -368,6 +294,49 @@ impl Shared {
     pub(crate) fn forget(&self, group: &Group) {
         self.limits().remove(group.cgroup());
         self.hub.unobserve(group.cgroup());
+    }
+}
+
+/// Where a lab is to be made: below that directory, or where the host has room for it.
+fn place(host: &Host, parent: Option<&Path>) -> Result<(Dir, Version)> {
+    if let Some(parent) = parent {
+        let version = self::parent(host, parent)?.version();
+        return Ok((Dir::open(parent)?, version));
+    }
+    host.require_lab()?;
+    let (Some(parent), Some(version)) = (&host.parent, host.version) else {
+        return Err(Error::new(ErrorKind::Unsupported, "make lab", "no place for a lab was found"));
+    };
+    Ok((Dir::open(parent)?, version))
+}
+
+/// Makes the directory of a lab. It is registered before it is made: whatever dies from here on, the supervisor removes it.
+fn make_guarded(supervisor: &Supervisor, above: &Dir, version: Version, name: &CStr) -> Result<Dir> {
+    let generation = if version == Version::V1 { 1 } else { 2 };
+    if version == Version::V2 {
+        borrow_controller(supervisor, above)?;
+    }
+    supervisor.guard_tree(generation, above.as_fd(), name)?;
+    let dir = above.make_dir(OsStr::from_bytes(name.to_bytes()))?;
+    match version {
+        Version::V1 => v1::count_below(&dir)?,
+        Version::V2 => drop(v2::enable_memory(&dir)?),
+    }
+    Ok(dir)
+}
+
+/// The tracefs in which the lab will have an instance, registered as the directory is; where there is none, that is said.
+fn guarded_tracefs(supervisor: &Supervisor, name: &CStr, missing: &mut Vec<Missing>) -> Result<Option<Tracefs>> {
+    match Tracefs::find() {
+        Ok(found) => {
+            drop(leftover::remove_instances(&found));
+            supervisor.guard_instance(found.instances_dir(), name)?;
+            Ok(Some(found))
+        }
+        Err(error) => {
+            missing.push(Missing::new("tracefs", error.to_string()));
+            Ok(None)
+        }
     }
 }
 

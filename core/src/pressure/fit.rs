@@ -11,7 +11,7 @@ use crate::account::outcome::Verdict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
 use crate::lab::host::Host;
-use crate::lab::lab::LabOptions;
+use crate::lab::options::LabOptions;
 use crate::memcg::limits::human_size;
 use crate::memcg::{Limit, Limits};
 use crate::wait::Wait;

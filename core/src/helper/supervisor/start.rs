@@ -107,6 +107,82 @@ pub(crate) fn start_failed(operation: &'static str, name: &[u8], at: u32, errno:
     }
 }
 
+/// Files that are opened for one start, and closed after it.
+struct Own {
+    /// What a command executes.
+    blob: Option<OwnedFd>,
+    /// The caller's working directory, where the command was told none.
+    here: Option<OwnedFd>,
+}
+
+impl Own {
+    fn of(role: Role<'_>) -> Result<Own> {
+        let what = "start worker";
+        match role {
+            Role::Command { argv: [], .. } => {
+                Err(Error::new(ErrorKind::InvalidInput, what, "a command needs at least its name"))
+            }
+            Role::Command { argv, env, paths, cwd, .. } => {
+                let blob = command_blob(argv, env, paths).map_err(|error| Error::os(what, error))?;
+                Ok(Own { blob: Some(blob), here: if cwd.is_none() { working_directory() } else { None } })
+            }
+            _ => Ok(Own { blob: None, here: None }),
+        }
+    }
+}
+
+impl Start<'_> {
+    /// What the supervisor is asked, still without files and number.
+    fn request(&self) -> wire::Start<'_> {
+        let mut request = wire::Start {
+            id: 0,
+            role: role::COMMAND,
+            kind: hog::ANON,
+            period_ns: 0,
+            oom_score_adj: self.oom_score_adj.into(),
+            pgid: nix::unistd::getpgrp().as_raw(),
+            fds: 0,
+            name: &self.name[..self.name.len().min(wire::MOST_COMM)],
+        };
+        match self.role {
+            Role::Hog { work, .. } => (request.role, request.kind) = (role::HOG, work),
+            Role::Ticker { every } => {
+                request.role = role::TICKER;
+                request.period_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
+            }
+            Role::Command { .. } => {}
+        }
+        request
+    }
+
+    /// The files that go with it, in the order of their bits.
+    fn files<'a>(
+        &'a self,
+        own: &'a Own,
+        channel: Option<&'a (Channel, OwnedFd)>,
+    ) -> [(u32, Option<BorrowedFd<'a>>); 7] {
+        let (tasks, directory) = match self.join {
+            Join::Tasks(tasks) => (Some(tasks), None),
+            Join::Directory(directory) => (None, Some(directory)),
+        };
+        let (cwd, stdio) = match (self.role, channel) {
+            (Role::Command { cwd, stdio, .. }, _) => (cwd.or(own.here.as_ref().map(AsFd::as_fd)), stdio),
+            (Role::Hog { directory, .. }, Some((channel, page))) => (directory, channel.files(page).map(Some)),
+            (_, Some((channel, page))) => (None, channel.files(page).map(Some)),
+            (_, None) => (None, [None; 3]),
+        };
+        [
+            (fd::TASKS, tasks),
+            (fd::DIRECTORY, directory),
+            (fd::BLOB, own.blob.as_ref().map(AsFd::as_fd)),
+            (fd::CWD, cwd),
+            (fd::STDIN, stdio[0]),
+            (fd::STDOUT, stdio[1]),
+            (fd::STDERR, stdio[2]),
+        ]
+    }
+}
+
 impl Supervisor {
     fn channel(&self) -> Result<(Channel, OwnedFd)> {
         match self.ready_channel().take() {
@@ -123,24 +199,7 @@ impl Supervisor {
     /// A command that cannot be executed keeps the errno of its execution and says `execute`.
     pub(crate) fn spawn(&self, start: &Start<'_>) -> Result<Started> {
         let what = "start worker";
-        let mut request = wire::Start {
-            id: 0,
-            role: role::COMMAND,
-            kind: hog::ANON,
-            period_ns: 0,
-            oom_score_adj: start.oom_score_adj.into(),
-            pgid: nix::unistd::getpgrp().as_raw(),
-            fds: 0,
-            name: &start.name[..start.name.len().min(wire::MOST_COMM)],
-        };
-        match start.role {
-            Role::Hog { work, .. } => (request.role, request.kind) = (role::HOG, work),
-            Role::Ticker { every } => {
-                request.role = role::TICKER;
-                request.period_ns = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX);
-            }
-            Role::Command { .. } => {}
-        }
+        let mut request = start.request();
         // A spare cannot be sent a directory.
         let plain = !matches!(start.role, Role::Hog { directory: Some(_), .. });
         if let (Join::Tasks(tasks), role::HOG | role::TICKER, true) = (start.join, request.role, plain) {
@@ -150,37 +209,9 @@ impl Supervisor {
             }
         }
         let channel = if request.role == role::COMMAND { None } else { Some(self.channel()?) };
-        let (blob, here) = match start.role {
-            Role::Command { argv: [], .. } => {
-                return Err(Error::new(ErrorKind::InvalidInput, what, "a command needs at least its name"));
-            }
-            Role::Command { argv, env, paths, cwd, .. } => {
-                let blob = command_blob(argv, env, paths).map_err(|error| Error::os(what, error))?;
-                (Some(blob), if cwd.is_none() { working_directory() } else { None })
-            }
-            _ => (None, None),
-        };
-        let (tasks, directory) = match start.join {
-            Join::Tasks(tasks) => (Some(tasks), None),
-            Join::Directory(directory) => (None, Some(directory)),
-        };
-        let (cwd, stdio) = match (start.role, &channel) {
-            (Role::Command { cwd, stdio, .. }, _) => (cwd.or(here.as_ref().map(AsFd::as_fd)), stdio),
-            (Role::Hog { directory, .. }, Some((channel, page))) => (directory, channel.files(page).map(Some)),
-            (_, Some((channel, page))) => (None, channel.files(page).map(Some)),
-            (_, None) => (None, [None; 3]),
-        };
-        let files = [
-            (fd::TASKS, tasks),
-            (fd::DIRECTORY, directory),
-            (fd::BLOB, blob.as_ref().map(AsFd::as_fd)),
-            (fd::CWD, cwd),
-            (fd::STDIN, stdio[0]),
-            (fd::STDOUT, stdio[1]),
-            (fd::STDERR, stdio[2]),
-        ];
+        let own = Own::of(start.role)?;
         let mut fds: Vec<BorrowedFd<'_>> = Vec::with_capacity(wire::MOST_FDS);
-        for (bit, file) in files {
+        for (bit, file) in start.files(&own, channel.as_ref()) {
             if let Some(file) = file {
                 request.fds |= bit;
                 fds.push(file);

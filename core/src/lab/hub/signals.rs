@@ -37,6 +37,13 @@ struct Sent {
     by: KilledBy,
 }
 
+impl Signals {
+    /// Nothing is heard yet, or ever, for that reason.
+    pub(super) fn new(missing: Option<String>) -> Signals {
+        Signals { missing, ..Signals::default() }
+    }
+}
+
 impl State {
     /// Somebody sent a signal that may end one of our processes.
     pub(super) fn note_signal(&mut self, signal: Signal) {
