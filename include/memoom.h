@@ -6,7 +6,7 @@
  *
  *     int main(void)
  *     {
- *         const char *argv[] = {"./server", "--self-test", NULL};
+ *         const char *argv[] = {"tail", "/dev/zero", NULL}; // it keeps all that it reads
  *         memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
  *         memoom_outcome *outcome = NULL;
  *         memoom_error *error = NULL;
@@ -116,9 +116,12 @@ typedef int32_t memoom_status;
 #define MEMOOM_UNLIMITED UINT64_MAX
 /** In options: leave the kernel's own setting alone. */
 #define MEMOOM_UNCHANGED (UINT64_MAX - 1)
-/** A number that this kernel or hierarchy does not give. */
-#define MEMOOM_UNKNOWN UINT64_MAX
-/** A timeout that never passes. */
+/** In results alone: a number that this kernel or hierarchy does not give. As a limit it is refused. */
+#define MEMOOM_UNKNOWN (UINT64_MAX - 2)
+/**
+ * A timeout that never passes. It is the number of MEMOOM_UNLIMITED: both say that there is no end, and nothing takes
+ * or gives a time and a size in one place.
+ */
 #define MEMOOM_FOREVER UINT64_MAX
 /** An oom_score_adj that no source tells. */
 #define MEMOOM_SCORE_UNKNOWN INT32_MIN
@@ -215,6 +218,26 @@ typedef struct memoom_run_options {
  * It must not: use objects of memoom's other than plain results, longjmp(3) out or throw (so no assertion of a test
  * framework: return a number and assert on the outcome), or rely on buffers of stdio being written (fflush(3) would
  * write the caller's unwritten text a second time: fflush before the call, or write with dprintf(3)).
+ *
+ * A number is all that comes back, and only its low 8 bits: 300 becomes exit status 44, and 256 becomes 0, which reads
+ * as success. Whatever is more goes through memory that is shared with the child:
+ *
+ * \code
+ * struct result { size_t taken; };
+ *
+ * static int32_t fill(void *argument)
+ * {
+ *     struct result *result = argument;
+ *     volatile char *memory = malloc(64 << 20);
+ *     for (; memory && result->taken < 64 << 20; result->taken += 4096)
+ *         memory[result->taken] = 1; // killed here, the caller still reads how far it came
+ *     return memory ? 0 : 1;
+ * }
+ * struct result *result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+ * \endcode
+ *
+ * examples/c/hand_back.c is the whole program. The page of such memory is charged to whoever touches it first: write to it
+ * before the call.
  *
  * The pages that it shares with the caller are not charged to the group, but they count for its score when the kernel
  * chooses a victim.
@@ -1656,6 +1679,11 @@ MEMOOM_MUST_USE memoom_status memoom_parse_size(const char *text, uint64_t *ret_
  * use it.
  */
 typedef struct memoom_worker memoom_worker;
+/**
+ * The letter of a process's state, as in /proc/PID/stat: 'R', 'S', 'D', 'T', 'Z'; 'X' for one that has ended; 0 where
+ * none is told. It compares with a character, and prints with %c.
+ */
+typedef uint32_t memoom_state;
 
 /**
  * What a new command may be told beside its arguments. Begin with MEMOOM_COMMAND_OPTIONS_INIT: all is the caller's.
@@ -1740,13 +1768,13 @@ uint64_t memoom_worker_ticks(const struct memoom_worker *worker);
  * The state of a worker now.
  *
  * \param worker        the worker
- * \param ret_state     where the letter goes: 'R', 'S', 'D', 'T', 'Z' as in /proc/PID/stat, 'X' when it has ended
+ * \param ret_state     where the letter goes
  *
  * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the process;
  * MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
  * Needs: /proc.
  */
-MEMOOM_MUST_USE memoom_status memoom_worker_state(const struct memoom_worker *worker, char *ret_state,
+MEMOOM_MUST_USE memoom_status memoom_worker_state(const struct memoom_worker *worker, memoom_state *ret_state,
     struct memoom_error **reterr_error);
 
 /**
@@ -1842,27 +1870,13 @@ MEMOOM_MUST_USE memoom_status memoom_function_spawn(const struct memoom_group *g
  * Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
  *
  * \param group         the group, made by memoom
- * \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
- * \param every_ns      the period in nanoseconds
- * \param ret_worker    where the worker goes
- *
- * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
- * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
- */
-MEMOOM_MUST_USE memoom_status memoom_ticker_spawn(const struct memoom_group *group, const char *name,
-    uint64_t every_ns, struct memoom_worker **ret_worker, struct memoom_error **reterr_error);
-
-/**
- * Starts a ticker as told.
- *
- * \param group         the group, made by memoom
  * \param options       what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT
  * \param ret_worker    where the worker goes
  *
  * Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
  * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
  */
-MEMOOM_MUST_USE memoom_status memoom_ticker_spawn_with(const struct memoom_group *group,
+MEMOOM_MUST_USE memoom_status memoom_ticker_spawn(const struct memoom_group *group,
     const struct memoom_ticker_options *options, struct memoom_worker **ret_worker,
     struct memoom_error **reterr_error);
 
@@ -1979,6 +1993,7 @@ typedef struct memoom_hog_options {
     /**
      * 1: take a step even where it makes the kernel try without end, as every process in reach of the limit has
      * oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
+     * (What force_within_ns is to a command or a function, which have no steps with timeouts of their own.)
      */
     uint32_t force;
     /**
@@ -2009,7 +2024,7 @@ typedef struct memoom_grow {
     /**
      * The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
      */
-    uint32_t blocked_state;
+    memoom_state blocked_state;
     /**
      * Bytes that the step took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step;
      * 0 for one that killed or blocked the hog. Page tables and the like come on top of them.
@@ -2690,7 +2705,7 @@ typedef struct memoom_blocked {
     /** Its pid. */
     int32_t pid;
     /** The letter of its state: 'D'. */
-    uint32_t state;
+    memoom_state state;
 } memoom_blocked;
 
 /** What one process held before the kill, or what no process holds. */
@@ -2819,7 +2834,8 @@ const char *memoom_oom_limit_group(const struct memoom_oom *oom);
 
 /**
  * The limit that was hit, in bytes.
- * Returns: the bytes; MEMOOM_UNLIMITED where there is none, and for NULL.
+ * Returns: the bytes; MEMOOM_UNLIMITED where there is none; MEMOOM_UNKNOWN where it could not be read (the missing
+ * source "limit" says why), and for NULL.
  */
 uint64_t memoom_oom_limit_bytes(const struct memoom_oom *oom);
 

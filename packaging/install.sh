@@ -35,6 +35,7 @@ file link "libmemoom.so.$VERSION" "$LIBDIR/libmemoom.so.0"
 file link libmemoom.so.0 "$LIBDIR/libmemoom.so"
 file 644 "$LIBRARIES/libmemoom_capi.a" "$LIBDIR/libmemoom.a"
 file 644 include/memoom.h "$INCLUDEDIR/memoom.h"
+file 644 include/memoom.hpp "$INCLUDEDIR/memoom.hpp"
 for header in include/memoom/*.h; do
     [ -e "$header" ] && file 644 "$header" "$INCLUDEDIR/memoom/$(basename "$header")"
 done

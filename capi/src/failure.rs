@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use memoom::ErrorKind;
 
 use crate::text::text;
+use crate::words::in_c;
 
 /// What a call returns: MEMOOM_OK, or one of the negative MEMOOM_ERR_ numbers.
 ///
@@ -130,7 +131,7 @@ impl Failure {
                     errno: error.errno().unwrap_or(0),
                     operation: text(error.operation()),
                     path: error.concerned_path().map(|path| text(path.as_os_str().as_bytes())),
-                    message: text(error.to_string()),
+                    message: text(in_c(error.to_string())),
                 }
             }
             Failure::Own(own) => *own,

@@ -17,9 +17,10 @@ pub(crate) use crate::text::{escape, kept, pointer, text};
 pub const MEMOOM_UNLIMITED: u64 = u64::MAX;
 /// In options: leave the kernel's own setting alone.
 pub const MEMOOM_UNCHANGED: u64 = u64::MAX - 1;
-/// A number that this kernel or hierarchy does not give.
-pub const MEMOOM_UNKNOWN: u64 = u64::MAX;
-/// A timeout that never passes.
+/// In results alone: a number that this kernel or hierarchy does not give. As a limit it is refused.
+pub const MEMOOM_UNKNOWN: u64 = u64::MAX - 2;
+/// A timeout that never passes. It is the number of MEMOOM_UNLIMITED: both say that there is no end, and nothing takes
+/// or gives a time and a size in one place.
 pub const MEMOOM_FOREVER: u64 = u64::MAX;
 /// An oom_score_adj that no source tells.
 pub const MEMOOM_SCORE_UNKNOWN: i32 = i32::MIN;

@@ -19,6 +19,7 @@ mod memcg;
 mod observe;
 mod pressure;
 mod text;
+mod words;
 
 pub use account::{
     killed_by::*, oom::*, oom_holders::*, oom_lists::*, oom_rows::*, outcome::*, postmortem::*, timeline::*, why::*,

@@ -65,19 +65,25 @@ int main(void) {
 }
 ";
 
+/// What memoom.hpp has, used as its readers use it: its own head, and all of the example, which tests/c/run.sh runs.
+const WRAPPED: &str = concat!(include_str!("../../examples/cpp/quickstart.cc"), "\n#include <memoom.hpp>\n");
+
 #[test]
 fn the_header_stands_alone_in_every_standard() {
     for (compilers, language, standards) in [
-        (["gcc", "clang"], "c", ["c99", "c11", "c17", "c2x"]),
-        (["g++", "clang++"], "c++", ["c++11", "c++14", "c++17", "c++20"]),
+        (["gcc", "clang"], "c", &["c99", "c11", "c17", "c2x"][..]),
+        (["g++", "clang++"], "c++", &["c++11", "c++14", "c++17", "c++20", "c++2b"][..]),
     ] {
         for compiler in compilers.into_iter().filter(|compiler| installed(compiler)) {
-            for standard in standards {
+            for &standard in standards {
                 compiles(compiler, language, standard, "#include <memoom.h>\n");
                 compiles(compiler, language, standard, USES);
                 // The adapters that need no framework.
                 for adapter in ["expect", "adapter", "kselftest"] {
                     compiles(compiler, language, standard, &format!("#include <memoom/{adapter}.h>\n"));
+                }
+                if language == "c++" {
+                    compiles(compiler, language, standard, WRAPPED);
                 }
             }
         }

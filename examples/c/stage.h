@@ -47,6 +47,7 @@ static inline void must(memoom_status status, memoom_error *error)
 static inline void stage_set(struct stage *stage, const memoom_group_options *options)
 {
     static const char *const names[2] = {"alloc_memory_1", "alloc_memory_2"};
+    memoom_ticker_options ticker = MEMOOM_TICKER_OPTIONS_INIT;
     memoom_error *error = NULL;
     int i;
 
@@ -60,7 +61,9 @@ static inline void stage_set(struct stage *stage, const memoom_group_options *op
         hog.name = names[i];
         must(memoom_hog_spawn(stage->group, &hog, &stage->hogs[i], &error), error);
     }
-    must(memoom_ticker_spawn(stage->group, "print_counter", 100000000, &stage->ticker, &error), error);
+    ticker.name = "print_counter";
+    ticker.every_ns = 100000000;
+    must(memoom_ticker_spawn(stage->group, &ticker, &stage->ticker, &error), error);
 }
 
 /* The hogs take 10 MB in turn until a step does not grow or somebody was killed. Gives the hog that stepped last. */
@@ -116,10 +119,10 @@ static inline int stage_ticks(struct stage *stage)
     return 1;
 }
 
-static inline char stage_state(memoom_worker *worker)
+static inline memoom_state stage_state(memoom_worker *worker)
 {
     memoom_error *error = NULL;
-    char state = '?';
+    memoom_state state = 0;
 
     must(memoom_worker_state(worker, &state, &error), error);
     return state;

@@ -199,7 +199,7 @@ int main(void)
     memoom_grow grow = MEMOOM_GROW_INIT;
     memoom_outcome *outcome = NULL;
     uint64_t limit = 0;
-    char state = 0;
+    memoom_state state = 0;
     int status = 0;
     pid_t pid;
 

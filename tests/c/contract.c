@@ -168,7 +168,7 @@ static void groups_and_workers(memoom_lab *lab)
     memoom_error *error = NULL;
     struct pollfd ended;
     char huge[10001];
-    char state = 0;
+    memoom_state state = 0;
 
     memset(huge, 'n', sizeof(huge) - 1);
     huge[sizeof(huge) - 1] = '\0';
@@ -182,6 +182,10 @@ static void groups_and_workers(memoom_lab *lab)
     FAILS(memoom_group_create(lab, "huge", &limits, &other, &error), MEMOOM_ERR_OUT_OF_MEMORY, "the host has");
     FAILS(memoom_group_open("/nowhere", &other, &error), MEMOOM_ERR_NOT_FOUND, "/nowhere");
     FAILS(memoom_group_set_limit(group, MEMOOM_UNCHANGED, &error), MEMOOM_ERR_INVALID_INPUT, "MEMOOM_UNCHANGED");
+    /* What a getter did not know is no limit, least of all none. */
+    FAILS(memoom_group_set_limit(group, MEMOOM_UNKNOWN, &error), MEMOOM_ERR_INVALID_INPUT, "MEMOOM_UNKNOWN");
+    limits.limit_bytes = MEMOOM_UNKNOWN;
+    FAILS(memoom_group_create(lab, "unknown", &limits, &other, &error), MEMOOM_ERR_INVALID_INPUT, "options.limit_bytes");
     if (memoom_lab_version(lab) == MEMOOM_CGROUP_V1)
         FAILS(memoom_group_set_oom_group(group, MEMOOM_ON, &error), MEMOOM_ERR_UNSUPPORTED, "remedy");
     else
@@ -246,7 +250,7 @@ static void groups_and_workers(memoom_lab *lab)
        "a kill of ours is no OOM kill");
     memoom_outcome_free(outcome);
     ok(memoom_worker_state(hog, &state, &error) == MEMOOM_OK && state == 'X', "its state");
-    FAILS(memoom_hog_grow(hog, MEMOOM_UNCHANGED, 0, &grow, &error), MEMOOM_ERR_WORKER_GONE, "has ended");
+    FAILS(memoom_hog_grow(hog, MEMOOM_UNCHANGED, 0, &grow, &error), MEMOOM_ERR_WORKER_GONE, "memoom_worker_wait says how it ended");
     ok(memoom_watch_next(watch, 0, &event, &error) == MEMOOM_OK && event != NULL && memoom_event_time_ns(event) > 0 &&
        memoom_event_to_json(event)[0] == '{', "an event");
     memoom_event_free(event);

@@ -25,7 +25,7 @@ static struct {
     size_t count;
     int32_t pid;
     memoom_switch on;
-    char state;
+    memoom_state state;
     memoom_counters counters;
     memoom_grow grow;
     memoom_pressure pressure;
@@ -286,9 +286,8 @@ static void calls(void)
     REFUSES("memoom_watch_wait_oom", "watch", memoom_watch_wait_oom(NULL, 0, &out.oom, &error));
     REFUSES("memoom_command_spawn", "group", memoom_command_spawn(NULL, argv, NULL, &out.worker, &error));
     REFUSES("memoom_hog_spawn", "group", memoom_hog_spawn(NULL, NULL, &out.worker, &error));
-    REFUSES("memoom_ticker_spawn", "group", memoom_ticker_spawn(NULL, "x", 1, &out.worker, &error));
     memoom_paced paced = MEMOOM_PACED_INIT;
-    REFUSES("memoom_ticker_spawn_with", "group", memoom_ticker_spawn_with(NULL, NULL, &out.worker, &error));
+    REFUSES("memoom_ticker_spawn", "group", memoom_ticker_spawn(NULL, NULL, &out.worker, &error));
     REFUSES("memoom_hog_pace", "worker", memoom_hog_pace(NULL, NULL, 0, &paced, &error));
     REFUSES("memoom_hog_grow", "worker", memoom_hog_grow(NULL, 4096, 0, &out.grow, &error));
     REFUSES("memoom_hog_finish", "worker", memoom_hog_finish(NULL, 0, &out.grow, &error));
@@ -359,9 +358,7 @@ static void live_calls(void)
     REFUSES("memoom_function_spawn", "function", memoom_function_spawn(group, NULL, NULL, NULL, &out.worker, &error));
     REFUSES("memoom_function_spawn", "ret_worker", memoom_function_spawn(group, nothing, NULL, NULL, NULL, &error));
     REFUSES("memoom_hog_spawn", "ret_worker", memoom_hog_spawn(group, NULL, NULL, &error));
-    REFUSES("memoom_ticker_spawn", "name", memoom_ticker_spawn(group, NULL, 1, &out.worker, &error));
-    REFUSES("memoom_ticker_spawn", "ret_worker", memoom_ticker_spawn(group, "x", 1, NULL, &error));
-    REFUSES("memoom_ticker_spawn_with", "ret_worker", memoom_ticker_spawn_with(group, NULL, NULL, &error));
+    REFUSES("memoom_ticker_spawn", "ret_worker", memoom_ticker_spawn(group, NULL, NULL, &error));
     REFUSES("memoom_hog_pace", "ret_paced", memoom_hog_pace(hog, NULL, 0, NULL, &error));
     REFUSES("memoom_hog_grow", "ret_grow", memoom_hog_grow(hog, 4096, 0, NULL, &error));
     REFUSES("memoom_hog_finish", "ret_grow", memoom_hog_finish(hog, 0, NULL, &error));

@@ -17,7 +17,7 @@ private="-lutil -lrt -lpthread -lm -ldl -lc"
 tests="nulls null forked layout contract control"
 # Every function of the header as it is now, so that a new one needs no line.
 python3 "$here/../abi/stub.py" null >"$build/nulls.c" && python3 "$here/../abi/stub.py" forked >"$build/forked.c" || exit 2
-programs="quickstart run experiments"
+programs="quickstart run experiments hand_back"
 # shellcheck source=../step.sh
 . "$here/../step.sh"
 
@@ -49,7 +49,7 @@ compile() {
 run_all() {
     way=$1 mark=$2
     shift 2
-    for name in $tests quickstart experiments; do
+    for name in $tests quickstart experiments hand_back; do
         step "$name: $way" tap "$@" "$build/$name$mark"
     done
     step "run: $way" tap sh -c '"$@"; test $? -eq 6' sh "$@" "$build/run$mark" 64M /bin/sh -c 'exit 6'
@@ -63,6 +63,17 @@ for compiler in gcc clang; do
     for link in shared static; do
         compile $compiler "-$compiler-$link" $link
         run_all "$compiler, $link" "-$compiler-$link"
+    done
+done
+
+# memoom.hpp in the oldest and the newest C++ that the compilers know.
+for compiler in g++ clang++; do
+    for standard in 11 2b; do
+        command -v $compiler >/dev/null || continue
+        step "compile quickstart.cc: $compiler, C++$standard" $compiler -std=c++$standard -Wall -Wextra -Wpedantic -Werror -g \
+            "-I$include" "$here/../../examples/cpp/quickstart.cc" -o "$build/quickstart-$compiler-$standard" \
+            "-L$libdir" -lmemoom "-Wl,-rpath,$libdir"
+        step "quickstart.cc: $compiler, C++$standard" tap "$build/quickstart-$compiler-$standard"
     done
 done
 

@@ -107,6 +107,27 @@ refuses() {
 }
 step "CMake: a newer version than the installed one is refused" refuses
 
+# ---- the first page of the header, and the project to copy
+export LD_LIBRARY_PATH="$stage/lib"
+first_page() { # the program of the first 100 lines, by the command that stands beside it
+    head -n 100 "$stage/include/memoom.h" | sed -n '/^ \*     #include/,/^ \*     }$/s/^ \*     //p' >"$build/program.c"
+    how=$(sed -n '1s|.*// ||p' "$build/program.c")
+    (cd "$build" && eval "$how" && ./a.out 2>said; cat said; grep -q 'tail (pid [0-9]*) was killed in an OOM' said && grep -q ' victim ' said)
+}
+project() { # $1: a build system; the rest: how it is built and tested there
+    rm -rf "$build/project" && cp -r examples/c/project "$build/project" && cd "$build/project" && shift && sh -ec "$*"
+}
+step "the program of the header's first 100 lines, by the command beside it" first_page
+step "examples/c/project: make" project make "make check"
+step "examples/c/project: Meson" project meson "meson setup build && meson test -C build --print-errorlogs"
+step "examples/c/project: CMake" project cmake "cmake -B build -DCMAKE_PREFIX_PATH='$stage' && cmake --build build &&
+    ctest --test-dir build --output-on-failure"
+tells() { # a test of it that fails prints the whole account
+    rm -rf "$build/project" && cp -r examples/c/project "$build/project" && cd "$build/project" &&
+        sed -i 's/VERDICT_OOM_KILLED);/VERDICT_EXITED);/' oom_test.c && ! make check >said 2>&1 && grep -q ' victim ' said
+}
+step "examples/c/project: a failure prints the account" tells
+
 # ---- cargo-c's table
 table() { grep -A3 '^\[package.metadata.capi.library\]' capi/Cargo.toml | grep -q "^version = \"$version\""; }
 step "the table for cargo-c has the version of the workspace" table

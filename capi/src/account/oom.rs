@@ -121,12 +121,17 @@ pub extern "C" fn memoom_oom_limit_group(oom: Option<&memoom_oom>) -> *const c_c
 ///
 /// \param oom  an account, or NULL
 ///
-/// Returns: the bytes; MEMOOM_UNLIMITED where there is none, and for NULL.
+/// Returns: the bytes; MEMOOM_UNLIMITED where there is none; MEMOOM_UNKNOWN where it could not be read (the missing
+/// source "limit" says why), and for NULL.
 /// Thread safety: any thread.
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_oom_limit_bytes(oom: Option<&memoom_oom>) -> u64 {
-    ffi::get(oom, ffi::MEMOOM_UNLIMITED, |oom| oom.oom.limit_bytes.unwrap_or(ffi::MEMOOM_UNLIMITED))
+    ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| match oom.oom.limit_bytes {
+        Some(bytes) => bytes,
+        None if oom.oom.missing.iter().any(|missing| missing.source == "limit") => ffi::MEMOOM_UNKNOWN,
+        None => ffi::MEMOOM_UNLIMITED,
+    })
 }
 
 /// Bytes charged to the group whose limit was hit, before the OOM.

@@ -7,6 +7,7 @@ use memoom::{Blocked, Cause, Disagreement, Victim};
 
 use crate::ffi;
 use crate::list::Rows;
+use crate::pressure::worker::memoom_state;
 
 /// A process by pid and name.
 ///
@@ -148,7 +149,7 @@ pub struct memoom_blocked {
     /// Its pid.
     pub pid: i32,
     /// The letter of its state: 'D'.
-    pub state: u32,
+    pub state: memoom_state,
 }
 
 pub(crate) fn blocked(items: &[Blocked]) -> Rows<memoom_blocked> {

@@ -60,12 +60,15 @@ unsafe impl ffi::Struct for memoom_group_options {
     const NAME: &'static str = "memoom_group_options";
 }
 
-/// Bytes of an option as a limit; `None` leaves it alone.
-pub(crate) fn limit(bytes: u64) -> Option<Limit> {
+/// Bytes of an option as a limit; `None` leaves it alone. What a result did not know is no limit.
+pub(crate) fn limit(name: &'static str, bytes: u64) -> Done<Option<Limit>> {
     match bytes {
-        ffi::MEMOOM_UNLIMITED => Some(Limit::Max),
-        ffi::MEMOOM_UNCHANGED => None,
-        bytes => Some(Limit::Bytes(bytes)),
+        ffi::MEMOOM_UNLIMITED => Ok(Some(Limit::Max)),
+        ffi::MEMOOM_UNCHANGED => Ok(None),
+        ffi::MEMOOM_UNKNOWN => {
+            Err(Failure::input(format!("{name} is MEMOOM_UNKNOWN; remedy: give bytes or MEMOOM_UNLIMITED")))
+        }
+        bytes => Ok(Some(Limit::Bytes(bytes))),
     }
 }
 
@@ -84,9 +87,9 @@ pub(crate) fn switch(name: &'static str, value: memoom_switch) -> Done<Option<bo
 fn limits(given: &memoom_group_options) -> Done<Limits> {
     let memoom_group_options { struct_size: _, limit_bytes, swap_bytes, high_bytes, oom_group, oom_killer } = *given;
     Ok(Limits {
-        limit: limit(limit_bytes),
-        swap: limit(swap_bytes),
-        high: limit(high_bytes),
+        limit: limit("options.limit_bytes", limit_bytes)?,
+        swap: limit("options.swap_bytes", swap_bytes)?,
+        high: limit("options.high_bytes", high_bytes)?,
         oom_group: switch("options.oom_group", oom_group)?,
         oom_killer: switch("options.oom_killer", oom_killer)?,
     })

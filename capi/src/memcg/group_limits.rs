@@ -11,7 +11,7 @@ use crate::ffi::{self, need, Done};
 
 /// A number of bytes, or MEMOOM_UNLIMITED; here "leave alone" has no meaning.
 pub(crate) fn new_limit(name: &'static str, bytes: u64) -> Done<Limit> {
-    limit(bytes)
+    limit(name, bytes)?
         .ok_or_else(|| Failure::input(format!("{name} is MEMOOM_UNCHANGED; remedy: give bytes or MEMOOM_UNLIMITED")))
 }
 

@@ -32,6 +32,26 @@ use crate::memcg::group::memoom_group;
 /// framework: return a number and assert on the outcome), or rely on buffers of stdio being written (fflush(3) would
 /// write the caller's unwritten text a second time: fflush before the call, or write with dprintf(3)).
 ///
+/// A number is all that comes back, and only its low 8 bits: 300 becomes exit status 44, and 256 becomes 0, which reads
+/// as success. Whatever is more goes through memory that is shared with the child:
+///
+/// \code
+/// struct result { size_t taken; };
+///
+/// static int32_t fill(void *argument)
+/// {
+///     struct result *result = argument;
+///     volatile char *memory = malloc(64 << 20);
+///     for (; memory && result->taken < 64 << 20; result->taken += 4096)
+///         memory[result->taken] = 1; // killed here, the caller still reads how far it came
+///     return memory ? 0 : 1;
+/// }
+/// struct result *result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+/// \endcode
+///
+/// examples/c/hand_back.c is the whole program. The page of such memory is charged to whoever touches it first: write to it
+/// before the call.
+///
 /// The pages that it shares with the caller are not charged to the group, but they count for its score when the kernel
 /// chooses a victim.
 pub type memoom_function = Option<unsafe extern "C" fn(argument: *mut c_void) -> i32>;

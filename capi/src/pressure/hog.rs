@@ -9,7 +9,7 @@ use std::ptr;
 
 use memoom::{Grow, GrowStatus, HogOptions};
 
-use super::worker::memoom_worker;
+use super::worker::{memoom_state, memoom_worker};
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need, Done};
 use crate::memcg::group::memoom_group;
@@ -31,6 +31,7 @@ pub struct memoom_hog_options {
     pub oom_score_adj: i32,
     /// 1: take a step even where it makes the kernel try without end, as every process in reach of the limit has
     /// oom_score_adj -1000. Such a step needs a timeout, and at its end the hog is killed. 0: such a step is refused.
+    /// (What force_within_ns is to a command or a function, which have no steps with timeouts of their own.)
     pub force: u32,
     /// How the memory is touched, one of MEMOOM_PATTERN_...; NULL for MEMOOM_PATTERN_WRITE. A pattern that makes no
     /// difference to the kind is refused.
@@ -122,7 +123,7 @@ pub struct memoom_grow {
     /// How it ended.
     pub status: memoom_grow_status,
     /// The letter of the hog's state where it is blocked: 'D'; else 0. The account of the OOM has its stack.
-    pub blocked_state: u32,
+    pub blocked_state: memoom_state,
     /// Bytes that the step took: those asked for, rounded up to whole pages (of the kind's size); fewer for a short step;
     /// 0 for one that killed or blocked the hog. Page tables and the like come on top of them.
     pub taken_bytes: u64,

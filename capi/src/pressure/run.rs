@@ -159,9 +159,9 @@ pub(crate) unsafe fn run_of(options: &memoom_run_options) -> Done<Run> {
     Ok(Run {
         command: memoom::Command::default(),
         limits: Limits {
-            limit: limit(limit_bytes),
-            swap: limit(swap_bytes),
-            high: limit(high_bytes),
+            limit: limit("options.limit_bytes", limit_bytes)?,
+            swap: limit("options.swap_bytes", swap_bytes)?,
+            high: limit("options.high_bytes", high_bytes)?,
             oom_group: switch("options.oom_group", oom_group)?,
             oom_killer: None,
         },

@@ -51,8 +51,7 @@ unsafe impl ffi::Struct for memoom_ticker_options {
 /// Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
 ///
 /// \param group         the group, made by memoom
-/// \param name          its name, as the kernel shows it (comm): 1 to 15 bytes of UTF-8
-/// \param every_ns      the period in nanoseconds
+/// \param options       what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT
 /// \param ret_worker    where the worker goes
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
@@ -64,40 +63,11 @@ unsafe impl ffi::Struct for memoom_ticker_options {
 #[must_use]
 pub unsafe extern "C" fn memoom_ticker_spawn(
     group: Option<&memoom_group>,
-    name: *const c_char,
-    every_ns: u64,
-    ret_worker: Option<&mut MaybeUninit<Box<memoom_worker>>>,
-    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
-) -> memoom_status {
-    ffi::call("memoom_ticker_spawn", reterr_error, || {
-        let (group, ret_worker) = (need(group, "group")?, need(ret_worker, "ret_worker")?);
-        // SAFETY: the caller promises a string.
-        let name = ffi::utf8(unsafe { ffi::bytes(name, "name") }?, "name")?;
-        ret_worker.write(memoom_worker::other(group.group.ticker(name, Duration::from_nanos(every_ns))?));
-        Ok(())
-    })
-}
-
-/// Starts a ticker as told.
-///
-/// \param group         the group, made by memoom
-/// \param options       what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT
-/// \param ret_worker    where the worker goes
-/// \param reterr_error  where the error goes on failure, or NULL
-///
-/// Returns: as memoom_hog_spawn; MEMOOM_ERR_INVALID_INPUT also for a period of 0.
-/// Ownership: free the worker with memoom_worker_free; the process itself ends with the lab.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn memoom_ticker_spawn_with(
-    group: Option<&memoom_group>,
     options: *const memoom_ticker_options,
     ret_worker: Option<&mut MaybeUninit<Box<memoom_worker>>>,
     reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
 ) -> memoom_status {
-    ffi::call("memoom_ticker_spawn_with", reterr_error, || {
+    ffi::call("memoom_ticker_spawn", reterr_error, || {
         let (group, ret_worker) = (need(group, "group")?, need(ret_worker, "ret_worker")?);
         // SAFETY: the caller promises options of their struct_size, or NULL.
         let options = unsafe { ffi::options(options) }?;

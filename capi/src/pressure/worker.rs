@@ -113,10 +113,14 @@ pub extern "C" fn memoom_worker_ticks(worker: Option<&memoom_worker>) -> u64 {
     ffi::get(worker, 0, |worker| worker.worker().ticks())
 }
 
+/// The letter of a process's state, as in /proc/PID/stat: 'R', 'S', 'D', 'T', 'Z'; 'X' for one that has ended; 0 where
+/// none is told. It compares with a character, and prints with %c.
+pub type memoom_state = u32;
+
 /// The state of a worker now.
 ///
 /// \param worker        the worker
-/// \param ret_state     where the letter goes: 'R', 'S', 'D', 'T', 'Z' as in /proc/PID/stat, 'X' when it has ended
+/// \param ret_state     where the letter goes
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
 /// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PERMISSION_DENIED where /proc hides the process;
@@ -128,13 +132,13 @@ pub extern "C" fn memoom_worker_ticks(worker: Option<&memoom_worker>) -> u64 {
 #[must_use]
 pub extern "C" fn memoom_worker_state(
     worker: Option<&memoom_worker>,
-    ret_state: Option<&mut MaybeUninit<c_char>>,
+    ret_state: Option<&mut MaybeUninit<memoom_state>>,
     reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
 ) -> memoom_status {
     ffi::call("memoom_worker_state", reterr_error, || {
         let (worker, ret_state) = (need(worker, "worker")?, need(ret_state, "ret_state")?);
         // The letters are ASCII.
-        ret_state.write(worker.worker().state()? as u8 as c_char);
+        ret_state.write(u32::from(worker.worker().state()?));
         Ok(())
     })
 }

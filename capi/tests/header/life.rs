@@ -111,6 +111,7 @@ pub const SECTIONS: &[Section] = &[
         "Worker",
         "One process in a group: a command, a function of the caller's, or a ticker that only shows that it is alive.",
         &[
+            "state",
             "worker",
             "command",
             "command_options",

@@ -23,6 +23,11 @@ pub fn known(number: u64) -> Option<u64> {
     (number != MEMOOM_UNKNOWN).then_some(number)
 }
 
+/// A limit; none where there is no limit.
+pub fn limited(bytes: u64) -> Option<u64> {
+    (bytes != MEMOOM_UNLIMITED).then_some(bytes)
+}
+
 /// The rows of a list, until the getter gives NULL; as many as the count says.
 pub fn rows<T, R>(count: usize, at: impl Fn(usize) -> *const T, read: impl Fn(&T) -> R) -> Vec<R> {
     let rows: Vec<R> = (0..).map_while(|index| row(at(index)).map(&read)).collect();
@@ -83,7 +88,7 @@ pub fn account(oom: &memoom_oom) -> Account {
     let victim_marked_ns = known(unsafe { memoom_oom_timing_ns(it, c"victim_marked".as_ptr()) });
     Account {
         limit_group: text(memoom_oom_limit_group(it)),
-        limit_bytes: known(memoom_oom_limit_bytes(it)),
+        limit_bytes: known(memoom_oom_limit_bytes(it)).and_then(limited),
         usage_before: known(memoom_oom_usage_before(it)),
         usage_after: known(memoom_oom_usage_after(it)),
         invoker: row(memoom_oom_invoker(it)).map(|one| one.pid),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use memoom_capi::*;
 
-use super::c_account::{account, candidate, counters, ended, known, rows, text};
+use super::c_account::{account, candidate, counters, ended, known, limited, rows, text};
 use super::face::{
     Account, Arrived, At, Counters, Ended, Face, Failure, Got, Happened, Output, Predicted, Settings, Step,
 };
@@ -205,7 +205,7 @@ impl Face for C {
         text(memoom_group_cgroup(group.get())).unwrap()
     }
     fn limit(group: &Self::Group) -> Got<Option<u64>> {
-        Ok(known(call(|bytes, error| memoom_group_limit(group.get(), bytes, error))?))
+        Ok(limited(call(|bytes, error| memoom_group_limit(group.get(), bytes, error))?))
     }
     fn set_limit(group: &Self::Group, bytes: Option<u64>) -> Got<()> {
         done(|error| memoom_group_set_limit(group.get(), bytes.unwrap_or(MEMOOM_UNLIMITED), error))
@@ -306,18 +306,16 @@ impl Face for C {
     }
     fn ticker(group: &Self::Group, name: &str, every: Duration) -> Got<Self::Worker> {
         let name = c(name);
-        // SAFETY: a string that we hold.
-        made(memoom_worker_free, |worker, error| unsafe {
-            memoom_ticker_spawn(group.get(), name.as_ptr(), ns(every), worker, error)
-        })
+        let options =
+            memoom_ticker_options { name: name.as_ptr(), every_ns: ns(every), ..memoom_ticker_options::default() };
+        // SAFETY: options of their size, with a string that we hold.
+        made(memoom_worker_free, |worker, error| unsafe { memoom_ticker_spawn(group.get(), &options, worker, error) })
     }
     fn ticker_scored(group: &Self::Group, name: &str, oom_score_adj: i32) -> Got<Self::Worker> {
         let name = c(name);
         let options = memoom_ticker_options { name: name.as_ptr(), oom_score_adj, ..memoom_ticker_options::default() };
         // SAFETY: options of their size, with a string that we hold.
-        made(memoom_worker_free, |worker, error| unsafe {
-            memoom_ticker_spawn_with(group.get(), &options, worker, error)
-        })
+        made(memoom_worker_free, |worker, error| unsafe { memoom_ticker_spawn(group.get(), &options, worker, error) })
     }
     fn command(group: &Self::Group, argv: &[&str], env: Option<&[&str]>, output: Output) -> Got<Self::Worker> {
         let (_argv, argv) = list(argv);
@@ -339,7 +337,7 @@ impl Face for C {
         text(memoom_worker_name(worker.get())).unwrap()
     }
     fn state(worker: &Self::Worker) -> Got<char> {
-        Ok(char::from(call(|state, error| memoom_worker_state(worker.get(), state, error))? as u8))
+        Ok(char::from_u32(call(|state, error| memoom_worker_state(worker.get(), state, error))?).unwrap())
     }
     fn ended(worker: &Self::Worker) -> bool {
         memoom_worker_ended(worker.get()) == 1
@@ -439,6 +437,6 @@ impl Face for C {
     fn parse_size(size: &str) -> Got<Option<u64>> {
         let size = c(size);
         // SAFETY: a string that we hold.
-        Ok(known(call(|bytes, error| unsafe { memoom_parse_size(size.as_ptr(), bytes, error) })?))
+        Ok(limited(call(|bytes, error| unsafe { memoom_parse_size(size.as_ptr(), bytes, error) })?))
     }
 }

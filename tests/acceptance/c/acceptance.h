@@ -162,9 +162,11 @@ static inline memoom_worker *hog(memoom_group *group, const char *name, const ch
 
 static inline memoom_worker *ticker(memoom_group *group, const char *name)
 {
+    memoom_ticker_options options = MEMOOM_TICKER_OPTIONS_INIT;
     memoom_worker *worker = NULL;
 
-    MUST(memoom_ticker_spawn(group, name, 1000000000ull, &worker, ERR));
+    options.name = name;
+    MUST(memoom_ticker_spawn(group, &options, &worker, ERR));
     return acceptance_workers[acceptance_worker_count++] = worker;
 }
 
