@@ -79,7 +79,7 @@ fuzz: .packages ## fuzz the report parser for FUZZ_SECONDS (60)
 	fuzz/run.sh
 
 # The Python of every folder.
-CHECKED = benches docs/conf.py examples packaging python/memoom python/tests tests
+CHECKED = benches docs/conf.py docs/pictures docs/reference examples packaging python/memoom python/tests tests
 
 lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check

@@ -18,13 +18,14 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "breathe"]
 root_doc = "docs/index"
 include_patterns = [
     "README.md",
+    "README.zh-CN.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/**",
     "examples/notebooks/*.py",
 ]
-exclude_patterns = ["target", ".venv", ".git", "docs/conf.py", "docs/requirements.txt", "**/.ruff_cache"]
+exclude_patterns = ["docs/pictures/*.py", "docs/reference/*.py", "target", ".venv", ".git", "docs/conf.py", "docs/requirements.txt", "**/.ruff_cache"]
 html_theme = "furo"
 html_title = f"memoom {release}"
 
@@ -44,7 +45,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing", "myst.header"]
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
 
 breathe_projects = {"memoom": str(BUILD / "doxygen" / "xml")}
 breathe_default_project = "memoom"

@@ -323,7 +323,8 @@ def write(directory: Path) -> list[Page]:
     listed = "\n".join(f".It Xr {page.name} 3\n{said_of(page)}" for page in made)
     (directory / "man7/memoom.7").write_text(template("memoom.7.in", date=date, pages=listed))
     rows = "\n".join(f".It Cm {name}\n{text(said[0].upper() + said[1:])}." for name, said in commands().items())
-    (directory / "man1/memoom.1").write_text(template("memoom.1.in", date=date, commands=rows))
+    options = (TOP / "packaging/man/options.in").read_text()
+    (directory / "man1/memoom.1").write_text(template("memoom.1.in", date=date, commands=rows, options=options))
     return made
 
 

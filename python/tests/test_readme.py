@@ -1,4 +1,4 @@
-"""The first screen of README.md and of README.zh-CN.md runs as it stands; the C block is run by tests/packaging/run.sh."""
+"""The first screen of both READMEs runs as it stands; the C block is run by tests/packaging/run.sh."""
 
 from __future__ import annotations
 

@@ -114,10 +114,16 @@ first_page() { # the program of the first 100 lines, by the command that stands 
     how=$(sed -n '1s|.*// ||p' "$build/program.c")
     (cd "$build" && eval "$how" && ./a.out 2>said; cat said; grep -q 'tail (pid [0-9]*) was killed in an OOM' said && grep -q ' victim ' said)
 }
+readme() { # the C of the first screen
+    sed -n '/^```c$/,/^```$/p' README.md | grep -v '^```' >"$build/readme.c" &&
+        gcc -std=c99 -Wall -Wextra -Werror "$build/readme.c" -o "$build/readme" $(pkg-config --cflags --libs memoom) &&
+        "$build/readme" | tee "$build/said" && grep -q 'tail (pid [0-9]*) was killed in an OOM' "$build/said"
+}
 project() { # $1: a build system; the rest: how it is built and tested there
     rm -rf "$build/project" && cp -r examples/c/project "$build/project" && cd "$build/project" && shift && sh -ec "$*"
 }
 step "the program of the header's first 100 lines, by the command beside it" first_page
+step "the C of README.md" readme
 step "examples/c/project: make" project make "make check"
 step "examples/c/project: Meson" project meson "meson setup build && meson test -C build --print-errorlogs"
 step "examples/c/project: CMake" project cmake "cmake -B build -DCMAKE_PREFIX_PATH='$stage' && cmake --build build &&

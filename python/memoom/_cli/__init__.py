@@ -27,6 +27,7 @@ _COMMANDS = {
     "sweep": ("sweep", "run many trials, over threads, processes or Dask, and go on after an interruption"),
     "lab": ("lab", "the experiment in your hands: step two hogs, switch the killer, see what the kernel says"),
     "gc": ("gc", "remove what dead owners have left behind"),
+    "completion": ("completion", "print what bash, zsh or fish needs to complete commands and options"),
 }
 
 
@@ -71,7 +72,7 @@ def _dispatch(arguments: list[str]) -> int:
     parser = Parser(
         prog="memoom",
         description="Make a memory-cgroup OOM happen on purpose, safely, and read what the kernel did.",
-        epilog="commands:\n" + "".join(f"  {name:<8} {text}\n" for name, (_, text) in _COMMANDS.items()),
+        epilog="commands:\n" + "".join(f"  {name:<10} {text}\n" for name, (_, text) in _COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
