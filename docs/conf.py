@@ -25,7 +25,16 @@ include_patterns = [
     "docs/**",
     "examples/notebooks/*.py",
 ]
-exclude_patterns = ["docs/pictures/*.py", "docs/reference/*.py", "target", ".venv", ".git", "docs/conf.py", "docs/requirements.txt", "**/.ruff_cache"]
+exclude_patterns = [
+    "target",
+    ".venv",
+    ".git",
+    "docs/conf.py",
+    "docs/pictures/*.py",
+    "docs/reference/*.py",
+    "docs/requirements.txt",
+    "**/.ruff_cache",
+]
 html_theme = "furo"
 html_title = f"memoom {release}"
 
