@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: soak help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ soak: develop .packages stage ## count verdicts, accounts, predictions and memor
 	    -L$(STAGE)/lib -lmemoom -Wl,-rpath,$(abspath $(STAGE)/lib)
 	target/c-tests/soak
 	$(VENV)/bin/python -m pytest -q -s python/tests/test_soak.py
+
+# The figures of a long run: MEMOOM_STORM_SIGNALS=10000 make storm
+storm: develop ## send MEMOOM_STORM_SIGNALS signals (60) to hosts, supervisors and workers, and look for whatever they leave
+	MEMOOM_STORM_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) test -q -p memoom --test storm
 
 docs: develop ## build the documentation site (target/docs/html); the notebooks are run for it, and a warning is an error
 	@.ci/packages.sh doxygen redis

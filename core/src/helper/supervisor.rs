@@ -65,6 +65,8 @@ pub(crate) struct Options<'a> {
     pub(crate) helper_dir: Option<&'a Path>,
     /// Whether one worker more than asked for is kept ready, which makes starts faster where groups are of cgroup v1.
     pub(crate) spares: bool,
+    /// Whether it only guards, so that nothing is made ready for workers.
+    pub(crate) guards_only: bool,
 }
 
 /// What the supervisor told unasked. Times are of CLOCK_MONOTONIC.
@@ -138,7 +140,9 @@ impl Supervisor {
             cpu: AtomicI32::new(-1),
         };
         supervisor.greet()?;
-        supervisor.prepare();
+        if !options.guards_only {
+            supervisor.prepare();
+        }
         Ok(supervisor)
     }
 

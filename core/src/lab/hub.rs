@@ -96,6 +96,8 @@ pub(crate) struct State {
     pub(super) lost: Option<String>,
     log: Option<KernelLog>,
     trace: Option<TraceInstance>,
+    /// Of an opened group: who removes the tracefs instance when this process cannot. It goes after the instance.
+    pub(crate) guardian: Option<Supervisor>,
     pub(crate) world: World,
     next_group: u64,
     /// The account in which a worker died, for as long as the worker is asked for.

@@ -86,6 +86,7 @@ impl Lab {
         let supervisor = Arc::new(Supervisor::start(&supervisor::Options {
             helper_dir: options.helper_dir.as_deref(),
             spares: version == Version::V1,
+            guards_only: false,
         })?);
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let dir = make_guarded(&supervisor, &above, version, &c_name)?;

@@ -1,5 +1,6 @@
 //! A watch: the pollable stream of what happens in a group and below it.
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -11,6 +12,7 @@ use super::hub::{Hub, Look, State};
 use super::recording;
 use crate::account::oom::Oom;
 use crate::error::{Error, ErrorKind, Result};
+use crate::helper::supervisor::{Options, Supervisor};
 use crate::lab::group::Group;
 use crate::lab::hub::backlog::Cursor;
 use crate::memcg::owner;
@@ -116,12 +118,24 @@ impl Group {
         let tracefs = tracefs.map_err(|error| missing.push(Missing::new("tracefs", error.to_string()))).ok();
         let record = self.0.record.lock().unwrap_or_else(PoisonError::into_inner).take();
         let named = tracefs.as_ref().map(|(tracefs, name)| (tracefs, name.as_str()));
+        // Where none can be had the next lab removes the instance of an observer that was killed, or `memoom gc`.
+        let guardian = named.and_then(|(tracefs, name)| guardian(tracefs, name).ok());
         let hub = Hub::new(None, true, named, missing, record)?;
+        hub.lock().guardian = guardian;
         hub.observe_opened(&self.0.cgroup)?;
         let hub = Arc::new(hub);
         *own = Arc::downgrade(&hub);
         Ok(hub)
     }
+}
+
+/// An observer has no lab whose supervisor would outlive it: a supervisor with nobody to start removes its instance.
+fn guardian(tracefs: &Tracefs, name: &str) -> Result<Supervisor> {
+    let name =
+        CString::new(name).map_err(|_| Error::new(crate::ErrorKind::Io, "guard tracing instance", "bad name"))?;
+    let guardian = Supervisor::start(&Options { guards_only: true, ..Options::default() })?;
+    guardian.guard_instance(tracefs.instances_dir(), &name)?;
+    Ok(guardian)
 }
 
 impl Watch {

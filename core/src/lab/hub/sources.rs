@@ -65,6 +65,7 @@ impl Hub {
             lost: None,
             log,
             trace,
+            guardian: None,
             world,
             next_group: 0,
             deaths: Map::new(),
