@@ -6,6 +6,8 @@
 
 #[path = "storm/activity.rs"]
 mod activity;
+#[path = "storm/acts.rs"]
+mod acts;
 #[path = "storm/beside.rs"]
 mod beside;
 mod common;

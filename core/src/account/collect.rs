@@ -14,6 +14,7 @@ use self::gaps::{Begun, Gap};
 use self::outside::Outside;
 use self::reading::Reading;
 use self::records::Records;
+use self::remembered::Remembered;
 use self::tally::Tally;
 use self::threads::Unexplained;
 use super::growth::Growth;
@@ -24,6 +25,7 @@ use super::victim::Candidate;
 use crate::account::scene::Scene;
 use crate::map::Map;
 use crate::memcg::contents::{Below, Contents};
+use crate::memcg::path::covers;
 use crate::memcg::Counters;
 use crate::observe::missing::Missing;
 use crate::observe::trace::TraceVictim;
@@ -43,6 +45,7 @@ mod members;
 mod outside;
 mod reading;
 mod records;
+mod remembered;
 #[cfg(test)]
 mod signs_tests;
 mod tally;
@@ -58,8 +61,6 @@ const LINE_WITHIN: Duration = Duration::from_millis(200);
 const MOST_RECORDS: usize = 8192;
 /// Victims of unknown groups kept until the log says whose they are.
 const MOST_UNCLAIMED: usize = 1024;
-/// Processes of scopes remembered.
-const MOST_MEMBERS: usize = 4096;
 
 /// Puts signs together; one for each hub.
 #[derive(Default)]
@@ -80,11 +81,9 @@ pub(crate) struct Collector {
     unexplained: VecDeque<Unexplained>,
     /// Accounted kills of which nobody knows in which of our groups they were.
     unplaced: u64,
-    /// Where the processes of the last scopes stood; `None` for "in one of ours". A victim may be gone before /proc is
-    /// asked.
-    members: Map<i32, Option<String>>,
-    /// Threads that were told of, and whose processes they are: where the first thread has ended the kernel names another.
-    threads: Map<i32, i32>,
+    /// Who stood in the last scopes, and where: a victim may be gone before /proc is asked. And whose the threads are that
+    /// were told of: where the first thread has ended the kernel names another.
+    remembered: Remembered,
     /// Who shares the memory of a process, by the last scope.
     sharing: Vec<(i32, Candidate)>,
     records: Records,
@@ -104,9 +103,11 @@ pub(crate) struct Collector {
     last_struck: Option<(String, u64)>,
     /// Workers of which the counters have told, by their numbers.
     judged: Vec<u64>,
-    /// The last victims that have an account.
-    accounted: VecDeque<i32>,
+    /// The last victims that have an account, and until when whoever has the pid is the same process.
+    accounted: VecDeque<(i32, u64)>,
     open: Vec<Episode>,
+    /// Where accounts that are not complete may stand; `None` for "anywhere".
+    waiting: Vec<Option<String>>,
     lost: Vec<Missing>,
     /// Where sources have lost something.
     gaps: VecDeque<Gap>,
@@ -164,8 +165,23 @@ impl Collector {
         self.is_open() || self.has_unclaimed() || self.expecting(now_ns)
     }
 
+    /// Whether an account that is not complete may say something of a worker. What it surely does not say anything of, the
+    /// worker's outcome does not wait for.
+    pub(crate) fn concerns(&self, pid: i32, cgroup: &str) -> bool {
+        let related = |at: &str| covers(at, cgroup) || covers(cgroup, at);
+        self.debt.is_some()
+            || self.open.iter().any(|episode| {
+                let mut kills = episode.kills.iter().map(|kill| &kill.victim);
+                let counted = || episode.counted_in.as_deref().is_none_or(related);
+                episode.has(pid)
+                    || kills.any(|victim| victim.group.as_deref().is_none_or(related))
+                    || episode.kills.is_empty() && counted()
+            })
+    }
+
     /// The tracepoint and the log are read from now on.
     fn reads(&mut self, now_ns: u64) {
+        self.remembered.pass(now_ns);
         self.read_before_ns = self.read_ns;
         self.read_ns = now_ns;
     }
@@ -184,13 +200,15 @@ impl Collector {
     fn before(&mut self, cgroup: &str, scope: Option<Scope>, scene: &dyn Scene) {
         let step_started_ns = scope.is_some().then(|| scene.now_ns());
         if let Some(scope) = &scope {
-            let members = scope.prediction.candidates.iter();
-            self.remember(members.map(|candidate| (candidate.pid, candidate.group.clone())));
+            let (below, seen_ns) = (Some(scope.limit_group.as_str()), scope.contents.read_ns);
+            for candidate in &scope.prediction.candidates {
+                self.remembered.member(candidate.pid, candidate.group.clone(), below, seen_ns);
+            }
             self.note_sharing(scope);
             self.growth.saw(&scope.read, scope.contents.read_ns);
             for input in &scope.read {
                 for thread in &input.threads {
-                    self.note_thread(*thread, input.pid);
+                    self.remembered.thread(*thread, input.pid, seen_ns);
                 }
             }
         }
@@ -240,16 +258,14 @@ impl Collector {
         self.before.remove(cgroup);
         self.notified.remove(cgroup);
         self.sampled.remove(cgroup);
+        self.remembered.forget(cgroup);
     }
 
-    /// Remembers where processes stand, for the time when they are gone.
-    fn remember(&mut self, members: impl Iterator<Item = (i32, Option<String>)>) {
-        if self.members.len() > MOST_MEMBERS {
-            self.members.clear();
-        }
-        for (pid, group) in members {
-            let known = self.members.or_insert_with(pid, || None);
-            *known = group.or(known.take());
+    /// A worker of ours has that pid from now on: what was known of it was another process.
+    fn started(&mut self, pid: i32, started_ns: u64) {
+        self.remembered.begins(pid);
+        for (_, until_ns) in self.accounted.iter_mut().filter(|(of, _)| *of == pid) {
+            *until_ns = started_ns.min(*until_ns);
         }
     }
 
@@ -288,15 +304,12 @@ impl Collector {
 
     /// The process of a thread, as far as that was ever known.
     pub(crate) fn process_of(&self, thread: i32) -> i32 {
-        self.threads.get(&thread).copied().unwrap_or(thread)
+        self.remembered.process_of(thread)
     }
 
-    /// A thread of a process was told of.
+    /// A thread of a process was told of just now.
     fn note_thread(&mut self, thread: i32, process: i32) {
-        if self.threads.len() > MOST_MEMBERS {
-            self.threads.clear();
-        }
-        self.threads.insert(thread, process);
+        self.remembered.thread(thread, process, self.read_ns);
     }
 
     /// The tracepoint has marked a victim, which stands in the group of `whose`.
@@ -306,14 +319,15 @@ impl Collector {
             episode.kills.iter().find(|kill| kill.victim.pid == trace.pid).map(|kill| kill.victim.group.clone())
         };
         let logged = self.open.iter().find_map(of);
-        let remembered = self.members.get(&trace.pid).cloned();
+        let remembered = self.remembered.place(trace.pid);
+        let unrelated = whose == Whose::Unrelated;
         let (group, ours) = match (whose, logged, remembered) {
             (Whose::Strangers, None, _) => return,
             (Whose::Ours(group), ..) => (Some(group), true),
             (_, Some(group), _) => (group, true),
             (_, None, Some(group)) => (group, true),
             (Whose::OursSomewhere, None, None) => (None, true),
-            (Whose::Unknown, None, None) => (None, false),
+            (Whose::Unknown | Whose::Unrelated, None, None) => (None, false),
         };
         match group {
             Some(group) => {
@@ -322,7 +336,7 @@ impl Collector {
             }
             None if self.continues_a_kill(&trace) => self.add_trace(trace, None, scene),
             // Gone before /proc could be asked: the log or the counters may still say whose it was.
-            None => self.hold(Unclaimed::traced(trace, ours)),
+            None => self.hold(Unclaimed::traced(trace, ours, unrelated)),
         }
     }
 
@@ -370,8 +384,7 @@ impl Collector {
         };
         if episode.invoker.is_none() {
             let process = scene.process_of(trace.invoker_pid);
-            let pid =
-                process.unwrap_or_else(|| self.threads.get(&trace.invoker_pid).copied().unwrap_or(trace.invoker_pid));
+            let pid = process.unwrap_or_else(|| self.remembered.process_of(trace.invoker_pid));
             episode.invoker = Some(Process { pid, comm: trace.invoker_comm });
         }
         episode.invoker_thread.get_or_insert(trace.invoker_pid);
@@ -434,21 +447,30 @@ impl Collector {
         within(LINE_WITHIN, *self.open[at].uncounted_since_ns.get_or_insert(reading.ended_ns), reading.ended_ns)
     }
 
+    /// The group whose counters, with those below it, say what happened in an OOM: the one whose limit was hit, or, while
+    /// that is not known, the outermost one that is observed. `None` for a victim of unknown group, which may be anywhere.
+    fn reach(&self, episode: &Episode, scene: &dyn Scene) -> Option<String> {
+        let root = episode.root(scene)?;
+        Some(self.limit_group(episode, scene).unwrap_or(root))
+    }
+
     /// Takes what is complete: sealed, and the sources read since.
     fn settle(&mut self, scene: &dyn Scene) -> Vec<Oom> {
         let mut ooms = Vec::new();
         // In the order in which the kernel killed: what was before the second is what was after the first.
         order(&mut self.open, Episode::order);
         let mut at = 0;
-        // The trees in which an earlier OOM is not complete; a victim of unknown group may be anywhere.
-        let mut waiting: Vec<Option<String>> = Vec::new();
+        self.waiting.clear();
         while at < self.open.len() {
             let episode = &self.open[at];
-            let root = episode.root(scene);
+            let reach = self.reach(episode, scene);
             let hurried = self.hurried.as_deref().is_some_and(|cgroup| episode.stands_in(cgroup));
             let now_ns = scene.now_ns();
             let overdue = hurried || !within(COMPLETE_WITHIN, episode.opened_ns, now_ns);
-            let in_turn = !waiting.iter().any(|other| other.is_none() || root.is_none() || *other == root);
+            let in_turn = !self.waiting.iter().any(|other| match (other, &reach) {
+                (Some(other), Some(reach)) => covers(other, reach) || covers(reach, other),
+                _ => true,
+            });
             // A victim that the last reading brought is not known to have ended.
             let complete = episode.sealed && episode.all_ended() && in_turn;
             let placed = complete && !self.awaits_a_claim(episode.marked_ns);
@@ -458,7 +480,7 @@ impl Collector {
                 && !self.awaits_a_worker(at, scene);
             let reading = (told || overdue).then(|| Reading::now(scene));
             let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, scene)) else {
-                waiting.push(root);
+                self.waiting.push(reach);
                 at += 1;
                 continue;
             };
@@ -468,6 +490,7 @@ impl Collector {
             }
             ooms.push(self.account(episode, scene, &reading));
         }
+        self.waiting.clear();
         if self.open.is_empty() && self.unclaimed.is_empty() && !ooms.is_empty() {
             let last = ooms.iter().filter_map(|oom| oom.report.as_ref()?.last_sequence).max();
             self.records.retain(|record| last.is_some_and(|last| record.sequence > last));

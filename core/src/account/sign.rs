@@ -88,6 +88,8 @@ pub(crate) enum Whose {
     OursSomewhere,
     /// In another.
     Strangers,
+    /// It descends from nobody of a lab's, and where it stands nobody can say: it is in its exit.
+    Unrelated,
     /// It has gone already.
     Unknown,
 }

@@ -113,15 +113,18 @@ impl Group {
             return Ok(hub);
         }
         let mut missing = Vec::new();
-        // An instance has its owner's name: where that cannot be given, none is made.
-        let tracefs = Tracefs::find().and_then(|tracefs| Ok((tracefs, owner::new_name()?)));
+        // An instance has its owner's name, and somebody who removes it whatever becomes of this process: where either
+        // cannot be had, none is made.
+        let tracefs = Tracefs::find().and_then(|tracefs| {
+            let name = owner::new_name()?;
+            let guardian = guardian(&tracefs, &name)?;
+            Ok((tracefs, name, guardian))
+        });
         let tracefs = tracefs.map_err(|error| missing.push(Missing::new("tracefs", error.to_string()))).ok();
         let record = self.0.record.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let named = tracefs.as_ref().map(|(tracefs, name)| (tracefs, name.as_str()));
-        // Where none can be had the next lab removes the instance of an observer that was killed, or `memoom gc`.
-        let guardian = named.and_then(|(tracefs, name)| guardian(tracefs, name).ok());
+        let named = tracefs.as_ref().map(|(tracefs, name, _)| (tracefs, name.as_str()));
         let hub = Hub::new(None, true, named, missing, record)?;
-        hub.lock().guardian = guardian;
+        hub.lock().guardian = tracefs.map(|(.., guardian)| guardian);
         hub.observe_opened(&self.0.cgroup)?;
         let hub = Arc::new(hub);
         *own = Arc::downgrade(&hub);

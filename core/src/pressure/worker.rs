@@ -235,7 +235,9 @@ impl Worker {
                 .remedy("wait longer, or kill it"));
         };
         let judged = lab.hub.wait_until(&mut wait.at_most(SETTLE_WITHIN), |state| {
-            Ok(if state.collector.is_open() { Look::Again } else { Look::Done(self.judge(state, exit)) })
+            // Accounts of others may take their time.
+            let open = state.collector.concerns(self.process.pid, self.process.group.cgroup());
+            Ok(if open { Look::Again } else { Look::Done(self.judge(state, exit)) })
         });
         match judged {
             Ok(Some(outcome)) => Ok(outcome),

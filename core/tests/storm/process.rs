@@ -14,6 +14,10 @@ pub fn alone() -> std::io::Result<()> {
     let tmpfs = c"tmpfs".as_ptr();
     // SAFETY: numbers, and strings that end with NUL and live for the whole calls.
     unsafe {
+        // Whoever started this in the background, or by nohup, has these ignored, and so would every host.
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         done(libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1))?;
         done(libc::unshare(libc::CLONE_NEWNS))?;
         done(libc::mount(null(), c"/".as_ptr(), null(), libc::MS_REC | libc::MS_PRIVATE, null()))?;

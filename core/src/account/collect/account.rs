@@ -1,7 +1,7 @@
 //! The account of an OOM whose evidence is complete.
 
 use super::contents::charged_ahead;
-use super::episode::Episode;
+use super::episode::{Episode, Kill};
 use super::gaps::{limit_of, without_group};
 use super::logs::inside;
 use super::{within, Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
@@ -159,7 +159,9 @@ impl Collector {
             }
         }
         self.told.extend(episode.first_sequence);
-        self.accounted.extend(episode.kills.iter().map(|kill| kill.victim.pid));
+        // One that has not ended keeps its pid.
+        let until_ns = |kill: &Kill| kill.ended_ns.map_or(u64::MAX, |_| reading.ended_ns);
+        self.accounted.extend(episode.kills.iter().map(|kill| (kill.victim.pid, until_ns(kill))));
         while self.accounted.len() > MOST_UNCLAIMED {
             self.accounted.pop_front();
         }
@@ -192,9 +194,12 @@ impl Collector {
         (predicted, candidates)
     }
 
-    /// What comes next starts from here.
+    /// What comes next starts from here; not where an earlier OOM is not complete, whose counters are to be held against
+    /// those before it.
     fn begin_from(&mut self, reading: &Reading) {
-        for (cgroup, counters) in reading.all() {
+        let waits = |cgroup: &str| self.waiting.iter().flatten().any(|at| covers(at, cgroup));
+        let begins: Vec<_> = reading.all().filter(|(cgroup, _)| !waits(cgroup)).collect();
+        for (cgroup, counters) in begins {
             if let Some(before) = self.before.get_mut(cgroup) {
                 before.counters = counters.clone();
                 before.read_ns = reading.ended_ns;

@@ -34,6 +34,8 @@ pub(super) struct Unclaimed {
     pub(super) sign: Sign,
     /// It was one of ours, nobody knows in which group.
     ours: bool,
+    /// It descends from nobody of ours, so that it is a stranger's unless somebody has moved it.
+    unrelated: bool,
 }
 
 /// What says that it was killed.
@@ -51,12 +53,12 @@ impl Unclaimed {
         then && trace.anon_rss_bytes.zip(most_bytes).is_none_or(|(held, most)| held <= most)
     }
 
-    pub(super) fn traced(trace: TraceVictim, ours: bool) -> Unclaimed {
-        Unclaimed { pid: trace.pid, sign: Sign::Traced(Box::new(trace)), ours }
+    pub(super) fn traced(trace: TraceVictim, ours: bool, unrelated: bool) -> Unclaimed {
+        Unclaimed { pid: trace.pid, sign: Sign::Traced(Box::new(trace)), ours, unrelated }
     }
 
     pub(super) fn logged(pid: i32, report: Report) -> Unclaimed {
-        Unclaimed { pid, sign: Sign::Logged(Box::new(report)), ours: false }
+        Unclaimed { pid, sign: Sign::Logged(Box::new(report)), ours: false, unrelated: false }
     }
 }
 
@@ -244,8 +246,10 @@ impl Collector {
         }
         // While it is not known yet what one of the groups has counted, the others are not given what may be its own.
         let all_known = all_read || stayed >= ALL_KNOWN_WITHIN;
-        let by_time = self.claim_by_time(&owing, read_ns, scene);
-        if by_time || all_known && stayed >= STEADY && self.claim_all(&owing, total, scene) {
+        // A kill of ours whose mark comes late must not be taken for a stranger's that happened at the same time.
+        let anybody = stayed >= GIVE_UP || last != Last::No;
+        let by_time = self.claim_by_time(&owing, read_ns, anybody, scene);
+        if by_time || all_known && stayed >= STEADY && self.claim_all(&owing, total, anybody, scene) {
             self.debt = None;
         } else if last != Last::No {
             let given_up: Vec<Owing> = owing.into_iter().filter(|one| last.is_of(&one.cgroup)).collect();
@@ -312,16 +316,19 @@ impl Collector {
 
     /// Claims the victims that only one group can have counted, by when it did. Whether there were any. A step counts
     /// once the sources were read when it was [`STEADY`]: by then its victims have been marked, so that no other is taken for one of them.
-    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64, scene: &dyn Scene) -> bool {
+    /// Who is unrelated is taken only where `anybody` is.
+    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64, anybody: bool, scene: &dyn Scene) -> bool {
+        let may_be = |one: &Unclaimed| anybody || !one.unrelated;
         let steady = |step: &&Step| read_ns.saturating_sub(step.to_ns) >= STEADY.as_nanos() as u64;
         let mut claimed: Vec<(usize, String)> = Vec::new();
-        for (at, one) in self.unclaimed.iter().enumerate() {
+        for (at, one) in self.unclaimed.iter().enumerate().filter(|(_, one)| may_be(one)) {
             let may_have = |owing: &&Owing| owing.steps.iter().any(|step| one.fits(step, owing.most_bytes));
             let groups: Vec<&Owing> = owing.iter().filter(may_have).collect();
             let [group] = groups.as_slice() else { continue };
             // As many as the step has counted, or nobody can tell which.
             let sure = group.steps.iter().filter(steady).any(|step| {
-                let rivals = self.unclaimed.iter().filter(|other| other.fits(step, group.most_bytes)).count() as u64;
+                let rivals = self.unclaimed.iter().filter(|other| may_be(other) && other.fits(step, group.most_bytes));
+                let rivals = rivals.count() as u64;
                 one.fits(step, group.most_bytes) && rivals == step.count
             });
             if sure {
@@ -337,13 +344,16 @@ impl Collector {
     }
 
     /// As many as are owed: all are ours, though not each in a group that could be told. Whether it is so.
-    fn claim_all(&mut self, owing: &[Owing], total: u64, scene: &dyn Scene) -> bool {
-        if self.unclaimed.is_empty() || self.unclaimed.len() as u64 != total {
+    fn claim_all(&mut self, owing: &[Owing], total: u64, anybody: bool, scene: &dyn Scene) -> bool {
+        let may_be = |one: &Unclaimed| anybody || !one.unrelated;
+        if total == 0 || self.unclaimed.iter().filter(|one| may_be(one)).count() as u64 != total {
             return false;
         }
         let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
-        while let Some(one) = self.unclaimed.pop_front() {
-            self.admit(one, only.clone(), scene);
+        while let Some(at) = self.unclaimed.iter().position(may_be) {
+            if let Some(one) = self.unclaimed.remove(at) {
+                self.admit(one, only.clone(), scene);
+            }
         }
         true
     }

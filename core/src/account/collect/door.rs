@@ -12,7 +12,10 @@ impl Collector {
         let mut told = Told::default();
         match sign {
             Sign::Begins { whole } => self.growth = Growth::since(scene.now_ns(), whole, scene.page_bytes()),
-            Sign::Started { pid, comm, cgroup, started_ns } => self.growth.born(pid, &comm, &cgroup, started_ns),
+            Sign::Started { pid, comm, cgroup, started_ns } => {
+                self.started(pid, started_ns);
+                self.growth.born(pid, &comm, &cgroup, started_ns);
+            }
             Sign::Looked { cgroup, inputs, time_ns } => self.growth.saw_all(&cgroup, &inputs, time_ns),
             Sign::Sampled { cgroup, contents } => self.sampled(&cgroup, contents),
             Sign::Before { cgroup, scope } => self.before(&cgroup, scope.map(|scope| *scope), scene),

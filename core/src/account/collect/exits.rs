@@ -45,11 +45,12 @@ impl Collector {
     pub(super) fn may_be_untold(&self, worker: &WorkerSeen) -> bool {
         // One that ended before stood in another group of that name.
         let since_ns = self.tallies.get(&worker.group).map_or(0, |tally| tally.born_ns);
-        worker.exit.is_some_and(|(returncode, time_ns)| returncode == -libc::SIGKILL && time_ns >= since_ns)
+        let told = |ended_ns| self.accounted.iter().any(|(pid, until_ns)| *pid == worker.pid && ended_ns <= *until_ns);
+        let killed = |(returncode, time_ns)| returncode == -libc::SIGKILL && time_ns >= since_ns && !told(time_ns);
+        worker.exit.is_some_and(killed)
             && !worker.killed_by_us
             && worker.kill_sent != Some(true)
             && !self.judged.contains(&worker.id)
-            && !self.accounted.contains(&worker.pid)
             && !self.open.iter().any(|episode| episode.has(worker.pid))
     }
 

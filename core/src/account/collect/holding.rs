@@ -132,7 +132,7 @@ impl Collector {
         let killed = episode.kills.iter().find(|kill| kill.victim.pid == pid);
         let killed = killed.and_then(|kill| kill.victim.group.clone());
         let seen = || self.growth.of(pid).map(|seen| seen.group.clone());
-        killed.or_else(seen).or_else(|| self.members.get(&pid).cloned().flatten())
+        killed.or_else(seen).or_else(|| self.remembered.place(pid).flatten())
     }
 }
 

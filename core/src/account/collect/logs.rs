@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::claims::{Sign, Unclaimed};
-use super::{Collector, Episode, Whose, MOST_RECORDS};
+use super::{within, Collector, Episode, Whose, COMPLETE_WITHIN, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
 use crate::account::scene::Scene;
 use crate::memcg::path::covers;
@@ -70,8 +70,7 @@ impl Collector {
                 report.kills[at].pid = report.process_of(*pid).unwrap_or_else(|| self.process_of(*pid));
             }
             // A kill line that came late, apart from its report: its account is there.
-            let late =
-                |pid: i32| self.accounted.contains(&pid) && !self.open.iter().any(|episode| episode.is_of(&report));
+            let late = |pid: i32| self.was_told(pid) && !self.open.iter().any(|episode| episode.is_of(&report));
             if report.invoker.is_none() && !report.kills.is_empty() && report.kills.iter().all(|kill| late(kill.pid)) {
                 self.told.extend(report.first_sequence);
                 continue;
@@ -122,9 +121,23 @@ impl Collector {
             Whose::Ours(group) => Some(group),
             Whose::OursSomewhere => None,
             // Nobody has to observe the whole of the scope.
-            Whose::Strangers | Whose::Unknown => {
+            Whose::Strangers | Whose::Unrelated | Whose::Unknown => {
                 scene.group_of(pid).filter(|group| limit_group.is_some_and(|limit| covers(limit, group)))
             }
+        }
+    }
+
+    /// Whether a process of that pid has an account, of a kill that may have lines still to come.
+    fn was_told(&self, pid: i32) -> bool {
+        let still = |until_ns: u64| within(COMPLETE_WITHIN, until_ns, self.read_ns);
+        self.accounted.iter().any(|(of, until_ns)| *of == pid && still(*until_ns))
+    }
+
+    /// Whoever stands in the kernel's table stood within the scope, which is ours.
+    fn remember_table(&mut self, report: &Report) {
+        let below = report.oom_memcg.as_deref().map(crate::text::escape);
+        for task in &report.tasks {
+            self.remembered.member(task.process(), None, below.as_deref(), self.read_ns);
         }
     }
 
@@ -137,8 +150,7 @@ impl Collector {
         known: &dyn Fn(i32) -> Option<String>,
         scene: &dyn Scene,
     ) {
-        // Whoever stands in the kernel's table stood within the scope, which is ours.
-        self.remember(report.tasks.iter().map(|task| (task.process(), None)));
+        self.remember_table(&report);
         let selected = |kill: &Kill| {
             // Of a group's kills only the first was selected; `chosen` may name another thread of it.
             let first = report.kills[0].pid == kill.pid;
@@ -164,7 +176,7 @@ impl Collector {
         };
         let episode = &mut self.open[at];
         for kill in &report.kills {
-            let group = known(kill.pid).or_else(|| self.members.get(&kill.pid).cloned().flatten());
+            let group = known(kill.pid).or_else(|| self.remembered.place(kill.pid).flatten());
             let cause = if selected(kill) { Cause::Selected } else { Cause::Group };
             let victim = Victim::logged(kill, cause, group.or_else(|| named(kill)));
             let number = self.next;

@@ -86,7 +86,7 @@ impl Collector {
         let is_process = |pid: i32| {
             workers.iter().any(|worker| worker.pid == pid)
                 || scene.is_orphan(pid)
-                || self.members.get(&pid).is_some()
+                || self.remembered.is_member(pid)
                 || episode.kills.iter().any(|kill| kill.victim.pid == pid && kill.followed)
         };
         episode

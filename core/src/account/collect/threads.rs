@@ -78,7 +78,7 @@ impl Collector {
         let pid = kill.victim.pid;
         let known = kill.followed
             || kill.victim.cause != Cause::Selected
-            || self.members.get(&pid).is_some()
+            || self.remembered.is_member(pid)
             || episode.report.as_ref().is_some_and(|report| report.tasks.iter().any(|task| task.process() == pid))
             || scene.workers().iter().any(|worker| worker.pid == pid);
         (!known).then_some(())?;

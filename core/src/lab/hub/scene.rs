@@ -276,6 +276,8 @@ impl Scene for World {
             }
             match proc.stat(at) {
                 Ok(Some(stat)) if stat.ppid > 1 => at = stat.ppid,
+                // Whom somebody of a lab leaves behind comes to the lab's supervisor, and no further up.
+                Ok(Some(_)) if self.supervisor.is_some() => return Whose::Unrelated,
                 _ => break,
             }
             if let Some(process) = worker(at) {

@@ -60,7 +60,7 @@ impl State {
         let sent = Sent { target, comm: crate::text::escape(&signal.target_comm), signal: signal.signal, by };
         if signal.signal == libc::SIGKILL {
             if sent.by.by != Author::KernelOom {
-                self.note_kill(&signal, target, whose == Whose::Unknown);
+                self.note_kill(&signal, target, matches!(whose, Whose::Unknown | Whose::Unrelated));
             }
             self.tell_killed(signal.time_ns, &whose, target, Some(sent.comm.clone()), sent.by.clone());
         }
