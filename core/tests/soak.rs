@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use common::{lab, page_bytes, Random, LONG};
-use memoom::{Command, Group, GrowStatus, Hog, HogOptions, Lab, LabOptions, Limits, Verdict, Watch};
+use memoom::{Command, Group, GrowStatus, Hog, HogOptions, Lab, LabOptions, Limits, Stdio, Verdict, Watch};
 
 const MIB: u64 = 1 << 20;
 
@@ -88,7 +88,11 @@ impl Count {
     fn cycle(&mut self, lab: &Lab, kind: u64) {
         let group = lab.group(Some("cycle"), &Limits::bytes(24 * MIB)).unwrap();
         let mut watch = group.watch().unwrap();
-        let command = |argv: &[&str]| group.command(&Command::new(argv.iter().copied())).unwrap();
+        let command = |argv: &[&str]| {
+            // A shell says of each child that it was killed.
+            let stdio = [Stdio::Null, Stdio::Null, Stdio::Null];
+            group.command(&Command { stdio, ..Command::new(argv.iter().copied()) }).unwrap()
+        };
         let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
         let mut victims = Vec::new();
         match kind {
@@ -183,12 +187,36 @@ fn soak(name: &str, options: &LabOptions) {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for (who, samples) in [("host", &hosts), ("supervisor", &supervisors)] {
-        // A short run is mostly the allocator's first use of its memory: 1 MiB of a long one is 0.1 KiB a cycle.
-        let tolerance = 1024 + samples[samples.len() / 2].rss_kib / 20;
-        assert_eq!(grows(samples, |size| size.rss_kib, tolerance), None, "{who}: KiB resident, {name}");
-        // A victim that is still followed, or a worker that is not let go yet.
-        assert_eq!(grows(samples, |size| size.descriptors as u64, 8), None, "{who}: descriptors, {name}");
+        assert_eq!(leaks(samples), Vec::<String>::new(), "{who}, {name}");
     }
+}
+
+/// What grows over the last half of the samples.
+fn leaks(samples: &[Size]) -> Vec<String> {
+    // A short run is mostly the allocator's first use of its memory: 1 MiB of a long one is 0.1 KiB a cycle.
+    let tolerance = 1024 + samples[samples.len() / 2].rss_kib / 20;
+    let memory = grows(samples, |size| size.rss_kib, tolerance);
+    // A victim that is still followed, or a worker that is not let go yet.
+    let descriptors = grows(samples, |size| size.descriptors as u64, 8);
+    let said =
+        |what: &str, found: Option<(u64, u64)>| found.map(|(early, late)| format!("{what}: {early} then {late}"));
+    [said("KiB resident", memory), said("descriptors", descriptors)].into_iter().flatten().collect()
+}
+
+#[test]
+fn a_leak_is_found_and_a_first_use_is_none() {
+    let run = |cycles: u64, rss_kib: &dyn Fn(u64) -> u64, descriptors: &dyn Fn(u64) -> usize| -> Vec<Size> {
+        (0..cycles).map(|at| Size { rss_kib: rss_kib(at), descriptors: descriptors(at) }).collect()
+    };
+    let flat = |_| 20;
+    // All that a lab keeps is there before the middle; a victim is followed for a while.
+    let filled = run(10_000, &|at| 5000 + at.min(4000) * 2, &|at| 20 + usize::from(at % 7 == 0) * 4);
+    assert_eq!(leaks(&filled), Vec::<String>::new());
+    // 1 KiB, or one descriptor in ten cycles.
+    let found = leaks(&run(10_000, &|at| 5000 + at, &flat));
+    assert!(found.len() == 1 && found[0].starts_with("KiB resident"), "{found:?}");
+    let found = leaks(&run(1000, &|_| 5000, &|at| 20 + at as usize / 10));
+    assert!(found.len() == 1 && found[0].starts_with("descriptors"), "{found:?}");
 }
 
 #[test]
