@@ -182,6 +182,7 @@ impl Collector {
     /// The tracepoint and the log are read from now on.
     fn reads(&mut self, now_ns: u64) {
         self.remembered.pass(now_ns);
+        self.growth.read(now_ns);
         self.read_before_ns = self.read_ns;
         self.read_ns = now_ns;
     }
@@ -259,6 +260,7 @@ impl Collector {
         self.notified.remove(cgroup);
         self.sampled.remove(cgroup);
         self.remembered.forget(cgroup);
+        self.growth.forget_group(cgroup);
     }
 
     /// A worker of ours has that pid from now on: what was known of it was another process.
@@ -297,9 +299,9 @@ impl Collector {
         self.before.get(cgroup)?.scope.as_ref()
     }
 
-    /// The group in which a process was seen while it lived.
-    pub(crate) fn seen_in(&self, pid: i32) -> Option<&str> {
-        self.growth.of(pid).map(|seen| seen.group.as_str())
+    /// The group in which a process was seen that lived at that moment.
+    pub(crate) fn seen_in(&self, pid: i32, time_ns: u64) -> Option<&str> {
+        self.growth.of(pid, time_ns).map(|seen| seen.group.as_str())
     }
 
     /// The process of a thread, as far as that was ever known.

@@ -47,15 +47,21 @@ pub(crate) fn grower(
 ) -> Option<Grower> {
     let rise = |holder: &&Holder| holder.grown_bytes.unwrap_or(0);
     let most = holders.iter().filter(|holder| holder.pid.is_some()).max_by_key(rise).filter(|most| rise(most) > 0)?;
-    let latest = later_one(most, holders, growth, least_bytes);
+    let latest = later_one(most, holders, growth, at_ns, least_bytes);
     made(latest.unwrap_or(most), at_ns, limit_bytes)
 }
 
 /// The one that grew most since `most` stood still; `None` while it was not seen to stand still.
-fn later_one<'a>(most: &Holder, holders: &'a [Holder], growth: &Growth, least_bytes: u64) -> Option<&'a Holder> {
-    let still_ns = growth.of(most.pid?)?.still_since(most.own_bytes())?;
+fn later_one<'a>(
+    most: &Holder,
+    holders: &'a [Holder],
+    growth: &Growth,
+    at_ns: u64,
+    least_bytes: u64,
+) -> Option<&'a Holder> {
+    let still_ns = growth.of(most.pid?, at_ns)?.still_since(most.own_bytes())?;
     let since = |holder: &&Holder| {
-        let then = holder.pid.and_then(|pid| growth.of(pid)).map_or(0, |seen| seen.bytes_at(still_ns));
+        let then = holder.pid.and_then(|pid| growth.of(pid, at_ns)).map_or(0, |seen| seen.bytes_at(still_ns));
         holder.own_bytes().saturating_sub(then)
     };
     let others = holders.iter().filter(|holder| holder.pid.is_some() && holder.pid != most.pid);

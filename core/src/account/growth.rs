@@ -1,5 +1,7 @@
 //! How the memory of each process has grown, as far as it was looked at: from what, since when, and when it stood still.
 
+use std::time::Duration;
+
 use crate::account::victim::Input;
 use crate::map::Map;
 use crate::memcg::path::covers;
@@ -10,6 +12,12 @@ const MOST_KNOWN: usize = 4096;
 const MOST_POINTS: usize = 32;
 /// What a process may take or give back and still count as standing still: what the kernel's counters are off by.
 const STILL_BYTES: u64 = 512 << 10;
+
+/// What is told of a process may be told so long after it was.
+const ABOUT: Duration = Duration::from_secs(10);
+
+/// A time that stands for that of the reading to come.
+pub(crate) const BEFORE_THE_NEXT_READING: u64 = u64::MAX;
 
 /// Pids, to be looked up.
 type Set = Map<i32, ()>;
@@ -65,7 +73,8 @@ pub(crate) struct Seen {
     pub(crate) first: Point,
     /// Where it stood later, oldest first; only changes.
     points: Vec<Point>,
-    gone: bool,
+    /// When a look did not meet it any more.
+    gone_ns: Option<u64>,
 }
 
 impl Seen {
@@ -128,7 +137,7 @@ impl Growth {
             seen_ns: time_ns,
             first: Point { time_ns, bytes: 0 },
             points: Vec::new(),
-            gone: false,
+            gone_ns: None,
         };
         self.known.insert(pid, seen);
         self.forget();
@@ -150,11 +159,11 @@ impl Growth {
                 seen_ns: time_ns,
                 first,
                 points: Vec::new(),
-                gone: false,
+                gone_ns: None,
             });
-            if seen.gone {
+            if seen.gone_ns.is_some() {
                 // The pid has a new owner.
-                *seen = Seen { first, points: Vec::new(), gone: false, ..seen.clone() };
+                *seen = Seen { first, points: Vec::new(), gone_ns: None, ..seen.clone() };
             }
             seen.saw(input, time_ns, page);
         }
@@ -165,7 +174,9 @@ impl Growth {
     pub(crate) fn saw_all(&mut self, cgroup: &str, inputs: &[Input], time_ns: u64) {
         let there: Set = inputs.iter().map(|input| (input.pid, ())).collect();
         self.known.retain(|pid, seen| {
-            seen.gone |= covers(cgroup, &seen.group) && there.get(pid).is_none();
+            if covers(cgroup, &seen.group) && there.get(pid).is_none() {
+                seen.gone_ns.get_or_insert(time_ns);
+            }
             true
         });
         self.saw(inputs, time_ns);
@@ -173,9 +184,24 @@ impl Growth {
         self.whole = true;
     }
 
-    /// What was seen of a process.
-    pub(crate) fn of(&self, pid: i32) -> Option<&Seen> {
-        self.known.get(&pid)
+    /// A group has gone, with all its processes; what they did before may still be read once.
+    pub(crate) fn forget_group(&mut self, cgroup: &str) {
+        for seen in self.known.values_mut().filter(|seen| covers(cgroup, &seen.group)) {
+            seen.gone_ns.get_or_insert(BEFORE_THE_NEXT_READING);
+        }
+    }
+
+    /// The sources are read from now on.
+    pub(crate) fn read(&mut self, time_ns: u64) {
+        for seen in self.known.values_mut().filter(|seen| seen.gone_ns == Some(BEFORE_THE_NEXT_READING)) {
+            seen.gone_ns = Some(time_ns);
+        }
+    }
+
+    /// What was seen of a process that may have lived at about that moment: some time later its pid is another's.
+    pub(crate) fn of(&self, pid: i32, time_ns: u64) -> Option<&Seen> {
+        let until = |gone_ns: u64| gone_ns.saturating_add(ABOUT.as_nanos() as u64);
+        self.known.get(&pid).filter(|seen| seen.gone_ns.is_none_or(|gone_ns| until(gone_ns) >= time_ns))
     }
 
     /// Since when a process that was never seen can have come; `None` where it may have been there before.
@@ -185,7 +211,7 @@ impl Growth {
 
     fn forget(&mut self) {
         if self.known.len() > MOST_KNOWN {
-            self.known.retain(|_, seen| !seen.gone);
+            self.known.retain(|_, seen| seen.gone_ns.is_none());
         }
         if self.known.len() > MOST_KNOWN {
             self.known.clear();
@@ -216,12 +242,12 @@ mod tests {
         let mut growth = Growth::since(5, false, sys::page_size());
         growth.saw_all("/lab", &[input(1, 40)], 10);
         growth.saw_all("/lab", &[input(1, 40), input(2, 8)], 20);
-        assert_eq!(growth.of(1).unwrap().first, Point { time_ns: 10, bytes: 40 * MIB });
-        assert_eq!(growth.of(2).unwrap().first, Point { time_ns: 10, bytes: 0 });
+        assert_eq!(growth.of(1, 0).unwrap().first, Point { time_ns: 10, bytes: 40 * MIB });
+        assert_eq!(growth.of(2, 0).unwrap().first, Point { time_ns: 10, bytes: 0 });
         // In a group of our own nobody had anything before.
         let mut growth = Growth::since(5, true, sys::page_size());
         growth.saw(&[input(1, 40)], 10);
-        assert_eq!(growth.of(1).unwrap().first, Point { time_ns: 5, bytes: 0 });
+        assert_eq!(growth.of(1, 0).unwrap().first, Point { time_ns: 5, bytes: 0 });
     }
 
     #[test]
@@ -230,7 +256,7 @@ mod tests {
         for (time_ns, one, other) in [(10, 20, 1), (20, 40, 1), (30, 40, 8), (40, 40, 16)] {
             growth.saw_all("/lab", &[input(1, one), input(2, other)], time_ns);
         }
-        let (one, other) = (growth.of(1).unwrap(), growth.of(2).unwrap());
+        let (one, other) = (growth.of(1, 0).unwrap(), growth.of(2, 0).unwrap());
         assert_eq!(one.still_since(40 * MIB), Some(20));
         assert_eq!(other.bytes_at(20), MIB);
         // It has grown until it was looked at last, and since.
@@ -243,7 +269,17 @@ mod tests {
         growth.saw_all("/lab", &[input(1, 40)], 10);
         growth.saw_all("/lab", &[], 20);
         growth.saw_all("/lab", &[input(1, 2)], 30);
-        assert_eq!(growth.of(1).unwrap().first, Point { time_ns: 20, bytes: 0 });
+        assert_eq!(growth.of(1, 0).unwrap().first, Point { time_ns: 20, bytes: 0 });
+    }
+
+    #[test]
+    fn what_was_seen_of_a_process_is_not_of_a_later_one() {
+        let mut growth = Growth::since(0, true, sys::page_size());
+        growth.saw_all("/lab/g", &[input(1, 40)], 10);
+        growth.forget_group("/lab/g");
+        growth.read(20);
+        let soon = 20 + ABOUT.as_nanos() as u64;
+        assert!(growth.of(1, soon).is_some() && growth.of(1, soon + 1).is_none());
     }
 
     #[test]
@@ -252,7 +288,7 @@ mod tests {
         for step in 1..=1000 {
             growth.saw(&[input(1, step)], step * 10);
         }
-        let seen = growth.of(1).unwrap();
+        let seen = growth.of(1, 0).unwrap();
         assert!(seen.points.len() <= MOST_POINTS && seen.bytes_at(10_000) == 1000 * MIB);
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn holders(
 
 fn row(holding: Holding, growth: &Growth) -> Holder {
     let Holding { pid, comm, group, held, alive, source, read_ns } = holding;
-    let seen = growth.of(pid);
+    let seen = growth.of(pid, read_ns);
     let first =
         seen.map(|seen| (seen.first.bytes, seen.first.time_ns)).or(growth.unseen_since().map(|since| (0, since)));
     Holder {

@@ -159,6 +159,8 @@ impl Collector {
             }
         }
         self.told.extend(episode.first_sequence);
+        let workers = episode.kills.iter().filter_map(|kill| worker(scene, kill.victim.pid));
+        self.judged.extend(workers.map(|worker| worker.id));
         // One that has not ended keeps its pid.
         let until_ns = |kill: &Kill| kill.ended_ns.map_or(u64::MAX, |_| reading.ended_ns);
         self.accounted.extend(episode.kills.iter().map(|kill| (kill.victim.pid, until_ns(kill))));

@@ -1,9 +1,9 @@
 //! The one door to the collector: every sign comes in here, and nothing else changes what it knows.
 
 use super::claims::Last;
-use super::Collector;
+use super::{within, Collector, COMPLETE_WITHIN};
 use crate::account::growth::Growth;
-use crate::account::scene::{worker, Scene};
+use crate::account::scene::{worker, Scene, WorkerSeen};
 use crate::account::sign::{Sign, Told};
 
 impl Collector {
@@ -33,7 +33,11 @@ impl Collector {
             Sign::Logged { records } => {
                 self.look_again = false;
                 let tops: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
-                let known = |pid: i32| worker(scene, pid).map(|worker| worker.group);
+                // One that had ended well before these lines were printed has left its pid to another.
+                let read_before_ns = self.read_before_ns;
+                let still = |(_, ended_ns)| within(COMPLETE_WITHIN, ended_ns, read_before_ns);
+                let lived = |worker: &WorkerSeen| worker.exit.is_none_or(still);
+                let known = |pid: i32| worker(scene, pid).filter(lived).map(|worker| worker.group);
                 told.records = self.logged(records, &tops, &known, scene);
             }
             Sign::Gone { cgroup, rung } => {

@@ -91,7 +91,7 @@ impl Collector {
     fn of_the_dead(&self, episode: &Episode, read_ns: u64) -> Vec<Holding> {
         let mut found = Vec::new();
         for victim in episode.kills.iter().map(|kill| &kill.victim).filter(|victim| victim.cause != Cause::SharedMm) {
-            let seen = self.growth.of(victim.pid);
+            let seen = self.growth.of(victim.pid, read_ns);
             let line = episode.report.iter().flat_map(|report| &report.kills).find(|kill| kill.pid == victim.pid);
             let before = seen.map(|seen| seen.held).unwrap_or_default();
             let (file_bytes, shmem_bytes) = episode.mapped(victim.pid);
@@ -131,7 +131,7 @@ impl Collector {
     pub(super) fn stood_in(&self, pid: i32, episode: &Episode) -> Option<String> {
         let killed = episode.kills.iter().find(|kill| kill.victim.pid == pid);
         let killed = killed.and_then(|kill| kill.victim.group.clone());
-        let seen = || self.growth.of(pid).map(|seen| seen.group.clone());
+        let seen = || self.growth.of(pid, episode.opened_ns).map(|seen| seen.group.clone());
         killed.or_else(seen).or_else(|| self.remembered.place(pid).flatten())
     }
 }

@@ -17,6 +17,8 @@ use crate::memcg::{Counters, Limit, Stat};
 use crate::observe::kmsg::Record;
 use crate::observe::missing::Missing;
 
+mod pids;
+
 const LAB: &str = "/memoom-1";
 const G: &str = "/memoom-1/g";
 const OTHER: &str = "/memoom-1/other";

@@ -10,8 +10,9 @@ use crate::memcg::cgroup::Cgroup;
 use crate::memcg::{Counters, Limit};
 use crate::sys;
 
-/// The ring at the end of a group comes so soon after it.
-const ITS_END_WITHIN_NS: u64 = 200_000_000;
+/// The ring at the end of a group comes from a work queue, so soon after it even where ten processes wait for each CPU.
+/// Only a victim that nobody could place is kept waiting for it.
+const ITS_END_WITHIN_NS: u64 = 3_000_000_000;
 
 /// A group whose notifications are read.
 pub(crate) struct Observed {

@@ -104,7 +104,7 @@ impl State {
     fn tell_killed(&mut self, time_ns: u64, whose: &Whose, pid: i32, comm: Option<String>, killed_by: KilledBy) {
         let (cgroup, placed_by) = match whose {
             Whose::Ours(cgroup) => (Some(cgroup.clone()), "procfs"),
-            _ => match self.collector.seen_in(pid).filter(|group| self.observes(group)).map(str::to_string) {
+            _ => match self.collector.seen_in(pid, time_ns).filter(|group| self.observes(group)).map(str::to_string) {
                 Some(group) => (Some(group), "seen"),
                 None => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
             },

@@ -1,0 +1,141 @@
+//! A pid that has come round is another process, whatever was known of the one before.
+
+use super::*;
+use crate::account::scope::Scope;
+use crate::account::victim::predict;
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// What a look before a step of a hog meets.
+fn scope(play: &Play, pids: &[i32]) -> Scope {
+    let input = |pid: &i32| Input { pid: *pid, group: G.to_string(), rss_pages: 100, ..Input::default() };
+    let read: Vec<Input> = pids.iter().map(input).collect();
+    Scope {
+        limit_group: G.to_string(),
+        prediction: predict(read.clone(), 16_384, 0),
+        expected: false,
+        growing: None,
+        sharing: Vec::new(),
+        read,
+        contents: Contents {
+            version: Version::V2,
+            usage_bytes: None,
+            stat: String::new(),
+            kernel_bytes: None,
+            tcp_bytes: None,
+            swap_bytes: None,
+            read_ns: play.world.now_ns(),
+        },
+    }
+}
+
+fn look(play: &mut Play, pids: &[i32]) {
+    let scope = Some(Box::new(scope(play, pids)));
+    play.tell(Sign::Before { cgroup: G.to_string(), scope });
+}
+
+/// A kill of ours beside that of a stranger whose pid one of ours had: the counters owe one.
+fn strangers_beside_one_of_ours(play: &mut Play, stranger: i32, ours: i32) {
+    play.marks(stranger, Whose::Unknown);
+    play.counts(G, 1);
+    play.marks(ours, Play::ours(G));
+    play.prints_line(ours);
+    play.ends(stranger);
+    play.ends(ours);
+    assert_eq!(victims(&play.read_for(500 * MS)), [[ours]]);
+    assert!(play.read_for(500 * MS).is_empty(), "no account of somebody else's kill");
+}
+
+#[test]
+fn who_was_seen_in_a_group_that_has_gone_is_nobody() {
+    let mut play = Play::new();
+    look(&mut play, &[7]);
+    play.tell(Sign::Forgotten { cgroup: G.to_string() });
+    play.read();
+    play.later(A_MINUTE);
+    play.tell(Sign::Began { cgroup: G.to_string(), counters: None });
+    strangers_beside_one_of_ours(&mut play, 7, 8);
+}
+
+#[test]
+fn who_stood_in_the_table_of_an_old_report_is_nobody() {
+    let mut play = Play::new();
+    play.counts(G, 1);
+    play.marks(6, Play::ours(G));
+    let lines = [
+        "p6 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0".to_string(),
+        "CPU: 0 UID: 0 PID: 6 Comm: p6 Not tainted 6.18.0 #1".to_string(),
+        "Tasks state (memory values in pages):".to_string(),
+        "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name".to_string(),
+        "[      6]     0     6    10000     9000    86016        0             0 p6".to_string(),
+        "[      7]     0     7     1000      900    43008        0             0 p7".to_string(),
+        format!(
+            "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={G},task_memcg={G},\
+             task=p6,pid=6,uid=0"
+        ),
+        kill_line(6),
+    ];
+    let records = lines.iter().map(|line| play.record(line)).collect();
+    play.tell(Sign::Logged { records });
+    play.ends(6);
+    assert_eq!(victims(&play.read_for(50 * MS)), [[6]]);
+    play.tell(Sign::Forgotten { cgroup: G.to_string() });
+    play.read();
+    play.later(A_MINUTE);
+    play.counts(G, 0);
+    play.tell(Sign::Began { cgroup: G.to_string(), counters: None });
+    strangers_beside_one_of_ours(&mut play, 7, 8);
+}
+
+#[test]
+fn who_was_not_there_at_the_last_look_is_nobody() {
+    let mut play = Play::new();
+    look(&mut play, &[7, 8]);
+    play.later(A_MINUTE);
+    look(&mut play, &[8]);
+    play.later(A_MINUTE);
+    play.read();
+    strangers_beside_one_of_ours(&mut play, 7, 8);
+}
+
+#[test]
+fn a_mark_of_before_the_last_look_is_of_the_one_that_was_there() {
+    let mut play = Play::new();
+    look(&mut play, &[7]);
+    play.counts(G, 1);
+    let mut victim = mark(7, KILLED);
+    victim.time_ns = play.world.now_ns();
+    play.prints_line(7);
+    play.ends(7);
+    look(&mut play, &[]);
+    play.tell(Sign::Traced { victim: Box::new(victim), whose: Whose::Unknown });
+    assert_eq!(victims(&play.read_for(500 * MS)), [[7]]);
+}
+
+#[test]
+fn a_line_with_the_pid_of_a_worker_that_ended_long_ago_is_a_stranger_s() {
+    let mut play = Play::of(Collector::new(false, true), Version::V2);
+    play.group(G);
+    play.worker(7, G);
+    play.exits(7, 0);
+    play.later(A_MINUTE);
+    play.read();
+    play.read();
+    play.prints_line(7);
+    assert!(play.read_for(500 * MS).is_empty());
+}
+
+#[test]
+fn a_worker_with_the_pid_of_an_earlier_victim_gets_its_account() {
+    let mut play = Play::of(Collector::new(false, false), Version::V2);
+    play.group(G);
+    for kills in 1..=2 {
+        play.later(A_MINUTE);
+        play.worker(7, G);
+        play.counts(G, kills);
+        play.exits(7, -9);
+        assert_eq!(victims(&play.read_for(500 * MS)), [[7]], "kill {kills}");
+        // The pid is free again.
+        play.world.ended.borrow_mut().clear();
+    }
+}
