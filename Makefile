@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,9 +114,19 @@ deb: library ## build the Debian packages into target/deb
 	@.ci/packages.sh gcc debhelper
 	LIBRARIES=$(LIBRARIES) packaging/deb.sh target/deb
 
+tarball: ## write target/dist/memoom-VERSION.tar.xz: the sources with all crates, which builds without a network
+	packaging/tarball.sh target/dist
+
 # An installed tree for the tests: what they compile against is what a user gets.
 stage:
 	@$(MAKE) --no-print-directory install PREFIX=$(abspath $(STAGE)) DESTDIR= >/dev/null
+
+# JupyterLab, Playwright and Chromium: 400 MB, so it is no part of test.
+look: develop ## open notebooks in a real JupyterLab, trusted and not, light and dark, and take pictures (target/look)
+	@.ci/packages.sh chromium
+	$(PYTHON) -m venv target/look-venv
+	target/look-venv/bin/python -m pip install --quiet --disable-pip-version-check jupyterlab ipykernel nbclient playwright
+	PYTHONPATH=$(abspath python) target/look-venv/bin/python tests/jupyter/look.py target/look
 
 clean: ## remove what was built
 	rm -rf target $(VENV) dist .packages

@@ -23,6 +23,7 @@ for tool in "$@"; do
     criterion) [ -e /usr/include/criterion/criterion.h ] || missing="$missing libcriterion-dev" ;;
     gtest) [ -e /usr/include/gmock/gmock.h ] || missing="$missing libgtest-dev libgmock-dev" ;;
     redis) command -v redis-check-rdb >/dev/null && command -v redis-cli >/dev/null || missing="$missing redis-tools" ;;
+    chromium) command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core" ;;
     doxygen) command -v doxygen >/dev/null || missing="$missing doxygen" ;;
     *) echo "packages.sh: unknown tool $tool" >&2; exit 2 ;;
     esac

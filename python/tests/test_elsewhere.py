@@ -33,14 +33,16 @@ SYSTEMS = {
 }
 
 
-def python(system: str, script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def python(
+    system: str, script: str, cwd: Path, package: Path = CHECKOUT / "python"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", SYSTEMS[system] + script],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         cwd=cwd,
-        env={"PYTHONPATH": str(CHECKOUT / "python"), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(package), "PATH": "/usr/bin:/bin"},
     )
 
 

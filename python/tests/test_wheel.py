@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT, NO_LAB
+from test_elsewhere import python
 
 import memoom
 
@@ -37,6 +38,10 @@ def test_its_name_and_its_files(wheel: Path) -> None:
         names = file.namelist()
         assert "memoom/_native.abi3.so" in names and "memoom/py.typed" in names and "memoom/_native.pyi" in names
         assert "memoom/_pytest/__init__.py" in names and "memoom/_worker.py" in names
+        # The texts of both licences, and no path of the machine that built it in the bill of materials.
+        assert {one.rsplit("/", 1)[-1] for one in names if "/licenses/" in one} == {"LICENSE-MIT", "LICENSE-APACHE"}
+        bills = [file.read(one).decode() for one in names if "/sboms/" in one]
+        assert not [text for text in bills if str(CHECKOUT) in text or "file://" in text]
         assert not [one for one in names if "test" in one.split("/")[-1] and one != "memoom/testing.py"]
         (entries,) = [one for one in names if one.endswith("entry_points.txt")]
         text = file.read(entries).decode()
@@ -69,3 +74,33 @@ def test_it_installs_and_works_without_rust(wheel: Path, tmp_path: Path) -> None
         # The helper is inside.
         done = run(command, "run", "--limit", "64M", "--", python, "-c", "bytearray(200 << 20)")
         assert done.returncode == 137 and "was killed in an OOM" in done.stderr
+
+
+@pytest.mark.parametrize("system, platform", [("darwin", "macosx_12_0_arm64"), ("win32", "win_amd64")])
+def test_the_wheel_for_other_systems_says_why_not(system: str, platform: str, wheel: Path, tmp_path: Path) -> None:
+    """pip takes it for such a system, and for no Linux; installed, it has the reason, and everything can be named."""
+    maker = [sys.executable, CHECKOUT / "packaging" / "elsewhere.py", wheel, tmp_path / "out"]
+    subprocess.run(maker, check=True, timeout=60, capture_output=True)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--find-links",
+        tmp_path / "out",
+    ]
+    pip += ["--only-binary=:all:", "--disable-pip-version-check", "--target"]
+
+    def install(where: str, *options: str) -> int:
+        done = subprocess.run([*pip, tmp_path / where, *options, "memoom"], capture_output=True, timeout=120)
+        return done.returncode
+
+    assert install("linux", "--platform", "manylinux_2_39_riscv64") != 0, "a Linux builds from source"
+    assert install("there", "--platform", platform) == 0
+    script = "import memoom; print(memoom.__file__); print(memoom.Host.probe()); memoom.__all__ and memoom.Lab"
+    done = python(system, script, tmp_path, tmp_path / "there")
+    assert done.stdout.startswith(str(tmp_path / "there")), done.stderr
+    assert "memory cgroups are a part of Linux" in done.stdout and "remedy" in done.stdout
