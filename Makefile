@@ -138,6 +138,7 @@ clean: ## remove what was built
 	@touch $@
 
 $(VENV)/bin/python: .ci/packages.sh
+	@command -v $(CARGO) >/dev/null || { echo "Rust 1.85 or later is needed: apt install cargo (Debian 13), or https://rustup.rs" >&2; exit 1; }
 	@.ci/packages.sh gcc python-venv
 	$(PYTHON) -m venv $(VENV)
 	@touch $@

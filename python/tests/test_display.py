@@ -126,6 +126,13 @@ def test_a_host_says_what_it_can() -> None:
     assert "no memory controller; remedy: boot with it" in bad and "✗tracefsit is not mountedmount it" in bad
 
 
+def test_the_name_of_an_ability_stays_on_one_line() -> None:
+    """Beside columns that are empty a browser breaks it at each hyphen."""
+    shown = memoom.Host.probe()._repr_html_()
+    for ability in memoom.Host.probe().abilities:
+        assert f'<span style="white-space:nowrap">{ability.name}</span>' in shown
+
+
 def test_small_values_show_themselves(lab: memoom.Lab) -> None:
     """Each in words, for a good and for a bad end."""
     group = lab.group("small", limit="16M")
@@ -133,6 +140,7 @@ def test_small_values_show_themselves(lab: memoom.Lab) -> None:
     assert "grew" in words(checked(hog.grow())) and "4M" in words(checked(hog.grow()))
     prediction = words(checked(group.predict()))
     assert prediction.startswith("would be killed grower") and str(hog.pid) in prediction
+    assert "score (pages)" in prediction, "a score has its unit where it is shown"
     assert "usage8M" in words(checked(group.counters)).replace("usage_bytes", "usage") or "usage" in words(
         checked(group.counters)
     )

@@ -141,7 +141,7 @@ def main(out: Path) -> int:
                         bad += bool(faults)
                 finally:
                     server.terminate()
-                    server.wait(30)
+                    server.wait(300)
             browser.close()
     finally:
         shutil.rmtree(home)

@@ -152,8 +152,8 @@ def _processes(oom: Oom) -> Markup:
         )
     if not lines:
         return Markup()
-    columns = ("pid", "comm", "held", "score", "adj", "", "fate")
-    return rows(columns, lines, ("pid", "held", "score", "adj"))
+    columns = ("pid", "comm", "held", "score (pages)", "adj", "", "fate")
+    return rows(columns, lines, ("pid", "held", "score (pages)", "adj"))
 
 
 def _fate(cause: str | None, waits: bool) -> Markup:

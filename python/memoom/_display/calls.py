@@ -85,7 +85,7 @@ def prediction_html(prediction: Prediction) -> Markup:
         (one.pid, tag("b", one.comm), one.score, one.oom_score_adj, "" if one.eligible else one.reason)
         for one in sorted(prediction.candidates, key=lambda one: -one.score)[:_ROWS]
     ]
-    return box(first, rows(("pid", "comm", "score", "adj", ""), lines, ("pid", "score", "adj")))
+    return box(first, rows(("pid", "comm", "score (pages)", "adj", ""), lines, ("pid", "score (pages)", "adj")))
 
 
 def trial_html(result: Any) -> Markup:

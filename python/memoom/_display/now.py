@@ -42,7 +42,8 @@ def host_html(host: Host) -> Markup:
             if one.available
             else tag("span", "✗", style=f"color:{BAD};font-weight:700")
         )
-        lines.append((word, one.name, "" if one.available else one.reason, "" if one.available else one.remedy))
+        name = tag("span", one.name, style="white-space:nowrap")
+        lines.append((word, name, "" if one.available else one.reason, "" if one.available else one.remedy))
     return box(first, facts(told), rows(("", "ability", "why not", "what helps"), lines))
 
 
@@ -132,7 +133,7 @@ def _group(group: Group) -> Markup:
         )
         for one in sorted(prediction.candidates, key=lambda one: -one.score)
     ]
-    table = rows(("pid", "comm", "holds", "score", "adj", ""), lines, ("pid", "holds", "score", "adj"))
+    table = rows(("pid", "comm", "holds", "score (pages)", "adj", ""), lines, ("pid", "holds", "score (pages)", "adj"))
     if len(lines) > 12:
         table = folded(f"{len(lines)} processes", table)
     return tag("div", first, facts(told), table if lines else tag("div", "no processes", style=FADED))
