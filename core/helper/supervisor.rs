@@ -10,6 +10,8 @@ use core::ffi::CStr;
 
 /// How long the cleaning up may take when nobody says otherwise.
 const CLEANUP_NS: u64 = 10_000_000_000;
+/// How often it is tried again after that.
+const LOOK_AGAIN_NS: u64 = 500_000_000;
 
 pub fn run() -> ! {
     let (state, host_fd) = match prepare().and_then(|(state, host_fd)| vital_calls(state).map(|()| (state, host_fd))) {
@@ -24,8 +26,7 @@ pub fn run() -> ! {
     loop {
         let all_sent = state.flush();
         if state.host_gone {
-            cleanup::clean(state, sys::now_ns() + CLEANUP_NS);
-            sys::exit(0);
+            clean_to_the_end(state);
         }
         let due_ns = state.kill_due();
         let mut wanted = if state.reply_waits() { 0 } else { sys::POLLIN };
@@ -49,6 +50,20 @@ pub fn run() -> ! {
             serve(state);
         }
     }
+}
+
+/// The host is dead. Whoever has had its SIGKILL and does not end (frozen by a stranger, held by the kernel, a forked
+/// child of the host that keeps the files of the instance) is waited for, however long that takes: nobody else would
+/// remove its group.
+fn clean_to_the_end(state: &mut State) -> ! {
+    let mut deadline_ns = sys::now_ns() + CLEANUP_NS;
+    while cleanup::clean(state, deadline_ns).errno == sys::EBUSY {
+        let mut files = [Poll { fd: state.signals, events: sys::POLLIN, revents: 0 }];
+        let _ = sys::poll(&mut files, Some(LOOK_AGAIN_NS));
+        // One attempt.
+        deadline_ns = 0;
+    }
+    sys::exit(0)
 }
 
 /// Which of the vital calls was refused.

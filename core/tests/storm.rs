@@ -41,6 +41,7 @@ fn main() {
     common::runner::run(&[
         ("a_killed_observer_leaves_no_instance", a_killed_observer_leaves_no_instance),
         ("storm", storm),
+        ("who_is_frozen_for_long_is_waited_for", who_is_frozen_for_long_is_waited_for),
     ]);
 }
 
@@ -64,17 +65,51 @@ fn a_killed_observer_leaves_no_instance() {
     beside.end();
 }
 
+/// A stranger keeps a worker frozen for longer than the supervisor is in haste; what is left goes when the worker can.
+/// In long runs alone, as it takes its time.
+fn who_is_frozen_for_long_is_waited_for() {
+    let Some(outer) = common::lab() else { return };
+    drop(outer);
+    if signals() <= 60 {
+        println!("not in a short run");
+        return;
+    }
+    let beside = Beside::new();
+    let before = Before::now(&beside);
+    let mut host = beside.start_a_copy("idle");
+    let pid = i32::try_from(host.id()).unwrap();
+    beside::first_line(&mut host);
+    let workers = shot::workers(&before, pid);
+    assert!(!workers.is_empty());
+    let Some(frozen) = stranger::Frozen::all_by_v1(&workers) else {
+        println!("not here: v2 thaws whatever is in a lab");
+        return beside.end();
+    };
+    host.kill().unwrap();
+    host.wait().unwrap();
+    let held = Instant::now() + std::time::Duration::from_secs(12);
+    assert!(!common::gone_by(held, || !before.left(pid).is_empty()), "nobody was frozen");
+    frozen.thaw();
+    let gone = common::gone_by(Instant::now() + round::patience(), || !before.left(pid).is_empty());
+    assert!(gone, "{:?}", before.left(pid));
+    beside.end();
+}
+
+/// How many signals: MEMOOM_STORM_SIGNALS, 60.
+fn signals() -> u64 {
+    std::env::var("MEMOOM_STORM_SIGNALS").ok().and_then(|given| given.parse().ok()).unwrap_or(60)
+}
+
 fn storm() {
     let Some(outer) = common::lab() else { return };
     drop(outer);
-    let signals: u64 = std::env::var("MEMOOM_STORM_SIGNALS").ok().and_then(|given| given.parse().ok()).unwrap_or(60);
     let mut seeds = Random::new();
     let mut seed = seeds.seed();
     let mut beside = Beside::new();
     let before = Before::now(&beside);
     let mut tally = Tally::default();
     let begun = Instant::now();
-    while tally.signals() < signals {
+    while tally.signals() < signals() {
         let found = round::play(seed, &mut beside, &before, &mut tally);
         for one in &found {
             println!("round {}: {one}\n  MEMOOM_SEED={seed} MEMOOM_STORM_SIGNALS=1 begins with it", tally.rounds);
@@ -82,6 +117,10 @@ fn storm() {
         tally.left.extend(found);
         assert!(tally.left.len() < 20, "{tally}");
         seed = seeds.below(u64::MAX);
+        // Whoever waits for a long run sees that it goes on.
+        if tally.rounds % 200 == 0 {
+            println!("{} rounds, {} signals in {:.0} s", tally.rounds, tally.signals(), begun.elapsed().as_secs_f64());
+        }
     }
     println!("{tally}\nin {:.0} s", begun.elapsed().as_secs_f64());
     beside.end();

@@ -75,6 +75,7 @@ SUITES = (
     Suite("c", "sh tests/kernels/suite-c.sh", deadline=600),
     Suite("python", "sh tests/kernels/suite-python.sh", deadline=1500),
     Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500, default=False),
+    Suite("bursts", "sh tests/kernels/suite-bursts.sh", deadline=600),
     Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=3000, default=False),
     Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
 )

@@ -10,7 +10,7 @@ use memoom::{gc_below, Lab};
 
 use super::activity;
 use super::beside::Beside;
-use super::common::{gone_by, Random, LONG};
+use super::common::{gone_by, process_is_there, Random, LONG};
 use super::left::Before;
 use super::process::Held;
 use super::shot::{self, Stopped, Victim};
@@ -69,7 +69,9 @@ pub fn patience() -> Duration {
 /// A time that is mostly short, as most of what goes wrong goes wrong at a beginning or an end.
 fn moment(random: &mut Random) -> Duration {
     let most = [3_000, 30_000, 120_000, 500_000][random.below(4) as usize];
-    Duration::from_micros(random.below(most))
+    // A slow machine comes as far in ten times the time.
+    let slow = if std::env::var_os("MEMOOM_SLOW").is_some() { 10 } else { 1 };
+    Duration::from_micros(slow * random.below(most))
 }
 
 struct Round<'a> {
@@ -120,6 +122,7 @@ pub fn play(seed: u64, beside: &mut Beside, before: &Before, tally: &mut Tally) 
         orphaned: false,
         story: vec![if python.is_some() { "a Python host".to_string() } else { "a host".to_string() }],
     };
+    round.wait_for_a_lab();
     for _ in 0..round.random.below(4) {
         round.shoot();
     }
@@ -131,6 +134,14 @@ pub fn play(seed: u64, beside: &mut Beside, before: &Before, tally: &mut Tally) 
 }
 
 impl Round<'_> {
+    /// Three of four hosts have a lab before the first shot, however slow the machine is.
+    fn wait_for_a_lab(&mut self) {
+        if self.random.below(4) > 0 {
+            let none = || self.before.labs(self.pid).is_empty() && process_is_there(self.pid);
+            gone_by(Instant::now() + LONG, none);
+        }
+    }
+
     fn pass(&mut self) {
         let time = moment(&mut self.random);
         self.stopped.pass(time);

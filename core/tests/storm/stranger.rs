@@ -23,19 +23,24 @@ impl Frozen {
             let group = &groups[random.below(groups.len() as u64) as usize];
             return fs::write(group.join("cgroup.freeze"), "1").ok().map(|()| Frozen::V2(group.clone()));
         }
+        let all = random.below(2) == 0;
+        Frozen::by_v1(processes.iter().filter(|_| all || random.below(2) == 0).collect())
+    }
+
+    /// Freezes all of them, where this machine has the freezer of v1.
+    pub fn all_by_v1(processes: &[Held]) -> Option<Frozen> {
+        Frozen::by_v1(processes.iter().collect())
+    }
+
+    fn by_v1(processes: Vec<&Held>) -> Option<Frozen> {
         if processes.is_empty() || !Path::new(FREEZER).join("cgroup.procs").exists() {
             return None;
         }
         let place = Path::new(FREEZER).join(format!("memoom-storm-{}", std::process::id()));
         fs::create_dir(&place).ok()?;
-        let all = random.below(2) == 0;
-        for process in processes {
-            if all || random.below(2) == 0 {
-                // It may have ended; signal 0 says that the number is still that of the one we hold.
-                if process.signal(0) {
-                    let _ = fs::write(place.join("cgroup.procs"), process.pid.to_string());
-                }
-            }
+        // One may have ended; signal 0 says that the number is still that of the one we hold.
+        for process in processes.into_iter().filter(|process| process.signal(0)) {
+            let _ = fs::write(place.join("cgroup.procs"), process.pid.to_string());
         }
         let _ = fs::write(place.join("freezer.state"), "FROZEN");
         Some(Frozen::V1(place))
