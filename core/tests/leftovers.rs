@@ -145,6 +145,34 @@ fn when_host_and_supervisor_are_killed_the_next_lab_cleans_up() {
     assert!(!instance_is_there(&made.path));
 }
 
+/// The supervisor may be cleaning up while somebody collects, or two collect at once.
+#[test]
+fn two_that_collect_at_once_are_not_in_each_others_way() {
+    let Some(lab) = lab() else { return };
+    let base = lab.group(Some("base"), &Limits::default()).unwrap();
+    let mut gone = Command::new("true").spawn().unwrap();
+    let pid = gone.id();
+    gone.wait().unwrap();
+    let mut parts: Vec<String> = lab.name().split('-').map(str::to_string).collect();
+    parts[1] = format!("{pid:x}");
+    let dead = base.path().join(parts.join("-"));
+    for _ in 0..5 {
+        for group in 0..100 {
+            std::fs::create_dir_all(dead.join(format!("group{group}"))).unwrap();
+        }
+        let collect = || memoom::gc_below(base.path()).unwrap();
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(collect);
+            (collect(), one.join().unwrap())
+        });
+        for found in one.iter().chain(&other).filter(|found| found.path == dead) {
+            assert!(found.removed, "{}", found.reason);
+        }
+        assert!(!dead.exists());
+    }
+    lab.close().unwrap();
+}
+
 #[test]
 fn the_lab_of_a_living_owner_is_not_touched() {
     let Some(lab) = lab() else { return };
