@@ -33,10 +33,13 @@ exclude_patterns = [
     "docs/pictures/*.py",
     "docs/reference/*.py",
     "docs/requirements.txt",
+    "docs/site",
     "**/.ruff_cache",
 ]
 html_theme = "furo"
 html_title = f"memoom {release}"
+# The root of the site leads to its first page.
+html_extra_path = ["site"]
 
 # Notebooks are percent scripts; they are run while the site is built, and a cell that raises stops it.
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}

@@ -11,7 +11,7 @@ import pytest
 from conftest import HIERARCHY, PATIENCE
 
 import memoom
-from memoom import _errors
+from memoom import _errors, _text
 
 
 def test_every_class_has_the_base_and_a_builtin() -> None:
@@ -29,7 +29,7 @@ def test_every_class_has_the_base_and_a_builtin() -> None:
 @pytest.mark.parametrize("kind", sorted(_errors._BY_KIND))
 def test_every_kind_is_made_and_pickled(kind: str) -> None:
     error = _errors.from_core(kind, f"do thing: {kind}", 5, "do thing", "/some/path")
-    error.add_note("a note")
+    _text.note(error, "a note")
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error) is _errors._BY_KIND[kind]
     for one in (error, again):
