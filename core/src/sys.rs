@@ -169,6 +169,12 @@ pub(crate) fn ticks_per_second() -> i64 {
     }
 }
 
+/// A file about this process that /proc keeps for each thread. The name is that of the calling thread (`thread-self`, from
+/// 3.17): once the first thread of a process has ended, `self` has no mounts, namespaces and descriptors any more.
+pub(crate) fn own_proc(file: &str) -> std::path::PathBuf {
+    std::path::Path::new("/proc/thread-self").join(file)
+}
+
 /// A number that nobody else has got at the same time (getrandom(2)).
 pub(crate) fn random() -> u32 {
     let mut bytes = [0u8; 4];

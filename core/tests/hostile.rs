@@ -8,6 +8,8 @@ mod descriptors;
 mod devices;
 #[path = "hostile/forked.rs"]
 mod forked;
+#[path = "hostile/life.rs"]
+mod life;
 #[path = "hostile/owners.rs"]
 mod owners;
 #[path = "hostile/refused.rs"]
@@ -32,6 +34,7 @@ fn main() {
         ("owners_that_cannot_be_seen_are_not_dead", owners::owners_that_cannot_be_seen_are_not_dead),
         ("an_owner_without_its_first_thread_lives", owners::an_owner_without_its_first_thread_lives),
         ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
+        ("a_process_without_its_first_thread_has_labs", owners::a_process_without_its_first_thread_has_labs),
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),
         ("each_call_refused", refused::each_call_refused),

@@ -107,7 +107,7 @@ def replacing(operation: str, path: str | os.PathLike[str], own: Own, what: str)
 
 def _umask() -> int:
     # The one way to ask that changes nothing for other threads.
-    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+    with contextlib.suppress(OSError), open("/proc/thread-self/status", encoding="ascii", errors="replace") as status:
         for line in status:
             if line.startswith("Umask:"):
                 return int(line.split()[1], 8)

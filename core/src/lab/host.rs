@@ -90,8 +90,8 @@ impl Host {
     /// # Errors
     /// `NotFound` or `Io` where `proc/self/mountinfo` or `proc/self/cgroup` cannot be read.
     pub fn probe_at(root: &Path) -> Result<Host> {
-        let mounts = mounts(&read(root, "proc/self/mountinfo")?);
-        let groups = read(root, "proc/self/cgroup")?;
+        let mounts = mounts(&read(root, &own(root, "mountinfo"))?);
+        let groups = read(root, &own(root, "cgroup"))?;
         let (available_bytes, swap_total_bytes) = memory(root);
         let (found, unread) = find_memory(root, &mounts);
         let own = found.as_ref().and_then(|(version, _)| own_group(&groups, *version));
@@ -319,17 +319,26 @@ fn meminfo_bytes(text: &str, key: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// Where /proc has a file about this process: on this machine about the calling thread, as a process whose first thread has
+/// ended goes on.
+pub(super) fn own(root: &Path, file: &str) -> PathBuf {
+    match is_this_machine(root) {
+        true => sys::own_proc(file),
+        false => root.join("proc/self").join(file),
+    }
+}
+
 /// A path of the machine inside the tree that stands for it.
 pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn read(root: &Path, file: &str) -> Result<Vec<u8>> {
+fn read(root: &Path, file: impl AsRef<Path>) -> Result<Vec<u8>> {
     let path = root.join(file);
     fs::read(&path).map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
 }
 
-pub(super) fn read_or_empty(root: &Path, file: &str) -> String {
+pub(super) fn read_or_empty(root: &Path, file: impl AsRef<Path>) -> String {
     String::from_utf8_lossy(&read(root, file).unwrap_or_default()).into_owned()
 }
 

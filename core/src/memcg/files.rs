@@ -51,7 +51,7 @@ impl Dir {
     /// A path that leads to it wherever it stands, for calls that want a path.
     pub(crate) fn proc_path(&self) -> PathBuf {
         use std::os::fd::AsRawFd;
-        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+        crate::sys::own_proc(&format!("fd/{}", self.fd.as_raw_fd()))
     }
 
     /// Opens the directory of that name inside this one.

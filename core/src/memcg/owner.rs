@@ -102,6 +102,7 @@ impl Mark {
 /// Where that cannot be recorded, as /proc does not say when this process started or in which namespaces it stands.
 pub(crate) fn new_name() -> Result<String> {
     let record = || -> io::Result<Mark> {
+        // Not this thread's: a thread may have begun long after its process. It is told also where the first one has ended.
         let stat = Started::read(Path::new("/proc/self/stat"))?;
         Ok(Mark {
             pid: std::process::id() as i32,
@@ -207,10 +208,10 @@ pub(crate) const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The number of one of our namespaces; `None` where this kernel has none of that kind.
 fn namespace(kind: &str) -> io::Result<Option<u64>> {
-    match std::fs::metadata(Path::new("/proc/self/ns").join(kind)) {
+    match std::fs::metadata(sys::own_proc("ns").join(kind)) {
         Ok(meta) => Ok(Some(meta.ino())),
         // The directory is there, and lists what the kernel has.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::metadata("/proc/self/ns").map(|_| None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::metadata(sys::own_proc("ns")).map(|_| None),
         Err(error) => Err(error),
     }
 }
@@ -218,7 +219,7 @@ fn namespace(kind: &str) -> io::Result<Option<u64>> {
 /// Whether /proc names processes as our pid namespace does: NSpid gives one number for each namespace from that of
 /// /proc down to the process's own.
 fn proc_is_ours() -> io::Result<bool> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    let status = std::fs::read_to_string(sys::own_proc("status"))?;
     match status.lines().find_map(|line| line.strip_prefix("NSpid:")) {
         Some(pids) => Ok(pids.split_whitespace().count() == 1),
         // Before 4.1, or without pid namespaces.
@@ -232,7 +233,10 @@ fn boot_offset_ticks() -> io::Result<i64> {
     if namespace("time_for_children")? != Some(own) {
         return Err(io::Error::other("this process has left its time namespace for its children's alone"));
     }
-    let text = std::fs::read_to_string("/proc/self/timens_offsets")?;
+    // Which /proc has for processes only; it finds a thread too where it looks up a process.
+    let thread = std::fs::read_link("/proc/thread-self")?;
+    let path = Path::new("/proc").join(thread.file_name().unwrap_or_default()).join("timens_offsets");
+    let text = std::fs::read_to_string(&path)?;
     let offset = text.lines().find_map(|line| {
         let mut words = line.split_whitespace();
         let (Some("boottime"), Some(seconds), Some(nanoseconds)) = (words.next(), words.next(), words.next()) else {
@@ -242,7 +246,7 @@ fn boot_offset_ticks() -> io::Result<i64> {
     });
     match offset {
         Some(offset) => Ok(offset / (1_000_000_000 / sys::ticks_per_second())),
-        None => Err(io::Error::other("/proc/self/timens_offsets names no boottime")),
+        None => Err(io::Error::other(format!("{} names no boottime", path.display()))),
     }
 }
 

@@ -122,11 +122,12 @@ fn huge_pages() -> Result<()> {
     if fs::read_to_string(&own).is_ok_and(|text| chosen(&text) == Some("never")) {
         return Err(lacks("transparent huge pages of 2 MiB are turned off for the machine", own, remedy));
     }
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let own = sys::own_proc("status");
+    let status = fs::read_to_string(&own).unwrap_or_default();
     if status.lines().any(|line| line.split_whitespace().eq(["THP_enabled:", "0"])) {
         let reason = "transparent huge pages are turned off for this process and its children";
         let remedy = "prctl(PR_SET_THP_DISABLE, 0) in this process, or use the kind anon";
-        return Err(lacks(reason, "/proc/self/status", remedy));
+        return Err(lacks(reason, own, remedy));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use memoom::{Group, HogOptions, Lab, LabOptions, Limits, Worker};
 
 use super::common::{lab, process_is_there};
-use super::visitor::Visitor;
+use super::visitor::{self, Visitor};
 
 /// A directory of ours for labs, and a lab in it whose owner, this process, lives.
 struct Neighbour {
@@ -86,6 +86,16 @@ pub fn owners_that_cannot_be_seen_are_not_dead() {
 pub fn an_owner_without_its_first_thread_lives() {
     let Some(neighbour) = Neighbour::new() else { return };
     neighbour.is_visited("headless", &["--mount"], "exec \"$@\"", "its owner lives");
+}
+
+pub fn a_process_without_its_first_thread_has_labs() {
+    let Some(outer) = lab() else { return };
+    let base = outer.group(Some("base"), &Limits::default()).unwrap();
+    let said = visitor::hear("headless-before", &["--mount"], "exec \"$@\"", base.path()).expect("nothing to set up");
+    assert_eq!(said, "fine");
+    let left: Vec<_> =
+        std::fs::read_dir(base.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// The name of a lab whose owner has died.

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use memoom::{Command, GrowStatus, HogOptions, Host, Lab, LabOptions, Limits, Verdict};
+use memoom::Limits;
 
-use super::common::{gone_by, lab, LONG};
+use super::common::{gone_by, lab};
 use super::visitor;
 
 /// Which call a copy of this program is to be refused, and with which errno.
@@ -88,35 +88,5 @@ fn refuse(number: u32, errno: i32) {
 pub fn inside(parent: &Path) -> String {
     let number: u32 = std::env::var(REFUSE).unwrap().parse().unwrap();
     refuse(number, libc::EPERM);
-    match live(parent) {
-        Ok(()) => "fine".to_string(),
-        Err(error) => error.to_string(),
-    }
-}
-
-fn live(parent: &Path) -> memoom::Result<()> {
-    Host::probe()?;
-    let lab = Lab::with(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() })?;
-    let group = lab.group(Some("filtered"), &Limits::bytes(24 << 20))?;
-    let mut watch = group.watch()?;
-    let hog = group.hog(&HogOptions::named("filtered"))?;
-    let other = group.hog(&HogOptions::named("other"))?;
-    other.grow(Some(1 << 20), LONG)?;
-    let mut last = GrowStatus::Grew;
-    while last == GrowStatus::Grew {
-        last = hog.grow(Some(4 << 20), LONG)?.status;
-    }
-    assert_eq!(last, GrowStatus::Killed);
-    assert_eq!(hog.wait(LONG)?.verdict, Verdict::OomKilled);
-    let oom = watch.wait_oom(LONG)?.expect("an account");
-    assert!(oom.killed(hog.pid()), "{}", oom.to_text());
-    let command = group.command(&Command::new(["sleep", "100"]))?;
-    command.kill()?;
-    // The program may be refused what it needs itself.
-    let ended = command.wait(LONG)?.returncode;
-    assert!(matches!(ended, -9 | 127), "{ended}");
-    group.kill()?;
-    other.wait(LONG)?;
-    group.remove()?;
-    lab.close()
+    super::life::inside(parent)
 }

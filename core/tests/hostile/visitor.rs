@@ -88,7 +88,14 @@ pub fn inside() -> bool {
     let (Ok(task), Some(parent)) = (std::env::var(TASK), std::env::var_os(PARENT)) else { return false };
     let parent = PathBuf::from(parent);
     if task == "headless" {
-        leave_the_first_thread(parent);
+        // The lab is made before, or after.
+        leave_the_first_thread(move |left| visit(&parent, left));
+    }
+    if task == "headless-before" {
+        leave_the_first_thread(move |left| {
+            left();
+            println!("NONE\t{}", super::life::inside(&parent));
+        });
     }
     if task == "few-files" {
         with_few_files(&parent);
@@ -131,19 +138,20 @@ fn with_few_files(parent: &Path) {
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
 }
 
-/// The process goes on in another thread than its first, which ends.
+/// The process goes on in another thread than its first, which ends when `body` calls what it is given.
 #[allow(unsafe_code)]
-fn leave_the_first_thread(parent: PathBuf) -> ! {
+fn leave_the_first_thread(body: impl FnOnce(&dyn Fn()) + Send + 'static) -> ! {
     let (first, made) = (std::process::id(), std::sync::mpsc::channel());
     std::thread::spawn(move || {
-        visit(&parent, || {
+        let leave = || {
             made.0.send(()).unwrap();
             let stat = format!("/proc/{first}/stat");
             while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
                 std::thread::yield_now();
             }
-        });
-        std::process::exit(0);
+        };
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(&leave)));
+        std::process::exit(if done.is_ok() { 0 } else { 101 });
     });
     made.1.recv().unwrap();
     // SAFETY: nothing of this thread is used by others; the call ends it alone.

@@ -66,7 +66,7 @@ fn unnamed_file(directory: &Path) -> io::Result<OwnedFd> {
     file.write_all(spawn::HELPER)?;
     file.rewind()?;
     // What is open for writing cannot be executed.
-    let reopened = std::fs::File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let reopened = std::fs::File::open(sys::own_proc(&format!("fd/{}", file.as_raw_fd())))?;
     drop(file);
     above_stdio(reopened.into())
 }

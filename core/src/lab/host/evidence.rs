@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::host::{below, read_or_empty, Host};
+use crate::lab::host::{below, own, read_or_empty, Host};
 use crate::observe::kmsg::KernelLog;
 use crate::observe::task::machine_pids;
 use crate::observe::tracefs::Tracefs;
@@ -33,7 +33,7 @@ impl Host {
                 (error.to_string(), format!("{remedy}; accounts then take the call path from the kernel's report"))
             }),
         );
-        let stack = below(root, Path::new("/proc/self/stack"));
+        let stack = own(root, "stack");
         self.say(
             "task-stack",
             match fs::read(stack) {
@@ -45,7 +45,7 @@ impl Host {
                 )),
             },
         );
-        let status = read_or_empty(root, "proc/self/status");
+        let status = read_or_empty(root, own(root, "status"));
         let capable =
             status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
         const CAP_SYS_RESOURCE: u32 = 24;
