@@ -28,7 +28,7 @@ pub fn clean(state: &mut State, deadline_ns: u64) -> Left {
     let mut left;
     loop {
         left = attempt(state);
-        if left.stage == stage::NONE {
+        if left.stage == stage::NONE || is_covered(&left) {
             break;
         }
         let now = sys::now_ns();
@@ -46,6 +46,11 @@ pub fn clean(state: &mut State, deadline_ns: u64) -> Left {
     left
 }
 
+/// Whether a mount lies over a group: no time mends that, and what is below the mount is not to be touched.
+fn is_covered(left: &Left) -> bool {
+    left.stage == stage::TREE && left.errno == sys::EXDEV
+}
+
 /// One round: processes, trees, then what may only be done when these are gone.
 fn attempt(state: &mut State) -> Left {
     kill_children(state);
@@ -55,17 +60,17 @@ fn attempt(state: &mut State) -> Left {
     for index in 0..state.guards.len() {
         let guard = state.guards[index];
         if matches!(guard.kind, Kind::TreeV1 | Kind::TreeV2) {
-            let result = tree::remove(guard.kind, guard.directory, guard.name(), &spared);
+            let result = tree::remove(guard.kind, guard.directory, guard.name(), guard.file, &spared);
             settle(state, &mut left, index, stage::TREE, result);
         }
     }
     // Dead ones may have made room in the trees: that is the next round's.
-    if collect(state) && left.stage == stage::NONE {
+    if collect(state) && (left.stage == stage::NONE || is_covered(&left)) {
         let alive = state.workers.iter().find(|worker| worker.pid != 0 && !worker.ended);
         left =
             Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid: alive.map_or(0, |worker| worker.pid) };
     }
-    if left.stage != stage::NONE {
+    if left.stage != stage::NONE && !is_covered(&left) {
         return left;
     }
     for index in 0..state.guards.len() {
@@ -102,7 +107,9 @@ fn settle(state: &mut State, left: &mut Left, index: usize, stage: u32, result: 
             sys::close(guard.file);
             guard.kind = Kind::Free;
         }
-        Err(errno) if left.stage == stage::NONE => *left = Left { stage, errno, name: Some(index), pid: 0 },
+        Err(errno) if left.stage == stage::NONE || is_covered(left) => {
+            *left = Left { stage, errno, name: Some(index), pid: 0 };
+        }
         Err(_) => {}
     }
 }

@@ -54,7 +54,7 @@ pub struct Guard {
     generation: u32,
     /// The directory in which it stands.
     pub directory: i32,
-    /// For a setting: the file to be written.
+    /// For a setting: the file to be written. For a tree: its own directory, once that is known, else -1.
     pub file: i32,
     name: [u8; MOST_NAME + 1],
 }
@@ -175,6 +175,21 @@ impl State {
             Guard { kind, generation: guard.generation.wrapping_add(1), directory, file, name: [0; MOST_NAME + 1] };
         guard.name[..name.len()].copy_from_slice(name);
         Some(index as u64 | (guard.generation as u64) << 32)
+    }
+
+    /// Takes the directory of a guarded tree that has been made; false when there is none of that token.
+    pub fn hold(&mut self, token: u64, directory: i32) -> bool {
+        match self.guards.get_mut(token as u32 as usize) {
+            Some(guard)
+                if matches!(guard.kind, Kind::TreeV1 | Kind::TreeV2)
+                    && guard.file < 0
+                    && guard.generation == (token >> 32) as u32 =>
+            {
+                guard.file = directory;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Forgets a guard; false when there is none of that token.

@@ -207,6 +207,13 @@ fn serve(state: &mut State) {
             let kind = if version == 1 { Kind::TreeV1 } else { Kind::TreeV2 };
             guard(state, serial, &received, kind, name);
         }
+        Request::HoldTree { token } => {
+            let held = received.fd_count == 1 && state.hold(token, received.fds[0]);
+            if !held {
+                close_all(&received, 0);
+            }
+            answer(state, serial, if held { Ok(0) } else { Err((stage::REQUEST, sys::EINVAL)) }, 0);
+        }
         Request::GuardInstance { name } => guard(state, serial, &received, Kind::Instance, name),
         Request::GuardRestore { text } => guard(state, serial, &received, Kind::Restore, text),
         Request::Unguard { token } => {

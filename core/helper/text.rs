@@ -54,7 +54,7 @@ pub fn number(text: &[u8]) -> Option<i64> {
 
 /// Writes a small kernel file below a directory.
 pub fn write_file(directory: i32, name: &CStr, content: &[u8]) -> Result<(), Errno> {
-    let fd = sys::openat(directory, name, sys::O_WRONLY | sys::O_NOFOLLOW)?;
+    let fd = sys::open_inside(directory, name, sys::O_WRONLY)?;
     let result = sys::write(fd, content);
     sys::close(fd);
     result.map(drop)

@@ -85,8 +85,9 @@ pub struct Spared {
     pub host: i32,
 }
 
-/// One attempt to empty and remove the tree `name` below `parent`. An error means: not yet, try again.
-pub fn remove(kind: Kind, parent: i32, name: &CStr, spared: &Spared) -> Result<(), Errno> {
+/// One attempt to empty and remove a tree that was made as `name` below `parent`; `held` is the directory itself, once it is
+/// known: it is found wherever somebody has moved it, and nothing else is taken for it. An error means: not yet, try again.
+pub fn remove(kind: Kind, parent: i32, name: &CStr, held: i32, spared: &Spared) -> Result<(), Errno> {
     // The tree stands on the parent's own file system; what is mounted over it is not ours.
     let device = sys::openat(parent, c".", sys::O_RDONLY | sys::O_DIRECTORY).and_then(|fd| {
         let stat = sys::fstat(fd);
@@ -98,14 +99,42 @@ pub fn remove(kind: Kind, parent: i32, name: &CStr, spared: &Spared) -> Result<(
         Err(sys::ENOENT) => return Ok(()), // the parent itself was removed, so nothing is left in it
         Err(errno) => return Err(errno),
     };
-    level(kind, parent, name, device, spared, 0)
+    match held {
+        -1 => level(kind, parent, name, device, spared, 0),
+        held => remove_held(kind, parent, name, held, device, spared),
+    }
+}
+
+fn remove_held(kind: Kind, parent: i32, name: &CStr, held: i32, device: u64, spared: &Spared) -> Result<(), Errno> {
+    empty(kind, held, device, spared, 0)?;
+    let own = sys::identity(held)?;
+    match is_named(parent, name, own) {
+        Ok(true) => return rmdir(parent, name),
+        // Another stands there, or none: ours may have another name now.
+        Ok(false) | Err(sys::ENOENT) => {}
+        Err(errno) => return Err(errno),
+    }
+    let list = sys::openat(parent, c".", sys::O_RDONLY | sys::O_DIRECTORY)?;
+    let mut entries = Entries::new(list);
+    let mut result = Err(sys::ENOENT);
+    while let Some((name, may_be_directory)) = entries.next() {
+        if may_be_directory && is_named(parent, name, own) == Ok(true) {
+            result = rmdir(parent, name);
+            break;
+        }
+    }
+    sys::close(list);
+    match result {
+        Err(sys::ENOENT) if has_gone(held) => Ok(()),
+        result => result,
+    }
 }
 
 fn level(kind: Kind, parent: i32, name: &CStr, device: u64, spared: &Spared, depth: usize) -> Result<(), Errno> {
     if depth > DEEPEST {
         return Err(sys::ELOOP);
     }
-    let directory = match sys::openat(parent, name, sys::O_RDONLY | sys::O_DIRECTORY | sys::O_NOFOLLOW) {
+    let directory = match sys::open_inside(parent, name, sys::O_RDONLY | sys::O_DIRECTORY) {
         Ok(directory) => directory,
         Err(sys::ENOENT) => return Ok(()),
         Err(errno) => return Err(errno),
@@ -113,9 +142,32 @@ fn level(kind: Kind, parent: i32, name: &CStr, device: u64, spared: &Spared, dep
     let result = empty(kind, directory, device, spared, depth);
     sys::close(directory);
     result?;
+    rmdir(parent, name)
+}
+
+fn rmdir(parent: i32, name: &CStr) -> Result<(), Errno> {
     match sys::rmdirat(parent, name) {
         Ok(()) | Err(sys::ENOENT) => Ok(()),
         Err(errno) => Err(errno),
+    }
+}
+
+/// Whether that name below `parent` is the directory of that identity.
+fn is_named(parent: i32, name: &CStr, identity: (u64, u64)) -> Result<bool, Errno> {
+    let there = sys::open_inside(parent, name, sys::O_RDONLY | sys::O_DIRECTORY)?;
+    let found = sys::identity(there);
+    sys::close(there);
+    Ok(found? == identity)
+}
+
+/// Whether a group has been removed: an open directory of one has no files any more.
+fn has_gone(directory: i32) -> bool {
+    match sys::open_inside(directory, c"cgroup.procs", sys::O_RDONLY) {
+        Ok(file) => {
+            sys::close(file);
+            false
+        }
+        Err(errno) => matches!(errno, sys::ENOENT | sys::ENODEV),
     }
 }
 
@@ -159,7 +211,7 @@ struct Listed {
 
 impl Listed {
     fn open(directory: i32) -> Result<Listed, Errno> {
-        let fd = sys::openat(directory, c"cgroup.procs", sys::O_RDONLY | sys::O_NOFOLLOW)?;
+        let fd = sys::open_inside(directory, c"cgroup.procs", sys::O_RDONLY)?;
         Ok(Listed { fd, buffer: [0; 1024], at: 0, end: 0, errno: 0 })
     }
 

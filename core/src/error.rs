@@ -258,6 +258,7 @@ fn usual_remedy(errno: i32) -> Option<&'static str> {
             "as many processes as this user or group may have: raise RLIMIT_NPROC (ulimit -u), or pids.max of the group"
         }
         libc::ENOMEM => "the kernel has no memory for it: end something, or raise the limit of the group that this runs in",
+        libc::EXDEV => "something is mounted over it, which is not touched: unmount that, then `memoom gc`",
         libc::ENOSPC => "make room, or raise the kernel's bound on such things (fs.inotify, cgroup.max.descendants)",
         _ => return None,
     })

@@ -10,6 +10,8 @@ mod devices;
 mod forked;
 #[path = "hostile/life.rs"]
 mod life;
+#[path = "hostile/meddlers.rs"]
+mod meddlers;
 #[path = "hostile/owners.rs"]
 mod owners;
 #[path = "hostile/refused.rs"]
@@ -23,8 +25,14 @@ mod whole;
 type Task = fn(&std::path::Path) -> String;
 
 /// What a visitor can be told to do, beside making and collecting.
-const INSIDE: &[(&str, Task)] =
-    &[("no-descriptors", descriptors::inside), ("no-log", devices::without_a_log), ("refused", refused::inside)];
+const INSIDE: &[(&str, Task)] = &[
+    ("no-descriptors", descriptors::inside),
+    ("no-log", devices::without_a_log),
+    ("refused", refused::inside),
+    ("lab", meddlers::over_the_lab),
+    ("group", meddlers::over_a_group),
+    ("list", meddlers::over_the_list),
+];
 
 fn main() {
     if visitor::inside() {
@@ -40,6 +48,15 @@ fn main() {
         ("each_call_refused", refused::each_call_refused),
         ("the_whole_machine_in_one_observer", whole::the_whole_machine_in_one_observer),
         ("threads_share_a_hog_under_signals", forked::threads_share_a_hog_under_signals),
+        ("a_lab_is_known_by_its_directory", meddlers::a_lab_is_known_by_its_directory),
+        ("a_dead_hosts_lab_is_known_by_its_directory", meddlers::a_dead_hosts_lab_is_known_by_its_directory),
+        ("a_group_is_known_by_its_directory", meddlers::a_group_is_known_by_its_directory),
+        ("what_others_may_have_renamed_stays", meddlers::what_others_may_have_renamed_stays),
+        ("a_directory_that_only_looks_like_a_group", meddlers::a_directory_that_only_looks_like_a_group),
+        ("what_is_mounted_over_ours_is_not_touched", meddlers::what_is_mounted_over_ours_is_not_touched),
+        ("groups_that_others_remove", meddlers::groups_that_others_remove),
+        ("a_worker_that_others_move", meddlers::a_worker_that_others_move),
+        ("a_limit_that_others_change", meddlers::a_limit_that_others_change),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);
 }

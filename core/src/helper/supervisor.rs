@@ -164,13 +164,27 @@ impl Supervisor {
     }
 
     /// Has the directory `name` below `parent` emptied and removed at the end, with all groups in it. It need not
-    /// be there yet: register first, then make it.
+    /// be there yet: register first, then make it, then have it held ([`Supervisor::hold_tree`]).
     ///
     /// # Errors
     /// `Closed` when the supervisor has ended; `Busy` when it guards all that it can.
     pub(crate) fn guard_tree(&self, version: u32, parent: BorrowedFd<'_>, name: &CStr) -> Result<Guard> {
         let name = name.to_bytes();
         self.guard("guard group", name, &Request::GuardTree { version, name }, &[parent])
+    }
+
+    /// Gives the directory of a guarded tree: from then on it is that directory which is removed, under whatever name it
+    /// stands, and nothing that has taken its place.
+    ///
+    /// # Errors
+    /// `Closed` when the supervisor has ended.
+    pub(crate) fn hold_tree(&self, guard: Guard, directory: BorrowedFd<'_>) -> Result<()> {
+        let what = "guard group";
+        let reply = self.ask(what, &Request::HoldTree { token: guard.0 }, &[directory])?;
+        match reply.stage {
+            stage::NONE => Ok(()),
+            _ => Err(Error::os(what, io::Error::from_raw_os_error(reply.errno))),
+        }
     }
 
     /// Has the tracing instance `name` below `parent` removed at the end.

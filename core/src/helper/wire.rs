@@ -20,7 +20,7 @@ pub(crate) use talk::{Command, Message};
 pub(crate) use work::{hog, pattern};
 
 /// Host and helper come out of one build; the number catches a mix-up of files all the same.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 /// No message is longer.
 pub(crate) const MOST: usize = 512;
 /// The longest name of a directory that can be guarded, and the longest text to be restored.
@@ -159,6 +159,7 @@ const GUARD_RESTORE: u32 = 4;
 const UNGUARD: u32 = 5;
 const END: u32 = 6;
 const KILL_AT: u32 = 7;
+const HOLD_TREE: u32 = 8;
 const HELLO: u32 = 32;
 const REPLY: u32 = 33;
 const EXIT: u32 = 34;
@@ -172,6 +173,8 @@ pub(crate) enum Request<'a> {
     Start(Start<'a>),
     /// Empty and remove this tree of groups at the end; goes with the directory it stands in.
     GuardTree { version: u32, name: &'a [u8] },
+    /// The tree of that guard has been made; goes with its own directory, by which it is known from now on.
+    HoldTree { token: u64 },
     /// Remove this tracing instance at the end; goes with the directory it stands in.
     GuardInstance { name: &'a [u8] },
     /// Write this text at the end if no group is left; goes with the file and the directory to look at.
@@ -211,6 +214,7 @@ impl<'a> Request<'a> {
         let kind = match self {
             Request::Start(_) => START,
             Request::GuardTree { .. } => GUARD_TREE,
+            Request::HoldTree { .. } => HOLD_TREE,
             Request::GuardInstance { .. } => GUARD_INSTANCE,
             Request::GuardRestore { .. } => GUARD_RESTORE,
             Request::Unguard { .. } => UNGUARD,
@@ -226,7 +230,7 @@ impl<'a> Request<'a> {
             Request::GuardTree { version, name } => to.u32(version).text(name),
             Request::GuardInstance { name } => to.text(name),
             Request::GuardRestore { text } => to.text(text),
-            Request::Unguard { token } => to.u64(token),
+            Request::HoldTree { token } | Request::Unguard { token } => to.u64(token),
             Request::KillAt { deadline_ns } | Request::End { deadline_ns } => to.u64(deadline_ns),
         };
         to
@@ -249,6 +253,7 @@ impl<'a> Request<'a> {
                 name: from.text()?,
             }),
             GUARD_TREE => Request::GuardTree { version: from.u32()?, name: from.text()? },
+            HOLD_TREE => Request::HoldTree { token: from.u64()? },
             GUARD_INSTANCE => Request::GuardInstance { name: from.text()? },
             GUARD_RESTORE => Request::GuardRestore { text: from.text()? },
             UNGUARD => Request::Unguard { token: from.u64()? },
@@ -372,6 +377,7 @@ mod tests {
         let requests = [
             Request::Start(start),
             Request::GuardTree { version: 2, name: &name },
+            Request::HoldTree { token: 3 << 32 },
             Request::GuardInstance { name: b"i" },
             Request::GuardRestore { text: b"-memory" },
             Request::Unguard { token: 1 << 40 },

@@ -98,17 +98,10 @@ fn has_ended(pidfd: &impl AsFd) -> bool {
 /// Removes an empty group; where everybody was `killed`, those that are still inside are waited for. EBUSY with nobody
 /// inside means that the kernel has not yet let go of a dead process (always possible from 6.19): that is waited for,
 /// by `cgroup.events` where there is one. `look` is the last look at it, before each attempt.
-pub(crate) fn remove_empty(
-    above: &Dir,
-    name: &OsStr,
-    dir: &Dir,
-    killed: bool,
-    deadline: Instant,
-    look: &dyn Fn(),
-) -> Result<()> {
+pub(crate) fn remove_empty(above: &Dir, dir: &Dir, killed: bool, deadline: Instant, look: &dyn Fn()) -> Result<()> {
     loop {
         look();
-        let errno = match above.remove_dir(name) {
+        let errno = match above.remove_dir(dir) {
             Ok(()) => return Ok(()),
             Err(errno) => errno,
         };

@@ -146,7 +146,7 @@ impl Group {
             group.apply(limits, lab.host.swap_total_bytes > 0).and_then(|()| lab.hub.observe(&group.0.cgroup));
         if let Err(error) = settled {
             // Nothing half done: the directory goes again, whatever became of its settings.
-            let _ = parent_dir.remove_dir(name);
+            let _ = parent_dir.remove_dir(&group.0.dir);
             return Err(error);
         }
         lab.remember(&group, budget);
@@ -262,15 +262,8 @@ impl Group {
         let lab = self.lab("remove group")?;
         let dir = self.alive("remove group")?;
         let above = self.0.parent.as_ref().map_or(&lab.dir, |group| &group.0.dir);
-        let Some(name) = dir.path().file_name() else {
-            return Err(
-                Error::new(ErrorKind::InvalidInput, "remove group", "the top of the hierarchy stays").path(dir.path())
-            );
-        };
         let killed = self.0.cgroup.was_killed();
-        remove_empty(above, name, dir, killed, Instant::now() + REMOVE_DEADLINE, &|| {
-            lab.hub.look_at_last(self.cgroup())
-        })?;
+        remove_empty(above, dir, killed, Instant::now() + REMOVE_DEADLINE, &|| lab.hub.look_at_last(self.cgroup()))?;
         self.0.note_removed();
         lab.forget(self);
         Ok(())

@@ -255,7 +255,7 @@ impl Shared {
             child.end_child(deadline);
         }
         // The supervisor does the work; where it was itself killed, the same is done from here.
-        match leftover::remove_tree(&self.above, OsStr::new(&self.name), self.version, deadline) {
+        match leftover::remove_tree(&self.above, &self.dir, self.version, deadline) {
             Ok(()) => Ok(()),
             Err(error) => Err(ended.err().unwrap_or(error)),
         }
@@ -300,15 +300,22 @@ impl Shared {
 
 /// Where a lab is to be made: below that directory, or where the host has room for it.
 fn place(host: &Host, parent: Option<&Path>) -> Result<(Dir, Version)> {
-    if let Some(parent) = parent {
-        let version = self::parent(host, parent)?.version();
-        return Ok((Dir::open(parent)?, version));
-    }
-    host.require_lab()?;
-    let (Some(parent), Some(version)) = (&host.parent, host.version) else {
-        return Err(Error::new(ErrorKind::Unsupported, "make lab", "no place for a lab was found"));
+    let (above, version) = if let Some(parent) = parent {
+        (Dir::open(parent)?, self::parent(host, parent)?.version())
+    } else {
+        host.require_lab()?;
+        let (Some(parent), Some(version)) = (&host.parent, host.version) else {
+            return Err(Error::new(ErrorKind::Unsupported, "make lab", "no place for a lab was found"));
+        };
+        (Dir::open(parent)?, version)
     };
-    Ok((Dir::open(parent)?, version))
+    // What only looks like a group, with files of those names, is none.
+    if !above.is_of_cgroups().unwrap_or(true) {
+        return Err(Error::new(ErrorKind::InvalidInput, "make lab", "the directory is not in a cgroup file system")
+            .path(above.path())
+            .remedy("give a group's directory; where something is mounted over the groups, unmount that"));
+    }
+    Ok((above, version))
 }
 
 /// Makes the directory of a lab. It is registered before it is made: whatever dies from here on, the supervisor removes it.
@@ -317,8 +324,9 @@ fn make_guarded(supervisor: &Supervisor, above: &Dir, version: Version, name: &C
     if version == Version::V2 {
         borrow_controller(supervisor, above)?;
     }
-    supervisor.guard_tree(generation, above.as_fd(), name)?;
+    let guard = supervisor.guard_tree(generation, above.as_fd(), name)?;
     let dir = above.make_dir(OsStr::from_bytes(name.to_bytes()))?;
+    supervisor.hold_tree(guard, dir.as_fd())?;
     match version {
         Version::V1 => v1::count_below(&dir)?,
         Version::V2 => drop(v2::enable_memory(&dir)?),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::ending::{kill_tree, remove_empty};
 use super::host::Host;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::Dir;
 use crate::memcg::owner::{judge, Owner};
 use crate::memcg::version::Version;
@@ -99,58 +99,65 @@ pub(crate) fn remove_instances(tracefs: &Tracefs) -> Vec<Leftover> {
     found
 }
 
-/// Removes the labs of dead owners in that directory.
+/// Removes the labs of dead owners in that directory. Where that is none of a cgroup file system there are none, whatever the
+/// names and files in it say.
 pub(crate) fn remove_in(above: &Dir, version: Version) -> Result<Vec<Leftover>> {
     let mut found = Vec::new();
+    if !above.is_of_cgroups()? {
+        return Ok(found);
+    }
     for name in above.dirs()? {
-        let Some(mut owner) = std::str::from_utf8(&name).ok().and_then(judge) else { continue };
+        let Some(owner) = std::str::from_utf8(&name).ok().and_then(judge) else { continue };
         let path = above.path().join(OsStr::from_bytes(&name));
-        if owner == Owner::Dead {
-            owner = made_by_us(above, OsStr::from_bytes(&name));
-        }
-        let mut reason = owner.reason();
-        let mut removed = false;
-        if owner == Owner::Dead {
-            match remove_tree(above, OsStr::from_bytes(&name), version, Instant::now() + REMOVE_DEADLINE) {
-                Ok(()) => removed = true,
-                Err(error) => reason = error.to_string(),
-            }
-        }
+        let done = match owner {
+            Owner::Dead => remove_if_ours(above, OsStr::from_bytes(&name), version),
+            other => Err(other.reason()),
+        };
+        let (removed, reason) = (done.is_ok(), done.err().unwrap_or_else(|| Owner::Dead.reason()));
         found.push(Leftover { path, removed, reason });
     }
     Ok(found)
 }
 
-/// Whoever may write here may give a directory the name of a dead one's lab, and have root kill what stands in it: only
-/// what our own user has made is ours to remove.
-fn made_by_us(above: &Dir, name: &OsStr) -> Owner {
-    match above.owner_of(name) {
-        Ok(uid) if uid == Uid::effective().as_raw() => Owner::Dead,
-        Ok(uid) => Owner::Unknown(format!("it was made by another user (uid {uid})")),
-        // It is being removed at this moment.
-        Err(error) => Owner::Unknown(error.to_string()),
+/// Removes the lab of a dead owner; why not, where it stays. Whoever may write to the directory above may give any group in
+/// it the name of a dead one's lab, and have root kill what stands there: only what our own user has made is ours to
+/// remove. It is opened once, so that what is looked at is what is removed.
+fn remove_if_ours(above: &Dir, name: &OsStr, version: Version) -> std::result::Result<(), String> {
+    let said = |error: Error| error.to_string();
+    let Some(dir) = above.dir_if_there(name).map_err(said)? else { return Ok(()) };
+    let us = Uid::effective().as_raw();
+    let (uid, _) = dir.owner().map_err(said)?;
+    if uid != us {
+        return Err(Owner::Unknown(format!("it was made by another user (uid {uid})")).reason());
     }
+    // v1 knows rename, for which the directory above is asked and the one that is renamed is not.
+    let (above_uid, open_to_others) = above.owner().map_err(said)?;
+    if version == Version::V1 && (above_uid != us || open_to_others) {
+        let who = format!("another user (uid {above_uid}) may rename groups here");
+        return Err(Owner::Unknown(who).reason());
+    }
+    remove_tree(above, &dir, version, Instant::now() + REMOVE_DEADLINE).map_err(said)
 }
 
-/// Kills what stands in a subtree and removes it, bottom first. A missing one is fine.
-pub(crate) fn remove_tree(above: &Dir, name: &OsStr, version: Version, deadline: Instant) -> Result<()> {
-    let Some(dir) = above.dir_if_there(name)? else { return Ok(()) };
+/// Kills what stands in a subtree and removes it, bottom first. One that has gone is fine.
+pub(crate) fn remove_tree(above: &Dir, dir: &Dir, version: Version, deadline: Instant) -> Result<()> {
     loop {
         // Somebody else (the supervisor, another gc) may be removing the same tree: what is gone is gone.
-        let removed = kill_tree(&dir, version).and_then(|()| {
-            for below in dir.dirs()? {
-                remove_tree(&dir, OsStr::from_bytes(&below), version, deadline)?;
+        let removed = kill_tree(dir, version).and_then(|()| {
+            for name in dir.dirs()? {
+                if let Some(below) = dir.dir_if_there(OsStr::from_bytes(&name))? {
+                    remove_tree(dir, &below, version, deadline)?;
+                }
             }
             // Each round kills anew, so nobody is waited for here.
-            remove_empty(above, name, &dir, false, deadline, &|| ())
+            remove_empty(above, dir, false, deadline, &|| ())
         });
         match removed {
             Ok(()) => return Ok(()),
-            Err(_) if matches!(above.dir_if_there(name), Ok(None)) => return Ok(()),
+            Err(error) if error.errno().is_some() && !dir.exists() => return Ok(()),
             Err(error) if Instant::now() >= deadline => return Err(error),
             // A process that was being forked stands there now, or one is still dying: again.
             Err(error) if error.errno() == Some(Errno::EBUSY as i32) => std::thread::yield_now(),
-            Err(error) if !dir.exists() => return if error.errno().is_some() { Ok(()) } else { Err(error) },
             Err(error) => return Err(error),
         }
     }

@@ -46,7 +46,7 @@ pub(crate) struct Cgroup {
 impl Cgroup {
     /// The group of that directory, which somebody else has made or keeps.
     pub(crate) fn observed(version: Version, dir: Dir, path: String) -> Arc<Cgroup> {
-        Arc::new(Cgroup::new(version, dir.keeping_nothing(), path, None, None))
+        Arc::new(Cgroup::new(version, dir.observed(), path, None, None))
     }
 
     /// A group that memoom has made, with the swap that it may use.
@@ -62,7 +62,7 @@ impl Cgroup {
 
     /// A group below this one that somebody else made.
     pub(crate) fn open_below(self: &Arc<Self>, name: &OsStr) -> Result<Arc<Cgroup>> {
-        let dir = self.dir.dir(name)?.keeping_nothing();
+        let dir = self.dir.dir(name)?.observed();
         Ok(Arc::new(Cgroup::new(self.version, dir, self.path_below(name), Some(self.clone()), None)))
     }
 

@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use nix::dir::{Dir as Entries, Type};
 use nix::errno::Errno;
 use nix::fcntl::{openat, openat2, AtFlags, OFlag, OpenHow, ResolveFlag};
-use nix::sys::stat::{fstatat, mkdirat, Mode, SFlag};
+use nix::sys::stat::{fstatat, mkdirat, FileStat, Mode, SFlag};
+use nix::sys::statfs::{fstatfs, CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC};
 use nix::sys::uio::pread;
 use nix::unistd::{unlinkat, UnlinkatFlags};
 
@@ -24,7 +25,9 @@ pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
     kept: [OnceLock<OwnedFd>; KEPT.len()],
-    keeps: bool,
+    /// Only looked at: no file is kept open, as of a whole machine's groups these would be too many, and what is mounted
+    /// over it is what everybody else sees. Where something is to be changed or killed, a mount is not crossed.
+    observed: bool,
 }
 
 /// The files that are read before every step: kept open, one of them costs a tenth of opening it anew.
@@ -35,12 +38,12 @@ impl Dir {
     pub(crate) fn open(path: &Path) -> Result<Dir> {
         let fd = nix::fcntl::open(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|errno| Error::os("open directory", errno).path(path))?;
-        Ok(Dir { fd, path: path.to_path_buf(), kept: Default::default(), keeps: true })
+        Ok(Dir { fd, path: path.to_path_buf(), kept: Default::default(), observed: false })
     }
 
-    /// The same without files that are kept open: of a whole machine's groups they would be too many.
-    pub(crate) fn keeping_nothing(self) -> Dir {
-        Dir { keeps: false, ..self }
+    /// The same to be looked at only.
+    pub(crate) fn observed(self) -> Dir {
+        Dir { observed: true, ..self }
     }
 
     /// Where it is, for messages.
@@ -59,7 +62,7 @@ impl Dir {
         let fd = self
             .open_at(name, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
             .map_err(|errno| Error::os("open directory", errno).path(self.path.join(name)))?;
-        Ok(Dir { fd, path: self.path.join(name), kept: Default::default(), keeps: true })
+        Ok(Dir { fd, path: self.path.join(name), kept: Default::default(), observed: self.observed })
     }
 
     /// The same; `None` where it is not there (any more).
@@ -87,22 +90,44 @@ impl Dir {
         self.dir(name)
     }
 
-    /// The user to whom the directory of that name belongs.
-    pub(crate) fn owner_of(&self, name: &OsStr) -> Result<u32> {
-        fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)
-            .map(|stat| stat.st_uid)
-            .map_err(|errno| Error::os("look at group", errno).path(self.path.join(name)))
+    /// The user to whom the directory belongs, and whether others may write to it.
+    pub(crate) fn owner(&self) -> Result<(u32, bool)> {
+        self.stat().map(|stat| (stat.st_uid, stat.st_mode & 0o022 != 0))
     }
 
-    /// Removes the empty directory of that name.
-    pub(crate) fn remove_dir(&self, name: &OsStr) -> std::result::Result<(), Errno> {
-        unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir)
+    /// Whether the directory is one of a cgroup file system. Elsewhere files of the same names may say anything.
+    pub(crate) fn is_of_cgroups(&self) -> Result<bool> {
+        let system = fstatfs(&self.fd)
+            .map_err(|errno| Error::os("look at file system", errno).call("fstatfs").path(&self.path))?;
+        Ok([CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&system.filesystem_type()))
+    }
+
+    /// Removes an empty directory inside this one, under the name that it has now: somebody may have given it another one
+    /// (v1), and something else its own. Where it has gone already, that is ENOENT.
+    pub(crate) fn remove_dir(&self, inside: &Dir) -> std::result::Result<(), Errno> {
+        let own = nix::sys::stat::fstat(&inside.fd)?;
+        let is_own = |name: &OsStr| match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok((stat.st_dev, stat.st_ino) == (own.st_dev, own.st_ino)),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        };
+        let remove = |name: &OsStr| unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir);
+        let first = inside.path.file_name().unwrap_or_default();
+        if is_own(first)? {
+            return remove(first);
+        }
+        for name in self.dirs().map_err(|error| Errno::from_raw(error.errno().unwrap_or(libc::EIO)))? {
+            if is_own(OsStr::from_bytes(&name))? {
+                return remove(OsStr::from_bytes(&name));
+            }
+        }
+        Err(if inside.exists() { Errno::EXDEV } else { Errno::ENOENT })
     }
 
     /// The whole text of a file; `None` where this kernel does not have it.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>> {
         let opened;
-        let kept = KEPT.iter().position(|kept| self.keeps && *kept == name).map(|at| &self.kept[at]);
+        let kept = KEPT.iter().position(|kept| !self.observed && *kept == name).map(|at| &self.kept[at]);
         let fd = match kept.and_then(OnceLock::get) {
             Some(fd) => fd,
             None => {
@@ -180,9 +205,11 @@ impl Dir {
     /// How many links the directory has: two, and one for each directory inside.
     #[allow(clippy::useless_conversion)] // it has 32 bits on aarch64
     pub(crate) fn links(&self) -> Result<u64> {
-        let stat =
-            nix::sys::stat::fstat(&self.fd).map_err(|errno| Error::os("look at group", errno).path(&self.path))?;
-        Ok(u64::from(stat.st_nlink))
+        self.stat().map(|stat| u64::from(stat.st_nlink))
+    }
+
+    fn stat(&self) -> Result<FileStat> {
+        nix::sys::stat::fstat(&self.fd).map_err(|errno| Error::os("look at group", errno).path(&self.path))
     }
 
     /// The names of the directories inside.
@@ -235,17 +262,19 @@ impl Dir {
         }
     }
 
-    /// One component, never a symbolic link, never out of this directory: openat2 where the kernel has it (5.6),
-    /// else the same by O_NOFOLLOW, as there is only one component.
+    /// One component, never a symbolic link, never out of this directory, and through a mount only to look: openat2 where
+    /// the kernel has it (5.6), else the same but for the mount by O_NOFOLLOW, as there is only one component.
     fn open_at(&self, name: &OsStr, flags: OFlag) -> std::result::Result<OwnedFd, Errno> {
         if name.as_bytes().contains(&b'/') || name == ".." || name.is_empty() {
             return Err(Errno::EINVAL);
         }
         let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        let how = OpenHow::new().flags(flags).resolve(
-            ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-        );
-        match openat2(&self.fd, name, how) {
+        let within = match self.observed {
+            true => ResolveFlag::RESOLVE_BENEATH,
+            false => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV,
+        };
+        let links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        match openat2(&self.fd, name, OpenHow::new().flags(flags).resolve(within | links)) {
             // A filter of system calls may answer EPERM to what it does not know.
             Err(Errno::ENOSYS | Errno::EPERM) => openat(&self.fd, name, flags, Mode::empty()),
             other => other,

@@ -75,6 +75,7 @@ fn the_helper_calls_what_it_says() {
         PIDFD_OPEN SYS_pidfd_open,
         CLONE3 SYS_clone3,
         CLOSE_RANGE SYS_close_range,
+        OPENAT2 SYS_openat2,
     ];
     for (name, ours, theirs) in numbers {
         assert_eq!(ours, theirs, "{name}");

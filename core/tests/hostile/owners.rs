@@ -99,7 +99,7 @@ pub fn a_process_without_its_first_thread_has_labs() {
 }
 
 /// The name of a lab whose owner has died.
-fn name_of_a_dead_one(lab: &Lab) -> String {
+pub fn name_of_a_dead_one(lab: &Lab) -> String {
     let mut gone = Command::new("true").spawn().unwrap();
     let pid = gone.id();
     gone.wait().unwrap();
@@ -144,7 +144,7 @@ pub fn what_others_have_named_like_a_lab_stays() {
     }
 }
 
-fn sleeper(group: &Path) -> std::process::Child {
+pub fn sleeper(group: &Path) -> std::process::Child {
     let procs = std::fs::OpenOptions::new().write(true).open(group.join("cgroup.procs")).unwrap();
     let mut command = Command::new("sleep");
     command.arg("1000");

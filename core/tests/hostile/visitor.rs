@@ -58,6 +58,12 @@ impl Visitor {
         }
     }
 
+    /// Kills it where it stands.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Has it end, and with it its lab.
     pub fn end(mut self) {
         drop(self.process.stdin.take());

@@ -62,3 +62,4 @@ pub const PIDFD_SEND_SIGNAL: usize = 424;
 pub const PIDFD_OPEN: usize = 434;
 pub const CLONE3: usize = 435;
 pub const CLOSE_RANGE: usize = 436;
+pub const OPENAT2: usize = 437;
