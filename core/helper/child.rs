@@ -3,7 +3,7 @@
 use crate::state::SOCKET;
 use crate::sys::{self, Errno};
 use crate::text::Decimal;
-use crate::wire::stage;
+use crate::wire::{stage, MOST_COMM};
 
 /// How the child enters its group.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Plan {
     pub parent: i32,
     pub pgid: i32,
     pub entry: Entry,
+    /// What the kernel shows until the program is executed; NUL-terminated.
+    pub name: [u8; MOST_COMM + 1],
     /// To be written, unless the child inherits it anyway.
     pub oom_score_adj: Option<i32>,
     /// The working directory, if not negative.
@@ -74,6 +76,10 @@ unsafe fn become_program(plan: &Plan) -> (u32, Errno) {
 }
 
 fn prepare(plan: &Plan) -> Result<(), (u32, Errno)> {
+    // Who dies before its program begins is not to be taken for the supervisor.
+    if let Ok(name) = core::ffi::CStr::from_bytes_until_nul(&plan.name) {
+        sys::set_name(name);
+    }
     sys::prctl(sys::PR_SET_PDEATHSIG, sys::SIGKILL).map_err(|errno| (stage::CLONE, errno))?;
     if sys::getppid() != plan.parent {
         sys::exit(127); // the supervisor died before the line above

@@ -55,6 +55,7 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         // What is not yet the caller's worker is not to die of the caller's Ctrl-C.
         pgid: if spare { state.own_pid } else { request.pgid },
         entry,
+        name: [0; MOST_COMM + 1],
         oom_score_adj: (!spare && state.oom_score_adj != Some(request.oom_score_adj)).then_some(request.oom_score_adj),
         cwd: files.get(fd::CWD),
         // A worker of ours stays on the CPU of its start until it takes memory; a command is the user's.
@@ -67,6 +68,8 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         stage: stage::NONE,
         errno: 0,
     };
+    let shown = request.name.get(..MOST_COMM).unwrap_or(request.name);
+    plan.name[..shown.len()].copy_from_slice(shown);
     let (pid, pidfd) = if request.role == role::COMMAND {
         let blob = Blob::read(files.get(fd::BLOB)).map_err(|errno| (stage::REQUEST, errno))?;
         plan.program = Program::Paths(blob.paths);

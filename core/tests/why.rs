@@ -354,15 +354,35 @@ fn a_runtime_and_its_tools_die_together() {
 fn a_limit_below_any_start_says_what_a_start_needs() {
     for (options, lab) in labs() {
         lab.close().unwrap();
-        for (limit, argv) in [(128 << 10, ["cat", "/dev/null", "/dev/null"]), (320 << 10, ["perl", "-e", "0"])] {
+        let tiny = [64 << 10, 96 << 10].map(|limit| (limit, ["true", "", ""]));
+        let small = [(128 << 10, ["cat", "/dev/null", "/dev/null"]), (320 << 10, ["perl", "-e", "0"])];
+        for (limit, argv) in tiny.into_iter().chain(small) {
             let outcome = run(&options, &argv, Limits::bytes(limit), None);
             oom_killed(&outcome);
             let oom = outcome.oom().expect("the account of its own OOM");
             // With other pages it was not tried what a start needs.
             if common::page_bytes() == 4096 {
                 let finding = found(oom, "limit-below-start");
-                says(&finding.text, &["is below what", "needs to start"]);
+                says(&finding.text, &[&format!("is below what {} (pid", argv[0]), "needs to start"]);
                 says(&oom.summary, &[&finding.text]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_limit_below_any_execution_is_named() {
+    if lab().is_none() {
+        return;
+    }
+    for bytes in [0, 4 << 10, 16 << 10] {
+        let run = Run { command: Command::new(["true"]), limits: Limits::bytes(bytes), ..Run::default() };
+        match run.run(LONG) {
+            Ok(outcome) => oom_killed(&outcome),
+            // Nobody is killed whose execution fails.
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+                says(&error.to_string(), &["start command", "below what a process needs to start", "remedy"]);
             }
         }
     }

@@ -63,7 +63,7 @@ impl Group {
         check_score(operation, function.oom_score_adj)?;
         self.check_unkillable(operation, function.oom_score_adj, function.force_within)?;
         let name = CString::new(function.name.as_str()).unwrap_or_default();
-        let admission = self.admit(operation)?;
+        let admission = self.admit(operation, true)?;
         let start = || {
             let dir = self.alive(operation)?;
             let file = if self.version() == Version::V1 { "tasks" } else { "cgroup.procs" };

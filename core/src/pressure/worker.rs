@@ -12,6 +12,7 @@ use crate::helper::supervisor::{Join, Role, Start, Started};
 use crate::lab::group::Group;
 use crate::lab::hub::{Look, State};
 use crate::lab::lab::Shared;
+use crate::memcg::pause::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
 use crate::observe::author::{Author, KilledBy};
@@ -46,7 +47,9 @@ impl Group {
         role: Role<'_>,
     ) -> Result<Worker> {
         let dir = self.alive(operation)?;
-        let admission = self.admit(operation)?;
+        // A command that cannot start is an outcome, with the account of its OOM. What has to say READY has nobody to say so.
+        let must_start = !matches!(role, Role::Command { .. }) || killer_is_off(&self.0.cgroup)?;
+        let admission = self.admit(operation, must_start)?;
         let started = admission.lab.supervisor.spawn(&Start {
             name,
             join: match self.version() {
@@ -56,12 +59,26 @@ impl Group {
             oom_score_adj,
             role,
         });
+        let full = |error: &Error| matches!(error.errno(), Some(libc::ENOMEM | libc::E2BIG));
+        if started.as_ref().is_err_and(full) {
+            // Where not even an execution has room the kernel kills nobody: the child still has its parent's memory, and
+            // is passed over (in_vfork).
+            self.check_room(operation)?;
+        }
         admission.worker(name, oom_score_adj, started)
     }
 
-    /// What comes before every worker: it needs a limit that leaves room for it, and the counters are read.
-    pub(crate) fn admit(&self, operation: &'static str) -> Result<Admission<'_>> {
+    /// What comes before every worker: one that must start needs a limit that leaves room for it, and the counters are read.
+    pub(crate) fn admit(&self, operation: &'static str, must_start: bool) -> Result<Admission<'_>> {
         let lab = self.lab(operation)?;
+        if must_start {
+            self.check_room(operation)?;
+        }
+        self.0.enter();
+        Ok(Admission { group: self, lab, oom_kill: self.0.kills()?, ooms: lab.hub.accounts() })
+    }
+
+    fn check_room(&self, operation: &'static str) -> Result<()> {
         for at in self.chain() {
             if let Limit::Bytes(limit) = at.limit()? {
                 if limit < least_limit() {
@@ -79,8 +96,7 @@ impl Group {
                 }
             }
         }
-        self.0.enter();
-        Ok(Admission { group: self, lab, oom_kill: self.0.kills()?, ooms: lab.hub.accounts() })
+        Ok(())
     }
 
     /// A join that failed with EBUSY on v2 means that the group has children with controllers.
