@@ -128,7 +128,9 @@ pub fn write_score(value: i32) -> Result<(), Errno> {
 /// # Safety
 /// As [`become_program`].
 unsafe fn execute(plan: &Plan) -> Errno {
-    let _ = sys::mask(0);
+    // A hog is told by an error that its file may not become so large.
+    let blocked = if matches!(plan.program, Program::Image(_)) { 1 << (sys::SIGXFSZ - 1) } else { 0 };
+    let _ = sys::mask(blocked);
     match plan.program {
         // SAFETY: the caller's promise.
         Program::Image(fd) => unsafe { sys::execveat(fd, plan.argv, plan.envp) },

@@ -56,6 +56,7 @@ const AT_REMOVEDIR: usize = 0x200;
 
 pub const SIGKILL: usize = 9;
 pub const SIGCHLD: u32 = 17;
+pub const SIGXFSZ: u32 = 25;
 
 pub const CLONE_VM: usize = 0x100;
 pub const CLONE_PIDFD: usize = 0x1000;

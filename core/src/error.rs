@@ -257,7 +257,9 @@ fn usual_remedy(errno: i32) -> Option<&'static str> {
         libc::EAGAIN => {
             "as many processes as this user or group may have: raise RLIMIT_NPROC (ulimit -u), or pids.max of the group"
         }
-        libc::ENOMEM => "the kernel has no memory for it: end something, or raise the limit of the group that this runs in",
+        libc::ENOMEM => "the kernel has no memory for it: end something, or raise the limit of the group that this \
+             runs in, or RLIMIT_AS (ulimit -v)",
+        libc::EFBIG => "files may not become so large here: raise RLIMIT_FSIZE (ulimit -f)",
         libc::EXDEV => "something is mounted over it, which is not touched: unmount that, then `memoom gc`",
         libc::ENOSPC => "make room, or raise the kernel's bound on such things (fs.inotify, cgroup.max.descendants)",
         _ => return None,

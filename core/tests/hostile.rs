@@ -14,6 +14,8 @@ mod life;
 mod meddlers;
 #[path = "hostile/owners.rs"]
 mod owners;
+#[path = "hostile/places.rs"]
+mod places;
 #[path = "hostile/refused.rs"]
 mod refused;
 #[path = "hostile/visitor.rs"]
@@ -29,6 +31,10 @@ const INSIDE: &[(&str, Task)] = &[
     ("no-descriptors", descriptors::inside),
     ("no-log", devices::without_a_log),
     ("refused", refused::inside),
+    ("live", life::inside),
+    ("anywhere", places::anywhere),
+    ("little-memory", places::little_memory),
+    ("short-files", places::short_files),
     ("lab", meddlers::over_the_lab),
     ("group", meddlers::over_a_group),
     ("list", meddlers::over_the_list),
@@ -57,6 +63,13 @@ fn main() {
         ("groups_that_others_remove", meddlers::groups_that_others_remove),
         ("a_worker_that_others_move", meddlers::a_worker_that_others_move),
         ("a_limit_that_others_change", meddlers::a_limit_that_others_change),
+        ("the_cgroup_file_system_is_read_only_or_absent", places::the_cgroup_file_system_is_read_only_or_absent),
+        ("another_root", places::another_root),
+        ("other_namespaces", places::other_namespaces),
+        ("an_ordinary_user", places::an_ordinary_user),
+        ("few_processes", places::few_processes),
+        ("a_full_or_read_only_tmp", places::a_full_or_read_only_tmp),
+        ("few_resources", places::few_resources),
         ("what_others_have_named_like_a_lab_stays", owners::what_others_have_named_like_a_lab_stays),
     ]);
 }

@@ -15,6 +15,7 @@ use super::descriptor::{above_stdio, poll_until};
 use super::mailbox::Mailbox;
 use super::mapping::Mapping;
 use super::wire::{Command, Message, MOST};
+use crate::sys::size::bounded;
 use crate::sys::{spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
@@ -48,7 +49,7 @@ impl Channel {
     /// Those of the system: too many files, too little memory.
     pub(crate) fn new() -> io::Result<(Channel, OwnedFd)> {
         let page = std::fs::File::from(above_stdio(spawn::memfd(false).named("memfd_create")?)?);
-        page.set_len(size_of::<Mailbox>() as u64).named("ftruncate")?;
+        bounded(|| page.set_len(size_of::<Mailbox>() as u64)).named("ftruncate")?;
         // Cut short by the other side, the page would be a SIGBUS here.
         let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
         fcntl(&page, FcntlArg::F_ADD_SEALS(seals)).named("fcntl (F_ADD_SEALS)")?;

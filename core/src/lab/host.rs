@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use self::mountinfo::{mounts, Mount};
 use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::files::WRITABLE;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
 use crate::sys;
@@ -204,7 +205,7 @@ impl Host {
         }
         let remedy = match occupied {
             _ if mount.read_only => {
-                "the cgroup file system is read-only: docker run --privileged (or --security-opt writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup".to_string()
+                WRITABLE.to_string()
             }
             Some(directory) => {
                 let leaf = directory.join("main");
@@ -335,7 +336,14 @@ pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
 
 fn read(root: &Path, file: impl AsRef<Path>) -> Result<Vec<u8>> {
     let path = root.join(file);
-    fs::read(&path).map_err(|error| Error::os("probe host", error).path(&path).remedy("mount /proc"))
+    fs::read(&path).map_err(|source| {
+        let absent = source.kind() == std::io::ErrorKind::NotFound;
+        let error = Error::os("probe host", source).path(&path);
+        if absent {
+            return error.remedy("mount /proc");
+        }
+        error
+    })
 }
 
 pub(super) fn read_or_empty(root: &Path, file: impl AsRef<Path>) -> String {

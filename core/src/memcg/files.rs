@@ -33,6 +33,11 @@ pub(crate) struct Dir {
 /// The files that are read before every step: kept open, one of them costs a tenth of opening it anew.
 const KEPT: [&str; 6] = [v1::LIMIT, v1::USAGE, v1::OOM_CONTROL, v2::LIMIT, v2::USAGE, v2::EVENTS];
 
+/// What is said where the file system refuses to be written to, as in most containers.
+const READ_ONLY: &str = "the cgroup file system is mounted read-only";
+pub(crate) const WRITABLE: &str = "give this container a writable one: docker run --privileged (or --security-opt \
+    writable-cgroups=true), podman run --security-opt unmask=/sys/fs/cgroup";
+
 impl Dir {
     /// Opens the directory at a path that the user gave; symbolic links in it are followed, as everywhere.
     pub(crate) fn open(path: &Path) -> Result<Dir> {
@@ -80,7 +85,8 @@ impl Dir {
             let error = Error::os("create group", errno).path(self.path.join(name));
             match errno {
                 Errno::EEXIST => error.reason("a group of that name is there already"),
-                Errno::EACCES | Errno::EPERM | Errno::EROFS => error
+                Errno::EROFS => error.reason(READ_ONLY).remedy(WRITABLE),
+                Errno::EACCES | Errno::EPERM => error
                     .reason("groups may not be made here")
                     .remedy("run as root, or in a delegated group (systemd-run --user --scope -p Delegate=yes); `memoom doctor` says more"),
                 Errno::ENOENT | Errno::ENODEV => error.reason("the parent group was removed"),
@@ -255,9 +261,7 @@ impl Dir {
         match errno {
             Errno::ENOENT => error.with_kind(ErrorKind::Unsupported).reason("this kernel does not have the file"),
             Errno::EACCES | Errno::EPERM => error.remedy("run as root, or in a delegated group"),
-            Errno::EROFS => error
-                .reason("the cgroup file system is mounted read-only")
-                .remedy("in a container, give it a writable one: `memoom doctor` names the option"),
+            Errno::EROFS => error.reason(READ_ONLY).remedy(WRITABLE),
             _ => error,
         }
     }

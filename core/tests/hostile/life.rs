@@ -11,14 +11,15 @@ pub fn inside(parent: &Path) -> String {
     said(live(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() }))
 }
 
-pub fn said(result: memoom::Result<()>) -> String {
+pub fn said<T: IntoIterator<Item = &'static str>>(result: memoom::Result<T>) -> String {
     match result {
-        Ok(()) => "fine".to_string(),
+        Ok(missing) => ["fine"].into_iter().chain(missing).collect::<Vec<_>>().join(" "),
         Err(error) => error.to_string(),
     }
 }
 
-pub fn live(options: &LabOptions) -> memoom::Result<()> {
+/// The sources that its account lacks.
+pub fn live(options: &LabOptions) -> memoom::Result<Vec<&'static str>> {
     Host::probe()?;
     let lab = Lab::with(options)?;
     let group = lab.group(Some("lively"), &Limits::bytes(24 << 20))?;
@@ -42,5 +43,6 @@ pub fn live(options: &LabOptions) -> memoom::Result<()> {
     group.kill()?;
     other.wait(LONG)?;
     group.remove()?;
-    lab.close()
+    lab.close()?;
+    Ok(oom.missing.iter().map(|missing| missing.source).collect())
 }

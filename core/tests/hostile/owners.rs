@@ -92,7 +92,7 @@ pub fn a_process_without_its_first_thread_has_labs() {
     let Some(outer) = lab() else { return };
     let base = outer.group(Some("base"), &Limits::default()).unwrap();
     let said = visitor::hear("headless-before", &["--mount"], "exec \"$@\"", base.path()).expect("nothing to set up");
-    assert_eq!(said, "fine");
+    assert!(said.starts_with("fine"), "{said}");
     let left: Vec<_> =
         std::fs::read_dir(base.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");

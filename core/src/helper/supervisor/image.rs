@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{fcntl, FcntlArg, SealFlag};
 
 use crate::helper::descriptor::above_stdio;
+use crate::sys::size::Bounded;
 use crate::sys::{self, spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
@@ -19,8 +20,8 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
 
 /// The helper in a sealed anonymous file.
 pub(super) fn in_memory() -> io::Result<OwnedFd> {
-    let mut file = std::fs::File::from(above_stdio(spawn::memfd(true).named("memfd_create")?)?);
-    file.write_all(spawn::HELPER).named("write")?;
+    let file = std::fs::File::from(above_stdio(spawn::memfd(true).named("memfd_create")?)?);
+    Bounded(&file).write_all(spawn::HELPER).named("write")?;
     let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).named("fcntl (F_ADD_SEALS)")?;
     Ok(file.into())
@@ -63,7 +64,7 @@ fn unnamed_file(directory: &Path) -> io::Result<OwnedFd> {
         }
         Err(error) => return Err(error),
     };
-    file.write_all(spawn::HELPER)?;
+    Bounded(&file).write_all(spawn::HELPER)?;
     file.rewind()?;
     // What is open for writing cannot be executed.
     let reopened = std::fs::File::open(sys::own_proc(&format!("fd/{}", file.as_raw_fd())))?;

@@ -13,6 +13,7 @@ use super::{Supervisor, PATIENCE};
 use crate::helper::channel::Channel;
 use crate::helper::descriptor::{above_stdio, readable};
 use crate::helper::wire::{self, fd, hog, role, stage, Message, Request};
+use crate::sys::size::Bounded;
 use crate::sys::{self, spawn, Named};
 use crate::{Error, ErrorKind, Result};
 
@@ -309,7 +310,7 @@ fn command_blob(argv: &[CString], env: &[CString], paths: &[CString]) -> io::Res
     for text in lists.into_iter().flatten() {
         bytes.extend_from_slice(text.as_bytes_with_nul());
     }
-    let mut file = std::fs::File::from(above_stdio(spawn::memfd(false).named("memfd_create")?)?);
-    file.write_all(&bytes)?;
+    let file = std::fs::File::from(above_stdio(spawn::memfd(false).named("memfd_create")?)?);
+    Bounded(&file).write_all(&bytes).named("write")?;
     Ok(file.into())
 }

@@ -24,6 +24,7 @@ use crate::observe::kmsg::KernelLog;
 use crate::observe::missing::Missing;
 use crate::observe::trace::TraceInstance;
 use crate::observe::tracefs::Tracefs;
+use crate::sys::size::Bounded;
 use crate::sys::{self, Named};
 
 impl Hub {
@@ -54,7 +55,7 @@ impl Hub {
         // Nothing is there yet; one that may not be asked would never say anything.
         epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO).named("epoll_wait").map_err(failed)?;
         let heading = Heading::new(sys::release(), trace.is_some(), log.is_some(), foreign);
-        let recorder = record.map(|file| Recorder::new(Box::new(file), &heading)).transpose();
+        let recorder = record.map(|file| Recorder::new(Box::new(Bounded(file)), &heading)).transpose();
         let recorder = recorder.map_err(|error| Error::os("begin recording", error))?;
         let signals = Signals::new(signals_missing(trace.as_ref(), &missing));
         let is_lab = supervisor.is_some();
