@@ -106,7 +106,15 @@ pub fn remove(kind: Kind, parent: i32, name: &CStr, held: i32, spared: &Spared) 
 }
 
 fn remove_held(kind: Kind, parent: i32, name: &CStr, held: i32, device: u64, spared: &Spared) -> Result<(), Errno> {
-    empty(kind, held, device, spared, 0)?;
+    // Opened anew each time: a directory that was listed to its end has nothing more to list.
+    let directory = match sys::openat(held, c".", sys::O_RDONLY | sys::O_DIRECTORY) {
+        Ok(directory) => directory,
+        Err(sys::ENOENT | sys::ENODEV) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    let result = empty(kind, directory, device, spared, 0);
+    sys::close(directory);
+    result?;
     let own = sys::identity(held)?;
     match is_named(parent, name, own) {
         Ok(true) => return rmdir(parent, name),

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
 
 mod common;
+#[path = "hostile/crowds.rs"]
+mod crowds;
 #[path = "hostile/descriptors.rs"]
 mod descriptors;
 #[path = "hostile/devices.rs"]
@@ -67,6 +69,9 @@ fn main() {
         ("another_root", places::another_root),
         ("other_namespaces", places::other_namespaces),
         ("an_ordinary_user", places::an_ordinary_user),
+        ("a_group_that_is_nearly_full", places::a_group_that_is_nearly_full),
+        ("groups_beside_a_lab", crowds::groups_beside_a_lab),
+        ("labs_at_once", crowds::labs_at_once),
         ("few_processes", places::few_processes),
         ("a_full_or_read_only_tmp", places::a_full_or_read_only_tmp),
         ("few_resources", places::few_resources),

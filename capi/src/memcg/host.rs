@@ -215,7 +215,7 @@ pub unsafe extern "C" fn memoom_host_can(host: Option<&memoom_host>, name: *cons
 /// An ability by its name, for its reason and remedy.
 ///
 /// The names: "memory-controller", "create-groups", "swap-accounting", "oom-killer-switch", "oom-group",
-/// "kernel-log", "tracefs", "task-stack", "lower-oom-score-adj". Later versions may know more.
+/// "own-room", "kernel-log", "tracefs", "task-stack", "lower-oom-score-adj". Later versions may know more.
 ///
 /// \param host  a host, or NULL
 /// \param name  the ability, or NULL

@@ -17,6 +17,7 @@ use crate::sys;
 mod evidence;
 mod mountinfo;
 mod place;
+mod room;
 mod text;
 
 /// How the machine has its cgroup hierarchies mounted.
@@ -138,11 +139,20 @@ impl Host {
     /// Why a lab cannot be made here: the first missing ability that a lab needs, as an error; `Ok` where it can.
     ///
     /// # Errors
-    /// `Unsupported` without a memory controller, `PermissionDenied` where no group may be made.
+    /// `Unsupported` without a memory controller, `PermissionDenied` where no group may be made, `OutOfMemory` where this
+    /// process itself stands in a group that is nearly full.
     pub fn require_lab(&self) -> Result<()> {
-        for (name, kind) in
-            [("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)]
-        {
+        self.require(&[("memory-controller", ErrorKind::Unsupported), ("create-groups", ErrorKind::PermissionDenied)])?;
+        self.require_room()
+    }
+
+    /// The same for a lab in a place that is named: who makes it must not be the victim.
+    pub(super) fn require_room(&self) -> Result<()> {
+        self.require(&[("own-room", ErrorKind::OutOfMemory)])
+    }
+
+    fn require(&self, abilities: &[(&str, ErrorKind)]) -> Result<()> {
+        for &(name, kind) in abilities {
             if let Some(missing) = self.abilities.iter().find(|ability| ability.name == name && !ability.available) {
                 return Err(Error::new(kind, "make lab", &missing.reason).remedy(&missing.remedy));
             }
@@ -161,6 +171,7 @@ impl Host {
         let name = version.name();
         self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
         self.find_parent(&point, version, mount, own);
+        self.say("own-room", room::ability(&point, version, mount, own, self.swap_total_bytes > 0));
         self.look_at_swap(&self.parent.clone().unwrap_or(point), version);
         self.say(
             "oom-killer-switch",

@@ -73,7 +73,7 @@ impl Lab {
     ///
     /// # Errors
     /// As [`Lab::new`]; `NotFound` where `parent` is no directory; `Busy` where processes stand in it (v2); `InvalidInput`
-    /// where `record` is a link, or a file that is no recording.
+    /// where it is in no cgroup file system, or where `record` is a link, or a file that is no recording.
     pub fn with(options: &LabOptions) -> Result<Lab> {
         let host = Host::probe()?;
         let record = options.record.as_deref().map(recording::begin).transpose()?;
@@ -301,7 +301,9 @@ impl Shared {
 /// Where a lab is to be made: below that directory, or where the host has room for it.
 fn place(host: &Host, parent: Option<&Path>) -> Result<(Dir, Version)> {
     let (above, version) = if let Some(parent) = parent {
-        (Dir::open(parent)?, self::parent(host, parent)?.version())
+        host.require_room()?;
+        let version = self::parent(host, parent)?.version();
+        (Dir::open(parent)?, version)
     } else {
         host.require_lab()?;
         let (Some(parent), Some(version)) = (&host.parent, host.version) else {

@@ -13,7 +13,7 @@ use super::ending::{kill_tree, remove_empty};
 use super::host::Host;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::Dir;
-use crate::memcg::owner::{judge, Owner};
+use crate::memcg::owner::{Judge, Owner};
 use crate::memcg::version::Version;
 use crate::observe::tracefs::Tracefs;
 
@@ -84,8 +84,9 @@ pub(crate) fn remove_instances(tracefs: &Tracefs) -> Vec<Leftover> {
         Ok(names) => names,
         Err(error) => return vec![not_looked_at(&error.to_string())],
     };
+    let mut judge = Judge::default();
     for name in names {
-        let Some(owner) = judge(&name) else { continue };
+        let Some(owner) = judge.judge(&name) else { continue };
         let mut reason = owner.reason();
         let mut removed = false;
         if owner == Owner::Dead {
@@ -106,8 +107,9 @@ pub(crate) fn remove_in(above: &Dir, version: Version) -> Result<Vec<Leftover>> 
     if !above.is_of_cgroups()? {
         return Ok(found);
     }
+    let mut judge = Judge::default();
     for name in above.dirs()? {
-        let Some(owner) = std::str::from_utf8(&name).ok().and_then(judge) else { continue };
+        let Some(owner) = std::str::from_utf8(&name).ok().and_then(|name| judge.judge(name)) else { continue };
         let path = above.path().join(OsStr::from_bytes(&name));
         let done = match owner {
             Owner::Dead => remove_if_ours(above, OsStr::from_bytes(&name), version),

@@ -128,23 +128,59 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// Whose a lab of that name is; `None` for a name that is not a lab's.
+#[cfg(test)]
 pub(crate) fn judge(name: &str) -> Option<Owner> {
-    let mark = Mark::parse(name)?;
-    Some(judge_mark(&mark).unwrap_or_else(|error| Owner::Unknown(error.to_string())))
+    Judge::default().judge(name)
 }
 
-fn judge_mark(mark: &Mark) -> io::Result<Owner> {
-    if pid_namespace()? != mark.namespace {
-        return Ok(Owner::Unknown("it is in another pid namespace".to_string()));
+/// Judges one name after the other. What is true of this process is asked once; a thousand labs of one owner are one question.
+#[derive(Default)]
+pub(crate) struct Judge {
+    namespace: Option<u64>,
+    proc_is_ours: Option<bool>,
+    /// Who was found alive last.
+    alive: Option<(i32, u64)>,
+}
+
+impl Judge {
+    /// Whose a lab of that name is; `None` for a name that is not a lab's.
+    pub(crate) fn judge(&mut self, name: &str) -> Option<Owner> {
+        let mark = Mark::parse(name)?;
+        Some(self.of(&mark).unwrap_or_else(|error| Owner::Unknown(error.to_string())))
     }
-    // The kernel's own word, which no /proc can hide.
-    if !is_there(mark.pid) {
-        return Ok(Owner::Dead);
+
+    fn of(&mut self, mark: &Mark) -> io::Result<Owner> {
+        if once(&mut self.namespace, pid_namespace)? != mark.namespace {
+            return Ok(Owner::Unknown("it is in another pid namespace".to_string()));
+        }
+        // The kernel's own word, which no /proc can hide.
+        if !is_there(mark.pid) {
+            return Ok(Owner::Dead);
+        }
+        if self.alive == Some((mark.pid, mark.start)) {
+            return Ok(Owner::Alive);
+        }
+        // A process of that pid is there; whether it is the same one, only the time of its start tells.
+        if !once(&mut self.proc_is_ours, proc_is_ours)? {
+            return Ok(Owner::Unknown("/proc shows another pid namespace".to_string()));
+        }
+        let owner = by_start(mark)?;
+        if owner == Owner::Alive {
+            self.alive = Some((mark.pid, mark.start));
+        }
+        Ok(owner)
     }
-    // A process of that pid is there; whether it is the same one, only the time of its start tells.
-    if !proc_is_ours()? {
-        return Ok(Owner::Unknown("/proc shows another pid namespace".to_string()));
+}
+
+fn once<T: Copy>(known: &mut Option<T>, ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    match *known {
+        Some(known) => Ok(known),
+        None => Ok(*known.insert(ask()?)),
     }
+}
+
+/// Whether the process that has the pid now is the one of the mark.
+fn by_start(mark: &Mark) -> io::Result<Owner> {
     let path = format!("/proc/{}/stat", mark.pid);
     let stat = match Started::read(Path::new(&path)) {
         Ok(stat) => stat,

@@ -110,6 +110,23 @@ pub fn an_ordinary_user() {
     }
 }
 
+/// memoom itself stands in a group too: where it would be the victim, that is said before.
+pub fn a_group_that_is_nearly_full() {
+    let limited = |bytes: u64| {
+        format!(
+            "cd \"$MEMOOM_PARENT\" && mkdir inside && {{ [ ! -e cgroup.subtree_control ] || echo +memory >cgroup.subtree_control; }} &&
+            for file in memory.limit_in_bytes memory.max; do [ ! -e inside/$file ] || echo {bytes} >inside/$file; done &&
+            echo $$ >inside/cgroup.procs || exit 98;"
+        )
+    };
+    let words = &["in which this process stands", "the kernel may kill memoom itself", "raise that limit"];
+    in_place("a nearly full group", "live", MOUNTS, &limited(6 << 20), &Then::Refuses(words));
+    in_place("a nearly full group, anywhere", "anywhere", MOUNTS, &limited(6 << 20), &Then::Refuses(words));
+    // With what is asked for it is not the victim.
+    in_place("a group with little room", "live", MOUNTS, &limited(10 << 20), &Then::EitherClearly);
+    in_place("a group with room", "live", MOUNTS, &limited(32 << 20), &Then::Lives(&[]));
+}
+
 pub fn few_processes() {
     // The controller may stand in either hierarchy, and this process in a group of it that is not the top.
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();

@@ -98,7 +98,9 @@ impl Group {
 
     pub(super) fn guard(&self, supervisor: &Supervisor) -> Guard {
         let base = File::open(&self.base).unwrap();
-        supervisor.guard_tree(self.version, base.as_fd(), &self.name).unwrap()
+        let guard = supervisor.guard_tree(self.version, base.as_fd(), &self.name).unwrap();
+        supervisor.hold_tree(guard, File::open(self.path()).unwrap().as_fd()).unwrap();
+        guard
     }
 
     fn count(&self) -> usize {

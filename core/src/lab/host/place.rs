@@ -75,7 +75,7 @@ fn is_limited(directory: &Path, version: Version) -> bool {
 }
 
 /// The directory of our own group, seen through the mount; a mount may show only a part of the hierarchy.
-fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
+pub(super) fn own_directory(point: &Path, mount: &Mount, own: &Path) -> Option<PathBuf> {
     let inside = own.strip_prefix(&mount.root).ok()?;
     // Seen from inside a cgroup namespace a group outside of it begins with `/..`, which no mount here shows.
     let only_names = inside.components().all(|part| matches!(part, Component::Normal(_)));

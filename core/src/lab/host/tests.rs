@@ -277,6 +277,42 @@ fn pure_v1() {
 }
 
 #[test]
+fn a_group_of_its_own_that_is_nearly_full() {
+    let group = "sys/fs/cgroup/memory/user/1";
+    let machine = Machine::new().v1_memory();
+    assert!(machine.probe().can("own-room"));
+    machine
+        .file(&format!("{group}/memory.limit_in_bytes"), "67108864\n")
+        .file(&format!("{group}/memory.usage_in_bytes"), "66060288\n")
+        .file(&format!("{group}/memory.stat"), "cache 1\ntotal_inactive_file 4096\ntotal_active_file 4096\n");
+    let host = machine.probe();
+    lacks(
+        &host,
+        "own-room",
+        "/user/1, in which this process stands, holds 63.0M of its limit of 64M",
+        "raise that limit",
+    );
+    assert_eq!(host.require_lab().unwrap_err().kind(), ErrorKind::OutOfMemory);
+    // Page cache is dropped when memory is needed.
+    machine.file(&format!("{group}/memory.stat"), "total_inactive_file 33554432\ntotal_active_file 4096\n");
+    machine.probe().require_lab().unwrap();
+    // The limit of a group above counts as well.
+    machine
+        .file(&format!("{group}/memory.limit_in_bytes"), "9223372036854771712\n")
+        .file("sys/fs/cgroup/memory/user/memory.limit_in_bytes", "1048576\n")
+        .file("sys/fs/cgroup/memory/user/memory.usage_in_bytes", "1048576\n");
+    lacks(
+        &machine.probe(),
+        "own-room",
+        "/user, in which this process stands, holds 1M of its limit of 1M",
+        "another group",
+    );
+    // What cannot be read is not full.
+    machine.dir("sys/fs/cgroup/memory/user/memory.stat");
+    assert!(ability(&machine.probe(), "own-room").reason.starts_with("unknown: "));
+}
+
+#[test]
 fn hybrid_with_memory_on_v1() {
     let machine = Machine::new().v1_memory().mounted("/", "/sys/fs/cgroup/unified", "rw", "cgroup2", "rw");
     machine
