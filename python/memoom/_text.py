@@ -7,9 +7,10 @@ beside a `name` has what it really is.
 
 from __future__ import annotations
 
+import os
 import re
 
-__all__ = ["note", "plain", "readable"]
+__all__ = ["note", "plain", "readable", "shown"]
 
 _RUN = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
 _BYTE = re.compile(rb"\\x([0-9a-f]{2})")
@@ -27,6 +28,16 @@ def _decoded(run: re.Match[str]) -> str:
     except UnicodeDecodeError:
         return escaped
     return text if text.isprintable() else escaped
+
+
+def shown(text: object) -> str:
+    """A text for a terminal: what is not printable, but for the ends of lines, is written `\\xNN`."""
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(
+        one if one.isprintable() or one == "\n" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(one)) for one in line
+    )
 
 
 def plain(text: str) -> bytes:

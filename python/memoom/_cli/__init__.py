@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .._text import shown
+
 __all__ = ["main"]
 
 # The subcommands in the order of the help, with their modules.
@@ -38,7 +40,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(self.usage_status, f"{self.prog}: {message}\n")
+        self.exit(self.usage_status, f"{self.prog}: {shown(message)}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,4 +95,4 @@ def complain(prog: str, error: object) -> None:
 
     if isinstance(error, OSError) and not isinstance(error, MemoomError) and error.filename and error.strerror:
         error = f"{os.fsdecode(error.filename)}: {error.strerror}"
-    print(f"{prog}: {error}", file=sys.stderr)
+    print(f"{prog}: {shown(error)}", file=sys.stderr)
