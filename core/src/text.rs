@@ -20,6 +20,11 @@ pub fn escape(bytes: &[u8]) -> String {
     text
 }
 
+/// A path as it stands in a text: [`escape`]d.
+pub(crate) fn shown(path: &Path) -> String {
+    escape(path.as_os_str().as_bytes())
+}
+
 /// The bytes that a text of [`escape`] stands for. What is no `\xNN` is left as it is, so no text is an error.
 pub fn unescape(text: &str) -> Vec<u8> {
     unescape_bytes(text.as_bytes())

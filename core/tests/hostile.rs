@@ -8,8 +8,12 @@ mod crowds;
 mod descriptors;
 #[path = "hostile/devices.rs"]
 mod devices;
+#[path = "hostile/forgers.rs"]
+mod forgers;
 #[path = "hostile/forked.rs"]
 mod forked;
+#[path = "hostile/heirs.rs"]
+mod heirs;
 #[path = "hostile/life.rs"]
 mod life;
 #[path = "hostile/meddlers.rs"]
@@ -72,6 +76,11 @@ fn main() {
         ("a_group_that_is_nearly_full", places::a_group_that_is_nearly_full),
         ("groups_beside_a_lab", crowds::groups_beside_a_lab),
         ("labs_at_once", crowds::labs_at_once),
+        ("names_that_look_like_a_report", forgers::names_that_look_like_a_report),
+        ("a_kill_line_that_the_kernel_did_not_write", forgers::a_kill_line_that_the_kernel_did_not_write),
+        ("groups_named_like_fields", forgers::groups_named_like_fields),
+        ("the_supervisor_keeps_what_it_needs", heirs::the_supervisor_keeps_what_it_needs),
+        ("nobody_inherits_the_socket", heirs::nobody_inherits_the_socket),
         ("few_processes", places::few_processes),
         ("a_full_or_read_only_tmp", places::a_full_or_read_only_tmp),
         ("few_resources", places::few_resources),

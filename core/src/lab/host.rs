@@ -13,6 +13,7 @@ use crate::memcg::files::WRITABLE;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
 use crate::sys;
+use crate::text::shown;
 
 mod evidence;
 mod mountinfo;
@@ -92,8 +93,8 @@ impl Host {
     /// # Errors
     /// `NotFound` or `Io` where `proc/self/mountinfo` or `proc/self/cgroup` cannot be read.
     pub fn probe_at(root: &Path) -> Result<Host> {
-        let mounts = mounts(&read(root, &own(root, "mountinfo"))?);
-        let groups = read(root, &own(root, "cgroup"))?;
+        let mounts = mounts(&read(root, own(root, "mountinfo"))?);
+        let groups = read(root, own(root, "cgroup"))?;
         let (available_bytes, swap_total_bytes) = memory(root);
         let (found, unread) = find_memory(root, &mounts);
         let own = found.as_ref().and_then(|(version, _)| own_group(&groups, *version));
@@ -169,7 +170,7 @@ impl Host {
     fn look_at_groups(&mut self, root: &Path, version: Version, mount: &Mount, own: Option<&Path>) {
         let point = below(root, &mount.point);
         let name = version.name();
-        self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", mount.point.display())));
+        self.say("memory-controller", Ok(format!("on cgroup {name}, mounted at {}", shown(&mount.point))));
         self.find_parent(&point, version, mount, own);
         self.say("own-room", room::ability(&point, version, mount, own, self.swap_total_bytes > 0));
         self.look_at_swap(&self.parent.clone().unwrap_or(point), version);
@@ -204,12 +205,12 @@ impl Host {
             match place::usable_parent(&directory, version, mount.read_only) {
                 Ok(()) => {
                     let within = if nested { ", within the lab in which this process stands" } else { "" };
-                    self.say("create-groups", Ok(format!("groups can be made below {}{within}", directory.display())));
+                    self.say("create-groups", Ok(format!("groups can be made below {}{within}", shown(&directory))));
                     self.parent = Some(directory);
                     return;
                 }
                 Err(refusal) => {
-                    refusals.push(format!("{}: {}", directory.display(), refusal.why));
+                    refusals.push(format!("{}: {}", shown(&directory), refusal.why));
                     occupied = occupied.or(refusal.occupied.then_some(directory));
                 }
             }
@@ -220,7 +221,7 @@ impl Host {
             }
             Some(directory) => {
                 let leaf = directory.join("main");
-                let leaf = leaf.display();
+                let leaf = shown(&leaf);
                 format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
             }
             None => {
@@ -265,7 +266,7 @@ fn find_memory(root: &Path, mounts: &[Mount]) -> (Option<(Version, Mount)>, Vec<
             && match fs::read_to_string(&list) {
                 Ok(text) => v2::lists_memory(&text),
                 Err(error) => {
-                    unread.push(format!("{} cannot be read: {error}", list.display()));
+                    unread.push(format!("{} cannot be read: {error}", shown(&list)));
                     false
                 }
             }

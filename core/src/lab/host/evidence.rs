@@ -89,7 +89,7 @@ fn tracefs(root: &Path) -> Result<String> {
         return Err(Error::new(ErrorKind::Unsupported, "use tracefs", reason));
     }
     Ok(match found.mount_point() {
-        Some(point) => format!("mounted at {}", point.display()),
+        Some(point) => format!("mounted at {}", crate::text::shown(point)),
         None => "not mounted; reached by a mount of our own that nobody else sees".to_string(),
     })
 }

@@ -9,6 +9,7 @@ use super::place::own_directory;
 use crate::memcg::limits::human_size;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
+use crate::text::shown;
 
 /// What a lab may take beside what this process has: 1 MiB with all sources, two hogs and an account, as measured; the rest is
 /// for the accounts that it keeps.
@@ -49,7 +50,7 @@ impl Room {
 
     fn says(&self) -> String {
         let (held, limit) = (human_size(self.held_bytes), human_size(self.limit_bytes));
-        let group = crate::text::escape(self.group.as_os_str().as_encoded_bytes());
+        let group = shown(&self.group);
         let needed = human_size(NEEDED);
         format!(
             "{group}, in which this process stands, holds {held} of its limit of {limit}; a lab takes up to {needed}"
@@ -67,7 +68,7 @@ fn least(point: &Path, version: Version, mount: &Mount, own: Option<&Path>) -> R
     };
     let mut least: Option<Room> = None;
     for group in directory.ancestors() {
-        let room = of(group, version).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
+        let room = of(group, version).map_err(|(path, error)| format!("{}: {error}", shown(&path)))?;
         if let Some(room) = room.filter(|room| least.as_ref().is_none_or(|least| room.bytes() < least.bytes())) {
             least = Some(room);
         }

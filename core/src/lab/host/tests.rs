@@ -277,6 +277,21 @@ fn pure_v1() {
 }
 
 #[test]
+fn a_mount_point_with_commands_to_a_terminal() {
+    // Octal, as mountinfo writes what would end a field; the others as they are.
+    let machine = Machine::new().mounted("/", "/sys/a\\040\x1b[2J\\012b", "rw", "cgroup", "rw,memory");
+    machine
+        .file("sys/a \x1b[2J\nb/memory.limit_in_bytes", "9223372036854771712\n")
+        .file("proc/self/cgroup", "4:memory:/\n");
+    let host = machine.probe();
+    let text = host.to_text();
+    assert!(text.contains(r"/sys/a \x1b[2J\x0ab"), "{text}");
+    for text in [text, host.to_json(), format!("{:?}", host.abilities)] {
+        assert!(!text.contains('\x1b') && !text.contains("J\nb"), "{text}");
+    }
+}
+
+#[test]
 fn a_group_of_its_own_that_is_nearly_full() {
     let group = "sys/fs/cgroup/memory/user/1";
     let machine = Machine::new().v1_memory();

@@ -1,7 +1,6 @@
 //! The host as a document and as a text for a person.
 
 use std::fmt::Write;
-use std::os::unix::ffi::OsStrExt;
 
 use serde::Serialize;
 
@@ -38,7 +37,7 @@ impl Host {
         };
         let controller = match (self.version, &self.mount) {
             (Some(version), Some(mount)) => {
-                format!("on cgroup {}, at {}", version.name(), crate::text::escape(mount.as_os_str().as_bytes()))
+                format!("on cgroup {}, at {}", version.name(), crate::text::shown(mount))
             }
             _ => "nowhere".to_string(),
         };
@@ -58,7 +57,7 @@ impl Host {
         text.push('\n');
         let _ = match (self.require_lab(), &self.parent) {
             (Ok(()), Some(parent)) => {
-                let parent = crate::text::escape(parent.as_os_str().as_bytes());
+                let parent = crate::text::shown(parent);
                 writeln!(text, "A lab can be made here, below {parent}.")
             }
             (Ok(()), None) => writeln!(text, "A lab can be made here."),
