@@ -36,7 +36,8 @@ def shown(text: object) -> str:
     if line.isprintable():
         return line
     return "".join(
-        one if one.isprintable() or one == "\n" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(one)) for one in line
+        one if one.isprintable() or one == "\n" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(one))
+        for one in line
     )
 
 

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from conftest import Cli
 
 import memoom
-from conftest import Cli
 
 # Clears the screen, sets the title, and begins a line of its own.
 NASTY = "a\x1b[2J\x1b]0;b\x07\rc"
@@ -55,7 +55,8 @@ def test_a_command_of_such_a_name_is_told_without_its_controls(cli: Cli, tmp_pat
 
 
 def test_html_shows_such_names_as_text(tmp_path: Path) -> None:
-    line = "Memory cgroup out of memory: Killed process 7 (<b>\\x1b&) total-vm:4kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB"
+    sizes = "total-vm:4kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB"
+    line = f"Memory cgroup out of memory: Killed process 7 (<b>\\x1b&) {sizes}"
     (report,) = memoom.parse_reports(f"[    1.000000] {line}\n")
     html = report._repr_html_()
     assert "<b>\\x1b" not in html and "\x1b" not in html and "&lt;b&gt;" in html
