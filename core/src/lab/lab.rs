@@ -311,13 +311,7 @@ fn place(host: &Host, parent: Option<&Path>) -> Result<(Dir, Version)> {
         };
         (Dir::open(parent)?, version)
     };
-    // What only looks like a group, with files of those names, is none.
-    if !above.is_of_cgroups().unwrap_or(true) {
-        return Err(Error::new(ErrorKind::InvalidInput, "make lab", "the directory is not in a cgroup file system")
-            .path(above.path())
-            .remedy("give a group's directory; where something is mounted over the groups, unmount that"));
-    }
-    Ok((above, version))
+    Ok((above.in_cgroups("make lab")?, version))
 }
 
 /// Makes the directory of a lab. It is registered before it is made: whatever dies from here on, the supervisor removes it.

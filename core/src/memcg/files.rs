@@ -108,6 +108,16 @@ impl Dir {
         Ok([CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&system.filesystem_type()))
     }
 
+    /// The same directory, unless it is seen to be none: what only looks like a group, with files of those names.
+    pub(crate) fn in_cgroups(self, operation: &'static str) -> Result<Dir> {
+        if self.is_of_cgroups().unwrap_or(true) {
+            return Ok(self);
+        }
+        Err(Error::new(ErrorKind::InvalidInput, operation, "the directory is not in a cgroup file system")
+            .path(&self.path)
+            .remedy("give a group's directory; where something is mounted over the groups, unmount that"))
+    }
+
     /// Removes an empty directory inside this one, under the name that it has now: somebody may have given it another one
     /// (v1), and something else its own. Where it has gone already, that is ENOENT.
     pub(crate) fn remove_dir(&self, inside: &Dir) -> std::result::Result<(), Errno> {
