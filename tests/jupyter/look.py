@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -69,6 +70,7 @@ def serve(directory: Path, home: Path, theme: str) -> tuple[subprocess.Popen[byt
         [Path(sys.executable).with_name("jupyter"), "lab", *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 120
@@ -80,6 +82,16 @@ def serve(directory: Path, home: Path, theme: str) -> tuple[subprocess.Popen[byt
             if server.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.2)  # a server tells nobody when it is ready
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """Ends a server and the kernels that it has started; it waits long for those that were about to begin."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def look(page: Page, address: str, name: str, picture: Path) -> list[str]:
@@ -140,8 +152,7 @@ def main(out: Path) -> int:
                         )
                         bad += bool(faults)
                 finally:
-                    server.terminate()
-                    server.wait(300)
+                    end(server)
             browser.close()
     finally:
         shutil.rmtree(home)
