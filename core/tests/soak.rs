@@ -59,11 +59,15 @@ impl Count {
     }
 
     /// As many accounts as were counted, each of another victim, and none behind them.
-    fn accounts(&mut self, watch: &mut Watch, kills: u64, pids: &[i32]) {
+    fn accounts(&mut self, lab: &Lab, watch: &mut Watch, kills: u64, pids: &[i32]) {
         self.kills += kills;
         for _ in 0..kills {
             let Some(oom) = watch.wait_oom(LONG / 2).unwrap() else {
-                self.wrong.push(format!("cycle {}: a kill without an account", self.cycles));
+                let timeline = lab.timeline().to_text(false);
+                let lines: Vec<&str> = timeline.lines().collect();
+                let last = lines[lines.len().saturating_sub(40)..].join("\n");
+                let what = format!("{kills} kills, {pids:?} among the victims\n{last}");
+                self.wrong.push(format!("cycle {}: a kill without an account: {what}", self.cycles));
                 return;
             };
             self.accounts += 1;
@@ -134,7 +138,7 @@ impl Count {
             }
         }
         let kills = group.counters().unwrap().oom_kill.expect("oom_kill");
-        self.accounts(&mut watch, kills, &victims);
+        self.accounts(lab, &mut watch, kills, &victims);
         drop(watch);
         group.remove().unwrap();
         self.cycles += 1;
