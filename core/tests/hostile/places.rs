@@ -80,7 +80,13 @@ pub fn other_namespaces() {
     for (name, options) in kinds {
         in_place(&format!("namespaces: {name}"), "live", options, "", &Then::EitherClearly);
     }
-    in_place("without /proc", "live", MOUNTS, "mount -t tmpfs tmpfs /proc || exit 98;", &Then::Refuses(&["/proc", "mount /proc"]));
+    in_place(
+        "without /proc",
+        "live",
+        MOUNTS,
+        "mount -t tmpfs tmpfs /proc || exit 98;",
+        &Then::Refuses(&["/proc", "mount /proc"]),
+    );
     let hidden = "mount -t proc -o subset=pid proc /proc || exit 98;";
     in_place("/proc without the rest", "live", MOUNTS, hidden, &Then::Lives(&[]));
 }

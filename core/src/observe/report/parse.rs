@@ -233,12 +233,27 @@ impl Summary {
             Some(at) => (&text[..at], Some(text[at + TASK.len()..].to_vec())),
             None => (text, None),
         };
-        let (oom, task) = match rsplit(before, b",task_memcg=") {
-            Some((oom, task)) => (oom, Some(task)),
-            None => (before, None),
-        };
+        let (oom, task) = groups(before);
         let path = |path: &[u8]| (!path.is_empty()).then(|| path.to_vec());
-        SummaryEnd { oom_memcg: path(oom).filter(|_| self.memcg), task_memcg: task.and_then(path), comm }
+        SummaryEnd { oom_memcg: oom.and_then(path).filter(|_| self.memcg), task_memcg: task.and_then(path), comm }
+    }
+}
+
+/// `A,task_memcg=B`. The name of a group may hold these words, so that whoever may name one could lay an OOM to another:
+/// where they stand more than once, B is at A or below it; where that leaves more than one reading, neither is taken.
+fn groups(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    const WORDS: &[u8] = b",task_memcg=";
+    let parted = |at: usize| (&text[..at], &text[at + WORDS.len()..]);
+    let every: Vec<usize> = (0..text.len()).filter(|at| text[*at..].starts_with(WORDS)).collect();
+    let fits = |(oom, task): &(&[u8], &[u8])| {
+        task.strip_prefix(*oom).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || *oom == b"/")
+    };
+    let mut readings = every.iter().map(|at| parted(*at)).filter(fits);
+    match (every.as_slice(), readings.next(), readings.next()) {
+        ([], ..) => (Some(text), None),
+        ([only], ..) => (Some(parted(*only).0), Some(parted(*only).1)),
+        (_, Some((oom, task)), None) => (Some(oom), Some(task)),
+        _ => (None, None),
     }
 }
 
@@ -344,6 +359,18 @@ mod tests {
         assert_eq!(end.task_memcg.as_deref(), Some(&b"/x,task=1/a=b/c d"[..]));
         assert_eq!(end.comm.as_deref(), Some(&b"p,task=q"[..]));
         assert_eq!(read.end(Some(b"q")).comm.as_deref(), Some(&b"q"[..]), "the kill line knows better");
+        // A group that is named like the fields.
+        let named = |path: &str| {
+            let line = format!(
+                "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=0,oom_memcg=/a,task_memcg={path},task=p,pid=5,uid=0"
+            );
+            let end = summary(line.as_bytes()).end(Some(b"p"));
+            [end.oom_memcg, end.task_memcg].map(|path| path.map(|path| String::from_utf8(path).unwrap()))
+        };
+        for path in ["/a/x,task_memcg=b,task=init,pid=1,uid=0", "/a/x,task_memcg=/foreign"] {
+            assert_eq!(named(path), [Some("/a".to_string()), Some(path.to_string())]);
+        }
+        assert_eq!(named("/a/q,task_memcg=/a,task_memcg=/a/q/z"), [None, None], "nobody can tell");
         let global = summary(b"oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/a,task=x,pid=5,uid=0");
         assert!(global.global && !global.memcg);
         assert_eq!(
