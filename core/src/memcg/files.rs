@@ -124,7 +124,7 @@ impl Dir {
         let own = nix::sys::stat::fstat(&inside.fd)?;
         let is_own = |name: &OsStr| match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok((stat.st_dev, stat.st_ino) == (own.st_dev, own.st_ino)),
-            Err(Errno::ENOENT) => Ok(false),
+            Err(Errno::ENOENT | Errno::ENODEV) => Ok(false),
             Err(errno) => Err(errno),
         };
         let remove = |name: &OsStr| unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir);
