@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: deaths tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ soak: develop .packages stage ## count verdicts, accounts, predictions and memor
 # The figures of a long run: MEMOOM_STORM_SIGNALS=10000 make storm
 storm: develop ## send MEMOOM_STORM_SIGNALS signals (60) to hosts, supervisors and workers, and look for whatever they leave
 	MEMOOM_STORM_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) test -q -p memoom --test storm
+
+# It kills often: the kernel's log of a machine that others use is full of it meanwhile.
+deaths: .packages ## stage MEMOOM_DEATHS (2000) deaths by ten kinds of author and print who was named
+	MEMOOM_DEATHS=$${MEMOOM_DEATHS:-2000} $(CARGO) test -q -p memoom --test deaths -- --nocapture
 
 docs: develop ## build the documentation site (target/docs/html); the notebooks are run for it, and a warning is an error
 	@.ci/packages.sh doxygen redis

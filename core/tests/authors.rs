@@ -1,6 +1,8 @@
 //! Who sent the signal: each kind of author is named, and none is taken for another.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, unsafe_code)] // a failure is the report
 
+#[path = "authors/children.rs"]
+mod children;
 mod common;
 
 use std::io::Write;
@@ -75,7 +77,7 @@ impl Drop for Person {
 #[test]
 fn a_person_is_named() {
     let Some(lab) = lab().filter(traced) else { return };
-    for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGINT] {
+    for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGINT, libc::SIGSEGV, libc::SIGALRM, libc::SIGPROF, 40] {
         let worker = group(&lab).command(&Command::new(["sleep", "1000"])).unwrap();
         let person = Person::does(&format!("kill -{signal} {}", worker.pid()));
         let (outcome, by) = end(&worker);

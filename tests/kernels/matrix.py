@@ -77,5 +77,6 @@ SUITES = (
     Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500, default=False),
     Suite("bursts", "sh tests/kernels/suite-bursts.sh", deadline=600),
     Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=3000, default=False),
+    Suite("deaths", "sh tests/kernels/suite-deaths.sh", deadline=1500, default=False),
     Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
 )

@@ -141,8 +141,8 @@ pub enum EventKind {
     Killed {
         /// Its name, where a source tells.
         comm: Option<String>,
-        /// How it is known that it stood in the group: `procfs`, `seen` (it was seen there before), or `sender` where it had gone before it could be looked
-        /// at and who sent the signal stands there.
+        /// How it is known that it stood in the group: `procfs`, `seen` (it was seen there before), or, where it had gone
+        /// before it could be looked at, `sender` (who sent the signal stands there) or `parent` (its parent does).
         placed_by: &'static str,
         /// Who sent it.
         killed_by: Box<KilledBy>,

@@ -4,6 +4,7 @@ use super::author::signal_name;
 use super::event::{Event, EventKind};
 use crate::memcg::limits::human_size;
 use crate::memcg::Counters;
+use crate::observe::Author;
 
 impl EventKind {
     /// The name as it stands in documents.
@@ -64,7 +65,13 @@ impl Event {
             }
             EventKind::Killed { comm, killed_by, .. } => {
                 let who = comm.as_ref().map_or_else(|| who.clone(), |comm| format!("{comm} ({who})"));
-                format!("{who} is ended by {}, sent by {}", signal_name(killed_by.signal), killed_by.to_text())
+                let signal = signal_name(killed_by.signal);
+                match killed_by.by {
+                    Author::Unknown => {
+                        format!("{who} is ended by {signal}, and who sent it is {}", killed_by.to_text())
+                    }
+                    _ => format!("{who} is ended by {signal}, sent by {}", killed_by.to_text()),
+                }
             }
             EventKind::Log { text, .. } => format!("the kernel prints: {text}"),
             EventKind::Blocked { state, wchan, .. } => {
@@ -183,6 +190,11 @@ mod tests {
         );
         assert_eq!(text(EventKind::Exited { returncode: -9 }), "pid 7 has ended: signal 9");
         assert_eq!(text(EventKind::Limit { limit_bytes: None }), "the limit is set to max");
+        let killed_by = Box::new(KilledBy::unknown(9, "it is dark"));
+        assert_eq!(
+            text(EventKind::Killed { comm: Some("a".to_string()), placed_by: "seen", killed_by }),
+            "a (pid 7) is ended by SIGKILL, and who sent it is unknown because it is dark"
+        );
         let counters = Box::new(Counters { oom: Some(2), under_oom: Some(true), ..Counters::default() });
         assert_eq!(text(EventKind::Notified { counters }), "the kernel notifies: under_oom 1, oom 2");
     }

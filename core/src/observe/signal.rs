@@ -1,8 +1,9 @@
 //! Signals that end processes: which are listened to, and what the tracepoints say of one.
 //!
 //! `signal/signal_generate` fires in the sender, so its own context names who sent; `signal/signal_deliver` fires in the
-//! thread that takes the signal. Faults, which some programs handle by the thousand, are listened to only where they are
-//! delivered and have no handler (`sa_handler` 0), so that they do not push the rest out of the buffer.
+//! thread that takes the signal. Faults and timers, which some programs handle by the thousand, are listened to only where
+//! a process sends what looks like one, or where they are delivered and have no handler (`sa_handler` 0), so that they do not
+//! push the rest out of the buffer. SIGCHLD is the word of a process to its parent that a signal has ended it.
 
 use super::callpath::{base_name, Frame};
 
@@ -12,11 +13,12 @@ pub(super) const GENERATE: &str = "events/signal/signal_generate";
 pub(super) const DELIVER: &str = "events/signal/signal_deliver";
 
 /// By default these end a process, and few programs take one often: each one that is sent is told.
-const SENT: [i32; 12] = [
+const SENT: [i32; 13] = [
     libc::SIGHUP,
     libc::SIGINT,
     libc::SIGQUIT,
     libc::SIGABRT,
+    libc::SIGALRM,
     libc::SIGKILL,
     libc::SIGUSR1,
     libc::SIGUSR2,
@@ -26,6 +28,16 @@ const SENT: [i32; 12] = [
     libc::SIGXFSZ,
     libc::SIGSYS,
 ];
+/// Faults, and what debuggers take: told where a process sent one, or the kernel forced one that is no fault of an address
+/// (`SI_KERNEL`), as after an execution that failed.
+const FAULTS: [i32; 4] = [libc::SIGILL, libc::SIGBUS, libc::SIGFPE, libc::SIGSEGV];
+/// What timers and queues send by the thousand: told where a process sent one by a call.
+const TIMERS: [i32; 6] = [libc::SIGTRAP, libc::SIGSTKFLT, libc::SIGVTALRM, libc::SIGPROF, libc::SIGPOLL, libc::SIGPWR];
+/// The first of the signals without a name of their own.
+const REALTIME: i32 = 34;
+/// `si_code` of the word to a parent that its child was killed by a signal, without a core and with one.
+const CLD_KILLED: i32 = 2;
+const CLD_DUMPED: i32 = 3;
 /// Those that leave a core: the kernel delivers them as they are. Every other fatal signal becomes a SIGKILL for each
 /// thread before it is delivered (`complete_signal`), and so is known by its sender alone.
 const CORES: [i32; 10] = [
@@ -45,9 +57,16 @@ const SI_KERNEL: i32 = 128;
 const SI_USER: i32 = 0;
 
 /// The filter of the sender's event. Result 0 is a signal that was queued: not one that was ignored, was pending already,
-/// or came to a process in its exit. So of several SIGKILL only the one that counts is told.
+/// or came to a process in its exit. So of several SIGKILL only the one that counts is told. The word to a parent is told
+/// whatever becomes of it: most ignore it.
 pub(super) fn generated() -> String {
-    format!("({})&&result==0", any(&SENT))
+    let (sent, faults, timers) = (any(&SENT), any(&FAULTS), any(&TIMERS));
+    let called = "(code==0||code==-1||code==-6)";
+    format!(
+        "(result==0&&({sent}||(({faults})&&(code<=0||code=={SI_KERNEL}))||(({timers}||sig>={REALTIME})&&{called})))||\
+         (sig=={}&&(code=={CLD_KILLED}||code=={CLD_DUMPED}))",
+        libc::SIGCHLD
+    )
 }
 
 /// The filter of the taker's event: no handler, so that it ends the process.
@@ -60,9 +79,9 @@ fn any(signals: &[i32]) -> String {
     any.join("||")
 }
 
-/// Whether the sender of a signal is listened to.
+/// Whether whoever sends this signal is told, be it a timer of the kernel's.
 pub(crate) fn is_sent(signal: i32) -> bool {
-    SENT.contains(&signal)
+    SENT.contains(&signal) || FAULTS.contains(&signal)
 }
 
 /// One `signal/signal_generate` event.
@@ -145,9 +164,10 @@ const WAYS: &[(&[&str], Origin)] = &[
         Origin::Kernel(Some("it wrote to what nobody reads any more")),
     ),
     (
-        &["force_sig_fault", "force_sig_fault_to_task", "force_sigsegv", "do_trap", "do_user_addr_fault"],
+        &["force_sig_fault", "force_sig_fault_to_task", "do_trap", "do_user_addr_fault"],
         Origin::Kernel(Some("it did what the processor refuses (a fault)")),
     ),
+    (&["signal_setup_done"], Origin::Kernel(Some("its stack had no room for the handler of a signal"))),
     (&["__seccomp_filter", "force_sig_seccomp"], Origin::Kernel(Some("a seccomp filter forbids what it called"))),
     (&["generic_write_checks", "inode_newsize_ok"], Origin::Kernel(Some("a file grew over its limit (RLIMIT_FSIZE)"))),
     (&["bpf_send_signal_common", "bpf_send_signal"], Origin::Kernel(Some("a BPF program sent it"))),
@@ -164,7 +184,17 @@ const CALLS: [&str; 8] = [
     "do_rt_sigqueueinfo",
 ];
 
+/// On the way to the word of another's death: a tracer that lets go, or has reaped.
+const OTHERS: [&str; 6] =
+    ["do_wait", "__do_wait", "wait_task_zombie", "wait_consider_task", "__ptrace_detach", "ptrace_detach"];
+
 impl Signal {
+    /// Whether the sender says to its parent that a signal has ended it.
+    pub(crate) fn is_last_word(&self) -> bool {
+        let own = !self.call_path.iter().any(|frame| OTHERS.contains(&base_name(&frame.function)));
+        self.signal == libc::SIGCHLD && own
+    }
+
     /// On whose behalf it was sent: by the way to it, where there is one, else by what the kernel sets in each case.
     pub(crate) fn origin(&self) -> Origin {
         let names = || self.call_path.iter().map(|frame| base_name(&frame.function));
@@ -196,15 +226,14 @@ impl Signal {
 }
 
 impl Delivered {
-    /// The same, for a signal of which only the delivery was told.
-    pub(crate) fn origin(&self) -> Option<Origin> {
-        match (self.signal, self.code) {
-            (libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGTRAP, code) if code > 0 => {
-                Some(Origin::Kernel(Some("it did what the processor refuses (a fault)")))
-            }
-            (_, code) if code > 0 => Some(Origin::Kernel(None)),
-            // A process did, and only the sender's event would name it.
-            _ => None,
-        }
+    /// What the process did, where the kernel sent it this for that.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let faults = FAULTS.contains(&self.signal) || self.signal == libc::SIGTRAP;
+        (faults && self.code > 0 && self.code != SI_KERNEL).then_some("it did what the processor refuses (a fault)")
+    }
+
+    /// Whether the kernel sent it: else a process did, and only the sender's event would name it.
+    pub(crate) fn is_the_kernels(&self) -> bool {
+        self.code > 0
     }
 }

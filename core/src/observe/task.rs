@@ -110,6 +110,8 @@ pub(crate) struct Stat {
     /// The resident pages by the counter that the OOM score of kernels before 7.0 reads too: cheap, and on many
     /// CPUs not exact (6.2 on).
     pub(crate) rss_pages: u64,
+    /// How it ended, as wait(2) has it: of a zombie, for whoever may trace it; 0 for all others.
+    pub(crate) wait_status: i32,
 }
 
 /// The memory cgroup of a process, relative to the mount of the hierarchy.

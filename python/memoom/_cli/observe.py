@@ -119,11 +119,11 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         prog=_PROG,
         usage=f"{_PROG} [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD in a group of its own, without a limit, and says on standard error why each process "
-        "below it died that was killed by SIGKILL or ended by a fault or abort: who it was, who sent the signal, and "
+        "below it died that a signal has ended: who it was, who sent the signal, and "
         "the account where it was an OOM. It ends when CMD ends; what CMD has left running is killed then.",
         epilog="The exit status is that of CMD; 128+n when signal n ended it (137: SIGKILL); 125 when memoom failed, "
-        "126 when CMD cannot be run, 127 when it is not found. Of SIGTERM and other signals that end a process without "
-        "a core, only CMD's own death is told; and one that kills itself may be reaped before memoom can look at it.",
+        "126 when CMD cannot be run, 127 when it is not found. A child whose parent has set SIGCHLD to be ignored is "
+        "told of where SIGKILL, a fault or an abort has ended it.",
     )
     parser.add_argument("--limit", metavar="SIZE", help="the memory that CMD and its children may use (none)")
     parser.add_argument("--swap", default="0", metavar="SIZE", help="swap beyond the limit (0); max for any")

@@ -12,16 +12,19 @@ use crate::helper::process::Process;
 use crate::observe::author::{unit_of, Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::signal::{is_sent, Delivered, Origin, Signal};
-use crate::observe::task::Proc;
+use crate::observe::task::{Proc, TaskState};
 
 /// Signals of our processes that are remembered.
 const MOST_SENT: usize = 2048;
+/// A signal that has ended a process which nobody can look at any more was sent so short a time before.
+const AT_ONCE_NS: u64 = 1_000_000_000;
 
 /// What the tracepoints of signals said of our processes.
 #[derive(Default)]
 pub(crate) struct Signals {
     sent: VecDeque<Sent>,
-    delivered: VecDeque<(i32, Delivered)>,
+    /// With the process, and whether the watches know of it.
+    delivered: VecDeque<(i32, Delivered, bool)>,
     /// Why nothing is heard of signals.
     pub(crate) missing: Option<String>,
     /// When records were last lost.
@@ -35,6 +38,14 @@ struct Sent {
     comm: String,
     signal: i32,
     by: KilledBy,
+    /// The watches know that its target has ended by it.
+    told: bool,
+}
+
+impl Sent {
+    fn is_older(&self, time_ns: u64, than_ns: u64) -> bool {
+        self.by.at_ns.is_none_or(|at_ns| time_ns.saturating_sub(at_ns) > than_ns)
+    }
 }
 
 impl Signals {
@@ -45,8 +56,11 @@ impl Signals {
 }
 
 impl State {
-    /// Somebody sent a signal that may end one of our processes.
+    /// Somebody sent a signal that may end one of our processes, or a process says that one has ended it.
     pub(super) fn note_signal(&mut self, signal: Signal) {
+        if signal.signal == libc::SIGCHLD {
+            return self.note_last_word(&signal);
+        }
         let proc = Proc::system();
         let target = match signal.whole_process && signal.origin() != Origin::Oom {
             true => signal.target,
@@ -57,12 +71,13 @@ impl State {
             return;
         }
         let by = self.author_of(&signal, target, &proc);
-        let sent = Sent { target, comm: crate::text::escape(&signal.target_comm), signal: signal.signal, by };
+        let comm = crate::text::escape(&signal.target_comm);
+        let mut sent = Sent { target, comm, signal: signal.signal, by, told: false };
         if signal.signal == libc::SIGKILL {
             if sent.by.by != Author::KernelOom {
                 self.note_kill(&signal, target, matches!(whose, Whose::Unknown | Whose::Unrelated));
             }
-            self.tell_killed(signal.time_ns, &whose, target, Some(sent.comm.clone()), sent.by.clone());
+            sent.told = self.tell_killed(signal.time_ns, &whose, target, Some(sent.comm.clone()), sent.by.clone());
         }
         self.signals.sent.push_back(sent);
         if self.signals.sent.len() > MOST_SENT {
@@ -89,19 +104,82 @@ impl State {
         if whose == Whose::Strangers {
             return;
         }
-        self.signals.delivered.push_back((target, delivered));
+        self.signals.delivered.push_back((target, delivered, false));
         if self.signals.delivered.len() > MOST_SENT {
             self.signals.delivered.pop_front();
         }
         let by = self.killed_by(target, delivered.signal, 0..=delivered.time_ns);
-        let sent = self.signals.sent.iter().rev().find(|sent| sent.target == target);
-        let comm = sent.map(|sent| sent.comm.clone());
-        self.tell_killed(delivered.time_ns, &whose, target, comm, by);
+        let comm = self.last_sent(target).map(|sent| sent.comm.clone());
+        let told = self.tell_killed(delivered.time_ns, &whose, target, comm, by);
+        if let Some((_, _, known)) = self.signals.delivered.back_mut() {
+            *known = told;
+        }
     }
 
-    /// Tells of a process of ours. One that had gone before it could be looked at is taken for one where the sender is:
-    /// it is mostly its parent that kills a process and reaps it at once.
-    fn tell_killed(&mut self, time_ns: u64, whose: &Whose, pid: i32, comm: Option<String>, killed_by: KilledBy) {
+    /// A process has told its parent that a signal has ended it: so it is known of every signal, and where the process
+    /// stood, when both it and whoever sent the signal have gone.
+    fn note_last_word(&mut self, word: &Signal) {
+        if !word.is_last_word() {
+            return;
+        }
+        let proc = Proc::system();
+        let pid = proc.process_of(word.sender).unwrap_or_else(|| self.collector.process_of(word.sender));
+        let of_child = self.world.whose(pid, word.time_ns);
+        let (whose, placed_by) = match (&of_child, self.ours(word.target, word.time_ns)) {
+            (Whose::Ours(_), _) => (of_child, "procfs"),
+            (Whose::Strangers, _) | (_, None) => return,
+            (_, Some(cgroup)) => (Whose::Ours(cgroup), "parent"),
+        };
+        // A process in its exit also speaks for the dead that it leaves behind: while it is there, its own end is asked for.
+        let status = match proc.stat(pid) {
+            Ok(Some(stat)) if matches!(stat.state, TaskState::Zombie | TaskState::Dead) => {
+                Some(stat.wait_status & 0x7f)
+            }
+            _ => None,
+        };
+        let delivered = self.signals.delivered.iter().rev().find(|(of, ..)| *of == pid);
+        if status == Some(0) || delivered.is_some_and(|(_, _, told)| *told) {
+            return;
+        }
+        let by = match (self.last_sent(pid), status) {
+            // Of one that was sent long before nobody knows whether it was handled.
+            (Some(sent), None) if sent.signal != libc::SIGKILL && sent.is_older(word.time_ns, AT_ONCE_NS) => return,
+            (Some(sent), status)
+                if status.is_none_or(|signal| signal == sent.signal || sent.signal == libc::SIGKILL) =>
+            {
+                if sent.told {
+                    return;
+                }
+                sent.by.clone()
+            }
+            (_, Some(signal)) => self.killed_by(pid, signal, 0..=word.time_ns),
+            // Nobody was seen to send it one, and it says no more which it was.
+            (_, None) => return,
+        };
+        let comm = self.last_sent(pid).map(|sent| sent.comm.clone());
+        let comm = comm.or_else(|| word.sender_comm.as_deref().map(crate::text::escape));
+        self.place_killed(word.time_ns, whose, placed_by, pid, comm, by);
+        if let Some(sent) = self.signals.sent.iter_mut().rev().find(|sent| sent.target == pid) {
+            sent.told = true;
+        }
+    }
+
+    /// What was sent to a process last, or the SIGKILL that it was sent.
+    fn last_sent(&self, pid: i32) -> Option<&Sent> {
+        let to_it = || self.signals.sent.iter().rev().filter(|sent| sent.target == pid);
+        to_it().find(|sent| sent.signal == libc::SIGKILL).or_else(|| to_it().next())
+    }
+
+    /// Tells of a process of ours, and whether it could. One that had gone before it could be looked at is taken for one
+    /// where the sender is: it is mostly its parent that kills a process and reaps it at once.
+    fn tell_killed(
+        &mut self,
+        time_ns: u64,
+        whose: &Whose,
+        pid: i32,
+        comm: Option<String>,
+        killed_by: KilledBy,
+    ) -> bool {
         let (cgroup, placed_by) = match whose {
             Whose::Ours(cgroup) => (Some(cgroup.clone()), "procfs"),
             _ => match self.collector.seen_in(pid, time_ns).filter(|group| self.observes(group)).map(str::to_string) {
@@ -109,7 +187,21 @@ impl State {
                 None => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
             },
         };
-        if let Some(cgroup) = cgroup {
+        let Some(cgroup) = cgroup else { return false };
+        self.place_killed(time_ns, Whose::Ours(cgroup), placed_by, pid, comm, killed_by);
+        true
+    }
+
+    fn place_killed(
+        &mut self,
+        time_ns: u64,
+        whose: Whose,
+        placed_by: &'static str,
+        pid: i32,
+        comm: Option<String>,
+        killed_by: KilledBy,
+    ) {
+        if let Whose::Ours(cgroup) = whose {
             let kind = EventKind::Killed { comm, placed_by, killed_by: Box::new(killed_by) };
             self.push(time_ns, Source::Tracefs, Some(&cgroup), Some(pid), kind);
         }
@@ -207,8 +299,12 @@ impl State {
             .delivered
             .iter()
             .rev()
-            .find(|(of, delivered)| *of == pid && delivered.signal == signal && within.contains(&delivered.time_ns))
-            .map(|(_, delivered)| delivered);
+            .find(|(of, one, _)| *of == pid && one.signal == signal && within.contains(&one.time_ns))
+            .map(|(_, delivered, _)| delivered);
+        if let Some(fault) = delivered.and_then(Delivered::fault) {
+            let by = KilledBy::new(Author::Kernel, signal).because(fault);
+            return KilledBy { at_ns: delivered.map(|one| one.time_ns), ..by.source("tracefs") };
+        }
         // Of the signals of that number the last one before it took effect; of SIGKILL there is but one that counts.
         let until = delivered.map_or(*within.end(), |delivered| delivered.time_ns);
         let in_time = |at_ns: u64| (*within.start()..=until).contains(&at_ns);
@@ -221,16 +317,13 @@ impl State {
         if let Some(sent) = sent {
             return sent.by.clone();
         }
-        if let Some((delivered, origin)) = delivered.and_then(|one| Some((one, one.origin()?))) {
-            let by = match origin {
-                Origin::Kernel(Some(reason)) => KilledBy::new(Author::Kernel, signal).because(reason),
-                _ => KilledBy::new(Author::Kernel, signal),
-            };
-            return KilledBy { at_ns: Some(delivered.time_ns), ..by.source("tracefs") };
+        if let Some(delivered) = delivered.filter(|one| one.is_the_kernels()) {
+            let by = KilledBy::new(Author::Kernel, signal).source("tracefs");
+            return KilledBy { at_ns: Some(delivered.time_ns), ..by };
         }
         let reason = match self.signals.lost_ns {
             Some(_) => "records of the trace were overwritten before they could be read",
-            None if !is_sent(signal) => "the senders of this signal are not traced (programs send it too often)",
+            None if !is_sent(signal) => "no call was seen to send it, and the kernel's own timers and queues are not traced",
             None => "nobody was seen to send it: the kernel ends a process in this way by seccomp, or after a fault of its own",
         };
         KilledBy::unknown(signal, reason)

@@ -92,6 +92,7 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
         exiting: field(9)?.parse::<u64>().ok()? & PF_EXITING != 0,
         starttime_ticks: field(22)?.parse().ok()?,
         rss_pages: field(24)?.parse::<i64>().ok()?.max(0).unsigned_abs(),
+        wait_status: field(52).and_then(|status| status.parse().ok()).unwrap_or(0),
     })
 }
 

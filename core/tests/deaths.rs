@@ -1,0 +1,166 @@
+//! Deaths by the hundred, each with an author that is known beforehand: what memoom says of each is held against it, with
+//! the kernel's log readable, its reports suppressed, and no log at all. Nobody else may be named; where nobody is, the
+//! reason is.
+//!
+//! `MEMOOM_DEATHS` says how many (40; `make deaths`: 2000), `MEMOOM_SEED` repeats one: the seed of a wrong one is printed.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a failure is the report
+
+mod common;
+#[path = "deaths/judge.rs"]
+mod judge;
+#[path = "deaths/people.rs"]
+mod people;
+#[path = "deaths/stage.rs"]
+mod stage;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+use common::{Random, LONG};
+use judge::{Judgement, Table};
+use memoom::{Command, Lab, LabOptions, Limits};
+use people::People;
+use stage::{Log, Means, Stage};
+
+/// The kernel prints ten reports of OOMs in so long a time, for the whole machine.
+const WINDOW: Duration = Duration::from_secs(5);
+const REPORTS: usize = 10;
+/// A lab remembers all that happened in it, so it is for so many deaths.
+const DEATHS_PER_LAB: u64 = 100;
+
+#[test]
+fn the_author_of_each_death_is_named() {
+    let Some(lab) = common::lab() else { return };
+    let traced = lab.host().can("tracefs");
+    lab.close().unwrap();
+    let given = std::env::var("MEMOOM_DEATHS").ok().and_then(|given| given.parse().ok());
+    let deaths: u64 = given.unwrap_or(40);
+    let people = People::new();
+    let mut table = Table::default();
+    let mut wrong = Vec::new();
+    let mut seeds = Random::new();
+    let begun = Instant::now();
+    for (number, log) in Log::ALL.into_iter().enumerate() {
+        // Each share is a third, the first ones one more where it does not divide.
+        let share = (deaths + 2 - number as u64) / 3;
+        let mut run = Run::of(log);
+        for at in 0..share {
+            let (seed, means) = seed_of(at, &mut seeds);
+            let judged = catch_unwind(AssertUnwindSafe(|| run.death(means, seed, &people)));
+            if judged.is_err() {
+                // Whatever still stands goes with its lab.
+                run.lab = None;
+            }
+            let judged = judged.unwrap_or_else(|_| Some(Judgement::Wrong("the death could not be staged".to_string())));
+            let Some(judged) = judged else {
+                table.cannot(means, log);
+                continue;
+            };
+            if let Judgement::Wrong(why) = &judged {
+                eprintln!("MEMOOM_SEED={seed} MEMOOM_DEATHS=3 repeats it: {means:?}, log {log:?}: {why}");
+                wrong.push(seed);
+            }
+            table.note(means, log, judged);
+        }
+        run.end();
+    }
+    println!("{deaths} deaths in {:.1} s\n{table}", begun.elapsed().as_secs_f64());
+    assert!(wrong.is_empty(), "{} wrong authors", wrong.len());
+    if traced {
+        assert!(table.named() * 100 >= table.deaths() * 95, "fewer than 95 % are named");
+    }
+    // In a virtual machine of the tests nobody else uses the reports up.
+    if std::env::var_os("MEMOOM_ENTRY").is_some() && deaths >= 40 {
+        assert!(table.reported(Log::Readable) > table.reported(Log::Suppressed), "the log was not suppressed");
+    }
+}
+
+/// The seed of a death, which draws all of it: such a one that the means come in turn. Of a given seed the first is that.
+fn seed_of(at: u64, seeds: &mut Random) -> (u64, Means) {
+    let given = std::env::var_os("MEMOOM_SEED").is_some() && at == 0;
+    loop {
+        let seed = seeds.seed();
+        let means = Means::draw(&mut Random::seeded(seed));
+        let wanted = Means::ALL[usize::try_from(at).unwrap() % Means::ALL.len()];
+        seeds.below(u64::MAX);
+        if given || means == wanted {
+            return (seed, means);
+        }
+    }
+}
+
+/// The deaths of one state of the log.
+struct Run {
+    log: Log,
+    lab: Option<Lab>,
+    deaths: u64,
+    /// When our last OOMs were.
+    ooms: VecDeque<Instant>,
+    /// When the reports of this window were used up.
+    used_up: Option<Instant>,
+}
+
+impl Run {
+    fn of(log: Log) -> Run {
+        Run { log, lab: None, deaths: 0, ooms: VecDeque::new(), used_up: None }
+    }
+
+    /// Stages one death and judges what is said of it; `None` where this machine cannot have it.
+    fn death(&mut self, means: Means, seed: u64, people: &People) -> Option<Judgement> {
+        if self.deaths % DEATHS_PER_LAB == 0 {
+            self.end();
+        }
+        self.deaths += 1;
+        let kernel_log = self.log != Log::Absent;
+        let lab =
+            self.lab.get_or_insert_with(|| Lab::with(&LabOptions { kernel_log, ..LabOptions::default() }).unwrap());
+        let stage = Stage { lab, people, inner: RefCell::default() };
+        if !stage.can(means) {
+            return None;
+        }
+        if means.is_oom() {
+            match self.log {
+                Log::Readable => wait_for_a_report(&mut self.ooms),
+                Log::Suppressed => use_up_the_reports(&mut self.used_up),
+                Log::Absent => {}
+            }
+        }
+        let mut random = Random::seeded(seed);
+        let _ = Means::draw(&mut random);
+        let death = stage.play(means, &mut random);
+        Some(judge::judge(&death))
+    }
+
+    fn end(&mut self) {
+        if let Some(lab) = self.lab.take() {
+            lab.close().unwrap();
+        }
+    }
+}
+
+/// Until the kernel would print a report: it tells nobody when, so the window is waited for.
+fn wait_for_a_report(ooms: &mut VecDeque<Instant>) {
+    while ooms.len() >= REPORTS - 2 {
+        let first = ooms.pop_front().unwrap();
+        std::thread::sleep(WINDOW.saturating_sub(first.elapsed()));
+    }
+    ooms.push_back(Instant::now());
+}
+
+/// Has the kernel print all the reports of a window, so that it prints no more for the rest of it.
+fn use_up_the_reports(used_up: &mut Option<Instant>) {
+    if used_up.is_some_and(|then| then.elapsed() < WINDOW - Duration::from_millis(1500)) {
+        return;
+    }
+    *used_up = Some(Instant::now());
+    let lab = Lab::with(&LabOptions { kernel_log: false, call_path: false, ..LabOptions::default() }).unwrap();
+    let group = lab.group(None, &Limits::bytes(4 << 20)).unwrap();
+    let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
+    for _ in 0..REPORTS + 1 {
+        let eater = group.command(&Command::new(["sh", "-c", eats])).unwrap();
+        assert!(eater.wait(LONG).unwrap().oom_killed);
+    }
+    lab.close().unwrap();
+}
