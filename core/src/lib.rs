@@ -125,7 +125,9 @@ pub mod account {
     mod timeline_text;
     pub(crate) mod victim;
 
-    pub use crate::lab::postmortem::{postmortem, postmortem_of_group};
+    pub use crate::lab::postmortem::{
+        postmortem, postmortem_of_group, postmortem_of_group_with, postmortem_with, PostmortemOptions,
+    };
     pub use crate::lab::recording::replay;
     pub use composition::Composition;
     pub use grower::Grower;
@@ -140,6 +142,7 @@ pub mod account {
 
 /// Where the rooms meet: a lab, its groups, and the hub that reads every source of it.
 mod lab {
+    pub(crate) mod diary;
     pub(crate) mod ending;
     pub(crate) mod foresee;
     pub(crate) mod group;
@@ -188,8 +191,9 @@ pub mod pressure {
 }
 
 pub use account::{
-    postmortem, postmortem_of_group, Blocked, Candidate, Cause, Composition, Disagreement, Evidence, Oom, Outcome,
-    Postmortem, Prediction, Subject, Timeline, Verdict, Victim,
+    postmortem, postmortem_of_group, postmortem_of_group_with, postmortem_with, Blocked, Candidate, Cause, Composition,
+    Disagreement, Evidence, Oom, Outcome, Postmortem, PostmortemOptions, Prediction, Subject, Timeline, Verdict,
+    Victim,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use lab::recording::replay;

@@ -128,7 +128,8 @@ fn one_that_did_not_grow_is_a_casualty() {
     for (_, lab) in labs() {
         let group = lab.group(Some("mixed"), &Limits::bytes(32 * MIB)).unwrap();
         let mut watch = group.watch().unwrap();
-        let bystander = hog(&group, "bystander", Kind::Anon, 900);
+        // It outweighs whatever the other can take: the adjustment counts in thousandths of whole thousands of pages.
+        let bystander = hog(&group, "bystander", Kind::Anon, 1000);
         grown(&bystander, 2 * MIB);
         let leaker = hog(&group, "leaker", Kind::Anon, 0);
         // The first kill gives back what one step can take at most.
@@ -340,7 +341,9 @@ fn a_runtime_and_its_tools_die_together() {
         let oom = outcome.oom().expect("the account of its own OOM");
         let mut died: Vec<&[u8]> = oom.victims.iter().map(|victim| &victim.comm[..]).collect();
         died.sort_unstable();
-        assert_eq!(died, [&b"sh"[..], b"sleep", b"sleep", b"tail"], "{}", oom.to_text());
+        // What the shell has forked and has not executed yet still has its name.
+        let all = died.len() == 4 && died.contains(&&b"sh"[..]) && died.contains(&&b"tail"[..]);
+        assert!(all && died.iter().all(|name| [&b"sh"[..], b"sleep", b"tail"].contains(name)), "{}", oom.to_text());
         assert_eq!(oom.victim().unwrap().comm, b"tail", "{}", oom.to_text());
         let finding = found(oom, "group-kill");
         says(&finding.text, &["memory.oom.group took the whole group: with tail", "sh (pid", "sleep (pid"]);

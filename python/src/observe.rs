@@ -15,7 +15,8 @@ mod report;
 
 /// Who killed what memoom did not watch; the last OOM kill where nothing is named.
 #[pyfunction]
-#[pyo3(signature = (pid=None, *, group=None, unit=None, container=None, pod=None, slurm=None))]
+#[pyo3(signature = (pid=None, *, group=None, unit=None, container=None, pod=None, slurm=None, record=None, log=None))]
+#[allow(clippy::too_many_arguments)] // each is one word of the caller's
 fn postmortem(
     py: Python<'_>,
     pid: Option<i32>,
@@ -24,8 +25,12 @@ fn postmortem(
     container: Option<String>,
     pod: Option<String>,
     slurm: Option<String>,
+    record: Option<PathBuf>,
+    log: Option<PathBuf>,
 ) -> PyResult<Py<PyAny>> {
     use memoom::Subject;
+    let mut options = memoom::PostmortemOptions::default();
+    (options.record, options.log) = (record, log);
     let subjects = [
         pid.map(Subject::Pid),
         unit.map(Subject::Unit),
@@ -39,8 +44,8 @@ fn postmortem(
         return Err(pyo3::exceptions::PyTypeError::new_err("postmortem() takes one of its arguments"));
     }
     let answer = match group {
-        Some(group) => working(py, move || memoom::postmortem_of_group(&group)),
-        None => working(py, move || memoom::postmortem(&subject.unwrap_or(Subject::Last))),
+        Some(group) => working(py, move || memoom::postmortem_of_group_with(&group, &options)),
+        None => working(py, move || memoom::postmortem_with(&subject.unwrap_or(Subject::Last), &options)),
     }?;
     let made = value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))?;
     crate::account::with(py, &made, "full_text", answer.to_full_text().into_py_any(py)?)
@@ -137,6 +142,12 @@ impl Watch {
     #[getter]
     fn group(&self) -> Group {
         Group::of(self.group.clone())
+    }
+
+    /// Keeps a record of whatever dies from now on in a directory, for `postmortem`: `bytes` is the most that it may hold.
+    #[pyo3(signature = (directory, bytes=67_108_864))]
+    fn keep_record(&self, py: Python<'_>, directory: PathBuf, bytes: u64) -> PyResult<()> {
+        self.with(py, "keep record", Some(0.0), |watch, _| watch.keep_record(&directory, bytes).map(Some)).map(drop)
     }
 
     /// The next event; None when there is none by the deadline.

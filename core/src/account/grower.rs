@@ -115,6 +115,7 @@ mod tests {
             group: None,
             held: Held { rss_bytes: mib * MIB, ..Held::default() },
             alive: true,
+            watched: true,
             source: "report",
             read_ns: 100,
         });

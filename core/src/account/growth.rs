@@ -1,5 +1,6 @@
 //! How the memory of each process has grown, as far as it was looked at: from what, since when, and when it stood still.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::account::victim::Input;
@@ -10,6 +11,8 @@ use crate::memcg::path::covers;
 const MOST_KNOWN: usize = 4096;
 /// Moments of each process that are remembered; of more than that, every second one is forgotten.
 const MOST_POINTS: usize = 32;
+/// Looks at all processes that are remembered.
+const MOST_LOOKS: usize = 16;
 /// What a process may take or give back and still count as standing still: what the kernel's counters are off by.
 const STILL_BYTES: u64 = 512 << 10;
 
@@ -114,8 +117,10 @@ impl Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Growth {
     known: Map<i32, Seen>,
-    /// What is seen for the first time has come since then.
+    /// When all were looked at last: what is seen for the first time has come since then.
     looked_ns: u64,
+    /// When they were before that, the latest last.
+    looks: VecDeque<u64>,
     /// Who is seen for the first time had nothing before: the group was made by us, or was looked at before.
     whole: bool,
     /// Bytes of a page.
@@ -125,7 +130,7 @@ pub(crate) struct Growth {
 impl Growth {
     /// From now on; `whole` says that nobody can have had anything before.
     pub(crate) fn since(time_ns: u64, whole: bool, page: u64) -> Growth {
-        Growth { known: Map::new(), looked_ns: time_ns, whole, page }
+        Growth { known: Map::new(), looked_ns: time_ns, looks: VecDeque::new(), whole, page }
     }
 
     /// A worker was started, and holds nothing of the group yet.
@@ -180,6 +185,12 @@ impl Growth {
             true
         });
         self.saw(inputs, time_ns);
+        if self.whole {
+            self.looks.push_back(self.looked_ns);
+        }
+        if self.looks.len() > MOST_LOOKS {
+            self.looks.pop_front();
+        }
         self.looked_ns = time_ns;
         self.whole = true;
     }
@@ -204,9 +215,11 @@ impl Growth {
         self.known.get(&pid).filter(|seen| seen.gone_ns.is_none_or(|gone_ns| until(gone_ns) >= time_ns))
     }
 
-    /// Since when a process that was never seen can have come; `None` where it may have been there before.
-    pub(crate) fn unseen_since(&self) -> Option<u64> {
-        self.whole.then_some(self.looked_ns)
+    /// Since when a process can have come that was there at `at_ns` and was never seen: the last look before that, as it may
+    /// have gone when all were looked at again. `None` where it may have been there before.
+    pub(crate) fn unseen_since(&self, at_ns: u64) -> Option<u64> {
+        let looks = self.looks.iter().copied().chain(self.whole.then_some(self.looked_ns));
+        looks.filter(|look_ns| *look_ns <= at_ns).last()
     }
 
     fn forget(&mut self) {
@@ -215,6 +228,7 @@ impl Growth {
         }
         if self.known.len() > MOST_KNOWN {
             self.known.clear();
+            self.looks.clear();
             self.whole = false;
         }
     }
@@ -261,6 +275,17 @@ mod tests {
         assert_eq!(other.bytes_at(20), MIB);
         // It has grown until it was looked at last, and since.
         assert_eq!((other.still_since(16 * MIB), other.still_since(24 * MIB)), (None, None));
+    }
+
+    #[test]
+    fn one_that_was_never_seen_has_come_since_the_last_look_before_its_death() {
+        let mut growth = Growth::since(5, false, sys::page_size());
+        assert_eq!(growth.unseen_since(7), None);
+        for time_ns in [10, 20, 30] {
+            growth.saw_all("/lab", &[], time_ns);
+        }
+        // It had gone by the look at 30.
+        assert_eq!([9, 25, 35].map(|at_ns| growth.unseen_since(at_ns)), [None, Some(20), Some(30)]);
     }
 
     #[test]

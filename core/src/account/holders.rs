@@ -59,7 +59,11 @@ impl Holder {
 
     /// All that is its row.
     fn weight(&self) -> u64 {
-        self.own_bytes() + if self.what.is_some() { self.file_bytes.unwrap_or(0) } else { 0 }
+        match self.what {
+            // Of what no process holds the parts are told as far as they are known.
+            Some(_) => [self.anon_bytes, self.shmem_bytes, self.file_bytes, self.swap_bytes].iter().flatten().sum(),
+            None => self.own_bytes(),
+        }
     }
 }
 
@@ -71,6 +75,8 @@ pub(crate) struct Holding {
     pub(crate) group: Option<String>,
     pub(crate) held: Held,
     pub(crate) alive: bool,
+    /// It stands where all processes are looked at: one that was not seen has come since.
+    pub(crate) watched: bool,
     pub(crate) source: &'static str,
     pub(crate) read_ns: u64,
 }
@@ -95,10 +101,10 @@ pub(crate) fn holders(
 }
 
 fn row(holding: Holding, growth: &Growth) -> Holder {
-    let Holding { pid, comm, group, held, alive, source, read_ns } = holding;
+    let Holding { pid, comm, group, held, alive, watched, source, read_ns } = holding;
     let seen = growth.of(pid, read_ns);
-    let first =
-        seen.map(|seen| (seen.first.bytes, seen.first.time_ns)).or(growth.unseen_since().map(|since| (0, since)));
+    let unseen_since = growth.unseen_since(read_ns).filter(|_| watched);
+    let first = seen.map(|seen| (seen.first.bytes, seen.first.time_ns)).or(unseen_since.map(|since| (0, since)));
     Holder {
         pid: (pid > 0).then_some(pid),
         comm: (!comm.is_empty()).then_some(comm),
@@ -150,7 +156,9 @@ fn unheld(rows: &[Holder], composition: &Composition, slack_bytes: u64) -> Optio
     let shmem_held = sum(rows, |row| row.shmem_bytes);
     let mapped_files = composition.mapped_bytes.map(|mapped| mapped.saturating_sub(shmem_held));
     let anon_bytes = left(composition.anon_bytes, sum(rows, |row| row.anon_bytes)).filter(|_| split);
-    let shmem_bytes = left(composition.shmem_bytes, shmem_held).filter(|_| split);
+    // Where older kernels do not tell what each has, the most that they can have mapped is all that is mapped.
+    let shmem_held = if split { Some(shmem_held) } else { composition.mapped_bytes };
+    let shmem_bytes = shmem_held.and_then(|held| left(composition.shmem_bytes, held));
     let file_bytes = left(composition.file_bytes, mapped_files.unwrap_or(0));
     // What is charged ahead, or was taken between two readings, is nobody's.
     let anon_bytes = anon_bytes.filter(|bytes| *bytes > slack_bytes);
@@ -181,7 +189,7 @@ mod tests {
             swap_bytes: 0,
         };
         let comm = format!("p{pid}").into_bytes();
-        Holding { pid, comm, group: None, held, alive: true, source: "report", read_ns: 7 }
+        Holding { pid, comm, group: None, held, alive: true, watched: true, source: "report", read_ns: 7 }
     }
 
     fn composition(anon: u64, shmem: u64, file: u64) -> Composition {
@@ -220,7 +228,12 @@ mod tests {
     fn parts_that_an_old_kernel_does_not_tell_stay_unknown() {
         let mut old = holding(1, 8, 0);
         old.held = Held { rss_bytes: 9 * MIB, ..Held::default() };
-        let rows = holders(vec![old], Some(&composition(8, 20, 0)), &Growth::default(), MIB);
-        assert_eq!((rows.len(), rows[0].anon_bytes, rows[0].grown_bytes), (1, None, None));
+        let rows = holders(vec![old.clone()], Some(&composition(8, 20, 0)), &Growth::default(), MIB);
+        // Nobody has anything mapped, so all of the shared memory is nobody's; of the rest it cannot be said.
+        let shown: Vec<_> =
+            rows.iter().map(|row| (row.what, row.anon_bytes, row.shmem_bytes, row.grown_bytes)).collect();
+        assert_eq!(shown, [(Some("no living process"), None, Some(20 * MIB), None), (None, None, None, None)],);
+        let mapped = Composition { mapped_bytes: Some(20 * MIB), ..composition(8, 20, 0) };
+        assert_eq!(holders(vec![old], Some(&mapped), &Growth::default(), MIB).len(), 1);
     }
 }

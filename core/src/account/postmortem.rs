@@ -1,9 +1,11 @@
 //! Who killed what memoom did not start: an answer from what is still there, as a pure function of the evidence.
 
+pub(crate) mod entry;
 mod subject;
 
 use serde::Serialize;
 
+use self::entry::{utc, Entry, Told};
 pub use self::subject::Subject;
 use super::oom::Process;
 use super::outcome::Evidence;
@@ -22,6 +24,9 @@ pub(crate) struct Found {
     pub(crate) log_begins_usec: Option<u64>,
     /// Why the kernel log says nothing, or less than all.
     pub(crate) log_missing: Option<String>,
+    /// The lines of a watch's record, oldest first, and the id of this boot.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) boot: String,
     /// The process lives.
     pub(crate) alive: bool,
     /// Where groups were looked for, where a group is asked about.
@@ -98,8 +103,16 @@ impl Postmortem {
         };
         made.missing.extend(found.missing.iter().cloned());
         let told = found.reports.iter().rev().find_map(|report| Some((report, subject.killed(report)?)));
+        let recorded = found.entries.iter().rev().find_map(|entry| entry.tells(subject, &found.boot));
+        // What the log tells of it tells better, unless the record tells of a later death.
+        let after = |one: &Told| told.is_none_or(|(report, _)| one.is_after(report, &found.boot));
+        let recorded = recorded.filter(after).filter(|_| !found.alive);
+        made.evidence.extend(found.begins().filter(|_| recorded.is_none()));
         let counted = made.count(found);
         made.killed_by = match (told, counted) {
+            _ if recorded.is_some() => {
+                recorded.map_or_else(|| KilledBy::unknown(libc::SIGKILL, ""), |one| made.recall(one))
+            }
             (_, _) if found.alive => KilledBy::unknown(libc::SIGKILL, "a process of that pid lives"),
             (Some((report, kill)), _) => made.tell(report, kill),
             (None, Some(kills)) if kills > 0 => KilledBy::new(Author::KernelOom, libc::SIGKILL)
@@ -132,6 +145,18 @@ impl Postmortem {
         let says = format!("the kernel's OOM killer killed pid {} ({comm}){whose}", kill.pid);
         self.evidence.push(Evidence { source: "kernel-log", says });
         KilledBy::new(Author::KernelOom, libc::SIGKILL).source("kernel-log")
+    }
+
+    /// What a watch has written down of it.
+    fn recall(&mut self, told: Told<'_>) -> KilledBy {
+        let who = format!("pid {} ({})", told.victim.pid, crate::text::escape(&told.victim.comm));
+        let signal = crate::observe::author::signal_name(told.killed_by.signal);
+        let mut says = format!("{}: {who} was ended by {signal}", utc(told.entry.wall_ns));
+        says += &told.summary.map_or_else(String::new, |summary| format!(", in an OOM: {summary}"));
+        self.evidence.push(Evidence { source: "record", says });
+        self.limit_group = told.limit_group.map(str::to_string);
+        self.victim = Some(told.victim);
+        told.killed_by
     }
 
     /// The answer as one JSON document.
@@ -186,6 +211,18 @@ impl GroupCount {
 }
 
 impl Found {
+    /// Whether the log tells of the subject.
+    pub(crate) fn tells_of(&self, subject: &Subject) -> bool {
+        self.reports.iter().any(|report| subject.killed(report).is_some())
+    }
+
+    /// Since when the record tells, where there is one that tells of no such death.
+    fn begins(&self) -> Option<Evidence> {
+        let first = self.entries.first()?;
+        let says = format!("a watch has written since {}, and tells of no such death", utc(first.wall_ns));
+        Some(Evidence { source: "record", says })
+    }
+
     /// Why nobody can be named.
     fn why_not(&self, subject: &Subject, counted: Option<u64>) -> String {
         let unread = self.missing.iter().any(|one| ["counters", "groups-below"].contains(&one.source));
@@ -293,6 +330,27 @@ mod tests {
         let made = Postmortem::of(&group(), &gone);
         assert_eq!(made.killed_by.to_text(), "unknown because the kernel log cannot be read: forbidden");
         assert_eq!(made.missing.len(), 2);
+    }
+
+    #[test]
+    fn a_record_tells_what_nothing_else_does() {
+        let boot = "this";
+        let dead = |pid| super::entry::Dead { pid, comm: b"a".to_vec(), group: Some("/pod/one".to_string()) };
+        let by = KilledBy { pid: Some(4), ..KilledBy::new(Author::Process, 9) };
+        let killed = |pid| super::entry::What::Killed { dead: dead(pid), by: Box::new(super::entry::Sender::of(&by)) };
+        let begins = super::entry::What::Watching { group: "/pod".to_string() };
+        let with = |entries: Vec<Entry>| Found { entries, boot: boot.to_string(), ..found() };
+        let at = |time_ns, what| Entry::new(boot, 1, time_ns, what);
+        // The log tells of an OOM kill of pid 501 at 10 s; the record of another process of that pid, later.
+        let later = with(vec![at(1, begins.clone()), at(20_000_000_000, killed(501))]);
+        assert_eq!(of(Subject::Pid(501), &later).0, Author::Process);
+        let before = with(vec![at(5_000_000_000, killed(501))]);
+        assert_eq!(of(Subject::Pid(501), &before).0, Author::KernelOom);
+        let other = with(vec![at(1, begins), at(2, killed(77))]);
+        assert_eq!(of(Subject::Pid(77), &other), (Author::Process, Some(77), None));
+        assert_eq!(of(Subject::Pid(78), &other).0, Author::Unknown);
+        let made = Postmortem::of(&Subject::Pid(78), &other);
+        assert!(made.to_text().contains("a watch has written since 1970-01-01"), "{}", made.to_text());
     }
 
     #[test]

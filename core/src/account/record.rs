@@ -287,7 +287,7 @@ questions! {
 
 /// Questions that older recordings were not asked, or not of everybody; an account without the answer lacks a detail and
 /// is no other.
-const LATER: [&str; 3] = ["below", "is_orphan", "swap"];
+const LATER: [&str; 4] = ["below", "group_of", "is_orphan", "swap"];
 
 /// Why an answer is not there.
 const SILENT: &str = "the recording does not say";

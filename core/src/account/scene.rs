@@ -27,6 +27,14 @@ pub(crate) struct WorkerSeen {
     pub(crate) pid: i32,
     #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
     pub(crate) name: Vec<u8>,
+    /// What runs it, where it is a script.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::text::maybe_bytes",
+        deserialize_with = "crate::text::maybe_from_bytes"
+    )]
+    pub(crate) interpreter: Option<Vec<u8>>,
     pub(crate) group: String,
     pub(crate) oom_score_adj: i16,
     /// It runs our own program: a hog or a ticker.

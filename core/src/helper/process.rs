@@ -19,6 +19,8 @@ pub(crate) struct Process {
     pub(crate) pid: i32,
     pub(crate) pidfd: OwnedFd,
     pub(crate) name: Vec<u8>,
+    /// The name of what runs it, where it is a script.
+    pub(crate) interpreter: Option<Vec<u8>>,
     pub(crate) group: Arc<Cgroup>,
     pub(crate) oom_score_adj: i16,
     pub(crate) started_ns: u64,

@@ -8,9 +8,11 @@ use std::sync::{Arc, PoisonError};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use super::diary::Diary;
 use super::hub::{Hub, Look, State};
 use super::recording;
 use crate::account::oom::Oom;
+use crate::account::postmortem::entry::What;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::{Options, Supervisor};
 use crate::lab::group::Group;
@@ -31,6 +33,7 @@ pub struct Watch {
     group: Group,
     cursor: Arc<Cursor>,
     fd: Epoll,
+    diary: Option<Diary>,
 }
 
 impl Group {
@@ -74,7 +77,7 @@ impl Group {
         let cursor = Arc::new(Cursor::new(bell, state.events.end(), state.ooms.end()));
         state.add_watch(&cursor);
         drop(state);
-        Ok(Watch { hub, group: self.clone(), cursor, fd })
+        Ok(Watch { hub, group: self.clone(), cursor, fd, diary: None })
     }
 
     /// Has everything recorded that the accounts of an opened group are made of, by the next watch of it that is opened
@@ -153,13 +156,29 @@ impl Watch {
         self.fd.0.as_fd()
     }
 
+    /// Keeps a record in a directory of whatever dies from now on: each death by a signal and each account that this watch
+    /// gives is on the disk before it is given, within `most_bytes` in all, the oldest going first. It is what
+    /// [`postmortem_with`](crate::postmortem_with) reads, also after a restart of the machine. The directory is made where it is
+    /// not there, for its owner alone.
+    ///
+    /// # Errors
+    /// `InvalidInput` for less than 64 KiB; `PermissionDenied` where others may write to the directory; `Busy` where another
+    /// watch does; `Io`. From then on also `next` and `wait_oom` give `Io` for what could not be written.
+    pub fn keep_record(&mut self, directory: impl AsRef<Path>, most_bytes: u64) -> Result<()> {
+        let mut diary = Diary::open(directory.as_ref(), most_bytes)?;
+        let group = self.group.cgroup().to_string();
+        diary.write(crate::sys::monotonic_ns(), What::Watching { group })?;
+        self.diary = Some(diary);
+        Ok(())
+    }
+
     /// The next event; `None` when there is none by the deadline.
     ///
     /// # Errors
     /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn next<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Event>>> {
-        let Watch { hub, group, cursor, .. } = self;
-        hub.wait_until(&mut wait.into(), |state| {
+        let Watch { hub, group, cursor, diary, .. } = self;
+        let event = hub.wait_until(&mut wait.into(), |state| {
             let (next, first) = (cursor.event(), state.events.first());
             if next < first {
                 cursor.read_events(first);
@@ -174,7 +193,10 @@ impl Watch {
             cursor.read_events(state.events.end());
             let _ = cursor.bell.read();
             Ok(Look::Wait)
-        })
+        })?;
+        let told = event.as_deref().and_then(|event| Some((event.time_ns, What::of_event(event)?)));
+        write(diary, told)?;
+        Ok(event)
     }
 
     /// The account of the next OOM of the group, of a group below it, or of a group above it that struck here; `None`
@@ -184,8 +206,8 @@ impl Watch {
     /// # Errors
     /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn wait_oom<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Oom>>> {
-        let Watch { hub, group, cursor, .. } = self;
-        hub.wait_until(&mut wait.into(), |state: &mut State| {
+        let Watch { hub, group, cursor, diary, .. } = self;
+        let oom = hub.wait_until(&mut wait.into(), |state: &mut State| {
             let (next, first) = (cursor.oom(), state.ooms.first());
             if next < first {
                 state.events.push(unread(first - next));
@@ -201,7 +223,17 @@ impl Watch {
             cursor.read_ooms(state.ooms.end());
             let _ = cursor.bell.read();
             Ok(Look::Wait)
-        })
+        })?;
+        let at_ns = |oom: &Oom| oom.timings_ns.get("victim_marked").unwrap_or_else(crate::sys::monotonic_ns);
+        write(diary, oom.as_deref().map(|oom| (at_ns(oom), What::of_oom(oom))))?;
+        Ok(oom)
+    }
+}
+
+fn write(diary: &mut Option<Diary>, told: Option<(u64, What)>) -> Result<()> {
+    match (diary, told) {
+        (Some(diary), Some((time_ns, what))) => diary.write(time_ns, what),
+        _ => Ok(()),
     }
 }
 

@@ -228,9 +228,13 @@ const BOOT_DIGITS: usize = 8;
 
 /// The first digits of the boot id: for whoever reads the name. Nothing is decided by it.
 fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let digits: String = id.bytes().filter(u8::is_ascii_hexdigit).take(BOOT_DIGITS).map(char::from).collect();
+    let digits: String = boot_id().bytes().filter(u8::is_ascii_hexdigit).take(BOOT_DIGITS).map(char::from).collect();
     format!("{:0>BOOT_DIGITS$}", digits.to_ascii_lowercase())
+}
+
+/// The id of this boot, as it stands in /proc; empty where it cannot be read.
+pub(crate) fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string()
 }
 
 /// The number of this process's pid namespace.

@@ -65,6 +65,29 @@ impl Author {
         }
     }
 
+    /// The author of a name in a document.
+    pub(crate) fn of_name(name: &str) -> Option<Author> {
+        use Author::{
+            CgroupKill, ContainerRuntime, Earlyoom, Itself, Kernel, KernelOom, Kubelet, Memoom, Process, Systemd,
+            SystemdOomd, Unknown,
+        };
+        let all = [
+            KernelOom,
+            Kernel,
+            Process,
+            CgroupKill,
+            Systemd,
+            SystemdOomd,
+            Earlyoom,
+            Kubelet,
+            ContainerRuntime,
+            Memoom,
+            Itself,
+            Unknown,
+        ];
+        all.into_iter().find(|author| author.name() == name)
+    }
+
     /// Which of the known authors a process of that name is, by what its unit says too where there is one.
     pub(crate) fn known(comm: &[u8], unit: Option<&str>) -> Option<Author> {
         const RUNTIMES: [&[u8]; 10] = [
@@ -114,7 +137,7 @@ pub struct KilledBy {
     pub signal: i32,
     /// When it was sent, in nanoseconds of CLOCK_MONOTONIC.
     pub at_ns: Option<u64>,
-    /// Who says so: `tracefs`, `kernel-log`, `counters`, `procfs`, `memoom`; null where nobody does.
+    /// Who says so: `tracefs`, `kernel-log`, `counters`, `procfs`, `memoom`, `record`; null where nobody does.
     pub source: Option<&'static str>,
     /// What it was for, in words, or why it is unknown.
     pub reason: Option<String>,
@@ -242,6 +265,7 @@ mod tests {
             Author::Unknown,
         ] {
             assert_eq!(serde_json::to_value(author).unwrap(), author.name());
+            assert_eq!(Author::of_name(author.name()), Some(author));
         }
     }
 

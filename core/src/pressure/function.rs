@@ -103,7 +103,7 @@ impl Group {
             Ok(Started { id: admission.lab.supervisor.number(), pid: child.pid, pidfd, channel: None, forked: true })
         };
         let started = start();
-        let worker = admission.worker(function.name.as_bytes(), function.oom_score_adj, started)?;
+        let worker = admission.worker(function.name.as_bytes(), None, function.oom_score_adj, started)?;
         self.end_within(&worker, function.force_within)?;
         Ok(worker)
     }

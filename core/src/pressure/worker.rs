@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::command::interpreter_of;
 use crate::account::outcome::{Evidence, Outcome, Verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::{Exit, Process};
@@ -50,6 +51,11 @@ impl Group {
         // A command that cannot start is an outcome, with the account of its OOM. What has to say READY has nobody to say so.
         let must_start = !matches!(role, Role::Command { .. }) || killer_is_off(&self.0.cgroup)?;
         let admission = self.admit(operation, must_start)?;
+        let admission = self.admit(operation)?;
+        let interpreter = match &role {
+            Role::Command { paths, .. } => interpreter_of(paths),
+            _ => None,
+        };
         let started = admission.lab.supervisor.spawn(&Start {
             name,
             join: match self.version() {
@@ -66,6 +72,7 @@ impl Group {
             self.check_room(operation)?;
         }
         admission.worker(name, oom_score_adj, started)
+        admission.worker(name, interpreter, oom_score_adj, started)
     }
 
     /// What comes before every worker: one that must start needs a limit that leaves room for it, and the counters are read.
@@ -129,13 +136,20 @@ pub(crate) struct Admission<'a> {
 
 impl Admission<'_> {
     /// The worker that was started, if it was.
-    pub(crate) fn worker(self, name: &[u8], oom_score_adj: i16, started: Result<Started>) -> Result<Worker> {
+    pub(crate) fn worker(
+        self,
+        name: &[u8],
+        interpreter: Option<Vec<u8>>,
+        oom_score_adj: i16,
+        started: Result<Started>,
+    ) -> Result<Worker> {
         let started = started.map_err(|error| self.group.explain_start(error))?;
         let process = Arc::new(Process {
             id: started.id,
             pid: started.pid,
             pidfd: started.pidfd,
             name: name.to_vec(),
+            interpreter,
             group: self.group.0.cgroup.clone(),
             oom_score_adj,
             started_ns: sys::monotonic_ns(),

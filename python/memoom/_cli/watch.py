@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
@@ -35,8 +36,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--events", action="store_true", help="tell every event too, not only the accounts")
     parser.add_argument(
         "--record",
-        metavar="FILE",
-        help="record what the accounts are made of in FILE, for memoom replay; an earlier recording is replaced",
+        metavar="PATH",
+        help="DIR/: keep a record of each death in this directory, for memoom why --record DIR on another day; "
+        "FILE: record what the accounts are made of, for memoom replay, in place of an earlier recording",
+    )
+    parser.add_argument(
+        "--record-size", metavar="SIZE", default="64M", help="the most that the directory may hold (64M)"
     )
     parser.add_argument(
         "--full", action="store_true", help="show whole accounts: call path, the kernel's report, sources"
@@ -46,19 +51,22 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from .. import Group, MemoomError
+    from .. import Group, MemoomError, parse_size
 
     for number in _ENDING:
         signal.signal(number, _end)
     try:
         group = Group.open(options.path)
-        if options.record is not None:
+        kept = options.record is not None and _is_directory(options.record)
+        if options.record is not None and not kept:
             group.record(options.record)
         with group.watch(recursive=options.recursive) as watch:
+            if kept:
+                watch.keep_record(options.record, parse_size(options.record_size))
             # With --json standard output holds documents alone.
             told = f"watching {group.cgroup} (limit {group.limit or 'none'})"
             print(told, file=sys.stderr if options.json else sys.stdout, flush=True)
-            _Teller(group, watch, options.json, options.events, options.full).run()
+            _Teller(group, watch, options.json, options.events, options.full, kept).run()
     except MemoomError as error:
         complain("memoom watch", error)
         return 1
@@ -72,10 +80,17 @@ def _end(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
+def _is_directory(path: str) -> bool:
+    """Whether a record is to be kept in a directory of that name."""
+    return path.endswith("/") or os.path.isdir(path)
+
+
 class _Teller:
-    def __init__(self, group: Group, watch: Watch, json: bool, events: bool, full: bool) -> None:
+    def __init__(self, group: Group, watch: Watch, json: bool, events: bool, full: bool, kept: bool) -> None:
         self._group, self._watch = group, watch
         self._json, self._events, self._full = json, events, full
+        # What is not read is not written down.
+        self._reads = events or kept
 
     def run(self) -> None:
         # Without a timeout, so that nothing runs while nothing happens. The reader's end shows as an error.
@@ -119,7 +134,9 @@ class _Teller:
 
     def _read(self) -> None:
         # What was lost is named in the accounts too.
-        while self._events and (event := self._watch.next(0)) is not None:
+        while self._reads and (event := self._watch.next(0)) is not None:
+            if not self._events:
+                continue
             self._print(event.to_json() if self._json else f"{event.time_ns / 1e9:14.6f}  {event}")
         self._tell_ooms()
 

@@ -13,8 +13,8 @@ def main(arguments: list[str]) -> int:
     parser = _WhyParser(
         prog="memoom why",
         description="Names who killed a process, or what was killed in a group, from what is still there: the kernel "
-        "log, the counters of the group and of those above it, and what systemd remembers. Without an argument: the "
-        "last OOM kill on this machine.",
+        "log and the journal, the counters of the group and of those above it, what systemd remembers, and the record that "
+        "memoom watch has kept. Without an argument: the last OOM kill on this machine.",
         epilog="Exit status 0 when somebody is named, 1 when it is unknown (with the reason), 125 when memoom failed.",
     )
     subject = parser.add_mutually_exclusive_group()
@@ -24,6 +24,8 @@ def main(arguments: list[str]) -> int:
     subject.add_argument("--container", metavar="ID", help="a container, by its id or the beginning of it")
     subject.add_argument("--pod", metavar="UID", help="a pod, by its uid")
     subject.add_argument("--slurm", metavar="JOB[.STEP]", help="a Slurm job, or one step of it")
+    parser.add_argument("--record", metavar="DIR", help="the directory of memoom watch --record DIR/")
+    parser.add_argument("--log", metavar="FILE", help="a saved kernel log, in place of this machine's")
     parser.add_argument("--full", action="store_true", help="show the kernel's report too")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
@@ -38,6 +40,8 @@ def main(arguments: list[str]) -> int:
             container=options.container,
             pod=options.pod,
             slurm=options.slurm,
+            record=options.record,
+            log=options.log,
         )
     except MemoomError as error:
         complain("memoom why", error)

@@ -335,11 +335,15 @@ fn not_ended(episode: &Episode, now_ns: u64) -> Option<Missing> {
 /// Where the victim is no hog of ours and had not come to its own code: the smallest limit seen to work.
 fn least_start(episode: &Episode, holders: &[Holder], limit_bytes: Option<u64>, scene: &dyn Scene) -> Option<u64> {
     let victim = episode.kills.iter().map(|kill| &kill.victim).find(|victim| victim.cause == Cause::Selected)?;
-    if worker(scene, victim.pid).is_some_and(|worker| worker.is_ours) {
+    let worker = worker(scene, victim.pid);
+    if worker.as_ref().is_some_and(|worker| worker.is_ours) {
         return None;
     }
+    // A script has its own name, and needs what its interpreter does.
+    let script = worker.filter(|worker| worker.name == victim.comm).and_then(|worker| worker.interpreter);
+    let program = script.as_deref().unwrap_or(&victim.comm);
     let held = holders.iter().find(|holder| holder.pid == Some(victim.pid)).map_or(0, Holder::own_bytes);
-    below_start(&victim.comm, held, limit_bytes?, scene.page_bytes())
+    below_start(program, held, limit_bytes?, scene.page_bytes())
 }
 
 /// Whether a process has ended, or is about to.

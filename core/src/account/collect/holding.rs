@@ -9,7 +9,8 @@ use crate::account::holders::{holders, Holder, Holding};
 use crate::account::oom::Cause;
 use crate::account::scene::Scene;
 use crate::account::victim::Input;
-use crate::observe::report::{Report, Task};
+use crate::memcg::path::covers;
+use crate::observe::report::{Kill, Report, Task};
 
 /// Processes that are asked for their proportional share.
 const MOST_SHARES: usize = 8;
@@ -26,7 +27,7 @@ impl Collector {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
         let table = episode.report.as_deref().filter(|report| !report.tasks.is_empty());
         let mut found = match table {
-            Some(report) => self.of_table(report, episode, read_ns, scene.page_bytes()),
+            Some(report) => self.of_table(report, episode, read_ns, limit_group, scene),
             None => self.of_the_dead(episode, read_ns),
         };
         if table.is_none() {
@@ -64,22 +65,39 @@ impl Collector {
             group: Some(input.group.clone()),
             held: Held::of(input, page),
             alive: true,
+            watched: true,
             source: "procfs",
             read_ns,
         };
         living.map(of).collect()
     }
 
-    /// The kernel's table of all processes of the scope.
-    fn of_table(&self, report: &Report, episode: &Episode, read_ns: u64, page: u64) -> Vec<Holding> {
+    /// The kernel's table of all processes of the scope. Where that is wider than what is watched, a process may have been
+    /// there for long without being seen.
+    fn of_table(
+        &self,
+        report: &Report,
+        episode: &Episode,
+        read_ns: u64,
+        limit_group: Option<&str>,
+        scene: &dyn Scene,
+    ) -> Vec<Holding> {
+        let groups = scene.groups();
+        let is_watched = |cgroup: &str| groups.iter().any(|seen| covers(&seen.cgroup, cgroup));
+        let wider = !limit_group.is_some_and(is_watched);
         let of = |task: &Task| {
             let pid = task.process();
+            let alive = !episode.has(pid);
+            let group = self.stood_in(pid, episode);
+            let group = group.or_else(|| (wider && alive).then(|| scene.group_of(pid)).flatten());
+            let line = report.kills.iter().find(|kill| kill.pid == pid);
             Holding {
                 pid,
                 comm: task.comm.clone(),
-                group: self.stood_in(pid, episode),
-                held: held_by(task, page),
-                alive: !episode.has(pid),
+                watched: group.as_deref().is_none_or(is_watched),
+                group,
+                held: held_by(task, line, scene.page_bytes()),
+                alive,
                 source: "report",
                 read_ns,
             }
@@ -116,6 +134,7 @@ impl Collector {
                 group: victim.group.clone(),
                 held,
                 alive: false,
+                watched: true,
                 source: match (line.is_some(), told) {
                     (true, _) => "kernel-log",
                     (false, true) => "tracefs",
@@ -136,14 +155,15 @@ impl Collector {
     }
 }
 
-/// What a row of the table shows; the parts of what is resident stand in it since 6.8.
-fn held_by(task: &Task, page: u64) -> Held {
+/// What a row of the table shows. The parts of what is resident stand in it since 6.8; those of a victim in its kill line.
+fn held_by(task: &Task, line: Option<&Kill>, page: u64) -> Held {
     let bytes = |pages: Option<u64>| pages.map(|pages| pages.saturating_mul(page));
+    let told = |pages: Option<u64>, of_line: fn(&Kill) -> Option<u64>| bytes(pages).or_else(|| of_line(line?));
     Held {
         rss_bytes: bytes(task.rss_pages).unwrap_or(0),
         swap_bytes: bytes(task.swapents_pages).unwrap_or(0),
-        anon_bytes: bytes(task.rss_anon_pages),
-        file_bytes: bytes(task.rss_file_pages),
-        shmem_bytes: bytes(task.rss_shmem_pages),
+        anon_bytes: told(task.rss_anon_pages, |kill| kill.anon_rss_bytes),
+        file_bytes: told(task.rss_file_pages, |kill| kill.file_rss_bytes),
+        shmem_bytes: told(task.rss_shmem_pages, |kill| kill.shmem_rss_bytes),
     }
 }

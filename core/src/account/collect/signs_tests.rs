@@ -197,6 +197,7 @@ impl Play {
             id,
             pid,
             name: b"hog".to_vec(),
+            interpreter: None,
             group: cgroup.to_string(),
             oom_score_adj: 0,
             is_ours: false,

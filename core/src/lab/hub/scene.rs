@@ -189,6 +189,7 @@ impl Scene for World {
                 id: process.id,
                 pid: process.pid,
                 name: process.name.clone(),
+                interpreter: process.interpreter.clone(),
                 group: process.group.cgroup().to_string(),
                 oom_score_adj: process.oom_score_adj,
                 is_ours: process.channel.is_some(),

@@ -1,0 +1,128 @@
+"""A Jupyter kernel in a group of its own: when it dies, the log says why.
+
+The provisioner is chosen in a ``kernel.json``; ``limit`` is the memory of the kernel and of all that it starts:
+
+    {"argv": [...], "metadata": {"kernel_provisioner": {
+        "provisioner_name": "memoom", "config": {"limit": "4G"}}}}
+
+Where no group can be made here, the kernel starts as it would without, and the log says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Unicode
+
+from ._errors import MemoomError
+
+if TYPE_CHECKING:
+    from ._observe import Death
+
+__all__ = ["MemoomProvisioner"]
+
+# It goes into the group before it becomes the kernel: on either hierarchy 0 is whoever writes.
+_ENTER = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
+# What a kernel that has died is waited for, in seconds: an account may stay open for 10.
+_ACCOUNT = 12.0
+
+
+class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
+    """Starts a kernel in a group, and tells who killed it."""
+
+    limit = Unicode("", help="the memory of the kernel and of all that it starts, as memoom takes sizes; none if empty")
+    swap = Unicode("0", help="swap beyond the limit; max for any")
+
+    #: Why the kernel has died, as far as it is known; None while it lives.
+    explanation: str | None = None
+    _place: _Place | None = None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Starts the kernel."""
+        self.explanation = None
+        try:
+            self._place = await asyncio.to_thread(_Place, self.limit or None, self.swap)
+        except MemoomError as error:
+            self.log.warning("memoom: the kernel has no group of its own: %s", error)
+        else:
+            cmd = ["/bin/sh", "-c", _ENTER, str(self._place.path), *cmd]
+        return await super().launch_kernel(cmd, **kwargs)
+
+    async def poll(self) -> int | None:
+        """The exit status of the kernel; the first time that there is one, why."""
+        pid: int | None = self.pid
+        status: int | None = await super().poll()
+        if status is not None and pid is not None and self.explanation is None and self._place is not None:
+            self.explanation = await asyncio.to_thread(self._place.explain, pid, status)
+            if self.explanation:
+                self.log.error("memoom: %s", self.explanation)
+        return status
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Removes the group, with all that the kernel has left running."""
+        await super().cleanup(restart)
+        place, self._place = self._place, None
+        if place is not None:
+            await asyncio.to_thread(place.close)
+
+
+class _Place:
+    """The lab, the group of the kernel, and what dies there, which a thread reads: a sender may be gone a moment later."""
+
+    def __init__(self, limit: str | None, swap: str) -> None:
+        from ._lab import Lab
+        from ._observe import Deaths, why_blind
+
+        self._lab = Lab()
+        # Without a limit swap has none either.
+        self._group = self._lab.group("kernel", limit=limit, swap=None if limit is None else swap)
+        self.path = self._group.path
+        self._blind = why_blind(self._lab.host)
+        self._deaths = Deaths(self._group)
+        self._died: list[Death] = []
+        self._news = threading.Condition()
+        self._over = False
+        self._thread = threading.Thread(target=self._read, name="memoom-jupyter", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        import select
+
+        poller = select.poll()
+        poller.register(self._deaths.fileno(), select.POLLIN)
+        while not self._over:
+            poller.poll(200)
+            with self._news:
+                if self._over:
+                    return
+                try:
+                    self._died += self._deaths.read()[1]
+                except MemoomError:
+                    return
+                self._news.notify_all()
+
+    def explain(self, pid: int, status: int) -> str:
+        """Why the kernel has ended; empty where nothing is to be said."""
+        if status >= 0:
+            return ""
+        names = {one.value: one.name for one in signal.Signals}
+        name = names.get(-status, f"signal {-status}")
+        with self._news:
+            self._news.wait_for(lambda: any(pid in death.pids for death in self._died), _ACCOUNT)
+            rest = [*self._died, *self._deaths.rest()]
+        for death in reversed(rest):
+            if pid in death.pids:
+                return "\n".join(["the kernel has died", *death.lines(more="in memoom why --full")])
+        why = self._blind or "what the trace tells of names neither it nor its killer"
+        return f"the kernel (pid {pid}) died by {name}; by whom is unknown because {why}"
+
+    def close(self) -> None:
+        """Ends it all."""
+        self._over = True
+        self._thread.join()
+        self._deaths.close()
+        self._lab.close()
