@@ -13,8 +13,8 @@ def main(arguments: list[str]) -> int:
     parser = _WhyParser(
         prog="memoom why",
         description="Names who killed a process, or what was killed in a group, from what is still there: the kernel "
-        "log and the journal, the counters of the group and of those above it, what systemd remembers, and the record that "
-        "memoom watch has kept. Without an argument: the last OOM kill on this machine.",
+        "log and the journal, the counters of the group and of those above it, what systemd remembers, and the record "
+        "that memoom watch has kept. Without an argument: the last OOM kill on this machine.",
         epilog="Exit status 0 when somebody is named, 1 when it is unknown (with the reason), 125 when memoom failed.",
     )
     subject = parser.add_mutually_exclusive_group()
