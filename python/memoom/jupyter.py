@@ -71,7 +71,7 @@ class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
 
 
 class _Place:
-    """The lab, the group of the kernel, and what dies there; a thread reads it, as a sender may be gone a moment later."""
+    """The lab, the group of the kernel, and what dies there; a thread reads, as a sender may be gone a moment later."""
 
     def __init__(self, limit: str | None, swap: str) -> None:
         from ._lab import Lab
