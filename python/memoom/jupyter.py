@@ -11,6 +11,7 @@ Where no group can be made here, the kernel starts as it would without, and the 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -54,12 +55,11 @@ class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
 
     async def poll(self) -> int | None:
         """The exit status of the kernel; the first time that there is one, why."""
-        pid: int | None = self.pid
+        # Before it is reaped: until then it can be looked at.
+        if self._place is not None and self.explanation is None and (number := _died_of(self.pid)) is not None:
+            self.explanation = await asyncio.to_thread(self._place.explain, self.pid, number)
+            self.log.error("memoom: %s", self.explanation)
         status: int | None = await super().poll()
-        if status is not None and pid is not None and self.explanation is None and self._place is not None:
-            self.explanation = await asyncio.to_thread(self._place.explain, pid, status)
-            if self.explanation:
-                self.log.error("memoom: %s", self.explanation)
         return status
 
     async def cleanup(self, restart: bool = False) -> None:
@@ -68,6 +68,18 @@ class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
         place, self._place = self._place, None
         if place is not None:
             await asyncio.to_thread(place.close)
+
+
+def _died_of(pid: int | None) -> int | None:
+    """The signal that has ended a child, which stays to be reaped; None for one that lives or has ended by itself."""
+    if pid is None:
+        return None
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    killed = found is not None and found.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+    return found.si_status if found is not None and killed else None
 
 
 class _Place:
@@ -105,12 +117,10 @@ class _Place:
                     return
                 self._news.notify_all()
 
-    def explain(self, pid: int, status: int) -> str:
-        """Why the kernel has ended; empty where nothing is to be said."""
-        if status >= 0:
-            return ""
+    def explain(self, pid: int, number: int) -> str:
+        """Why the kernel has died of that signal."""
         names = {one.value: one.name for one in signal.Signals}
-        name = names.get(-status, f"signal {-status}")
+        name = names.get(number, f"signal {number}")
         with self._news:
             self._news.wait_for(lambda: any(pid in death.pids for death in self._died), _ACCOUNT)
             rest = [*self._died, *self._deaths.rest()]

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from conftest import PATIENCE
 
 pytest.importorskip("jupyter_client")
 
+from jupyter_client.client import KernelClient
 from jupyter_client.manager import KernelManager
 
 import memoom
@@ -55,32 +58,40 @@ def test_the_provisioner_is_found_by_its_name() -> None:
     assert "memoom" in names
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_kernel_that_is_killed_is_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.ERROR)
-    manager = kernel(tmp_path, monkeypatch, "400M")
+@contextmanager
+def running(manager: KernelManager) -> Iterator[KernelClient]:
+    """A kernel that is ready, and its client."""
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=PATIENCE)
+        yield client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_kernel_that_meets_its_limit_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = kernel(tmp_path, monkeypatch, "400M")
+    with caplog.at_level(logging.ERROR), running(manager) as client:
         client.execute("x = b'x' * 2**30")
         text = died(manager)
         assert "the kernel has died" in text and "400M" in text, text
-        client.stop_channels()
-        manager.cleanup_resources()
-        manager.start_kernel()
-        client = manager.blocking_client()
-        client.start_channels()
-        client.wait_for_ready(timeout=PATIENCE)
+    assert any("the kernel has died" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_kernel_that_somebody_kills_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = kernel(tmp_path, monkeypatch, "")
+    with running(manager):
         os.kill(manager.provisioner.pid, signal.SIGKILL)
         text = died(manager)
         if memoom.Host.probe().can("tracefs"):
             assert "is ended by SIGKILL, sent by" in text and f"(pid {os.getpid()}" in text, text
         else:
             assert "by whom is unknown because" in text, text
-    finally:
-        client.stop_channels()
-        manager.cleanup_resources()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -44,13 +45,18 @@ def test_what_a_killed_watch_has_written_names_the_dead(tmp_path: Path, lab: mem
     with watching(group, record) as watcher:
         assert watcher.stdout is not None
         assert group.command(["tail", "/dev/zero"]).wait().oom_killed
-        sleeper = group.command(["sleep", "1000"])
-        subprocess.run(["sh", "-c", f"kill -9 {sleeper.pid}"], check=True)
-        sleeper.wait()
+        # Its parent stays in the group, so that it is placed however late that is read.
+        read, write = os.pipe()
+        script = "sleep 1000 & kill -9 $!; wait; echo $!; exec sleep 1000"
+        parent = group.command(["sh", "-c", script], stdout=write)
+        os.close(write)
+        with open(read) as said:
+            sleeper = int(said.readline())
         # The second OOM is told after the kill: by then all is on the disk.
         assert group.command(["tail", "/dev/zero"]).wait().oom_killed
         for _ in range(2):
             assert json.loads(watcher.stdout.readline())["schema"] == "memoom.oom/1"
+    parent.kill()
     assert stat.S_IMODE(record.stat().st_mode) == 0o700
     assert stat.S_IMODE((record / "deaths").stat().st_mode) == 0o600
     assert [line["what"] for line in lines(record)].count("oom") == 2
@@ -58,9 +64,9 @@ def test_what_a_killed_watch_has_written_names_the_dead(tmp_path: Path, lab: mem
     with (record / "deaths").open("ab") as torn:
         torn.write(b'{"schema":"memoom.rec')
     if lab.host.can("tracefs"):
-        answer = memoom.postmortem(sleeper.pid, record=record)
+        answer = memoom.postmortem(sleeper, record=record)
         assert (answer.killed_by.by, answer.killed_by.source) == ("process", "record"), str(answer)
-        done = cli("why", "--record", str(record), str(sleeper.pid))
+        done = cli("why", "--record", str(record), str(sleeper))
         assert done.returncode == 0 and "sleep" in done.stdout and "was killed by" in done.stdout, done
     path = str(group.path)
     answer = memoom.postmortem(group=path, record=record)
