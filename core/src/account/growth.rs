@@ -218,8 +218,8 @@ impl Growth {
     /// Since when a process can have come that was there at `at_ns` and was never seen: the last look before that, as it may
     /// have gone when all were looked at again. `None` where it may have been there before.
     pub(crate) fn unseen_since(&self, at_ns: u64) -> Option<u64> {
-        let looks = self.looks.iter().copied().chain(self.whole.then_some(self.looked_ns));
-        looks.filter(|look_ns| *look_ns <= at_ns).last()
+        let mut looks = self.looks.iter().copied().chain(self.whole.then_some(self.looked_ns));
+        looks.rfind(|look_ns| *look_ns <= at_ns)
     }
 
     fn forget(&mut self) {
