@@ -51,7 +51,6 @@ impl Group {
         // A command that cannot start is an outcome, with the account of its OOM. What has to say READY has nobody to say so.
         let must_start = !matches!(role, Role::Command { .. }) || killer_is_off(&self.0.cgroup)?;
         let admission = self.admit(operation, must_start)?;
-        let admission = self.admit(operation)?;
         let interpreter = match &role {
             Role::Command { paths, .. } => interpreter_of(paths),
             _ => None,
@@ -71,7 +70,6 @@ impl Group {
             // is passed over (in_vfork).
             self.check_room(operation)?;
         }
-        admission.worker(name, oom_score_adj, started)
         admission.worker(name, interpreter, oom_score_adj, started)
     }
 
