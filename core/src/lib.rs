@@ -65,13 +65,13 @@ pub mod observe {
     pub(crate) mod event;
     mod event_text;
     pub(crate) mod finding;
+    mod kallsyms;
     pub(crate) mod kmsg;
     pub(crate) mod missing;
     pub mod report;
     pub(crate) mod signal;
     pub(crate) mod task;
     pub(crate) mod trace;
-    mod trace_text;
     pub(crate) mod tracefs;
 
     #[cfg(test)]

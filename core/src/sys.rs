@@ -6,6 +6,7 @@ pub(crate) mod mount;
 #[cfg(test)]
 mod numbers_tests;
 pub(crate) mod pagecache;
+pub(crate) mod perf;
 pub(crate) mod size;
 pub(crate) mod spawn;
 

@@ -30,7 +30,7 @@ use crate::memcg::owner::Maker;
 use crate::memcg::Limit;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::kmsg::KernelLog;
-use crate::observe::trace::TraceInstance;
+use crate::observe::trace::Trace;
 use crate::sys::{self};
 
 pub(crate) mod backlog;
@@ -96,7 +96,7 @@ pub(crate) struct State {
     /// The supervisor has died, and why that is known: nobody starts, reaps or cleans up any more.
     pub(super) lost: Option<String>,
     log: Option<KernelLog>,
-    trace: Option<TraceInstance>,
+    trace: Option<Trace>,
     /// Of an opened group: who removes the tracefs instance when this process cannot. It goes after the instance.
     pub(crate) guardian: Option<Supervisor>,
     pub(crate) world: World,

@@ -25,6 +25,7 @@ use crate::memcg::owner::{self, Maker};
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
 use crate::observe::missing::Missing;
+use crate::observe::trace::Naming;
 use crate::observe::tracefs::Tracefs;
 
 /// How long the end of a lab may take before it is an error.
@@ -92,22 +93,20 @@ impl Lab {
         let dir = make_guarded(&supervisor, &above, version, &c_name)?;
         let cgroup = host.cgroup_of(dir.path()).unwrap_or_else(|| format!("/{name}"));
         let mut missing = Vec::new();
-        let tracefs = if options.call_path {
-            guarded_tracefs(&supervisor, &c_name, &mut missing)?
-        } else {
-            missing.push(Missing::new("tracefs", "not asked for (call_path is off)"));
-            None
+        // An instance of tracefs is registered as the directory is, before it is made.
+        let named = |tracefs: &Tracefs| {
+            drop(leftover::remove_instances(tracefs));
+            supervisor.guard_instance(tracefs.instances_dir(), &c_name)?;
+            Ok(name.clone())
         };
+        let named: Option<Naming<'_>> = if options.call_path { Some(&named) } else { None };
+        if named.is_none() {
+            missing.push(Missing::new("tracefs", "not asked for (call_path is off)"));
+        }
         if !options.kernel_log {
             missing.push(Missing::new("kernel-log", "not asked for (kernel_log is off)"));
         }
-        let hub = Hub::new(
-            Some(supervisor.clone()),
-            options.kernel_log,
-            tracefs.as_ref().map(|tracefs| (tracefs, name.as_str())),
-            missing,
-            record,
-        )?;
+        let hub = Hub::new(Some(supervisor.clone()), options.kernel_log, named, missing, record)?;
         let mut state = hub.lock();
         state.samples = Samples::new(options.sample_every);
         state.keep = Keep { events: options.keep_events, ooms: options.keep_ooms };
@@ -328,21 +327,6 @@ fn make_guarded(supervisor: &Supervisor, above: &Dir, version: Version, name: &C
         Version::V2 => drop(v2::enable_memory(&dir)?),
     }
     Ok(dir)
-}
-
-/// The tracefs in which the lab will have an instance, registered as the directory is; where there is none, that is said.
-fn guarded_tracefs(supervisor: &Supervisor, name: &CStr, missing: &mut Vec<Missing>) -> Result<Option<Tracefs>> {
-    match Tracefs::find() {
-        Ok(found) => {
-            drop(leftover::remove_instances(&found));
-            supervisor.guard_instance(found.instances_dir(), name)?;
-            Ok(Some(found))
-        }
-        Err(error) => {
-            missing.push(Missing::new("tracefs", error.to_string()));
-            Ok(None)
-        }
-    }
 }
 
 /// The group below which a lab is to be made.

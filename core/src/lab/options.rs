@@ -14,7 +14,7 @@ pub struct LabOptions {
     pub helper_dir: Option<PathBuf>,
     /// Whether the kernel log is read (reports).
     pub kernel_log: bool,
-    /// Whether a private tracefs instance is made (call paths, every victim's pid).
+    /// Whether the tracepoints are listened to (call paths, every victim's pid, who sent a signal).
     pub call_path: bool,
     /// How often whoever waits in the lab (for a worker, a step, an event) samples every group of it meanwhile, as
     /// [`Group::sample`](crate::Group::sample) does; never, by default. Nobody samples while nobody waits.

@@ -1,5 +1,6 @@
 //! A watch: the pollable stream of what happens in a group and below it.
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -20,7 +21,6 @@ use crate::lab::hub::backlog::Cursor;
 use crate::memcg::owner;
 use crate::memcg::path::covers;
 use crate::observe::event::{Event, EventKind, Source};
-use crate::observe::missing::Missing;
 use crate::observe::tracefs::Tracefs;
 use crate::sys::Named;
 use crate::wait::Wait;
@@ -115,19 +115,17 @@ impl Group {
         if let Some(hub) = own.upgrade() {
             return Ok(hub);
         }
-        let mut missing = Vec::new();
-        // An instance has its owner's name, and somebody who removes it whatever becomes of this process: where either
-        // cannot be had, none is made.
-        let tracefs = Tracefs::find().and_then(|tracefs| {
-            let name = owner::new_name()?;
-            let guardian = guardian(&tracefs, &name)?;
-            Ok((tracefs, name, guardian))
-        });
-        let tracefs = tracefs.map_err(|error| missing.push(Missing::new("tracefs", error.to_string()))).ok();
         let record = self.0.record.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let named = tracefs.as_ref().map(|(tracefs, name, _)| (tracefs, name.as_str()));
-        let hub = Hub::new(None, true, named, missing, record)?;
-        hub.lock().guardian = tracefs.map(|(.., guardian)| guardian);
+        // An instance of tracefs has its owner's name, and somebody who removes it whatever becomes of this process:
+        // where either cannot be had, none is made.
+        let guarded = RefCell::new(None);
+        let named = |tracefs: &Tracefs| {
+            let name = owner::new_name()?;
+            guarded.replace(Some(guardian(tracefs, &name)?));
+            Ok(name)
+        };
+        let hub = Hub::new(None, true, Some(&named), Vec::new(), record)?;
+        hub.lock().guardian = guarded.take();
         hub.observe_opened(&self.0.cgroup)?;
         let hub = Arc::new(hub);
         *own = Arc::downgrade(&hub);

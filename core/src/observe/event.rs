@@ -21,7 +21,7 @@ pub enum Source {
     Counters,
     /// `/dev/kmsg`.
     KernelLog,
-    /// `events/oom/mark_victim` of a private tracefs instance.
+    /// The tracepoints of tracefs: `oom/mark_victim`, `signal/signal_generate`, `signal/signal_deliver`.
     Tracefs,
     /// `/proc/PID`: state, wait channel, stack.
     Procfs,

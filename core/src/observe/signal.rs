@@ -7,11 +7,6 @@
 
 use super::callpath::{base_name, Frame};
 
-/// The event in the sender.
-pub(super) const GENERATE: &str = "events/signal/signal_generate";
-/// The event in the thread that takes the signal.
-pub(super) const DELIVER: &str = "events/signal/signal_deliver";
-
 /// By default these end a process, and few programs take one often: each one that is sent is told.
 const SENT: [i32; 13] = [
     libc::SIGHUP,

@@ -3,6 +3,8 @@
 //! Where it is not mounted it is reached by a detached mount, so the mount table does not change.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -22,8 +24,8 @@ pub(super) const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).un
 /// Where tracefs is: a directory of a mount that was there, or a detached mount of our own.
 #[derive(Debug)]
 pub(crate) struct Tracefs {
-    // Held with the other, so that a mount that is attached nowhere stays.
-    _root: OwnedFd,
+    // Held also for the other, so that a mount that is attached nowhere stays.
+    root: OwnedFd,
     instances: OwnedFd,
     mount: Option<PathBuf>,
 }
@@ -44,7 +46,7 @@ impl Tracefs {
                 continue;
             }
             if let Ok(instances) = openat(&root, "instances", DIRECTORY, Mode::empty()) {
-                return Ok(Tracefs { _root: root, instances, mount: Some(path) });
+                return Ok(Tracefs { root, instances, mount: Some(path) });
             }
         }
         Tracefs::detached()
@@ -78,7 +80,7 @@ impl Tracefs {
         // fsmount gives an O_PATH fd; listing needs a real one.
         let root = open(mount.as_fd(), ".")?;
         let instances = open(root.as_fd(), "instances")?;
-        Ok(Tracefs { _root: root, instances, mount: None })
+        Ok(Tracefs { root, instances, mount: None })
     }
 
     /// Whether nothing is attached to the mount namespace for it.
@@ -90,6 +92,11 @@ impl Tracefs {
     /// Where it is mounted; `None` for a detached one.
     pub(crate) fn mount_point(&self) -> Option<&Path> {
         self.mount.as_deref()
+    }
+
+    /// The top of it.
+    pub(super) fn root_dir(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
     }
 
     /// The directory whose children are the instances.
@@ -172,6 +179,16 @@ pub(super) fn remove(instances: BorrowedFd<'_>, name: &str) -> Result<()> {
             }
         }
     }
+}
+
+/// The content of a file of tracefs, named from `dir`.
+pub(super) fn read_file(dir: BorrowedFd<'_>, path: &str) -> Result<Vec<u8>> {
+    let fail = |source: io::Error| Error::os("read tracefs file", source).path(path);
+    let fd =
+        openat(dir, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(|errno| fail(errno.into()))?;
+    let mut text = Vec::new();
+    File::from(fd).read_to_end(&mut text).map_err(fail)?;
+    Ok(text)
 }
 
 #[cfg(test)]

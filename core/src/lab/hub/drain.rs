@@ -11,6 +11,7 @@ use crate::helper::supervisor::Notice;
 use crate::memcg::contents::Contents;
 use crate::memcg::Version;
 use crate::observe::event::{EventKind, Source};
+use crate::observe::trace::Trace;
 use crate::sys;
 
 impl Hub {
@@ -34,6 +35,8 @@ impl Hub {
                 }
             };
             let mut evidence = state.collector.looks_on(sys::monotonic_ns()) || std::mem::take(&mut exits);
+            // Whoever polls a watch may have taken the wake.
+            evidence |= state.trace.as_ref().is_some_and(Trace::has_news);
             for entry in &ready[..count] {
                 let number = entry.data() & !tag::KIND;
                 match entry.data() & tag::KIND {

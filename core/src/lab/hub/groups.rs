@@ -27,6 +27,9 @@ impl Hub {
         if group.ours {
             self.begin_anew(state, group.cgroup(), true);
         }
+        if let Some(trace) = &state.trace {
+            trace.expect_kills();
+        }
         let (cgroup, counters) = (group.cgroup().to_string(), group.counters().ok());
         state.take(match group.ours {
             true => Sign::Began { cgroup, counters },

@@ -22,17 +22,17 @@ use crate::map::Map;
 use crate::memcg::owner::Maker;
 use crate::observe::kmsg::KernelLog;
 use crate::observe::missing::Missing;
-use crate::observe::trace::TraceInstance;
-use crate::observe::tracefs::Tracefs;
+use crate::observe::trace::{Naming, Trace};
 use crate::sys::size::Bounded;
 use crate::sys::{self, Named};
 
 impl Hub {
-    /// Opens the sources.
+    /// Opens the sources. `trace` gives a name to the instance of tracefs if there has to be one; without it the
+    /// tracepoints are not listened to.
     pub(crate) fn new(
         supervisor: Option<Arc<Supervisor>>,
         kernel_log: bool,
-        tracefs: Option<(&Tracefs, &str)>,
+        trace: Option<Naming<'_>>,
         mut missing: Vec<Missing>,
         record: Option<File>,
     ) -> Result<Hub> {
@@ -48,10 +48,10 @@ impl Hub {
             let reason = "this process is in a pid namespace, and the kernel names processes as they are outside";
             let but = format!("{reason}: of a report only the victim is known in here");
             missing.extend(kernel_log.then(|| Missing::new("kernel-log", but)));
-            missing.extend(tracefs.map(|_| Missing::new("tracefs", reason)));
+            missing.extend(trace.map(|_| Missing::new("tracefs", reason)));
         }
         let log = if kernel_log { open_log(&epoll, &mut missing) } else { None };
-        let trace = tracefs.filter(|_| !foreign).and_then(|at| open_trace(&epoll, at, &mut missing));
+        let trace = trace.filter(|_| !foreign).and_then(|named| open_trace(&epoll, named, &mut missing));
         // Nothing is there yet; one that may not be asked would never say anything.
         epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO).named("epoll_wait").map_err(failed)?;
         let heading = Heading::new(sys::release(), trace.is_some(), log.is_some(), foreign);
@@ -112,9 +112,8 @@ fn open_log(epoll: &Epoll, missing: &mut Vec<Missing>) -> Option<KernelLog> {
     opened.map_err(|error| missing.push(Missing::new("kernel-log", error.to_string()))).ok()
 }
 
-fn open_trace(epoll: &Epoll, at: (&Tracefs, &str), missing: &mut Vec<Missing>) -> Option<TraceInstance> {
-    let (tracefs, name) = at;
-    let opened = TraceInstance::create(tracefs, name).and_then(|trace| {
+fn open_trace(epoll: &Epoll, named: Naming<'_>, missing: &mut Vec<Missing>) -> Option<Trace> {
+    let opened = Trace::open(named).and_then(|trace| {
         match trace.as_fd().map_or(Ok(()), |pipe| epoll.add(pipe, readable(tag::TRACE))) {
             Ok(()) => Ok(trace),
             Err(errno) => Err(Error::os("watch the trace", errno)),
@@ -124,7 +123,7 @@ fn open_trace(epoll: &Epoll, at: (&Tracefs, &str), missing: &mut Vec<Missing>) -
 }
 
 /// Why nobody is told who sent a signal.
-fn signals_missing(trace: Option<&TraceInstance>, missing: &[Missing]) -> Option<String> {
+fn signals_missing(trace: Option<&Trace>, missing: &[Missing]) -> Option<String> {
     match trace {
         Some(trace) => trace.signals_missing().map(|error| format!("signals cannot be traced: {error}")),
         None => Some(match missing.iter().find(|one| one.source == "tracefs") {

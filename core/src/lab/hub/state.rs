@@ -14,7 +14,7 @@ use crate::memcg::pause::Change;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::kmsg::{Item, Record};
 use crate::observe::task::Proc;
-use crate::observe::trace::{TraceInstance, TraceItem};
+use crate::observe::trace::{Trace, TraceItem};
 use crate::sys;
 
 impl State {
@@ -44,7 +44,7 @@ impl State {
     /// Nobody will ask again: victims whose stack never came are taken without, and kills that nobody could place get an
     /// account that says so.
     pub(super) fn conclude(&mut self) {
-        let items = self.trace.as_mut().map(TraceInstance::finish);
+        let items = self.trace.as_mut().map(Trace::finish);
         self.take_trace(items.unwrap_or_else(|| Ok(Vec::new())));
         self.take(Sign::Concludes { cgroup: None });
     }

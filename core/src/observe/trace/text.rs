@@ -5,9 +5,9 @@
 //! with the numbers before it and the fixed width of the comm; the fields after a comm are matched as a whole
 //! against the event's own print format.
 
-use super::callpath::{parse_symbol, without_machinery, Frame};
-use super::signal::{Delivered, Signal};
-use super::trace::TraceVictim;
+use super::super::callpath::{parse_symbol, without_machinery, Frame};
+use super::super::signal::{Delivered, Signal};
+use super::TraceVictim;
 
 /// What stands between a header and the fields of an event.
 const LITERALS: [(What, &[u8]); 4] = [
@@ -349,12 +349,12 @@ fn lost(line: &[u8]) -> Option<Record> {
 mod tests {
     use super::*;
 
-    const NEW: &[u8] = include_bytes!("../../../tests/logs/mark_victim-6.18.format");
+    const NEW: &[u8] = include_bytes!("../../../../tests/logs/mark_victim-6.18.format");
     const OLD: &[u8] = b"name: mark_victim\nID: 500\nformat:\n\tfield:int pid;\toffset:8;\tsize:4;\tsigned:1;\n\n\
         print fmt: \"pid=%d\", REC->pid\n";
 
-    const GENERATE: &[u8] = include_bytes!("../../../tests/logs/signal_generate-6.18.format");
-    const DELIVER: &[u8] = include_bytes!("../../../tests/logs/signal_deliver-6.18.format");
+    const GENERATE: &[u8] = include_bytes!("../../../../tests/logs/signal_generate-6.18.format");
+    const DELIVER: &[u8] = include_bytes!("../../../../tests/logs/signal_deliver-6.18.format");
 
     fn new() -> Templates {
         templates(NEW)
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_captured_victim_has_every_field_and_the_path() {
-        let text = include_bytes!("../../../tests/logs/mark_victim-6.18-plain.trace");
+        let text = include_bytes!("../../../../tests/logs/mark_victim-6.18-plain.trace");
         let records = parse(text, &new());
         let [Record::Victim(victim), Record::Stack { pid, frames }] = records.as_slice() else {
             panic!("{records:?}");
@@ -410,10 +410,10 @@ mod tests {
         // Captured: comms with newline, arrow, brackets, and the event's own keys.
         for (text, comm) in [
             (
-                include_bytes!("../../../tests/logs/mark_victim-6.18-arrow.trace").as_slice(),
+                include_bytes!("../../../../tests/logs/mark_victim-6.18-arrow.trace").as_slice(),
                 b"a => b\nc)[x]=-".as_slice(),
             ),
-            (include_bytes!("../../../tests/logs/mark_victim-6.18-keys.trace").as_slice(), b"pid=1 comm=x ui"),
+            (include_bytes!("../../../../tests/logs/mark_victim-6.18-keys.trace").as_slice(), b"pid=1 comm=x ui"),
         ] {
             let records = parse(text, &new());
             let [Record::Victim(victim), Record::Stack { frames, .. }] = records.as_slice() else {
@@ -506,7 +506,7 @@ mod tests {
 
     #[test]
     fn cut_text_never_panics() {
-        let text = include_bytes!("../../../tests/logs/mark_victim-6.18-arrow.trace");
+        let text = include_bytes!("../../../../tests/logs/mark_victim-6.18-arrow.trace");
         for end in 0..text.len() {
             parse(&text[..end], &new());
             parse(&text[end..], &new());

@@ -1,0 +1,418 @@
+//! The tracepoints by perf_event_open(2): for each CPU one descriptor an event, and one ring of records.
+//!
+//! Opening takes half a millisecond. The last one to close a tracepoint waits for the kernel some 35 ms for each of the
+//! three, so a process keeps one set that nobody uses, switched off, for its next lab: while that one is there, to close
+//! another waits for nothing. It goes with the process, however that ends.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+
+use super::super::callpath::without_machinery;
+use super::super::kallsyms::{self, Symbols};
+use super::super::signal;
+use super::super::tracefs::{read_file, Tracefs};
+use super::layout::{Context, Layout};
+use super::{TraceItem, DELIVER, GENERATE, VICTIM};
+use crate::memcg::owner::Maker;
+use crate::sys::{perf, Named};
+use crate::{Error, ErrorKind, Result};
+
+/// The ring of a CPU: room for about 600 records with their paths between two reads; the signals of the whole machine
+/// come too.
+const RING: usize = 256 << 10;
+/// More descriptors a set would need too many of what a process has (1024 by default).
+const MOST_DESCRIPTORS: usize = 256;
+/// So often the rings are read again while there is more, so that what happened on several CPUs comes in its order.
+const MOST_ROUNDS: usize = 8;
+const ONLINE: &str = "/sys/devices/system/cpu/online";
+
+// From <linux/perf_event.h>.
+const RECORD_LOST: u32 = 2;
+const RECORD_SAMPLE: u32 = 9;
+/// An "address" of a path from here on marks whose addresses follow (PERF_CONTEXT_MAX).
+const FIRST_MARK: u64 = -4095i64 as u64;
+
+/// What the events look like, read from tracefs once in a process.
+static EVENTS: OnceLock<Events> = OnceLock::new();
+/// The set that nobody uses.
+static PARKED: Mutex<Option<Parked>> = Mutex::new(None);
+
+/// The events and where their values stand.
+#[derive(Debug, Clone)]
+struct Events {
+    victim: Layout,
+    signals: std::result::Result<(Layout, Layout), Arc<Error>>,
+}
+
+/// All descriptors and rings of one listener. Dropped, it waits for the next one.
+#[derive(Debug)]
+pub(crate) struct Perf {
+    maker: Maker,
+    /// Over the first event of each CPU: one descriptor to poll.
+    epoll: Epoll,
+    cpus: Vec<Cpu>,
+    online: File,
+    /// What `online` said when the CPUs were opened.
+    online_then: Vec<u8>,
+    events: &'static Events,
+    /// A ring was full: what it says next may be of the listener before.
+    overran: bool,
+}
+
+/// A set that is switched off.
+struct Parked {
+    maker: Maker,
+    cpus: Vec<Cpu>,
+    online_then: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Cpu {
+    number: i32,
+    ring: perf::Ring,
+    /// The ring is that of the first.
+    events: Vec<OwnedFd>,
+}
+
+/// One record of a ring, its path still as addresses.
+struct Sample {
+    time_ns: u64,
+    item: TraceItem,
+    path: Vec<u64>,
+}
+
+impl Perf {
+    /// The set that waits, or a new one.
+    ///
+    /// # Errors
+    /// `PermissionDenied` (`kernel.perf_event_paranoid`, a filter of system calls, hidden symbols), `Unsupported` where
+    /// the kernel has no such event or the machine more CPUs than there are descriptors.
+    pub(crate) fn open() -> Result<Perf> {
+        let events = Events::get()?;
+        kallsyms::check()?;
+        let failed = |source: io::Error| Error::os("open tracepoints", source);
+        let online = File::open(ONLINE).map_err(|source| failed(source).path(ONLINE))?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).named("epoll_create1").map_err(failed)?;
+        let mut set = Perf {
+            maker: Maker::this(),
+            epoll,
+            cpus: Vec::new(),
+            online,
+            online_then: Vec::new(),
+            events,
+            overran: false,
+        };
+        match parked().and_then(|mut place| place.take()) {
+            Some(parked) => set.take_over(parked),
+            None => set.open_all(),
+        }
+        .map_err(failed)?;
+        set.switch(true).map_err(failed)?;
+        Ok(set)
+    }
+
+    /// Opens the events of every CPU.
+    fn open_all(&mut self) -> io::Result<()> {
+        self.online_then = content(&self.online)?;
+        let numbers = numbers(&self.online_then);
+        if numbers.is_empty() || numbers.len() * self.events.count() > MOST_DESCRIPTORS {
+            let reason = format!("{} CPUs need more descriptors than a process should take", numbers.len());
+            return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+        }
+        numbers.into_iter().try_for_each(|number| self.add(number))
+    }
+
+    /// Goes on with the set that waited; what is left in its rings was somebody else's.
+    fn take_over(&mut self, parked: Parked) -> io::Result<()> {
+        self.online_then = parked.online_then;
+        for cpu in parked.cpus {
+            cpu.ring.take(&mut Vec::new());
+            self.listen(cpu)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the events of one CPU, switched off.
+    fn add(&mut self, number: i32) -> io::Result<()> {
+        let victim = perf::open(self.events.victim.id, number)?;
+        let ring = perf::Ring::map(victim.as_fd(), RING)?;
+        let mut events = vec![victim];
+        if let Ok((sent, delivered)) = &self.events.signals {
+            for (layout, filter) in [(sent, signal::generated()), (delivered, signal::delivered())] {
+                let event = perf::open(layout.id, number)?;
+                perf::set_filter(event.as_fd(), &CString::new(filter)?)?;
+                perf::set_output(event.as_fd(), events[0].as_fd())?;
+                events.push(event);
+            }
+        }
+        self.listen(Cpu { number, ring, events })
+    }
+
+    fn listen(&mut self, cpu: Cpu) -> io::Result<()> {
+        let first = cpu.events.first().ok_or(io::ErrorKind::NotFound)?;
+        self.epoll.add(first, EpollEvent::new(EpollFlags::EPOLLIN, 0)).named("epoll_ctl")?;
+        self.cpus.push(cpu);
+        Ok(())
+    }
+
+    fn switch(&self, on: bool) -> io::Result<()> {
+        self.cpus.iter().flat_map(|cpu| &cpu.events).try_for_each(|event| perf::enable(event.as_fd(), on))
+    }
+
+    /// Keeps it for the next lab, if there is none yet that waits.
+    fn park(&mut self) {
+        if self.cpus.is_empty() || self.overran || self.switch(false).is_err() {
+            return;
+        }
+        if let Some(mut place) = parked().filter(|place| place.is_none()) {
+            for first in self.cpus.iter().filter_map(|cpu| cpu.events.first()) {
+                let _ = self.epoll.delete(first);
+            }
+            let (cpus, online_then) = (std::mem::take(&mut self.cpus), std::mem::take(&mut self.online_then));
+            *place = Some(Parked { maker: self.maker, cpus, online_then });
+        }
+    }
+
+    pub(super) fn expect_kills(&self) {
+        // A failure shows when a path is to be named.
+        let _ = Symbols::get();
+    }
+
+    pub(super) fn signals_missing(&self) -> Option<&Error> {
+        self.events.signals.as_ref().err().map(Arc::as_ref)
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.cpus.iter().any(|cpu| cpu.ring.has_news())
+    }
+
+    pub(super) fn read(&mut self) -> Result<Vec<TraceItem>> {
+        let mut samples = Vec::new();
+        self.follow_cpus(&mut samples)?;
+        let mut bytes = Vec::new();
+        for _ in 0..MOST_ROUNDS {
+            let had = samples.len();
+            for cpu in &self.cpus {
+                bytes.clear();
+                cpu.ring.take(&mut bytes);
+                records(&bytes, cpu.number, self.events, &mut samples);
+            }
+            if samples.len() == had {
+                break;
+            }
+        }
+        if samples.is_empty() {
+            return Ok(Vec::new());
+        }
+        samples.sort_by_key(|sample| sample.time_ns);
+        self.overran |= samples.iter().any(|sample| matches!(sample.item, TraceItem::Lost { .. }));
+        name(&mut samples)?;
+        Ok(samples.into_iter().map(|sample| sample.item).collect())
+    }
+
+    /// A CPU that has come since is listened to from now on; what happened on it before is lost.
+    fn follow_cpus(&mut self, samples: &mut Vec<Sample>) -> Result<()> {
+        let failed = |source: io::Error| Error::os("read online CPUs", source).path(ONLINE);
+        let now = content(&self.online).map_err(failed)?;
+        if now == self.online_then {
+            return Ok(());
+        }
+        let numbers = numbers(&now);
+        self.online_then = now;
+        self.cpus.retain(|cpu| numbers.contains(&cpu.number));
+        for number in numbers {
+            if self.cpus.iter().any(|cpu| cpu.number == number) {
+                continue;
+            }
+            let cpu = u32::try_from(number).unwrap_or_default();
+            let item = TraceItem::Lost { cpu, events: None };
+            samples.push(Sample { time_ns: 0, item, path: Vec::new() });
+            self.add(number).and_then(|()| self.switch(true)).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Perf {
+    fn drop(&mut self) {
+        // In a forked child the descriptors are copies; what the parent hears is no business of the child's.
+        if self.maker.is_this() {
+            self.park();
+        }
+    }
+}
+
+impl Events {
+    fn get() -> Result<&'static Events> {
+        if let Some(events) = EVENTS.get() {
+            return Ok(events);
+        }
+        let read = Events::read()?;
+        Ok(EVENTS.get_or_init(|| read))
+    }
+
+    fn read() -> Result<Events> {
+        let tracefs = Tracefs::find()?;
+        let layout = |event: &str, needed: &[&str]| {
+            let format = read_file(tracefs.root_dir(), &format!("{event}/format"))?;
+            Layout::from_format(&format, needed)
+                .ok_or_else(|| Error::new(ErrorKind::Unsupported, "read event format", "it lacks a field").path(event))
+        };
+        let sent = layout(GENERATE, &["sig", "code", "comm", "pid", "grp"]);
+        let delivered = layout(DELIVER, &["sig", "code"]);
+        let signals = sent.and_then(|sent| Ok((sent, delivered?))).map_err(Arc::new);
+        Ok(Events { victim: layout(VICTIM, &["pid"])?, signals })
+    }
+
+    fn count(&self) -> usize {
+        if self.signals.is_ok() {
+            3
+        } else {
+            1
+        }
+    }
+
+    fn item(&self, context: &Context, raw: &[u8]) -> Option<TraceItem> {
+        let id = u64::from(u16::from_ne_bytes(raw.get(..2)?.try_into().ok()?));
+        if id == self.victim.id {
+            return self.victim.victim(context, raw).map(TraceItem::Victim);
+        }
+        match &self.signals {
+            Ok((sent, _)) if id == sent.id => Some(TraceItem::Signal(Box::new(sent.signal(context, raw)?))),
+            Ok((_, delivered)) if id == delivered.id => Some(TraceItem::Delivered(delivered.delivered(context, raw)?)),
+            _ => None,
+        }
+    }
+}
+
+/// The place of the set that waits; `None` where somebody else is there at this moment, which in a forked child may be
+/// for ever. What a parent has left there is closed.
+fn parked() -> Option<MutexGuard<'static, Option<Parked>>> {
+    let mut place = match PARKED.try_lock() {
+        Ok(place) => place,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    if place.as_ref().is_some_and(|set| !set.maker.is_this()) {
+        *place = None;
+    }
+    Some(place)
+}
+
+fn content(file: &File) -> io::Result<Vec<u8>> {
+    let mut text = vec![0; 1024];
+    let length = file.read_at(&mut text, 0)?;
+    text.truncate(length);
+    Ok(text)
+}
+
+/// The numbers of a list such as `0-3,8,10-11`.
+fn numbers(list: &[u8]) -> Vec<i32> {
+    let text = String::from_utf8_lossy(list);
+    let mut numbers = Vec::new();
+    for part in text.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        if let (Ok(first), Ok(last)) = (first.parse(), last.parse::<i32>()) {
+            numbers.extend(first..=last);
+        }
+    }
+    numbers
+}
+
+/// The records in the bytes of one ring.
+fn records(bytes: &[u8], cpu: i32, events: &Events, samples: &mut Vec<Sample>) {
+    let mut rest = Words(bytes);
+    let cpu = u32::try_from(cpu).unwrap_or_default();
+    while let (Some(kind), Some(sizes)) = (rest.u32(), rest.u32()) {
+        // The upper half is the size of the whole record with these eight bytes.
+        let Some(body) = rest.take(((sizes >> 16) as usize).saturating_sub(8)) else { return };
+        let mut body = Words(body);
+        match kind {
+            RECORD_SAMPLE => samples.push(sample(body, events).unwrap_or_else(|raw| {
+                let item = TraceItem::Unparsed(raw);
+                Sample { time_ns: crate::sys::monotonic_ns(), item, path: Vec::new() }
+            })),
+            RECORD_LOST => {
+                let _id = body.u64();
+                let item = TraceItem::Lost { cpu, events: body.u64() };
+                samples.push(Sample { time_ns: 0, item, path: Vec::new() });
+            }
+            // That the kernel slowed down or began again concerns other kinds of events.
+            _ => {}
+        }
+    }
+}
+
+/// One sample: thread, time, CPU, path and the event's own bytes, as they were asked for; or those bytes.
+fn sample(mut body: Words<'_>, events: &Events) -> std::result::Result<Sample, Vec<u8>> {
+    let whole = body.0;
+    let mut read = || {
+        let (_process, thread) = (body.u32()?, body.u32()?);
+        let time_ns = body.u64()?;
+        let (cpu, _reserved) = (body.u32()?, body.u32()?);
+        let length = body.u64()?;
+        let mut path = Vec::new();
+        for _ in 0..length {
+            path.push(body.u64()?);
+        }
+        path.retain(|address| *address < FIRST_MARK);
+        let size = body.u32()? as usize;
+        let raw = body.take(size)?;
+        let context = Context { thread: thread as i32, time_ns, cpu };
+        Some(Sample { time_ns, item: events.item(&context, raw)?, path })
+    };
+    read().ok_or_else(|| whole.to_vec())
+}
+
+/// Puts the names of the functions for their addresses.
+fn name(samples: &mut [Sample]) -> Result<()> {
+    if samples.iter().all(|sample| sample.path.is_empty()) {
+        return Ok(());
+    }
+    let mut symbols = Symbols::get()?;
+    // Of a module that has come since the list was read.
+    if samples.iter().flat_map(|sample| &sample.path).any(|address| symbols.lacks(*address)) {
+        symbols = Symbols::renew()?;
+    }
+    for Sample { item, path, .. } in samples {
+        let place = match item {
+            TraceItem::Victim(victim) => &mut victim.call_path,
+            TraceItem::Signal(signal) => &mut signal.call_path,
+            TraceItem::Delivered(_) | TraceItem::Lost { .. } | TraceItem::Unparsed(_) => continue,
+        };
+        *place = without_machinery(path.iter().filter_map(|address| symbols.frame(*address)).collect());
+    }
+    Ok(())
+}
+
+/// Numbers one after the other, as this machine has them in memory.
+struct Words<'a>(&'a [u8]);
+
+impl<'a> Words<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take(4)?.try_into().ok().map(u32::from_ne_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take(8)?.try_into().ok().map(u64::from_ne_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;
