@@ -19,7 +19,6 @@ const LONG_FILES: &[&str] = &[
     "core/src/lab/host/tests.rs",
     "core/src/observe/report.rs",
     "core/src/observe/report/show.rs",
-    "core/src/observe/trace_text.rs",
     "core/src/pressure/trigger.rs",
     "core/tests/kinds.rs",
     "core/tests/reports/wardrobe.rs",

@@ -4,6 +4,8 @@
 //! three, so a process keeps one set that nobody uses, switched off, for its next lab: while that one is there, to close
 //! another waits for nothing. It goes with the process, however that ends.
 
+mod records;
+
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -13,15 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
+use self::records::{records, Events, Sample};
 use super::super::callpath::without_machinery;
 use super::super::kallsyms::{self, Symbols};
 use super::super::signal;
-use super::super::tracefs::{read_file, Tracefs};
-use super::layout::{Context, Layout};
-use super::{TraceItem, DELIVER, GENERATE, VICTIM};
+use super::TraceItem;
 use crate::memcg::owner::Maker;
 use crate::sys::{perf, Named};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// The ring of a CPU: room for about 600 records with their paths between two reads; the signals of the whole machine
 /// come too.
@@ -32,23 +33,10 @@ const MOST_DESCRIPTORS: usize = 256;
 const MOST_ROUNDS: usize = 8;
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 
-// From <linux/perf_event.h>.
-const RECORD_LOST: u32 = 2;
-const RECORD_SAMPLE: u32 = 9;
-/// An "address" of a path from here on marks whose addresses follow (PERF_CONTEXT_MAX).
-const FIRST_MARK: u64 = -4095i64 as u64;
-
 /// What the events look like, read from tracefs once in a process.
 static EVENTS: OnceLock<Events> = OnceLock::new();
 /// The set that nobody uses.
 static PARKED: Mutex<Option<Parked>> = Mutex::new(None);
-
-/// The events and where their values stand.
-#[derive(Debug, Clone)]
-struct Events {
-    victim: Layout,
-    signals: std::result::Result<(Layout, Layout), Arc<Error>>,
-}
 
 /// All descriptors and rings of one listener. Dropped, it waits for the next one.
 #[derive(Debug)]
@@ -80,13 +68,6 @@ struct Cpu {
     events: Vec<OwnedFd>,
 }
 
-/// One record of a ring, its path still as addresses.
-struct Sample {
-    time_ns: u64,
-    item: TraceItem,
-    path: Vec<u64>,
-}
-
 impl Perf {
     /// The set that waits, or a new one.
     ///
@@ -94,7 +75,7 @@ impl Perf {
     /// `PermissionDenied` (`kernel.perf_event_paranoid`, a filter of system calls, hidden symbols), `Unsupported` where
     /// the kernel has no such event or the machine more CPUs than there are descriptors.
     pub(crate) fn open() -> Result<Perf> {
-        let events = Events::get()?;
+        let events = known_events()?;
         kallsyms::check()?;
         let failed = |source: io::Error| Error::os("open tracepoints", source);
         let online = File::open(ONLINE).map_err(|source| failed(source).path(ONLINE))?;
@@ -252,47 +233,12 @@ impl Drop for Perf {
     }
 }
 
-impl Events {
-    fn get() -> Result<&'static Events> {
-        if let Some(events) = EVENTS.get() {
-            return Ok(events);
-        }
-        let read = Events::read()?;
-        Ok(EVENTS.get_or_init(|| read))
+fn known_events() -> Result<&'static Events> {
+    if let Some(events) = EVENTS.get() {
+        return Ok(events);
     }
-
-    fn read() -> Result<Events> {
-        let tracefs = Tracefs::find()?;
-        let layout = |event: &str, needed: &[&str]| {
-            let format = read_file(tracefs.root_dir(), &format!("{event}/format"))?;
-            Layout::from_format(&format, needed)
-                .ok_or_else(|| Error::new(ErrorKind::Unsupported, "read event format", "it lacks a field").path(event))
-        };
-        let sent = layout(GENERATE, &["sig", "code", "comm", "pid", "grp"]);
-        let delivered = layout(DELIVER, &["sig", "code"]);
-        let signals = sent.and_then(|sent| Ok((sent, delivered?))).map_err(Arc::new);
-        Ok(Events { victim: layout(VICTIM, &["pid"])?, signals })
-    }
-
-    fn count(&self) -> usize {
-        if self.signals.is_ok() {
-            3
-        } else {
-            1
-        }
-    }
-
-    fn item(&self, context: &Context, raw: &[u8]) -> Option<TraceItem> {
-        let id = u64::from(u16::from_ne_bytes(raw.get(..2)?.try_into().ok()?));
-        if id == self.victim.id {
-            return self.victim.victim(context, raw).map(TraceItem::Victim);
-        }
-        match &self.signals {
-            Ok((sent, _)) if id == sent.id => Some(TraceItem::Signal(Box::new(sent.signal(context, raw)?))),
-            Ok((_, delivered)) if id == delivered.id => Some(TraceItem::Delivered(delivered.delivered(context, raw)?)),
-            _ => None,
-        }
-    }
+    let read = Events::read()?;
+    Ok(EVENTS.get_or_init(|| read))
 }
 
 /// The place of the set that waits; `None` where somebody else is there at this moment, which in a forked child may be
@@ -329,51 +275,6 @@ fn numbers(list: &[u8]) -> Vec<i32> {
     numbers
 }
 
-/// The records in the bytes of one ring.
-fn records(bytes: &[u8], cpu: i32, events: &Events, samples: &mut Vec<Sample>) {
-    let mut rest = Words(bytes);
-    let cpu = u32::try_from(cpu).unwrap_or_default();
-    while let (Some(kind), Some(sizes)) = (rest.u32(), rest.u32()) {
-        // The upper half is the size of the whole record with these eight bytes.
-        let Some(body) = rest.take(((sizes >> 16) as usize).saturating_sub(8)) else { return };
-        let mut body = Words(body);
-        match kind {
-            RECORD_SAMPLE => samples.push(sample(body, events).unwrap_or_else(|raw| {
-                let item = TraceItem::Unparsed(raw);
-                Sample { time_ns: crate::sys::monotonic_ns(), item, path: Vec::new() }
-            })),
-            RECORD_LOST => {
-                let _id = body.u64();
-                let item = TraceItem::Lost { cpu, events: body.u64() };
-                samples.push(Sample { time_ns: 0, item, path: Vec::new() });
-            }
-            // That the kernel slowed down or began again concerns other kinds of events.
-            _ => {}
-        }
-    }
-}
-
-/// One sample: thread, time, CPU, path and the event's own bytes, as they were asked for; or those bytes.
-fn sample(mut body: Words<'_>, events: &Events) -> std::result::Result<Sample, Vec<u8>> {
-    let whole = body.0;
-    let mut read = || {
-        let (_process, thread) = (body.u32()?, body.u32()?);
-        let time_ns = body.u64()?;
-        let (cpu, _reserved) = (body.u32()?, body.u32()?);
-        let length = body.u64()?;
-        let mut path = Vec::new();
-        for _ in 0..length {
-            path.push(body.u64()?);
-        }
-        path.retain(|address| *address < FIRST_MARK);
-        let size = body.u32()? as usize;
-        let raw = body.take(size)?;
-        let context = Context { thread: thread as i32, time_ns, cpu };
-        Some(Sample { time_ns, item: events.item(&context, raw)?, path })
-    };
-    read().ok_or_else(|| whole.to_vec())
-}
-
 /// Puts the names of the functions for their addresses.
 fn name(samples: &mut [Sample]) -> Result<()> {
     if samples.iter().all(|sample| sample.path.is_empty()) {
@@ -393,25 +294,6 @@ fn name(samples: &mut [Sample]) -> Result<()> {
         *place = without_machinery(path.iter().filter_map(|address| symbols.frame(*address)).collect());
     }
     Ok(())
-}
-
-/// Numbers one after the other, as this machine has them in memory.
-struct Words<'a>(&'a [u8]);
-
-impl<'a> Words<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.take(4)?.try_into().ok().map(u32::from_ne_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.take(8)?.try_into().ok().map(u64::from_ne_bytes)
-    }
 }
 
 #[cfg(test)]
