@@ -129,6 +129,8 @@ fn copy(role: &str, base: &Path) -> Child {
     Command::new("/proc/self/exe")
         .env(activity::ROLE, role)
         .env(activity::BASE, base)
+        // What it could leave behind is an instance of tracefs, which is made where perf_event_open is not to be had.
+        .envs((role == "observe").then_some(("MEMOOM_TRACE", "instance")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
