@@ -77,11 +77,13 @@ docs: develop ## build the documentation site (target/docs/html); the notebooks 
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	$(VENV)/bin/python -m sphinx -q -W --keep-going -c docs -b html -d target/docs/doctrees . target/docs/html
 
-bench: .packages develop ## run the benchmarks, with their floors measured in the same run
-	$(CARGO) build --release -p memoom --example start
-	benches/run.sh
-	benches/parse.sh
-	$(VENV)/bin/python benches/import.py
+bench: .packages develop ## run the benchmarks, with their floors measured in the same run (BENCH=quick: 3 minutes)
+	.ci/packages.sh stress-ng cgroup-tools || true
+	$(CARGO) build --release -p memoom --example start --example figures
+	$(VENV)/bin/python benches/bench.py $(if $(filter quick,$(BENCH)),--quick,--write)
+	$(if $(filter quick,$(BENCH)),ROUNDS=1) benches/run.sh
+	$(if $(filter quick,$(BENCH)),,benches/parse.sh)
+	$(VENV)/bin/python benches/import.py $(if $(filter quick,$(BENCH)),5)
 
 fuzz: .packages ## fuzz the report parser for FUZZ_SECONDS (60)
 	fuzz/run.sh

@@ -1,6 +1,6 @@
-//! The paths of user space that are run most, for counting instructions (benches/instructions.sh) and for profilers.
+//! The paths of user space that are run most, for profilers and for counting instructions (valgrind).
 //!
-//! `hot parse FILE` reads the OOM reports of a log, `hot quiet FILE` the same of its lines that are no report's,
+//! `hot parse FILE` reads the OOM reports of a log, `hot json FILE` makes their document too,
 //! `hot replay FILE` makes accounts anew from a recording; `[TIMES]` after it repeats that. Prints the bytes read and,
 //! for each time, the milliseconds of processor time.
 #![allow(clippy::print_stdout)] // it is a program
@@ -9,7 +9,9 @@ use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [what, path, times @ ..] = words.as_slice() else { return Err("usage: hot parse|replay FILE [TIMES]".into()) };
+    let [what, path, times @ ..] = words.as_slice() else {
+        return Err("usage: hot parse|json|replay FILE [TIMES]".into());
+    };
     let times: u32 = times.first().map_or(Ok(1), |times| times.parse())?;
     let log = std::fs::read(path)?;
     for _ in 0..times {

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 memory=/sys/fs/cgroup/memory
 [ -w "$memory/tasks" ] || { echo "the floor is that of cgroup v1, and $memory/tasks cannot be written here"; exit 0; }
-cc -O2 -o target/floor benches/floor.c
+cc -O2 -o target/floor benches/floor/start.c
 group=$memory/memoom-dev-floor-$$
 trap 'rmdir "$group" 2>/dev/null || true' EXIT
 mkdir "$group"

@@ -663,7 +663,7 @@ fn a_host_killed_while_its_hog_is_blocked_leaves_nothing() {
     assert!(!Path::new(words[1]).exists());
 }
 
-/// Prints what a start costs, to be read beside `benches/floor.c`, and what a worker charges before its first step.
+/// Prints what a start costs, to be read beside `benches/floor/start.c`, and what a worker charges before its first step.
 /// MEMOOM_BENCH_MIB is resident in this process meanwhile.
 #[test]
 #[ignore = "a measurement"]

@@ -1,7 +1,7 @@
 /* The floor of starting a worker: vfork, the child enters a v1 group by writing `0` to its `tasks` and executes a
  * program without a C library that writes one byte to a pipe. What memoom does beyond that is compared with this.
  *
- * cc -O2 -o floor benches/floor.c && ./floor GROUP_DIRECTORY [MEBIBYTES [ITERATIONS]]
+ * cc -O2 -o floor benches/floor/start.c && ./floor GROUP_DIRECTORY [MEBIBYTES [ITERATIONS]]
  *
  * MEBIBYTES are taken and touched by the parent first. Prints the median and the 99th percentile in microseconds from
  * before vfork until the byte was read, back to back and after 50 ms of idleness. The tiny program is made by the

@@ -1,0 +1,266 @@
+"""Every figure beside its floor and its peers, in turn in the same run: `make bench` (BENCH=quick for 3 minutes).
+
+    .venv/bin/python benches/bench.py [--quick] [--write]
+
+Prints a table of medians, 99th percentiles and ratios; writes all samples to target/bench/results.json. With `--write`
+the table goes into docs/performance.md and the plot of the ratios into docs/pictures/performance.svg. Durations are
+only worth something beside what was measured in the same run: read the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILT = TOP / "target" / "bench"
+MEMORY = Path("/sys/fs/cgroup/memory")
+BEGIN, END = "<!-- written by benches/bench.py -->", "<!-- end of what benches/bench.py writes -->"
+
+
+@dataclass
+class One:
+    """One program of a figure, and what it printed."""
+
+    name: str
+    argv: list[str]
+    count: int
+    samples: list[float] = field(default_factory=list)
+
+    def run(self, share: float) -> None:
+        count = max(1, round(self.count * share))
+        argv = [word.replace("COUNT", str(count)) for word in self.argv]
+        done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=TOP)
+        self.samples += [float(line) for line in done.stdout.split()]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+    @property
+    def late(self) -> float:
+        return sorted(self.samples)[min(len(self.samples) - 1, len(self.samples) * 99 // 100)]
+
+
+@dataclass
+class Figure:
+    """Something that memoom does, beside what it is held against: the first of the others."""
+
+    title: str
+    ours: list[One]
+    others: list[One]
+    goal: float
+
+    @property
+    def floor(self) -> float:
+        return self.others[0].median
+
+
+def figures(group: Path, python: str) -> Iterator[Figure]:
+    def rust(what: str, name: str, count: int = 60) -> One:
+        return One(name, [str(TOP / "target/release/examples/figures"), what, "COUNT"], count)
+
+    def py(what: str, name: str, count: int = 60) -> One:
+        return One(name, [python, str(TOP / "benches/figures.py"), what, "COUNT"], count)
+
+    def floor(kind: str) -> One:
+        return One(f"C loop, {kind}", [str(BUILT / "cycle"), str(group), kind, "COUNT"], 60)
+
+    for step, title in (("open", "lab opened"), ("close", "lab closed")):
+        bare = rust(f"{step}-bare", "without the tracepoints")
+        yield Figure(f"{title}, all evidence", [rust(f"{step}-full", "memoom")], [bare, spawn()], 3)
+    if has_memoom():
+        yield Figure(
+            '`memoom.run(["true"])`',
+            [py("run-full", "all evidence"), py("run-none", "neither log nor tracepoints")],
+            [py("subprocess", "subprocess.run")],
+            4,
+        )
+    yield Figure(
+        "verdict without log and tracepoints", [rust("run-none", "none")], [rust("run-full", "all evidence")], 1.2
+    )
+    for kind, ours in (("huge", "anon-thp"), ("populate", "populate"), ("touch", "anon")):
+        yield Figure(
+            f"OOM, whole cycle with the account, `{ours}`", [rust(f"cycle-{ours}", "memoom")], [floor(kind)], 1 / 0.95
+        )
+    peers = [floor("huge"), py("cycle-plain", "plain Python, fork and bytearray")]
+    peers += [
+        One(name, ["sh", str(TOP / "benches/peers.sh"), str(group), word, "COUNT"], 12) for name, word in stressors()
+    ]
+    if has_memoom():
+        yield Figure("OOM, whole cycle through Python", [py("cycle-memoom", "memoom, anon-thp")], peers, 1 / 0.9)
+    else:
+        yield Figure("OOM, whole cycle, beside others", [rust("cycle-anon-thp", "memoom, anon-thp")], peers, 1 / 0.95)
+
+
+def has_memoom() -> bool:
+    """Whether this Python has the package; the figures of the core need none."""
+    return importlib.util.find_spec("memoom") is not None
+
+
+def spawn() -> One:
+    return One("fork, exec, wait of a static program", [str(BUILT / "spawn"), "COUNT"], 200)
+
+
+def stressors() -> Iterator[tuple[str, str]]:
+    yield "shell and tail /dev/zero", "tail"
+    if shutil.which("stress-ng"):
+        yield "shell and stress-ng", "stress-ng"
+    if shutil.which("cgexec"):
+        yield "cgexec and tail", "cgexec"
+
+
+def build() -> None:
+    BUILT.mkdir(parents=True, exist_ok=True)
+    compiler = os.environ.get("CC", "cc")
+    for name, flags in (("cycle", []), ("spawn", ["-static"])):
+        source = TOP / "benches" / "floor" / f"{name}.c"
+        subprocess.run([compiler, "-O2", *flags, "-o", str(BUILT / name), str(source)], check=True)
+
+
+@contextmanager
+def group() -> Iterator[Path]:
+    """A group of v1 for the floors and peers, which make theirs in it."""
+    path = MEMORY / f"memoom-dev-bench-{os.getpid()}"
+    path.mkdir()
+    with suppress(OSError):  # it is so already
+        (path / "memory.use_hierarchy").write_text("1")
+    try:
+        yield path
+    finally:
+        for left in filter(Path.is_dir, path.iterdir()):
+            left.rmdir()
+        path.rmdir()
+
+
+def pytest_overhead(python: str, tests: int) -> dict[str, float]:
+    """Milliseconds of a test that uses the fixture and does nothing, above one that does not."""
+    times: dict[str, list[float]] = {"plain": [], "fixture": []}
+    with tempfile.TemporaryDirectory() as directory:
+        for name, argument in (("plain", ""), ("fixture", "memcg")):
+            body = "".join(f"def test_{at}({argument}): pass\n" for at in range(tests))
+            Path(directory, f"test_{name}.py").write_text(body)
+        for _ in range(3):
+            for name, found in times.items():
+                argv = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_{name}.py", "--durations=0"]
+                before = time.perf_counter()
+                subprocess.run(argv, check=True, capture_output=True, cwd=directory)
+                found.append((time.perf_counter() - before) * 1000 / tests)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def row(figure: Figure, one: One) -> list[str]:
+    ratio = one.median / figure.floor
+    ours = one in figure.ours
+    verdict = f"≤ {figure.goal:.2f}" + ("" if ratio <= figure.goal else " **missed**") if ours else ""
+    return [
+        figure.title if ours and one is figure.ours[0] else "",
+        ("**" + one.name + "**") if ours else one.name,
+        f"{one.median / 1000:.2f}",
+        f"{one.late / 1000:.2f}",
+        f"{ratio:.2f}",
+        verdict,
+    ]
+
+
+def table(measured: list[Figure], overhead: dict[str, float] | None) -> str:
+    head = ["what", "who", "median, ms", "p99, ms", "ratio", "goal"]
+    rows = [row(figure, one) for figure in measured for one in (*figure.ours, *figure.others)]
+    if overhead is not None:
+        above = overhead["fixture"] - overhead["plain"]
+        met = "" if above <= 5 else " **missed**"
+        rows.append(["a pytest test that does nothing", "without the fixture", f"{overhead['plain']:.2f}", "", "", ""])
+        rows.append(["", "**with the fixture**", f"{overhead['fixture']:.2f}", "", f"{above:+.2f} ms", f"≤ +5 ms{met}"])
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---", "---", "---:", "---:", "---:", "---"], *rows)]
+    return "\n".join(lines)
+
+
+def plot(measured: list[Figure]) -> str:
+    """Bars of the medians, by figure, the floor as one."""
+    width, bar, gap, left = 760, 16, 26, 330
+    parts, y = [], 10
+    longest = max(one.median / figure.floor for figure in measured for one in (*figure.ours, *figure.others))
+    scale = (width - left - 60) / min(longest, 6)
+    for figure in measured:
+        parts.append(f'<text x="8" y="{y + 12}" class="title">{escape(figure.title.replace("`", ""))}</text>')
+        y += bar + 4
+        for one in (*figure.ours, *figure.others):
+            ratio = one.median / figure.floor
+            kind = "ours" if one in figure.ours else "other"
+            length = min(ratio, 6) * scale
+            parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{escape(one.name)}</text>')
+            parts.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" class="{kind}"/>')
+            parts.append(f'<text x="{left + length + 5:.1f}" y="{y + 12}">{ratio:.2f}</text>')
+            y += bar + 3
+        y += gap - bar
+    style = (
+        "text{font:12px sans-serif;fill:#222}.title{font-weight:bold}.ours{fill:#2a6f97}.other{fill:#b8c4cc}"
+        "@media(prefers-color-scheme:dark){text{fill:#ddd}.other{fill:#6b7780}}"
+    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" width="{width}" height="{y}">'
+    label = "<title>How long each step takes, as a multiple of what it is held against</title>"
+    return f"{head}{label}<style>{style}</style>{''.join(parts)}</svg>\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a third of the rounds")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md and its picture")
+    options = parser.parse_args()
+    if not os.access(MEMORY / "tasks", os.W_OK):
+        print(f"skipped: the floors are those of cgroup v1, and {MEMORY}/tasks cannot be written here")
+        return
+    build()
+    rounds = 2 if options.quick else 6
+    with group() as place:
+        measured = list(figures(place, sys.executable))
+        for at in range(rounds):
+            for figure in measured:
+                for one in (*figure.ours, *figure.others):
+                    one.run(1 / 6)
+            print(f"round {at + 1} of {rounds}", file=sys.stderr, flush=True)
+    overhead = pytest_overhead(sys.executable, 40) if has_memoom() else None
+    machine = f"Linux {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs, cgroup v1"
+    text = table(measured, overhead)
+    print(f"{machine}; load {os.getloadavg()[0]:.1f}\n\n{text}")
+    results = {
+        "machine": machine,
+        "load": os.getloadavg()[0],
+        "pytest_ms": overhead,
+        "figures": [
+            {
+                "title": figure.title,
+                "goal": figure.goal,
+                "ours": {one.name: one.samples for one in figure.ours},
+                "beside": {one.name: one.samples for one in figure.others},
+            }
+            for figure in measured
+        ],
+    }
+    (BUILT / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    if options.write:
+        page = TOP / "docs" / "performance.md"
+        before, rest = page.read_text().split(BEGIN)
+        measured_on = (
+            f"Measured on {machine}, {time.strftime('%Y-%m-%d', time.gmtime())}; load {os.getloadavg()[0]:.1f}."
+        )
+        page.write_text(f"{before}{BEGIN}\n{measured_on}\n\n{text}\n{END}{rest.split(END)[1]}")
+        (TOP / "docs" / "pictures" / "performance.svg").write_text(plot(measured))
+
+
+if __name__ == "__main__":
+    main()
