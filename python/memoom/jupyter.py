@@ -16,7 +16,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Unicode
 
 from ._errors import MemoomError
@@ -32,7 +32,7 @@ _ENTER = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
 _ACCOUNT = 12.0
 
 
-class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
+class MemoomProvisioner(LocalProvisioner):
     """Starts a kernel in a group, and tells who killed it."""
 
     limit = Unicode("", help="the memory of the kernel and of all that it starts, as memoom takes sizes; none if empty")
@@ -56,8 +56,10 @@ class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
     async def poll(self) -> int | None:
         """The exit status of the kernel; the first time that there is one, why."""
         # Before it is reaped: until then it can be looked at.
-        if self._place is not None and self.explanation is None and (number := _died_of(self.pid)) is not None:
-            self.explanation = await asyncio.to_thread(self._place.explain, self.pid, number)
+        place, pid = self._place, self.pid
+        number = None if place is None or pid is None or self.explanation is not None else _died_of(pid)
+        if place is not None and pid is not None and number is not None:
+            self.explanation = await asyncio.to_thread(place.explain, pid, number)
             self.log.error("memoom: %s", self.explanation)
         status: int | None = await super().poll()
         return status
@@ -70,10 +72,8 @@ class MemoomProvisioner(LocalProvisioner):  # type: ignore[misc]
             await asyncio.to_thread(place.close)
 
 
-def _died_of(pid: int | None) -> int | None:
+def _died_of(pid: int) -> int | None:
     """The signal that has ended a child, which stays to be reaped; None for one that lives or has ended by itself."""
-    if pid is None:
-        return None
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
