@@ -356,6 +356,7 @@ impl Collector {
             comm: trace.comm.unwrap_or_default(),
             cause: if as_member { Cause::Group } else { Cause::Selected },
             group,
+            workload: None,
             anon_rss_bytes: trace.anon_rss_bytes,
             oom_score_adj: trace.oom_score_adj,
             sources: vec!["tracefs"],

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::composition::Composition;
 use super::growth::{Growth, Held};
+use crate::memcg::Workload;
 
 /// Rows of processes that are told one by one; what smaller ones hold is one row.
 const MOST_ROWS: usize = 64;
@@ -19,6 +20,9 @@ pub struct Holder {
     pub comm: Option<Vec<u8>>,
     /// The group in which it stood.
     pub group: Option<String>,
+    /// What stands behind that group: its unit, container, pod or job. Not there where the path tells nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
     /// What a row without a process is: `no living process`, or `smaller processes` for all that have no row of their own.
     pub what: Option<&'static str>,
     /// How many processes the row stands for: 1, more for the smaller ones, 0 for what no process holds.
@@ -109,6 +113,7 @@ fn row(holding: Holding, growth: &Growth) -> Holder {
         pid: (pid > 0).then_some(pid),
         comm: (!comm.is_empty()).then_some(comm),
         group: group.or_else(|| seen.map(|seen| seen.group.clone())),
+        workload: None,
         what: None,
         processes: 1,
         alive,

@@ -9,7 +9,7 @@ use super::grower::Grower;
 use super::holders::Holder;
 use super::victim::Candidate;
 use crate::memcg::version::Version;
-use crate::memcg::{Counters, Stat};
+use crate::memcg::{Counters, Stat, Workload};
 use crate::observe::callpath::Frame;
 use crate::observe::finding::Finding;
 use crate::observe::missing::Missing;
@@ -115,6 +115,9 @@ pub struct Victim {
     pub cause: Cause,
     /// The group in which it stood, where known.
     pub group: Option<String>,
+    /// What stands behind that group: its unit, container, pod or job. Not there where the path tells nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
     /// Its anonymous memory in bytes when it was killed, from the kill line or the tracepoint.
     pub anon_rss_bytes: Option<u64>,
     /// Its `oom_score_adj`.
@@ -131,6 +134,7 @@ impl Victim {
             comm: kill.comm.clone(),
             cause,
             group,
+            workload: None,
             anon_rss_bytes: kill.anon_rss_bytes,
             oom_score_adj: kill.oom_score_adj.and_then(|adj| i16::try_from(adj).ok()),
             sources: vec!["kernel-log"],
@@ -144,6 +148,7 @@ impl Victim {
             comm: candidate.comm.clone(),
             cause: Cause::SharedMm,
             group: candidate.group.clone(),
+            workload: None,
             anon_rss_bytes: None,
             oom_score_adj: Some(candidate.oom_score_adj),
             sources: vec!["procfs"],
@@ -201,6 +206,10 @@ pub struct Oom {
     pub hierarchy: Version,
     /// The group whose limit was hit; an ancestor of the victim's group, or that group. Null where no source tells.
     pub limit_group: Option<String>,
+    /// What stands behind that group: its unit, container, pod or job. Not there where the path tells nothing, and for
+    /// groups of memoom's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_workload: Option<Workload>,
     /// Its limit in bytes; null for none. Where it could not be read it is null too, and `missing` has an entry `limit`.
     pub limit_bytes: Option<u64>,
     /// Bytes charged to it. Before: as the kernel reported it, else its peak where that rose since the counters were last

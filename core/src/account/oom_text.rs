@@ -44,7 +44,7 @@ impl Oom {
         self.memory(&mut text, SHORT_HOLDERS);
         self.predicted_line(&mut text);
         for victim in self.victims.iter().take(SHORT_VICTIMS) {
-            victim_line(&mut text, victim);
+            victim_line(&mut text, victim, self.limit_words());
         }
         shortened(&text, SHORT_LINES)
     }
@@ -74,9 +74,11 @@ impl Oom {
                 }
             };
             let grown = holder.grown_bytes.map_or(String::new(), |grown| format!(", grown by {}", human_size(grown)));
+            let of = holder.workload.as_ref().map(|of| of.words.as_str()).filter(|of| self.limit_words() != Some(of));
+            let of = of.map_or(String::new(), |of| format!(", of {of}"));
             let _ = writeln!(
                 text,
-                "    holder    {who}: anon {}, shmem {}, file {}{grown}",
+                "    holder    {who}{of}: anon {}, shmem {}, file {}{grown}",
                 size(holder.anon_bytes),
                 size(holder.shmem_bytes),
                 size(holder.file_bytes)
@@ -95,7 +97,8 @@ impl Oom {
     }
 
     fn headline(&self, text: &mut String) {
-        let place = self.limit_group.as_deref().unwrap_or("a group that no source names");
+        let group = self.limit_group.as_deref().unwrap_or("a group that no source names");
+        let place = self.limit_words().map_or(group.to_string(), |words| format!("{group}, {words}"));
         let limit = match self.limit_bytes {
             Some(bytes) => format!("limit {}", human_size(bytes)),
             None if self.limit_is_known() => "no limit".to_string(),
@@ -179,7 +182,7 @@ impl Oom {
             let _ = writeln!(text, "    {}", candidate.line());
         }
         for victim in &self.victims {
-            victim_line(text, victim);
+            victim_line(text, victim, self.limit_words());
         }
         for one in &self.blocked {
             let wchan = one.wchan.as_deref().unwrap_or("unknown");
@@ -214,16 +217,19 @@ impl Oom {
     }
 }
 
-fn victim_line(text: &mut String, victim: &Victim) {
+fn victim_line(text: &mut String, victim: &Victim, limit: Option<&str>) {
     let cause = match victim.cause {
         Cause::Selected => "selected",
         Cause::Group => "memory.oom.group",
         Cause::SharedMm => "shared the victim's memory",
     };
     let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
+    // The one of the limit stands in the headline.
+    let of = victim.workload.as_ref().map(|of| of.words.as_str()).filter(|of| limit != Some(of));
+    let of = of.map_or(String::new(), |of| format!(", of {of}"));
     let _ = writeln!(
         text,
-        "  victim      {} (pid {}): {cause}{size}; by {}",
+        "  victim      {} (pid {}){of}: {cause}{size}; by {}",
         escape(&victim.comm),
         victim.pid,
         victim.sources.join(", ")

@@ -20,6 +20,7 @@ use super::victim::Input;
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::Map;
 use crate::memcg::contents::{Below, Contents};
+use crate::memcg::workload::Named;
 use crate::memcg::{Counters, Limit};
 use crate::observe::missing::Missing;
 
@@ -266,6 +267,7 @@ questions! {
     below(cgroup: &str) -> Vec<Below>, else Vec::new();
     swap(cgroup: &str) -> Option<SwapUse>, else None;
     contents(cgroup: &str) -> Option<Contents>, else None;
+    named(cgroup: &str) -> Option<Named>, else None;
     limit(cgroup: &str) -> std::result::Result<Limit, String>, else Err(SILENT.to_string());
     oom_group(cgroup: &str) -> bool, else false;
     has_left(cgroup: &str) -> bool, else false;
@@ -287,7 +289,7 @@ questions! {
 
 /// Questions that older recordings were not asked, or not of everybody; an account without the answer lacks a detail and
 /// is no other.
-const LATER: [&str; 4] = ["below", "group_of", "is_orphan", "swap"];
+const LATER: [&str; 5] = ["below", "group_of", "is_orphan", "named", "swap"];
 
 /// Why an answer is not there.
 const SILENT: &str = "the recording does not say";

@@ -7,6 +7,7 @@ use super::sign::Whose;
 use super::victim::Input;
 use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
+use crate::memcg::workload::Named;
 use crate::memcg::{Counters, Limit};
 use crate::observe::missing::Missing;
 
@@ -84,6 +85,9 @@ pub(crate) trait Scene {
 
     /// What swap it may use beyond its limit, without what it uses; `None` where that cannot be read.
     fn swap(&self, cgroup: &str) -> Option<SwapUse>;
+
+    /// What people call the container or the pod behind it; `None` where no state that can be read tells.
+    fn named(&self, cgroup: &str) -> Option<Named>;
 
     /// What it holds now.
     fn contents(&self, cgroup: &str) -> Option<Contents>;

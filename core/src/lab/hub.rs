@@ -37,6 +37,7 @@ pub(crate) mod backlog;
 mod drain;
 mod gauge;
 mod groups;
+pub(crate) mod names;
 mod observed;
 mod opened;
 pub(crate) mod sampling;

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use self::meant::Meant;
 use super::diary::Diary;
 use super::hub::{Hub, Look, State};
 use super::recording;
@@ -18,12 +19,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::{Options, Supervisor};
 use crate::lab::group::Group;
 use crate::lab::hub::backlog::Cursor;
+use crate::lab::hub::names::Names;
 use crate::memcg::owner;
-use crate::memcg::path::covers;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::tracefs::Tracefs;
 use crate::sys::Named;
 use crate::wait::Wait;
+
+pub(crate) mod meant;
 
 /// A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
 ///
@@ -31,6 +34,7 @@ use crate::wait::Wait;
 pub struct Watch {
     hub: Arc<Hub>,
     group: Group,
+    meant: Meant,
     cursor: Arc<Cursor>,
     fd: Epoll,
     diary: Option<Diary>,
@@ -60,7 +64,7 @@ impl Group {
     /// As [`Group::watch`]; `Io` where the directories cannot be listened to (`fs.inotify.max_user_watches`).
     pub fn watch_recursive(&self) -> Result<Watch> {
         let watch = self.watch()?;
-        if self.0.lab.is_none() {
+        if self.0.lab.is_none() || self.is_adopted() {
             watch.hub.observe_below(&self.0.cgroup)?;
         }
         Ok(watch)
@@ -77,7 +81,7 @@ impl Group {
         let cursor = Arc::new(Cursor::new(bell, state.events.end(), state.ooms.end()));
         state.add_watch(&cursor);
         drop(state);
-        Ok(Watch { hub, group: self.clone(), cursor, fd, diary: None })
+        Ok(Watch { hub, group: self.clone(), meant: Meant::Below(self.clone()), cursor, fd, diary: None })
     }
 
     /// Has everything recorded that the accounts of an opened group are made of, by the next watch of it that is opened
@@ -143,7 +147,7 @@ fn guardian(tracefs: &Tracefs, name: &str) -> Result<Supervisor> {
 }
 
 impl Watch {
-    /// The group that is watched.
+    /// The group that is watched; of [`watch_of`](crate::watch_of) the top of the hierarchy.
     pub fn group(&self) -> &Group {
         &self.group
     }
@@ -175,7 +179,7 @@ impl Watch {
     /// # Errors
     /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn next<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Event>>> {
-        let Watch { hub, group, cursor, diary, .. } = self;
+        let Watch { hub, meant, cursor, diary, .. } = self;
         let event = hub.wait_until(&mut wait.into(), |state| {
             let (next, first) = (cursor.event(), state.events.first());
             if next < first {
@@ -183,7 +187,7 @@ impl Watch {
                 return Ok(Look::Done(Arc::new(unread(first - next))));
             }
             for (number, event) in (next..).zip(state.events.since(next)) {
-                if concerns(group, event) {
+                if concerns(meant, event, &state.world.names) {
                     cursor.read_events(number + 1);
                     return Ok(Look::Done(event.clone()));
                 }
@@ -204,16 +208,17 @@ impl Watch {
     /// # Errors
     /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn wait_oom<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Oom>>> {
-        let Watch { hub, group, cursor, diary, .. } = self;
+        let Watch { hub, meant, cursor, diary, .. } = self;
         let oom = hub.wait_until(&mut wait.into(), |state: &mut State| {
             let (next, first) = (cursor.oom(), state.ooms.first());
             if next < first {
                 state.events.push(unread(first - next));
             }
             // Where nothing else is observed, what nobody could place happened here.
-            let is_all = state.world.groups.values().all(|observed| group.covers(observed.group.cgroup()));
+            let names = &state.world.names;
+            let is_all = state.world.groups.values().all(|observed| meant.is(observed.group.cgroup(), names));
             for (number, oom) in (next.max(first)..).zip(state.ooms.since(next)) {
-                if is_all && oom.limit_group.is_none() || struck(group, oom) {
+                if is_all && oom.limit_group.is_none() || struck(meant, oom, names) {
                     cursor.read_ooms(number + 1);
                     return Ok(Look::Done(oom.clone()));
                 }
@@ -242,19 +247,18 @@ fn unread(count: usize) -> Event {
 }
 
 /// What happened in the group or below it; losses concern everybody.
-fn concerns(group: &Group, event: &Event) -> bool {
+fn concerns(meant: &Meant, event: &Event, names: &Names) -> bool {
     match &event.group {
-        Some(cgroup) => group.covers(cgroup),
+        Some(cgroup) => meant.is(cgroup, names),
         None => matches!(event.kind, EventKind::Lost { .. }),
     }
 }
 
-fn struck(group: &Group, oom: &Oom) -> bool {
-    let inside = |cgroup: &str| group.covers(cgroup);
-    let above = |cgroup: &str| covers(cgroup, group.cgroup());
+fn struck(meant: &Meant, oom: &Oom, names: &Names) -> bool {
+    let inside = |cgroup: &str| meant.is(cgroup, names);
     let victims = || oom.victims.iter().filter_map(|victim| victim.group.as_deref());
     match &oom.limit_group {
-        Some(cgroup) => inside(cgroup) || above(cgroup) && (victims().any(inside) || victims().next().is_none()),
+        Some(cgroup) => inside(cgroup) || meant.is_hit_from(cgroup, victims().map(inside).peekable()),
         // Of a kill that nobody could place it may be known where it was counted, and else it may be anybody's.
         None => match (&oom.counted_in, victims().next()) {
             (Some(cgroup), None) => inside(cgroup),

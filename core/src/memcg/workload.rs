@@ -3,10 +3,12 @@
 //! A function of the text alone. It knows the names that kubelet, container runtimes, systemd, batch systems and
 //! hypervisors give to their groups, by cgroupfs and by systemd, also below another one (a runtime in a container).
 
+mod named;
 mod walk;
 
 use serde::Serialize;
 
+pub(crate) use self::named::Named;
 use self::walk::{is_id, Walk};
 use crate::text::{escape, unescape};
 
@@ -28,8 +30,15 @@ pub struct Workload {
     pub pod_uid: Option<String>,
     /// The quality of service of the pods: `guaranteed`, `burstable`, `besteffort`.
     pub qos: Option<&'static str>,
-    /// The name of a container, virtual machine or application that has one in its path.
+    /// The name of a container, virtual machine or application: in its path, or, of a container, in the state of its
+    /// runtime where that could be read.
     pub name: Option<String>,
+    /// The name of the Kubernetes pod, where the state of the kubelet could be read; else it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_name: Option<String>,
+    /// The namespace of that pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The id of the batch job, or of the task of an orchestrator.
     pub job: Option<String>,
     /// The step of the batch job.
@@ -124,6 +133,16 @@ fn short(id: &str) -> &str {
     }
 }
 
+/// A name and an id as they stand behind a word, each where it is known.
+fn own(id: &Option<String>, name: &Option<String>) -> String {
+    match (name, id.as_deref().map(short)) {
+        (Some(name), Some(id)) => format!(" {name} ({id})"),
+        (Some(shown), None) => format!(" {shown}"),
+        (None, Some(shown)) => format!(" {shown}"),
+        (None, None) => String::new(),
+    }
+}
+
 impl Workload {
     /// The same with its words and the command.
     fn told(mut self) -> Workload {
@@ -132,18 +151,15 @@ impl Workload {
         // A stranger's path goes to terminals and into documents; systemd's own backslashes stay.
         let plain = |text: &str| escape(text.as_bytes()).replace("\\x5c", "\\");
         self.words = plain(&self.words);
-        let Workload { unit, slice, container_id, pod_uid, name, job, step, session, below, .. } = &mut self;
-        for part in [unit, slice, container_id, pod_uid, name, job, step, session, below].into_iter().flatten() {
-            *part = plain(part);
-        }
+        let Workload { unit, slice, container_id, pod_uid, name, pod_name, namespace, .. } = &mut self;
+        let names = [unit, slice, container_id, pod_uid, name, pod_name, namespace].into_iter().flatten();
+        names.for_each(|part| *part = plain(part));
+        let Workload { job, step, session, below, .. } = &mut self;
+        [job, step, session, below].into_iter().flatten().for_each(|part| *part = plain(part));
         self
     }
 
     fn phrase(&self) -> String {
-        let own = |id: &Option<String>, name: &Option<String>| {
-            let shown = name.as_deref().or(id.as_deref().map(short));
-            shown.map_or(String::new(), |shown| format!(" {shown}"))
-        };
         let runtime = self.runtime.map_or(String::new(), |runtime| format!("{runtime} "));
         let by_user = self.user.map_or(String::new(), |user| format!(" of user {user}"));
         let unit = self.unit.as_deref().unwrap_or_default();
@@ -168,6 +184,7 @@ impl Workload {
                 (Some(job), Some(step)) if self.runtime == Some("Slurm") => {
                     format!("step {step} of the {runtime}job {job}{by_user}")
                 }
+                (Some(job), None) if self.runtime == Some("HTCondor") => format!("the {runtime}slot {job}"),
                 (Some(job), Some(task)) => format!("the task {task} of the {runtime}job {job}"),
                 (Some(job), None) if self.runtime == Some("Amazon ECS") => format!("the {runtime}task {job}"),
                 (Some(job), None) => format!("the {runtime}job {job}{by_user}"),
@@ -200,6 +217,10 @@ impl Workload {
 
     fn pod_words(&self) -> Option<String> {
         let uid = self.pod_uid.as_deref()?;
+        if let Some(name) = &self.pod_name {
+            let within = self.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}/"));
+            return Some(format!("the {}pod {within}{name}", self.qos.map_or(String::new(), |qos| format!("{qos} "))));
+        }
         Some(match self.qos {
             Some(qos) => format!("the {qos} pod {uid}"),
             None => format!("the {} pod {}", self.runtime.unwrap_or("unknown"), short(uid)),
@@ -217,6 +238,13 @@ impl Workload {
             (WorkloadKind::Container, Some("Garden" | "Nomad")) => return None,
             (WorkloadKind::Container, _) => "crictl inspect",
             (WorkloadKind::Pod, Some("Podman")) => "podman pod inspect",
+            (WorkloadKind::Pod, _) if self.pod_name.is_some() => {
+                let pod = word(self.pod_name.as_deref()?)?;
+                return Some(match self.namespace.as_deref().and_then(word) {
+                    Some(namespace) => format!("kubectl describe pod -n {namespace} {pod}"),
+                    None => format!("kubectl describe pod {pod}"),
+                });
+            }
             // The API server selects no pod by its uid.
             (WorkloadKind::Pod, _) => {
                 "kubectl get pods -A -o custom-columns=:metadata.uid,:metadata.namespace,:metadata.name | grep"

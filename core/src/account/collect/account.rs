@@ -113,6 +113,7 @@ impl Collector {
             schema_revision: Oom::REVISION,
             hierarchy,
             limit_group,
+            limit_workload: None,
             limit_bytes,
             usage_bytes,
             composition,
@@ -139,7 +140,7 @@ impl Collector {
             summary: String::new(),
         };
         oom.disagreements = self.disagreements(&oom, &episode, reading, scene);
-        let oom = oom.explained();
+        let oom = oom.with_workloads(scene).explained();
         self.tally(&oom, marked_ns, reading, scene);
         self.begin_from(reading);
         oom
@@ -225,9 +226,7 @@ impl Collector {
         let groups = self.groups_below(at, scene);
         let swap_bytes = composition.as_ref().and_then(|made| made.swap_bytes);
         let swap = scene.swap(at).map(|swap| SwapUse { usage_bytes: swap_bytes, ..swap });
-        let occurrence = self.occurred(Some(at));
-        let before = self.before.get(at);
-        let read = scene.counters(at);
+        let (before, read) = (self.before.get(at), scene.counters(at));
         let mut missing = scene.missing();
         if before.is_none_or(|before| before.counters == Counters::default()) {
             missing.push(Missing::new("counters", "nothing of them had been read before the OOM"));
@@ -246,6 +245,7 @@ impl Collector {
             schema_revision: Oom::REVISION,
             hierarchy: version_of(cgroup, scene),
             limit_group: Some(at.to_string()),
+            limit_workload: None,
             limit_bytes,
             usage_bytes: Span { before: counters.before.usage_bytes, after: counters.after.usage_bytes },
             composition,
@@ -254,7 +254,7 @@ impl Collector {
             counted_in: None,
             groups,
             swap,
-            occurrence,
+            occurrence: self.occurred(Some(at)),
             least_start_bytes: None,
             invoker: Some(Process { pid: blocked.pid, comm: blocked.comm.clone() }),
             predicted,
@@ -271,6 +271,7 @@ impl Collector {
             findings: Vec::new(),
             summary: String::new(),
         }
+        .with_workloads(scene)
         .explained()
     }
 

@@ -63,6 +63,7 @@ impl Collector {
             comm: worker.name.clone(),
             cause: if whole.is_some() { Cause::Group } else { Cause::Selected },
             group: Some(worker.group.clone()),
+            workload: None,
             anon_rss_bytes: None,
             oom_score_adj: None,
             sources: vec!["counters"],

@@ -13,6 +13,7 @@ use crate::account::victim::Input;
 use crate::map::Map;
 use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
+use crate::memcg::workload::Named;
 use crate::memcg::{Counters, Limit, Stat};
 use crate::observe::kmsg::Record;
 use crate::observe::missing::Missing;
@@ -81,6 +82,9 @@ impl Scene for Made {
         Vec::new()
     }
     fn swap(&self, _: &str) -> Option<SwapUse> {
+        None
+    }
+    fn named(&self, _: &str) -> Option<Named> {
         None
     }
     fn contents(&self, _: &str) -> Option<Contents> {

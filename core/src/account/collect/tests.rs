@@ -5,6 +5,7 @@ use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
 use crate::account::scope::from_report;
 use crate::account::victim::Input;
 use crate::memcg::contents::{Below, Contents};
+use crate::memcg::workload::Named;
 use crate::memcg::{Counters, Limit};
 use crate::observe::callpath::Frame;
 use crate::observe::missing::Missing;
@@ -39,6 +40,9 @@ impl Scene for Still {
         Vec::new()
     }
     fn swap(&self, _: &str) -> Option<SwapUse> {
+        None
+    }
+    fn named(&self, _: &str) -> Option<Named> {
         None
     }
     fn contents(&self, _: &str) -> Option<Contents> {

@@ -73,6 +73,7 @@ impl Hub {
         if known || !counts {
             return;
         }
+        state.world.names.learn(group.cgroup());
         if let Err(error) = self.observe_in(state, group) {
             if error.kind() != ErrorKind::NotFound {
                 state.miss("counters", error.to_string());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
+use super::names::Names;
 use super::{Observed, MOST_GENERATIONS};
 use crate::account::oom::SwapUse;
 use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
@@ -19,6 +20,7 @@ use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::contents::{Below, Contents};
 use crate::memcg::version::Version;
+use crate::memcg::workload::Named;
 use crate::memcg::{Counters, Limit};
 use crate::observe::kmsg;
 use crate::observe::missing::Missing;
@@ -35,6 +37,8 @@ pub(crate) struct World {
     pub(crate) missing: Vec<Missing>,
     /// The tracepoint of sent signals is read.
     pub(super) hears_signals: bool,
+    /// What people call the workloads.
+    pub(crate) names: Names,
     followed: RefCell<Map<i32, Followed>>,
 }
 
@@ -141,6 +145,10 @@ impl Scene for World {
         let group = self.find(cgroup)?;
         let limit_bytes = swap_limit(group, group.limit().ok()?).ok()?;
         Some(SwapUse { host_total_bytes, host_free_bytes, usage_bytes: None, limit_bytes })
+    }
+
+    fn named(&self, cgroup: &str) -> Option<Named> {
+        self.names.of(cgroup)
     }
 
     fn contents(&self, cgroup: &str) -> Option<Contents> {

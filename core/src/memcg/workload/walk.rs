@@ -169,7 +169,7 @@ impl Walk {
         true
     }
 
-    /// Slurm, Amazon ECS, Nomad, PBS.
+    /// Slurm, Amazon ECS, Nomad, HTCondor, PBS.
     fn job(&mut self, part: &str) -> bool {
         if part == "slurm" || part.starts_with("slurm_") || part.ends_with("slurmstepd.scope") {
             self.slurm = true;
@@ -211,6 +211,12 @@ impl Walk {
                 (now.job, now.step, now.unit) = (Some(id.to_string()), Some(task.to_string()), Some(part.to_string()));
                 return true;
             }
+        }
+        // `condor_var_lib_condor_execute_slot1_1@host`: the folder of the slot, and the slot.
+        if let Some((_, slot)) = part.strip_prefix("condor_").and_then(|folder| folder.rsplit_once("_slot")) {
+            self.set(WorkloadKind::Job, Some("HTCondor"));
+            self.now().job = Some(format!("slot{slot}"));
+            return true;
         }
         if ["jobid", "pbs_jobs", "pbspro"].contains(&self.above.as_str()) {
             self.set(WorkloadKind::Job, Some("PBS"));
