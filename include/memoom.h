@@ -976,6 +976,39 @@ typedef struct memoom_candidate {
 } memoom_candidate;
 
 /**
+ * Borrows an existing group that this process may write: a live container, unit or job.
+ *
+ * Hogs, tickers, commands and functions can be started in it, its limit lowered and its switches set; what else would
+ * change it or end its processes is refused. All that memoom brings into it ends, and every file that was changed is put
+ * back, by memoom_group_give_back, when the last object of the group and of its workers is freed, and also when this
+ * process or the supervisor dies in whatever way. An OOM in it may kill whoever stands there.
+ *
+ * \param path          its directory, below the mount of the memory controller
+ * \param forced        0; or 1 to take a group that is not delegated to this process (by systemd's Delegate=yes, by its
+ *                      owner, or as the top of a container)
+ * \param ret_group     where the group goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, a directory that is no memory cgroup, a group of a lab and the top of
+ * a hierarchy; MEMOOM_ERR_NOT_FOUND; MEMOOM_ERR_PERMISSION_DENIED where it may not be written or is not delegated;
+ * MEMOOM_ERR_BUSY where it has groups below it with the memory controller (v2); MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Ownership: free the group with memoom_group_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_adopt(const char *path, uint32_t forced,
+    struct memoom_group **ret_group, struct memoom_error **reterr_error);
+
+/**
+ * Ends what memoom has started in a borrowed group and puts back what was changed. Twice is fine.
+ *
+ * \param group         a group of memoom_group_adopt
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL and for a group that was not adopted; MEMOOM_ERR_BUSY or
+ * MEMOOM_ERR_TIMED_OUT where something could not be ended or put back; MEMOOM_ERR_CLOSED in a forked child;
+ * MEMOOM_ERR_PANIC.
+ */
+MEMOOM_MUST_USE memoom_status memoom_group_give_back(const struct memoom_group *group,
+    struct memoom_error **reterr_error);
+
+/**
  * How many groups of a lab are there.
  * Returns: the number; 0 for NULL.
  */
@@ -2499,6 +2532,28 @@ MEMOOM_MUST_USE memoom_status memoom_watch_open(const struct memoom_group *group
  */
 MEMOOM_MUST_USE memoom_status memoom_watch_open_recursive(const struct memoom_group *group,
     struct memoom_watch **ret_watch, struct memoom_error **reterr_error);
+/** What a death is asked about by. */
+typedef uint32_t memoom_subject;
+
+/**
+ * Opens a watch of all groups that a subject means, and of all below them: those that are there and those that are made
+ * later, so that a unit or a container may be watched before it is started.
+ *
+ * A container may also be named as its runtime does, a pod as "NAME" or "NAMESPACE/NAME", where the state of the runtime
+ * or of the kubelet can be read.
+ *
+ * \param subject       one of the MEMOOM_SUBJECT_ numbers; MEMOOM_SUBJECT_LAST is all groups of this machine
+ * \param name          which one; NULL for MEMOOM_SUBJECT_LAST. Of MEMOOM_SUBJECT_GROUP the path from the top of the
+ *                      hierarchy, as the kernel writes it
+ * \param ret_watch     where the watch goes
+ *
+ * Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+ * an unknown subject, a name that is missing or empty, and for a pid; MEMOOM_ERR_UNSUPPORTED without a memory controller;
+ * MEMOOM_ERR_IO where the directories cannot be listened to (fs.inotify.max_user_watches); MEMOOM_ERR_PANIC.
+ * Ownership: free the watch with memoom_watch_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_watch_open_of(memoom_subject subject, const char *name,
+    struct memoom_watch **ret_watch, struct memoom_error **reterr_error);
 
 /**
  * The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
@@ -2833,6 +2888,14 @@ const struct memoom_finding *memoom_oom_finding_at(const struct memoom_oom *oom,
 const char *memoom_oom_limit_group(const struct memoom_oom *oom);
 
 /**
+ * What stands behind the group whose limit was hit, in words: "the systemd service nginx.service", "the Podman container
+ * web (3f5e0a1b2c3d)". memoom_oom_json has the parts (limit_workload): unit, container_id, pod_uid, job.
+ *
+ * Returns: the words, escaped; NULL where the path of the group tells nothing, for groups of memoom's own, and for NULL.
+ */
+const char *memoom_oom_limit_words(const struct memoom_oom *oom);
+
+/**
  * The limit that was hit, in bytes.
  * Returns: the bytes; MEMOOM_UNLIMITED where there is none; MEMOOM_UNKNOWN where it could not be read (the missing
  * source "limit" says why), and for NULL.
@@ -2912,6 +2975,16 @@ size_t memoom_oom_candidate_count(const struct memoom_oom *oom);
  * Returns: the process; NULL beyond the end, and for NULL.
  */
 const struct memoom_candidate *memoom_oom_candidate_at(const struct memoom_oom *oom, size_t index);
+
+/**
+ * What stands behind the group in which a victim stood, in words; see memoom_oom_limit_words.
+ *
+ * \param oom    an account, or NULL
+ * \param index  which victim, from 0
+ *
+ * Returns: the words, escaped; NULL where the path of the group tells nothing, beyond the last victim, and for NULL.
+ */
+const char *memoom_oom_victim_words(const struct memoom_oom *oom, size_t index);
 
 /**
  * How many processes were killed; 0 for a blocked OOM.
@@ -3123,8 +3196,6 @@ typedef uint32_t memoom_verdict;
  * missing, under "verdict".
  */
 #define MEMOOM_VERDICT_UNDECIDED 6
-/** What a death is asked about by. */
-typedef uint32_t memoom_subject;
 /** The last OOM kill on this machine; the name is NULL. */
 #define MEMOOM_SUBJECT_LAST 0
 /** A process: the name is its pid, in digits. */

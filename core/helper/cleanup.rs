@@ -78,8 +78,12 @@ fn attempt(state: &mut State) -> Left {
         match guard.kind {
             Kind::Restore => {
                 // Another lab may still need what we switched on.
-                let result = if tree::childless(guard.directory) {
-                    sys::write(guard.file, guard.name().to_bytes()).map(drop)
+                let result = if guard.directory < 0 || tree::childless(guard.directory) {
+                    match sys::write(guard.file, guard.name().to_bytes()) {
+                        // The group of the file was removed meanwhile.
+                        Err(sys::ENODEV) => Ok(()),
+                        other => other.map(drop),
+                    }
                 } else {
                     Ok(())
                 };

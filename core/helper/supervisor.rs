@@ -268,6 +268,7 @@ fn wait_until_sent(state: &mut State, send: fn(&mut State) -> bool) {
 fn guard(state: &mut State, serial: u64, received: &Received, kind: Kind, name: &[u8]) {
     let (file, directory) = match (kind, received.fd_count) {
         (Kind::Restore, 2) => (received.fds[0], received.fds[1]),
+        (Kind::Restore, 1) => (received.fds[0], -1),
         (Kind::TreeV1 | Kind::TreeV2 | Kind::Instance, 1) => (-1, received.fds[0]),
         _ => {
             close_all(received, 0);

@@ -78,6 +78,7 @@ pub mod observe {
     mod live;
 
     pub use crate::lab::group::alarm::Alarm;
+    pub use crate::lab::watch::meant::watch_of;
     pub use crate::lab::watch::Watch;
     pub use crate::wait::Wait;
     pub use author::{Author, KilledBy};
@@ -124,6 +125,7 @@ pub mod account {
     pub(crate) mod timeline;
     mod timeline_text;
     pub(crate) mod victim;
+    mod whose;
 
     pub use crate::lab::postmortem::{
         postmortem, postmortem_of_group, postmortem_of_group_with, postmortem_with, PostmortemOptions,
@@ -142,6 +144,8 @@ pub mod account {
 
 /// Where the rooms meet: a lab, its groups, and the hub that reads every source of it.
 mod lab {
+    pub(crate) mod adopt;
+    mod budget;
     pub(crate) mod diary;
     pub(crate) mod ending;
     pub(crate) mod foresee;
@@ -202,8 +206,8 @@ pub use memcg::{
     Pressure, Stall, Stat, Version,
 };
 pub use observe::{
-    explain, parse_reports, reports_to_json, Alarm, Author, Event, EventKind, Finding, Frame, KilledBy, Missing,
-    Report, ReportReader, Source, Step, Wait, Watch,
+    explain, parse_reports, reports_to_json, watch_of, Alarm, Author, Event, EventKind, Finding, Frame, KilledBy,
+    Missing, Report, ReportReader, Source, Step, Wait, Watch,
 };
 pub use pressure::{
     Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run,

@@ -28,6 +28,8 @@ use crate::observe::report::memoom_report;
 pub struct memoom_oom {
     pub(crate) oom: Arc<Oom>,
     limit_group: Option<CString>,
+    limit_words: Option<CString>,
+    victim_words: Vec<Option<CString>>,
     pub(crate) composition: Option<memoom_composition>,
     pub(super) holders: Rows<memoom_holder>,
     pub(super) grower: Rows<memoom_grower>,
@@ -54,6 +56,12 @@ impl memoom_oom {
     pub(crate) fn new(oom: Arc<Oom>) -> memoom_oom {
         memoom_oom {
             limit_group: oom.limit_group.as_ref().map(text),
+            limit_words: oom.limit_workload.as_ref().map(|behind| text(&behind.words)),
+            victim_words: oom
+                .victims
+                .iter()
+                .map(|one| one.workload.as_ref().map(|behind| text(&behind.words)))
+                .collect(),
             composition: oom.composition.as_ref().map(memoom_composition::new),
             holders: holders(&oom.holders),
             grower: grower(&oom.grower),
@@ -115,6 +123,34 @@ pub extern "C" fn memoom_oom_version(oom: Option<&memoom_oom>) -> memoom_cgroup_
 #[no_mangle]
 pub extern "C" fn memoom_oom_limit_group(oom: Option<&memoom_oom>) -> *const c_char {
     ffi::get(oom, ptr::null(), |oom| pointer(&oom.limit_group))
+}
+
+/// What stands behind the group whose limit was hit, in words: "the systemd service nginx.service", "the Podman container
+/// web (3f5e0a1b2c3d)". memoom_oom_json has the parts (limit_workload): unit, container_id, pod_uid, job.
+///
+/// \param oom  an account, or NULL
+///
+/// Returns: the words, escaped; NULL where the path of the group tells nothing, for groups of memoom's own, and for NULL.
+/// Ownership: borrowed from the account.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_oom_limit_words(oom: Option<&memoom_oom>) -> *const c_char {
+    ffi::get(oom, ptr::null(), |oom| pointer(&oom.limit_words))
+}
+
+/// What stands behind the group in which a victim stood, in words; see memoom_oom_limit_words.
+///
+/// \param oom    an account, or NULL
+/// \param index  which victim, from 0
+///
+/// Returns: the words, escaped; NULL where the path of the group tells nothing, beyond the last victim, and for NULL.
+/// Ownership: borrowed from the account.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_oom_victim_words(oom: Option<&memoom_oom>, index: usize) -> *const c_char {
+    ffi::get(oom, ptr::null(), |oom| oom.victim_words.get(index).map_or(ptr::null(), pointer))
 }
 
 /// The limit that was hit, in bytes.

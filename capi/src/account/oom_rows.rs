@@ -87,7 +87,7 @@ pub struct memoom_victim {
 
 pub(crate) fn victims(items: &[Victim]) -> Rows<memoom_victim> {
     Rows::of(items, |texts, one| {
-        let Victim { pid, comm, cause, group, anon_rss_bytes, oom_score_adj, sources } = one;
+        let Victim { pid, comm, cause, group, anon_rss_bytes, oom_score_adj, sources, .. } = one;
         memoom_victim {
             struct_size: size_of::<memoom_victim>(),
             comm: texts.keep(ffi::escape(comm)),

@@ -83,8 +83,10 @@ pub unsafe extern "C" fn memoom_postmortem_of(
     })
 }
 
-fn named(subject: memoom_subject, name: &str) -> ffi::Done<Subject> {
+/// What a name means.
+pub(crate) fn named(subject: memoom_subject, name: &str) -> ffi::Done<Subject> {
     Ok(match subject {
+        MEMOOM_SUBJECT_GROUP => Subject::Group(name.to_string()),
         // 0 is no pid, and is refused as such.
         MEMOOM_SUBJECT_PID => Subject::Pid(name.parse().unwrap_or(0)),
         MEMOOM_SUBJECT_UNIT => Subject::Unit(name.to_string()),

@@ -1,14 +1,16 @@
 //! A watch: the pollable stream of what happens in a group.
 #![allow(unsafe_code)] // exported names
 
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
-use memoom::Watch;
+use memoom::{Subject, Watch};
 
 use super::event::memoom_event;
 use crate::account::oom::memoom_oom;
+use crate::account::postmortem::{memoom_subject, named, MEMOOM_SUBJECT_LAST};
 use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, need};
 use crate::memcg::group::memoom_group;
@@ -81,6 +83,47 @@ pub extern "C" fn memoom_watch_open_recursive(
     ffi::call("memoom_watch_open_recursive", reterr_error, || {
         let (group, ret_watch) = (need(group, "group")?, need(ret_watch, "ret_watch")?);
         ret_watch.write(memoom_watch::of(group.group.watch_recursive()?));
+        Ok(())
+    })
+}
+
+/// Opens a watch of all groups that a subject means, and of all below them: those that are there and those that are made
+/// later, so that a unit or a container may be watched before it is started.
+///
+/// A container may also be named as its runtime does, a pod as "NAME" or "NAMESPACE/NAME", where the state of the runtime
+/// or of the kubelet can be read.
+///
+/// \param subject       one of the MEMOOM_SUBJECT_ numbers; MEMOOM_SUBJECT_LAST is all groups of this machine
+/// \param name          which one; NULL for MEMOOM_SUBJECT_LAST. Of MEMOOM_SUBJECT_GROUP the path from the top of the
+///                      hierarchy, as the kernel writes it
+/// \param ret_watch     where the watch goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK, also where a source of events cannot be had (each account names it); MEMOOM_ERR_INVALID_INPUT for
+/// an unknown subject, a name that is missing or empty, and for a pid; MEMOOM_ERR_UNSUPPORTED without a memory controller;
+/// MEMOOM_ERR_IO where the directories cannot be listened to (fs.inotify.max_user_watches); MEMOOM_ERR_PANIC.
+/// Ownership: free the watch with memoom_watch_free.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_watch_open_of(
+    subject: memoom_subject,
+    name: *const c_char,
+    ret_watch: Option<&mut MaybeUninit<Box<memoom_watch>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_open_of", reterr_error, || {
+        let ret_watch = need(ret_watch, "ret_watch")?;
+        let subject = match subject {
+            MEMOOM_SUBJECT_LAST => Subject::Last,
+            _ => {
+                // SAFETY: the caller promises a string.
+                let name = ffi::utf8(unsafe { ffi::bytes(name, "name") }?, "name")?;
+                named(subject, name)?
+            }
+        };
+        ret_watch.write(memoom_watch::of(memoom::watch_of(&subject)?));
         Ok(())
     })
 }

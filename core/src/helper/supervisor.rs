@@ -205,6 +205,15 @@ impl Supervisor {
         self.guard("guard setting", text, &Request::GuardRestore { text }, &[file, directory])
     }
 
+    /// Has `text` written to `file` at the end, whatever else is there.
+    ///
+    /// # Errors
+    /// As [`Supervisor::guard_tree`].
+    pub(crate) fn guard_put_back(&self, file: BorrowedFd<'_>, text: &str) -> Result<Guard> {
+        let text = text.as_bytes();
+        self.guard("guard setting", text, &Request::GuardRestore { text }, &[file])
+    }
+
     fn guard(&self, what: &'static str, name: &[u8], request: &Request<'_>, fds: &[BorrowedFd<'_>]) -> Result<Guard> {
         if name.is_empty() || name.len() > wire::MOST_NAME {
             return Err(Error::new(ErrorKind::InvalidInput, what, "the name must have 1 to 255 bytes")

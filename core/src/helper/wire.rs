@@ -177,7 +177,7 @@ pub(crate) enum Request<'a> {
     HoldTree { token: u64 },
     /// Remove this tracing instance at the end; goes with the directory it stands in.
     GuardInstance { name: &'a [u8] },
-    /// Write this text at the end if no group is left; goes with the file and the directory to look at.
+    /// Write this text at the end; goes with the file, and with a directory where no group may be left in one.
     GuardRestore { text: &'a [u8] },
     /// Forget a guard.
     Unguard { token: u64 },

@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     maker: Maker,
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: Mutex<Weak<Hub>>,
+    /// Of a borrowed group, what gives it back when nobody holds it any longer.
+    pub(super) keeper: Option<lab::Lab>,
     /// The recording that the observer of an opened group is to make.
     pub(crate) record: Mutex<Option<File>>,
 }
@@ -115,11 +117,22 @@ impl Group {
         Group::build(cgroup.clone(), parent, Some(lab.clone()))
     }
 
+    /// Somebody else's group, kept by a lab around it.
+    pub(super) fn borrowed(cgroup: Arc<Cgroup>, keeper: lab::Lab) -> Group {
+        let lab = Some(keeper.shared.clone());
+        let mut group = Group::build(cgroup, None, lab);
+        if let Some(inner) = Arc::get_mut(&mut group.0) {
+            inner.keeper = Some(keeper);
+        }
+        group
+    }
+
     fn build(cgroup: Arc<Cgroup>, parent: Option<Group>, lab: Option<Arc<lab::Shared>>) -> Group {
         Group(Arc::new(Inner {
             cgroup,
             parent,
             lab,
+            keeper: None,
             maker: Maker::this(),
             own_hub: Mutex::default(),
             record: Mutex::default(),
@@ -161,7 +174,7 @@ impl Group {
     /// v2), `OutOfMemory` (the limits of the lab exceed the host's memory), `Unsupported` (a switch of the other
     /// version), `Closed`.
     pub fn child(&self, name: impl AsRef<[u8]>, limits: &Limits) -> Result<Group> {
-        let lab = self.lab("create group")?;
+        let lab = self.made("create group")?;
         Group::make(lab, Some(self), name.as_ref(), limits)
     }
 
@@ -245,7 +258,7 @@ impl Group {
     /// # Errors
     /// `InvalidInput` for an opened group; `NotFound`; `PermissionDenied`.
     pub fn kill(&self) -> Result<()> {
-        self.lab("kill group")?;
+        self.made("kill group")?;
         let dir = self.alive("kill group")?;
         self.0.note_killed();
         kill_tree(dir, self.0.version)?;
@@ -259,7 +272,7 @@ impl Group {
     /// # Errors
     /// `Busy` where processes or groups are inside (named); `InvalidInput` for an opened group.
     pub fn remove(&self) -> Result<()> {
-        let lab = self.lab("remove group")?;
+        let lab = self.made("remove group")?;
         let dir = self.alive("remove group")?;
         let above = self.0.parent.as_ref().map_or(&lab.dir, |group| &group.0.dir);
         let killed = self.0.cgroup.was_killed();

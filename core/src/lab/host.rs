@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use self::mountinfo::{mounts, Mount};
@@ -77,6 +78,12 @@ pub struct Host {
     pub swap_total_bytes: u64,
     /// What works here and what does not.
     pub abilities: Vec<Ability>,
+    /// Whether a systemd of this user's own can be asked for a scope.
+    #[serde(skip)]
+    pub(crate) user_manager: bool,
+    /// Whether the cgroup file system is mounted read-only here.
+    #[serde(skip)]
+    pub(crate) read_only: bool,
 }
 
 impl Host {
@@ -116,6 +123,8 @@ impl Host {
             available_bytes,
             swap_total_bytes,
             abilities: Vec::new(),
+            user_manager: below(root, Path::new(&format!("/run/user/{}/bus", geteuid()))).exists(),
+            read_only: found.as_ref().is_some_and(|(_, mount)| mount.read_only),
         };
         match found {
             Some((version, mount)) => host.look_at_groups(root, version, &mount, own.as_deref()),

@@ -1,6 +1,7 @@
 //! One safe place for experiments: a subtree of its own and one supervisor; when it ends, nothing of it is left.
 
 use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -8,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::group::{over_budget, Group};
+use super::adopt::PutBack;
+use super::group::Group;
 use super::host::Host;
 use super::leftover;
 use super::options::LabOptions;
@@ -20,7 +22,7 @@ use crate::lab::hub::sampling::Samples;
 use crate::lab::hub::{Hub, Keep};
 use crate::map::Map;
 use crate::memcg::files::Dir;
-use crate::memcg::limits::{Limit, Limits};
+use crate::memcg::limits::Limits;
 use crate::memcg::owner::{self, Maker};
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
@@ -39,7 +41,7 @@ const END_DEADLINE: Duration = Duration::from_secs(15);
 /// Calls may come from any thread. After a fork the child can do nothing with the lab, nor with its groups, workers and
 /// watches: every call that could fail gives `Closed`, and the copies do no harm when dropped.
 pub struct Lab {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What the lab's groups and workers hold in common.
@@ -57,6 +59,19 @@ pub(crate) struct Shared {
     unnamed: AtomicU64,
     closed: AtomicBool,
     pub(crate) maker: Maker,
+    /// Where the lab stands around a group of somebody else's: nothing of that is removed, and this is put back.
+    pub(crate) borrowed: Option<PutBack>,
+}
+
+/// Where a lab stands.
+struct Place {
+    host: Host,
+    version: Version,
+    name: String,
+    above: Dir,
+    dir: Dir,
+    cgroup: String,
+    borrowed: Option<PutBack>,
 }
 
 impl Lab {
@@ -92,6 +107,27 @@ impl Lab {
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let dir = make_guarded(&supervisor, &above, version, &c_name)?;
         let cgroup = host.cgroup_of(dir.path()).unwrap_or_else(|| format!("/{name}"));
+        Lab::equip(options, record, supervisor, Place { host, version, name, above, dir, cgroup, borrowed: None })
+    }
+
+    /// A lab around a group that somebody else keeps: a supervisor and the sources, and nothing is made.
+    pub(super) fn around(options: &LabOptions, host: Host, group: &Group) -> Result<Lab> {
+        let (version, dir) = (group.version(), Dir::open(group.path())?);
+        let supervisor = Arc::new(Supervisor::start(&supervisor::Options {
+            helper_dir: options.helper_dir.as_deref(),
+            spares: version == Version::V1,
+            ..supervisor::Options::default()
+        })?);
+        let above = Dir::open(group.path())?;
+        let (name, cgroup) = (owner::new_name()?, group.cgroup().to_string());
+        let borrowed = Some(PutBack::default());
+        Lab::equip(options, None, supervisor, Place { host, version, name, above, dir, cgroup, borrowed })
+    }
+
+    /// The sources of what happens there.
+    fn equip(options: &LabOptions, record: Option<File>, supervisor: Arc<Supervisor>, place: Place) -> Result<Lab> {
+        let Place { host, version, name, above, dir, cgroup, borrowed } = place;
+        let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let mut missing = Vec::new();
         // An instance of tracefs is registered as the directory is, before it is made.
         let named = |tracefs: &Tracefs| {
@@ -124,6 +160,7 @@ impl Lab {
             unnamed: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             maker: Maker::this(),
+            borrowed,
         };
         Ok(Lab { shared: Arc::new(shared) })
     }
@@ -254,37 +291,20 @@ impl Shared {
             child.end_child(deadline);
         }
         // The supervisor does the work; where it was itself killed, the same is done from here.
+        if let Some(put_back) = &self.borrowed {
+            return ended.or_else(|error| match error.kind() {
+                ErrorKind::Closed => put_back.write(&self.dir),
+                _ => Err(error),
+            });
+        }
         match leftover::remove_tree(&self.above, &self.dir, self.version, deadline) {
             Ok(()) => Ok(()),
             Err(error) => Err(ended.err().unwrap_or(error)),
         }
     }
 
-    fn limits(&self) -> MutexGuard<'_, Map<String, Option<u64>>> {
+    pub(super) fn limits(&self) -> MutexGuard<'_, Map<String, Option<u64>>> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a new group of that limit keeps the sum within the host's memory.
-    pub(crate) fn check_budget(&self, above: Option<&Group>, limit: Option<Limit>) -> Result<Option<u64>> {
-        let bytes = limit.and_then(Limit::bytes);
-        let base = above.map_or(self.cgroup.as_str(), Group::cgroup);
-        self.check_sum(&format!("{base}/ "), bytes, self.dir.path())
-    }
-
-    /// The same for a group that changes its limit.
-    pub(crate) fn check_budget_change(&self, group: &Group, limit: Limit) -> Result<Option<u64>> {
-        self.check_sum(group.cgroup(), limit.bytes(), group.path())
-    }
-
-    fn check_sum(&self, cgroup: &str, bytes: Option<u64>, path: &Path) -> Result<Option<u64>> {
-        let Some(wanted) = bytes else { return Ok(None) };
-        let mut limits = self.limits().clone();
-        limits.insert(cgroup.to_string(), Some(wanted));
-        let sum = sum_of_limits(&limits);
-        if sum > self.host.available_bytes && self.host.available_bytes > 0 {
-            return Err(over_budget(path, sum, self.host.available_bytes));
-        }
-        Ok(bytes)
     }
 
     pub(crate) fn remember(&self, group: &Group, bytes: Option<u64>) {
@@ -338,17 +358,6 @@ pub(super) fn parent(host: &Host, path: &Path) -> Result<Group> {
     })
 }
 
-/// What the groups can take at most: of nested limits the outermost counts.
-fn sum_of_limits(limits: &Map<String, Option<u64>>) -> u64 {
-    let limited_above = |cgroup: &str| {
-        limits
-            .iter()
-            .any(|(other, bytes)| bytes.is_some() && other != cgroup && crate::memcg::path::covers(other, cgroup))
-    };
-    let counted = limits.iter().filter(|(cgroup, _)| !limited_above(cgroup));
-    counted.filter_map(|(_, bytes)| *bytes).fold(0, u64::saturating_add)
-}
-
 /// Labs need the memory controller in the children of their parent. Where the parent does not give it yet, it is
 /// switched on and the supervisor switches it off again at the end, if no other group is there by then.
 fn borrow_controller(supervisor: &Supervisor, above: &Dir) -> Result<()> {
@@ -358,22 +367,4 @@ fn borrow_controller(supervisor: &Supervisor, above: &Dir) -> Result<()> {
     let control = above.open_file(v2::SUBTREE_CONTROL, nix::fcntl::OFlag::O_WRONLY)?;
     supervisor.guard_restore(control.as_fd(), above.as_fd(), c"-memory")?;
     v2::enable_memory(above).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_nested_limits_the_outermost_counts() {
-        let limits = [
-            ("/lab/a", Some(10)),
-            ("/lab/a/b", Some(7)),
-            ("/lab/c", None),
-            ("/lab/c/d", Some(3)),
-            ("/lab/ab", Some(1)),
-        ];
-        let limits = limits.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect();
-        assert_eq!(sum_of_limits(&limits), 14);
-    }
 }

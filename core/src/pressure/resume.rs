@@ -29,7 +29,7 @@ impl Group {
     /// # Errors
     /// `NotFound` where the group was removed; `Interrupted`; `InvalidInput` for an opened group.
     pub fn wait_blocked<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Option<Vec<Blocked>>> {
-        let hub = self.lab("wait for block")?.hub.clone();
+        let hub = self.made("wait for block")?.hub.clone();
         hub.wait_until(&mut wait.into(), |_| {
             let blocked = self.blocked_now()?;
             // Nothing tells when a task has come to rest in the OOM.
@@ -53,7 +53,7 @@ impl Group {
     /// usage is still above the limit at the deadline (v2), which is then not put back.
     pub fn resume<'a>(&self, how: Resume<'_>, wait: impl Into<Wait<'a>>) -> Result<()> {
         let mut wait = wait.into();
-        self.lab("resume")?;
+        self.made("resume")?;
         match how {
             Resume::Raise(limit) => {
                 let old = self.limit()?;
@@ -83,7 +83,7 @@ impl Group {
     }
 
     fn resume_killer(&self, wait: &mut Wait<'_>) -> Result<()> {
-        let lab = self.lab("resume")?.clone();
+        let lab = self.made("resume")?.clone();
         let Some(limit) = self.0.unblock()? else { return Ok(()) };
         lab.hub.note_switch(&self.0, "oom_killer", true);
         let over = || -> Result<bool> { Ok(limit < Limit::Bytes(self.usage_bytes()?)) };

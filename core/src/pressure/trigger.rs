@@ -108,7 +108,7 @@ impl Group {
         way: Option<Way>,
         wait: impl Into<Wait<'a>>,
     ) -> Result<Triggered> {
-        self.lab("oom now")?;
+        self.made("oom now")?;
         let mut wait = wait.into();
         if let Some(target) = target {
             if !self.covers(target.group().cgroup()) {

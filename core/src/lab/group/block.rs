@@ -35,7 +35,7 @@ impl Group {
     /// `InvalidInput` without a limit (v2) or for an opened group; `Unsupported` where this kernel lacks `cgroup.freeze`
     /// (v2 before 5.2); `OutOfMemory` where the host has not the room above the limit; `NotFound`, `PermissionDenied`.
     pub fn block(&self) -> Result<()> {
-        let lab = self.lab("block")?;
+        let lab = self.made("block")?;
         let dir = self.alive("block")?;
         if self.0.version == Version::V1 {
             return self.set_oom_killer(false);

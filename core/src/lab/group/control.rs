@@ -95,7 +95,7 @@ impl Group {
     /// As [`Group::swap`]; `Busy` (v1) where the group uses more and cannot give it back; `InvalidInput` for an opened
     /// group, `PermissionDenied`.
     pub fn set_swap(&self, swap: Limit) -> Result<()> {
-        let lab = self.lab("set swap")?.clone();
+        let lab = self.made("set swap")?.clone();
         let dir = self.alive("set swap")?;
         match self.0.version {
             Version::V2 => return self.set_v2_limit("set swap", v2::SWAP_LIMIT, swap),
@@ -151,7 +151,7 @@ impl Group {
     /// `Unsupported` on v1 (which has [`Group::force_empty`]) or where the kernel lacks the file; `InvalidInput` for an
     /// opened group.
     pub fn reclaim(&self, bytes: u64) -> Result<bool> {
-        self.lab("reclaim")?;
+        self.made("reclaim")?;
         let dir = self.alive("reclaim")?;
         if self.0.version == Version::V1 {
             return Err(v1::lacks("reclaim", RECLAIM, dir).remedy("v1 has force_empty, which takes what it can"));
@@ -168,7 +168,7 @@ impl Group {
     /// # Errors
     /// `Unsupported` on v2 (which has [`Group::reclaim`]); `InvalidInput` for an opened group.
     pub fn force_empty(&self) -> Result<()> {
-        self.lab("force empty")?;
+        self.made("force empty")?;
         let dir = self.alive("force empty")?;
         match self.0.version {
             Version::V1 => dir.write(FORCE_EMPTY, "0"),
@@ -181,7 +181,7 @@ impl Group {
     /// # Errors
     /// `Unsupported` on v2, whose `memory.events` cannot be reset; `InvalidInput` for an opened group.
     pub fn reset_failcnt(&self) -> Result<()> {
-        self.lab("reset failcnt")?;
+        self.made("reset failcnt")?;
         let dir = self.alive("reset failcnt")?;
         if self.0.version == Version::V2 {
             return Err(v2::lacks("reset failcnt", "memory.failcnt", dir)
@@ -202,7 +202,7 @@ impl Group {
     /// `Unsupported` on v1, whose freezer is another controller, or where the kernel lacks the file; `TimedOut` where
     /// some do not stop by the deadline: all are let go again. `InvalidInput` for an opened group.
     pub fn freeze<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
-        self.lab("freeze")?;
+        self.made("freeze")?;
         let dir = self.freezer("freeze")?;
         dir.write(FREEZE, "1")?;
         let frozen = wait_for(dir, &mut wait.into(), |dir| Ok(freeze::is_frozen(dir)?.then_some(())));
@@ -226,7 +226,7 @@ impl Group {
     /// # Errors
     /// As [`Group::freeze`], but for the deadline.
     pub fn thaw(&self) -> Result<()> {
-        self.lab("thaw")?;
+        self.made("thaw")?;
         self.freezer("thaw")?.write(FREEZE, "0")?;
         self.note_setting(FREEZE, "0");
         Ok(())

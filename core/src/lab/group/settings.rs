@@ -93,6 +93,7 @@ impl Group {
     pub fn set_limit(&self, limit: Limit) -> Result<()> {
         let lab = self.lab("set limit")?;
         let dir = self.alive("set limit")?;
+        self.check_lowered(limit)?;
         let budget = lab.check_budget_change(self, limit)?;
         if self.version() == Version::V2
             && limit.bytes().is_some_and(|limit| self.usage_bytes().is_ok_and(|now| now > limit))
@@ -100,6 +101,7 @@ impl Group {
             self.foresee(limit);
         }
         match self.0.version {
+            Version::V1 if self.is_adopted() => dir.write(v1::LIMIT, &limit.to_string())?,
             Version::V1 => {
                 let swap = self.0.swap.lock().unwrap_or_else(PoisonError::into_inner);
                 v1::set_limit(dir, limit, *swap)?;
@@ -146,6 +148,7 @@ impl Group {
             .value(high)
             .remedy("turn the blocking off first: resume with the killer")),
             Version::V2 => {
+                self.before_change(v2::HIGH)?;
                 v2::set_limit(dir, v2::HIGH, high)?;
                 self.note_setting(v2::HIGH, &high.to_string());
                 Ok(())
@@ -167,6 +170,7 @@ impl Group {
         match self.0.version {
             Version::V1 => {
                 *self.0.woken_for.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.before_change(v1::OOM_CONTROL)?;
                 v1::set_oom_killer(dir, on)?;
             }
             Version::V2 => return Err(v2::lacks("set oom_killer", v1::OOM_CONTROL, dir)),
@@ -196,7 +200,10 @@ impl Group {
         let dir = self.alive("set oom_group")?;
         match self.0.version {
             Version::V1 => return Err(v1::lacks("set oom_group", v2::OOM_GROUP, dir)),
-            Version::V2 => v2::set_oom_group(dir, on)?,
+            Version::V2 => {
+                self.before_change(v2::OOM_GROUP)?;
+                v2::set_oom_group(dir, on)?;
+            }
         }
         lab.hub.note_switch(&self.0, "oom_group", on);
         Ok(())

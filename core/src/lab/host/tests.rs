@@ -171,6 +171,10 @@ fn v2_inside_a_delegated_group() {
     let machine = delegated("/run-1.scope").group("run-1.scope", "77\n78\n", true);
     let host = machine.probe();
     assert_eq!(host.parent, None);
+    assert!(!host.next_command().starts_with("memoom run"), "{}", host.next_command());
+    // A user's systemd gives a scope, which the command asks for.
+    machine.file(&format!("run/user/{}/bus", nix::unistd::geteuid()), "");
+    assert_eq!(machine.probe().next_command(), "memoom run --limit 64M -- COMMAND");
     let scope = machine.at("sys/fs/cgroup");
     lacks(&host, "create-groups", "run-1.scope: processes stand in it (pids 77, 78)", "into a leaf first: mkdir ");
     lacks(&host, "create-groups", "", &format!("echo PID > {}/main/cgroup.procs", scope.display()));
@@ -390,6 +394,8 @@ fn a_container_with_a_read_only_cgroup_mount() {
         let error = host.require_lab().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         assert!(error.to_string().contains("writable-cgroups=true"), "{error}");
+        let next = format!("\nNext: memoom watch {}\n", machine.at("sys/fs/cgroup").display());
+        assert!(host.to_text().ends_with(&next), "{}", host.to_text());
     }
 }
 

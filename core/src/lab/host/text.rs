@@ -1,7 +1,9 @@
 //! The host as a document and as a text for a person.
 
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use crate::lab::host::{Hierarchy, Host};
@@ -18,11 +20,29 @@ impl Host {
             schema: &'static str,
             lab: bool,
             refusal: Option<String>,
+            next: String,
             #[serde(flatten)]
             host: &'a Host,
         }
         let refusal = self.require_lab().err().map(|error| error.to_string());
-        crate::text::json(&Document { schema: Host::SCHEMA, lab: refusal.is_none(), refusal, host: self })
+        let (lab, next) = (refusal.is_none(), self.next_command());
+        crate::text::json(&Document { schema: Host::SCHEMA, lab, refusal, next, host: self })
+    }
+
+    /// The one command to type next, here and as this user: a run under a limit, or what comes nearest to it.
+    pub fn next_command(&self) -> String {
+        const RUN: &str = "memoom run --limit 64M -- COMMAND";
+        let mount = self.mount.as_ref().map(|mount| crate::text::escape(mount.as_os_str().as_bytes()));
+        match mount {
+            // In a scope of the user's systemd's, which the command asks for by itself.
+            _ if self.require_lab().is_ok() || self.user_manager && !self.read_only => RUN.to_string(),
+            None if self.hierarchy == Hierarchy::None => "mount -t cgroup2 none /sys/fs/cgroup".to_string(),
+            None => "memoom report FILE".to_string(),
+            // Nothing can be made, and much be seen.
+            Some(mount) if self.read_only => format!("memoom watch {mount}"),
+            Some(_) if geteuid().is_root() => "memoom observe -- COMMAND".to_string(),
+            Some(_) => format!("sudo {RUN}"),
+        }
     }
 
     /// The host as a person reads it: what is where, each ability with what helps where it is missing, and whether a
@@ -63,6 +83,7 @@ impl Host {
             (Ok(()), None) => writeln!(text, "A lab can be made here."),
             (Err(refusal), _) => writeln!(text, "No lab can be made here: {refusal}"),
         };
+        let _ = writeln!(text, "Next: {}", self.next_command());
         text
     }
 }
