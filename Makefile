@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: deaths tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: deaths tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels test-kernels-all docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ test-kernels: develop .packages ## run the live suites and the experiments insid
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/kernels/build.py
 	$(PYTHON) tests/kernels/run.py
+
+test-kernels-all: develop .packages ## the same in every kernel of the matrix, and what systemd, podman and other killers do
+	$(MAKE) --no-print-directory stage
+	$(PYTHON) tests/kernels/build.py
+	$(PYTHON) tests/kernels/build.py --architecture arm64
+	$(PYTHON) tests/kernels/run.py --all
 
 # The figures of a long run: MEMOOM_SOAK_CYCLES=10000 make soak
 soak: develop .packages stage ## count verdicts, accounts, predictions and memory over MEMOOM_SOAK_CYCLES cycles, in Rust, C and Python

@@ -1,6 +1,9 @@
 /*
  * Files and switches of a group, an OOM at once, a block and its ends: the calls and what they refuse.
  */
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tap.h"
 
 #define MIB (1024ull * 1024)
@@ -121,6 +124,34 @@ static void ooms(memoom_group *group, memoom_worker *large)
     memoom_worker_free(small);
 }
 
+/* A group that no lab has made is borrowed, pressed and left as it was; where the machine lets one be made there. */
+static void borrowed(const memoom_lab *lab)
+{
+    char path[4096];
+    memoom_group *group = NULL, *given = NULL;
+    memoom_worker *worker;
+    uint64_t before = 0, bytes = 0;
+
+    snprintf(path, sizeof(path), "%s/../given-c-%d", memoom_lab_path(lab), (int)getpid());
+    if (mkdir(path, 0755) != 0) {
+        printf("# no group beside the lab\n");
+        return;
+    }
+    must(memoom_group_open(path, &given, &error), "a group is there");
+    must(memoom_group_limit(given, &before, &error), "its limit");
+    ok(memoom_group_adopt(path, 0, &group, NULL) == MEMOOM_ERR_PERMISSION_DENIED, "what is not delegated is refused");
+    must(memoom_group_adopt(path, 1, &group, &error), "it is borrowed");
+    must(memoom_group_set_limit(group, 32 * MIB, &error), "its limit is lowered");
+    ok(memoom_group_kill(group, NULL) == MEMOOM_ERR_INVALID_INPUT, "it is not killed");
+    worker = hog(group, "borrower", MIB);
+    must(memoom_group_give_back(group, &error), "it is given back");
+    ok(memoom_group_limit(given, &bytes, NULL) == MEMOOM_OK && bytes == before, "with its limit");
+    memoom_worker_free(worker);
+    memoom_group_free(group);
+    memoom_group_free(given);
+    ok(rmdir(path) == 0, "and empty");
+}
+
 int main(void)
 {
     memoom_group_options options = MEMOOM_GROUP_OPTIONS_INIT;
@@ -137,6 +168,7 @@ int main(void)
     files(group, other);
     blocks(group, large);
     ooms(group, large);
+    borrowed(lab);
     must(memoom_lab_close(lab, &error), "the lab ends");
     memoom_worker_free(large);
     memoom_group_free(other);

@@ -81,6 +81,8 @@ static void getters(void)
 {
     ok(memoom_oom_version(NULL) == 0, "memoom_oom_version of NULL");
     ok(memoom_oom_limit_group(NULL) == NULL, "memoom_oom_limit_group of NULL");
+    ok(memoom_oom_limit_words(NULL) == NULL, "memoom_oom_limit_words of NULL");
+    ok(memoom_oom_victim_words(NULL, 0) == NULL, "memoom_oom_victim_words of NULL");
     ok(memoom_oom_limit_bytes(NULL) == MEMOOM_UNKNOWN, "memoom_oom_limit_bytes of NULL");
     ok(memoom_oom_usage_before(NULL) == MEMOOM_UNKNOWN, "memoom_oom_usage_before of NULL");
     ok(memoom_oom_usage_after(NULL) == MEMOOM_UNKNOWN, "memoom_oom_usage_after of NULL");
@@ -280,8 +282,13 @@ static void calls(void)
     REFUSES("memoom_parse_size", "ret_bytes", memoom_parse_size("1", NULL, &error));
     REFUSES("memoom_report_parse", "bytes", memoom_report_parse(NULL, 1, &out.reports, &error));
     REFUSES("memoom_report_parse", "ret_list", memoom_report_parse("x", 1, NULL, &error));
+    REFUSES("memoom_group_adopt", "path", memoom_group_adopt(NULL, 0, &out.group, &error));
+    REFUSES("memoom_group_adopt", "ret_group", memoom_group_adopt("/", 0, NULL, &error));
+    REFUSES("memoom_group_give_back", "group", memoom_group_give_back(NULL, &error));
     REFUSES("memoom_watch_open", "group", memoom_watch_open(NULL, &out.watch, &error));
     REFUSES("memoom_watch_open_recursive", "group", memoom_watch_open_recursive(NULL, &out.watch, &error));
+    REFUSES("memoom_watch_open_of", "name", memoom_watch_open_of(MEMOOM_SUBJECT_UNIT, NULL, &out.watch, &error));
+    REFUSES("memoom_watch_open_of", "ret_watch", memoom_watch_open_of(MEMOOM_SUBJECT_LAST, NULL, NULL, &error));
     REFUSES("memoom_watch_next", "watch", memoom_watch_next(NULL, 0, &out.event, &error));
     REFUSES("memoom_watch_wait_oom", "watch", memoom_watch_wait_oom(NULL, 0, &out.oom, &error));
     REFUSES("memoom_command_spawn", "group", memoom_command_spawn(NULL, argv, NULL, &out.worker, &error));

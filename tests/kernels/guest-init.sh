@@ -22,6 +22,8 @@ dmesg -n 1
 
 uname -r >"$results/release" || exit 1
 . "$results/environment"
+# Where a whole system is the guest, its init has set up what is set up here otherwise.
+init=${MEMOOM_INIT:-}
 
 # $1: a controller to mount in v1, or nothing happens where the kernel has it no longer.
 mount_v1() {
@@ -65,11 +67,16 @@ set_up_files() {
     mountpoint -q /run/memoom/root ||
         mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose memoom.root /run/memoom/root ||
         fail "the host's root cannot be mounted"
-    mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /tmp || fail "no tmpfs on /tmp"
+    [ "$init" ] || mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /tmp || fail "no tmpfs on /tmp"
+    if [ -n "${MEMOOM_CHECKOUT:-}" ]; then
+        mkdir -p "$MEMOOM_CHECKOUT"
+        mount --bind "/run/memoom/root$checkout" "$MEMOOM_CHECKOUT" || fail "the checkout cannot be shown"
+        checkout=$MEMOOM_CHECKOUT
+    fi
     for place in "$checkout" "$MEMOOM_PYTHON_HOME"; do
         [ -d "$place" ] || mkdir -p "$place"
         case $place in
-        /usr | /) ;;
+        /usr | / | "${MEMOOM_CHECKOUT:-/}") ;;
         *) mount --bind "/run/memoom/root$place" "$place" || fail "$place cannot be shown" ;;
         esac
     done
@@ -115,8 +122,9 @@ uptime_seconds() {
     cut -d ' ' -f 1 /proc/uptime
 }
 
+# In a whole system the rest is its own.
 groups_left() {
-    find "$memory_root" -mindepth 1 -type d | grep -v "^$cgroup/unified" | sort
+    find "$memory_root" -mindepth 1 -type d | grep -v "^$cgroup/unified" | grep "${init:+/memoom-[0-9]}" | sort
 }
 
 # A status appears in one step, so that the host never reads half of it.

@@ -18,8 +18,7 @@ from root import Root
 
 HERE = Path(__file__).resolve().parent
 
-# Measured, see README.md: a plain processor is emulated faster than `max`. It is x86-64-v2.
-EMULATED = "-cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand"
+EMULATED = shlex.join(foreign.MACHINES["amd64"].options)
 # The root once more, to be mounted with a cache: without one a start of Python takes 5 s, not 2.
 CACHED_ROOT = shlex.join(foreign.HOST)
 # A root of its own is on a disk as well; what is written there is gone with the guest.
@@ -44,6 +43,7 @@ class Guest:
     nodes: int = 1
     swap: str = ""
     append: tuple[str, ...] = ()
+    init: str = ""
     process: subprocess.Popen | None = field(default=None, init=False)
     started: float = field(default=0.0, init=False)
     scratch: str = field(default="", init=False)
@@ -112,8 +112,11 @@ class Guest:
         self.make_disks()
         if self.root is None:
             return [*self.argv(), "--exec", self.init_command()]
-        foreign.make_initrd(Path(self.scratch), self.kernel, self.root.busybox, self.init_command())
+        self.make_initrd(self.root, self.init_command())
         return self.argv()
+
+    def make_initrd(self, root: Root, command: str) -> None:
+        foreign.make_initrd(Path(self.scratch), self.kernel, root.busybox, command, self.init)
 
     def prepare_shell(self) -> list[str]:
         """The same with an interactive shell instead."""
@@ -123,7 +126,7 @@ class Guest:
             login.write_text(f"#!/bin/sh\nexec {self.init_command('shell')}\n")
             login.chmod(0o755)
             return [*self.argv(), "--shell", f"{foreign.RESULTS}/shell"]
-        foreign.make_initrd(Path(self.scratch), self.kernel, self.root.busybox, self.init_command("shell"))
+        self.make_initrd(self.root, self.init_command("shell"))
         return self.argv()
 
     def start(self) -> None:

@@ -20,6 +20,8 @@ EMULATORS = {
     "amd64": ("qemu-system-x86_64", "qemu-system-x86"),
     "arm64": ("qemu-system-aarch64", "qemu-system-arm"),
 }
+# What installs a whole system into a folder.
+INSTALLER = {"mmdebstrap": "mmdebstrap"}
 # What builds for an architecture that is not this machine's.
 COMPILERS = {"arm64": {"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"}}
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
@@ -36,6 +38,10 @@ def missing(programs: dict[str, str]) -> list[str]:
 def need_packages(architectures: set[str], say) -> None:
     """What booting a guest of these needs."""
     install(PROGRAMS | dict(EMULATORS[architecture] for architecture in sorted(architectures)), say)
+
+
+def need_installer(say) -> None:
+    install(INSTALLER, say)
 
 
 def need_compiler(architecture: str, say) -> None:

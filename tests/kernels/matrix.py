@@ -33,6 +33,12 @@ class Entry:
     series: Series
     hierarchy: str
     default: bool = False
+    # The init of a root of its own, where that is a whole system; else our script is what runs first.
+    init: str = ""
+
+    @property
+    def own_root(self) -> bool:
+        return self.series.foreign or bool(self.init)
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,11 @@ class Suite:
     hierarchies: tuple[str, ...] = ("v1", "v2", "hybrid")
     default: bool = True
     quick: bool = False
+    # What it needs as process 1; None where it minds none.
+    init: str | None = ""
 
     def fits(self, entry: Entry) -> bool:
-        return entry.hierarchy in self.hierarchies
+        return entry.hierarchy in self.hierarchies and self.init in (None, entry.init)
 
 
 SERIES_5_10 = Series("5.10", "bullseye", "5.10.")
@@ -56,6 +64,8 @@ SERIES_6_12 = Series("6.12", "trixie", "6.12.")
 # Pages of 16 KiB, which no x86 kernel has.
 SERIES_6_12_16K = Series("6.12-16k", "trixie", "6.12.", "arm64-16k")
 SERIES_NEWEST = Series("newest", "sid", "")
+# Whatever --kernel names.
+SERIES_OWN = Series("own", "", "")
 
 ENTRIES = (
     Entry("6.1-v1", SERIES_6_1, "v1", default=True),
@@ -66,6 +76,8 @@ ENTRIES = (
     Entry("6.12-v2", SERIES_6_12, "v2"),
     Entry("6.1-hybrid", SERIES_6_1, "hybrid"),
     Entry("6.12-16k-v2", SERIES_6_12_16K, "v2"),
+    # A whole Debian: systemd is process 1, and podman, crun, runc, earlyoom and systemd-oomd are there.
+    Entry("newest-systemd", SERIES_NEWEST, "v2", init="systemd"),
 )
 
 # Programs are built outside; a suite only runs them. A status other than 0 is a failure.
@@ -78,5 +90,7 @@ SUITES = (
     Suite("bursts", "sh tests/kernels/suite-bursts.sh", deadline=600),
     Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=3000, default=False),
     Suite("deaths", "sh tests/kernels/suite-deaths.sh", deadline=1500, default=False),
-    Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False),
+    Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False, init=None),
+    Suite("doctor", "sh tests/kernels/suite-doctor.sh", deadline=120, default=False, init=None),
+    Suite("systemd", "sh tests/kernels/suite-systemd.sh", deadline=2400, init="systemd"),
 )

@@ -24,8 +24,10 @@ import fetch
 import foreign
 import hosttools
 import root
+import system
+import table
 from guest import Guest, fresh_results
-from matrix import ENTRIES, SUITES, Entry, Series, Suite
+from matrix import ENTRIES, SERIES_OWN, SUITES, Entry, Series, Suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Of a guest's own root; the others use this machine's.
@@ -63,13 +65,17 @@ def say(text: str) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="run these suites, or the suites of these entries, such as systemd")
     add("--list", action="store_true", help="show entries and suites, and exit")
     add("--only", metavar="NAME,...", help="run these entries")
     add("--all", action="store_true", help="run every entry, not only the default ones")
     add("--suite", metavar="NAME,...", help="run these suites instead of the default ones")
     add("--quick", action="store_true", help="run the quick suites only; they see MEMOOM_QUICK=1")
     add("--command", metavar="CMD", help="run this command inside instead of the suites")
-    add("--deadline", type=float, default=1500, metavar="S", help="for one guest (default %(default)s)")
+    add("--kernel", type=Path, metavar="FILE", help="run in this kernel, such as a bzImage that was just built")
+    add("--hierarchy", default="v2", choices=["v1", "v2", "hybrid"], help="what --kernel is set up with (v2)")
+    add("--write-table", action="store_true", help="write docs/kernels.md of what doctor and facts said; see --suite")
+    add("--deadline", type=float, default=2700, metavar="S", help="for one guest (default %(default)s)")
     add("--jobs", type=int, metavar="N", help="guests at a time (default: one per processor, at most 2)")
     add("--results", type=Path, default=CHECKOUT / "target" / "test-kernels", metavar="DIR")
     add("--cache", type=Path, default=fetch.default_cache(), metavar="DIR")
@@ -98,16 +104,24 @@ def chosen(names: str, things: tuple, kind: str) -> list:
 
 
 def chosen_entries(args: argparse.Namespace) -> list[Entry]:
+    if args.kernel:
+        return [Entry("own", SERIES_OWN, args.hierarchy)]
     if args.shell:
         return chosen(args.shell, ENTRIES, "entry")[:1]
+    if args.names:
+        named = [one for one in ENTRIES if one.name in args.names]
+        return named or [one for one in ENTRIES if any(suite.init and suite.fits(one) for suite in chosen_suites(args))]
     if args.only:
         return chosen(args.only, ENTRIES, "entry")
     return [entry for entry in ENTRIES if args.all or entry.default]
 
 
 def chosen_suites(args: argparse.Namespace) -> list[Suite]:
+    names = [name for name in args.names if name not in {entry.name for entry in ENTRIES}]
+    if names:
+        return chosen(",".join(names), SUITES, "suite")
     if args.command:
-        return [Suite("command", args.command, deadline=int(args.deadline))]
+        return [Suite("command", args.command, deadline=int(args.deadline), init=None)]
     if args.suite:
         return chosen(args.suite, SUITES, "suite")
     return [suite for suite in SUITES if suite.default and (suite.quick or not args.quick)]
@@ -116,12 +130,17 @@ def chosen_suites(args: argparse.Namespace) -> list[Suite]:
 def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: list[Suite]) -> None:
     """The two files that guest-init.sh reads."""
     variables = {"MEMOOM_ENTRY": entry.name, "MEMOOM_REQUIRE": "1"}
-    python, home = (OWN_PYTHON, "/usr") if entry.series.foreign else (sys.executable, sys.base_prefix)
+    python, home = (OWN_PYTHON, "/usr") if entry.own_root else (sys.executable, sys.base_prefix)
     variables["MEMOOM_PYTHON_HOME"] = home
     built = f"target/guest-{entry.series.architecture}" if entry.series.foreign else "target/guest"
     variables["MEMOOM_PROGRAMS"] = built
     if entry.series.foreign:
         variables |= {"MEMOOM_PYTHON": python, "PYTHONPATH": str(CHECKOUT / built / "python")}
+    if entry.init:
+        # Readable by everybody in there, whatever stands above the checkout here.
+        inside = "/srv/memoom"
+        variables |= {"MEMOOM_INIT": entry.init, "MEMOOM_CHECKOUT": inside}
+        variables |= {"MEMOOM_PYTHON": python, "PYTHONPATH": f"{inside}/python"}
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
     if args.enable:
@@ -174,7 +193,7 @@ def judge(folder: Path, suites: list[Suite], ended: str) -> list[Result]:
 class Matrix:
     """Runs the entries, a few at a time, and ends every guest when it is told to stop."""
 
-    def __init__(self, args: argparse.Namespace, virtme: Path | None, roots: dict[Series, root.Root]) -> None:
+    def __init__(self, args: argparse.Namespace, virtme: Path | None, roots: dict[Entry, root.Root]) -> None:
         self.args = args
         self.virtme = virtme
         self.roots = roots
@@ -192,7 +211,7 @@ class Matrix:
         results = fresh_results(self.args.results / entry.name)
         settings = {"memory": self.args.memory, "cpus": self.args.cpus, "kvm": self.args.kvm}
         settings |= {"nodes": self.args.nodes, "architecture": entry.series.architecture}
-        settings |= {"root": self.roots.get(entry.series)}
+        settings |= {"root": self.roots.get(entry), "init": entry.init}
         settings |= {"swap": self.args.swap, "append": tuple(self.args.append)}
         return Guest(kernel, entry.hierarchy, CHECKOUT, results, self.virtme, **settings)
 
@@ -278,9 +297,21 @@ def run_entries(matrix: Matrix, entries: list[Entry], kernels: dict, suites: lis
     return outcomes
 
 
-def get_root(series: Series, kernel: fetch.Kernel, args: argparse.Namespace) -> root.Root:
+def get_root(entry: Entry, kernel: fetch.Kernel, args: argparse.Namespace) -> root.Root:
+    series = entry.series
+    if entry.init:
+        hosttools.need_installer(say)
+        return system.get(args.cache, say, args.refresh)
     finish = functools.partial(foreign.finish, series.architecture, kernel)
     return root.get(series, args.cache, say, finish, args.refresh)
+
+
+def get_kernel(series: Series, args: argparse.Namespace) -> fetch.Kernel:
+    if args.kernel is None:
+        return fetch.get(series, args.cache, say, args.refresh)
+    if not args.kernel.is_file():
+        raise fetch.FetchError(f"no kernel at {args.kernel}")
+    return fetch.Kernel("own", args.kernel.resolve())
 
 
 def run(args: argparse.Namespace) -> int:
@@ -288,9 +319,9 @@ def run(args: argparse.Namespace) -> int:
     suites = chosen_suites(args)
     series = sorted({entry.series for entry in entries}, key=str)
     hosttools.need_packages({one.architecture for one in series}, say)
-    kernels = {one: fetch.get(one, args.cache, say, args.refresh) for one in series}
-    roots = {one: get_root(one, kernels[one], args) for one in series if one.foreign}
-    virtme = hosttools.need_virtme(CHECKOUT, args.cache, say) if len(roots) < len(series) else None
+    kernels = {one: get_kernel(one, args) for one in series}
+    roots = {entry: get_root(entry, kernels[entry.series], args) for entry in entries if entry.own_root}
+    virtme = hosttools.need_virtme(CHECKOUT, args.cache, say) if len(roots) < len(entries) else None
     if args.fetch_only:
         return 0
     matrix = Matrix(args, virtme, roots)
@@ -302,6 +333,12 @@ def run(args: argparse.Namespace) -> int:
     outcomes.sort(key=lambda outcome: entries.index(outcome.entry))
     print_table(outcomes)
     print_logs(outcomes)
+    if args.write_table:
+        for outcome in outcomes:
+            table.write_evidence(args.results / outcome.entry.name, CHECKOUT / "docs" / "where.md")
+        if any(suite.name == "doctor" for suite in suites):
+            page = CHECKOUT / "docs" / "kernels.md"
+            say(f"{page}: {table.write(args.results, [entry.name for entry in ENTRIES], CHECKOUT, page)} columns")
     results = [result for outcome in outcomes for result in outcome.results]
     failed = sum(bool(result.trouble) for result in results)
     print(f"\n{len(results) - failed} passed, {failed} failed")

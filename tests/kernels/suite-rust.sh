@@ -23,7 +23,7 @@ if grep -q '\[never\]' "$thp/hugepages-2048kB/enabled" 2>/dev/null; then
     echo never >"$thp/hugepages-$(($(cat "$thp/hpage_pmd_size") / 1024))kB/enabled"
     echo madvise >"$thp/hugepages-2048kB/enabled"
 fi
-for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-kinds_blocked core-kinds core-prediction core-functions core-scenarios; do
+for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-kinds_blocked core-kinds core-prediction core-functions core-adopt core-whose core-scenarios; do
     echo "== $program"
     case $program in
     # Stall triggers did not ring on 6.1 under emulation; on 5.10, 6.12 and 7.2 they did.
