@@ -39,6 +39,7 @@ __all__ = [
     "Throttled",
     "Triggered",
     "Victim",
+    "Workload",
 ]
 
 
@@ -104,6 +105,30 @@ class Prediction(Document):
         return _wires.display().html(self)
 
 
+class Workload(Document):
+    """What stands behind a group: the unit, container, pod or job that its path and its runtime's state tell of."""
+
+    kind: str
+    runtime: str | None
+    unit: str | None
+    slice: str | None
+    container_id: str | None
+    pod_uid: str | None
+    qos: str | None
+    name: str | None
+    pod_name: str | None
+    namespace: str | None
+    job: str | None
+    step: str | None
+    session: str | None
+    user: int | None
+    below: str | None
+    words: str
+    ask: str | None
+
+    _shown = ("kind", "words")
+
+
 class Victim(Document):
     """A process that the OOM killed."""
 
@@ -112,10 +137,12 @@ class Victim(Document):
     comm_bytes: bytes
     cause: Literal["selected", "group", "shared-mm"]
     group: str | None
+    workload: Workload | None
     anon_rss_bytes: int | None
     oom_score_adj: int | None
     sources: tuple[str, ...]
 
+    _nested = {"workload": Workload._part}
     _shown = ("pid", "comm", "cause", "anon_rss_bytes")
 
 
@@ -148,6 +175,7 @@ class Holder(Document):
     comm: str | None
     comm_bytes: bytes | None
     group: str | None
+    workload: Workload | None
     what: Literal["no living process", "smaller processes"] | None
     processes: int
     alive: bool
@@ -162,6 +190,7 @@ class Holder(Document):
     source: str
     read_ns: int
 
+    _nested = {"workload": Workload._part}
     _shown = ("pid", "comm", "what", "anon_bytes", "shmem_bytes", "file_bytes", "grown_bytes")
 
 
@@ -227,6 +256,7 @@ class Oom(Told, Table):
     schema_revision: int
     hierarchy: Literal["v1", "v2"]
     limit_group: str | None
+    limit_workload: Workload | None
     limit_bytes: int | None
     usage_bytes: Span
     composition: Composition | None
@@ -252,6 +282,7 @@ class Oom(Told, Table):
     summary: str
 
     _nested = {
+        "limit_workload": Workload._part,
         "usage_bytes": Span._part,
         "composition": Composition._part,
         "holders": Holder._part,

@@ -16,6 +16,7 @@ from ._native import (
     parse_size,
     postmortem,
     replay,
+    watch,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "parse_size",
     "postmortem",
     "replay",
+    "watch",
 ]

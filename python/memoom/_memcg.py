@@ -26,6 +26,7 @@ class Host(Document):
     schema: str
     lab: bool
     refusal: str | None
+    next: str
     hierarchy: Literal["v1", "v2", "hybrid", "none"]
     version: Literal["v1", "v2"] | None
     mount: str | None

@@ -28,6 +28,7 @@ from ._account import (
     Throttled,
     Triggered,
     Victim,
+    Workload,
 )
 from ._fitted import FitRun, Fitted
 from ._memcg import Ability, Composition, Counters, Host, Leftover, Pressure, Stall
@@ -77,4 +78,5 @@ __all__ = [
     "Timeline",
     "Triggered",
     "Victim",
+    "Workload",
 ]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use memoom::Subject;
 use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
@@ -28,27 +29,55 @@ fn postmortem(
     record: Option<PathBuf>,
     log: Option<PathBuf>,
 ) -> PyResult<Py<PyAny>> {
-    use memoom::Subject;
+    let named = pid.map(Subject::Pid).into_iter().chain(named(unit, container, pod, slurm));
+    let subject = one_of(named, group.is_some(), "postmortem")?;
     let mut options = memoom::PostmortemOptions::default();
     (options.record, options.log) = (record, log);
+    let answer = match group {
+        Some(group) => working(py, move || memoom::postmortem_of_group_with(&group, &options)),
+        None => working(py, move || memoom::postmortem_with(&subject, &options)),
+    }?;
+    let made = value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))?;
+    crate::account::with(py, &made, "full_text", answer.to_full_text().into_py_any(py)?)
+}
+
+/// Opens a watch of all groups that have a name, those that come later too; of all groups of this machine where none is
+/// given.
+#[pyfunction]
+#[pyo3(signature = (*, unit=None, container=None, pod=None, slurm=None))]
+fn watch(
+    py: Python<'_>,
+    unit: Option<String>,
+    container: Option<String>,
+    pod: Option<String>,
+    slurm: Option<String>,
+) -> PyResult<Watch> {
+    let subject = one_of(named(unit, container, pod, slurm), false, "watch")?;
+    working(py, move || memoom::watch_of(&subject)).map(Watch::of)
+}
+
+fn named(
+    unit: Option<String>,
+    container: Option<String>,
+    pod: Option<String>,
+    slurm: Option<String>,
+) -> impl Iterator<Item = Subject> {
     let subjects = [
-        pid.map(Subject::Pid),
         unit.map(Subject::Unit),
         container.map(Subject::Container),
         pod.map(Subject::Pod),
         slurm.as_deref().map(Subject::slurm),
     ];
-    let mut subjects = subjects.into_iter().flatten();
+    subjects.into_iter().flatten()
+}
+
+/// The only one; `Last` where there is none.
+fn one_of(mut subjects: impl Iterator<Item = Subject>, or_other: bool, function: &str) -> PyResult<Subject> {
     let (subject, more) = (subjects.next(), subjects.next().is_some());
-    if more || subject.is_some() && group.is_some() {
-        return Err(pyo3::exceptions::PyTypeError::new_err("postmortem() takes one of its arguments"));
+    if more || subject.is_some() && or_other {
+        return Err(pyo3::exceptions::PyTypeError::new_err(format!("{function}() takes one of its arguments")));
     }
-    let answer = match group {
-        Some(group) => working(py, move || memoom::postmortem_of_group_with(&group, &options)),
-        None => working(py, move || memoom::postmortem_with(&subject.unwrap_or(Subject::Last), &options)),
-    }?;
-    let made = value(py, "Postmortem", answer.to_json(), Some(answer.to_text()))?;
-    crate::account::with(py, &made, "full_text", answer.to_full_text().into_py_any(py)?)
+    Ok(subject.unwrap_or(Subject::Last))
 }
 
 /// A pollable stream of the events of a group and of the groups below it.
@@ -243,6 +272,7 @@ impl Watch {
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(postmortem, module)?)?;
+    module.add_function(wrap_pyfunction!(watch, module)?)?;
     report::add(module)?;
     module.add_class::<Watch>()
 }

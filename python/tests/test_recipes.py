@@ -107,6 +107,24 @@ def test_the_kubernetes_job(tmp_path: Path) -> None:
     check_results(sorted(tmp_path.glob("*.jsonl")))
 
 
+def test_the_recipes_of_where_are_of_their_own_syntax() -> None:
+    yaml = pytest.importorskip("yaml")
+    validate: Any = pytest.importorskip("kubernetes_validate")
+    where = SWEEP.parent / "where"
+    observer = yaml.safe_load((where / "daemonset.yaml").read_text())
+    validate.validate(observer, "1.31", strict=True)
+    assert observer["kind"] == "DaemonSet"
+    (container,) = observer["spec"]["template"]["spec"]["containers"]
+    # Its command line is one that the command takes.
+    assert container["command"][:2] == ["memoom", "watch"]
+    mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert container["command"][2] in mounted
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    job = yaml.safe_load((where / "ci.yml").read_text())
+    assert any("memoom run --limit" in step.get("run", "") for step in job["jobs"]["memory"]["steps"])
+    subprocess.run(["bash", "-n", where / "slurm-step.sh"], check=True)
+
+
 @needs_lab
 def test_the_ansible_play(tmp_path: Path) -> None:
     playbook = BIN / "ansible-playbook"

@@ -26,11 +26,14 @@ _COMMANDS = {
     "report": ("report", "parse the OOM reports in a saved kernel log"),
     "why": ("why", "who killed a process that memoom did not start, from what is still there"),
     "replay": ("replay", "make the accounts again that a recording led to, on any machine"),
+    "compare": ("compare", "two accounts side by side: what two kernels did differently"),
     "sweep": ("sweep", "run many trials, over threads, processes or Dask, and go on after an interruption"),
     "lab": ("lab", "the experiment in your hands: step two hogs, switch the killer, see what the kernel says"),
     "gc": ("gc", "remove what dead owners have left behind"),
     "completion": ("completion", "print what bash, zsh or fish needs to complete commands and options"),
 }
+# Those that make a lab: a user without a place for one gets a scope of the user's own systemd for the time.
+_IN_A_LAB = frozenset({"demo", "run", "fit", "hog", "lab"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,6 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     if arguments and arguments[0] in _COMMANDS:
         name = arguments[0]
+        if name in _IN_A_LAB:
+            from .scope import enter
+
+            enter(name, arguments[1:])
         module = importlib.import_module(f".{_COMMANDS[name][0]}", __name__)
         result: int = module.main(arguments[1:])
         return result

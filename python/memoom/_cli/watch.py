@@ -1,4 +1,4 @@
-"""``memoom watch``: the OOMs of an existing group, until the group is removed."""
+"""``memoom watch``: the OOMs of an existing group until that is removed, of a unit or container, or of all groups."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from . import Parser, complain
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from .. import Group, Watch
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -25,11 +27,18 @@ _SILENCE_MS = 300
 def main(arguments: list[str]) -> int:
     parser = Parser(
         prog="memoom watch",
-        description="Tells each OOM of a group that somebody else made (a unit, a container, a pod), until it is "
-        "removed. Nothing of the group is changed, and nothing is done while nothing happens.",
+        description="Tells each OOM of a group that somebody else made (a unit, a container, a pod): of one by its "
+        "directory until that is removed; of one by its name, also before it is there and when it comes again; or of "
+        "all groups. Nothing of a group is changed, and nothing is done while nothing happens.",
         epilog="Exit status 0 when the group was removed, 1 when it cannot be watched, 128+n after signal n.",
     )
-    parser.add_argument("path", metavar="CGROUP_PATH", help="the directory of the group")
+    subject = parser.add_mutually_exclusive_group(required=True)
+    subject.add_argument("path", nargs="?", metavar="CGROUP_PATH", help="the directory of the group")
+    subject.add_argument("--unit", metavar="UNIT", help="a systemd unit, such as nginx.service or user.slice")
+    subject.add_argument("--container", metavar="NAME", help="a container, by its id, the beginning of it, or its name")
+    subject.add_argument("--pod", metavar="UID", help="a pod, by its uid, or as NAME or NAMESPACE/NAME")
+    subject.add_argument("--slurm", metavar="JOB[.STEP]", help="a Slurm job, or one step of it")
+    subject.add_argument("--all", action="store_true", help="all groups of this machine")
     parser.add_argument(
         "--recursive", action="store_true", help="watch each group below it too, also those that are made later"
     )
@@ -51,28 +60,42 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from .. import Group, MemoomError, parse_size
+    from .. import MemoomError
 
+    if options.path is None and (options.record is not None or options.recursive):
+        parser.error("--record and --recursive are for CGROUP_PATH")
     for number in _ENDING:
         signal.signal(number, _end)
     try:
-        group = Group.open(options.path)
-        kept = options.record is not None and _is_directory(options.record)
-        if options.record is not None and not kept:
-            group.record(options.record)
-        with group.watch(recursive=options.recursive) as watch:
-            if kept:
-                watch.keep_record(options.record, parse_size(options.record_size))
+        watch, told, kept = _open(options)
+        with watch:
             # With --json standard output holds documents alone.
-            told = f"watching {group.cgroup} (limit {group.limit or 'none'})"
-            print(told, file=sys.stderr if options.json else sys.stdout, flush=True)
-            _Teller(group, watch, options.json, options.events, options.full, kept).run()
+            print(f"watching {told}", file=sys.stderr if options.json else sys.stdout, flush=True)
+            _Teller(watch.group, watch, options.json, options.events, options.full, kept).run()
     except MemoomError as error:
         complain("memoom watch", error)
         return 1
     if not options.json:
         print("the group was removed")
     return 0
+
+
+def _open(options: Namespace) -> tuple[Watch, str, bool]:
+    """The watch, what it is of in words, and whether its record is kept in a directory."""
+    from .. import Group, parse_size, watch
+
+    if options.path is None:
+        names = {name: getattr(options, name) for name in ("unit", "container", "pod", "slurm")}
+        told = [f"{name} {value}" for name, value in names.items() if value is not None]
+        return watch(**names), " ".join([*told, "wherever it stands"] if told else ["all groups"]), False
+    group = Group.open(options.path)
+    kept = options.record is not None and _is_directory(options.record)
+    if options.record is not None and not kept:
+        group.record(options.record)
+    watched = group.watch(recursive=options.recursive)
+    if kept:
+        watched.keep_record(options.record, parse_size(options.record_size))
+    return watched, f"{group.cgroup} (limit {group.limit or 'none'})", kept
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -29,6 +29,39 @@ impl Group {
         working(py, || memoom::Group::open(&path)).map(Group::of)
     }
 
+    /// Borrows an existing group that this process may write: workers can be started in it, its limit lowered and its
+    /// switches set. Everything is put back by `give_back`, at the end of a `with`, and whoever dies. It must be delegated
+    /// to this process; `forced` takes any other.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, forced=false))]
+    fn adopt(py: Python<'_>, path: PathBuf, forced: bool) -> PyResult<Group> {
+        working(py, || memoom::Group::adopt(&path, forced)).map(Group::of)
+    }
+
+    /// Ends what memoom has started in a borrowed group and puts back what was changed. Twice is fine.
+    fn give_back(&self, py: Python<'_>) -> PyResult<()> {
+        working(py, || self.core.give_back())
+    }
+
+    /// Whether it is somebody else's, and borrowed.
+    #[getter]
+    fn adopted(&self) -> bool {
+        self.core.is_adopted()
+    }
+
+    fn __enter__(slf: Py<Group>) -> Py<Group> {
+        slf
+    }
+
+    /// Gives a borrowed group back; a lab's own stays until the lab ends.
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        match self.core.is_adopted() {
+            true => self.give_back(py),
+            false => Ok(()),
+        }
+    }
+
     /// The last component of its path.
     #[getter]
     fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {

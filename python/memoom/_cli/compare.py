@@ -1,0 +1,46 @@
+"""``memoom compare``: two accounts side by side, and what the two kernels did differently."""
+
+from __future__ import annotations
+
+import json
+
+from . import Parser, complain
+
+
+def main(arguments: list[str]) -> int:
+    parser = Parser(
+        prog="memoom compare",
+        description="Compares two outcomes or accounts, such as of the same load on two kernels: who died, what filled "
+        "the limit, what was counted, the call path, and what could not be read. Sizes that differ by less than a "
+        "tenth or by less than 1 MiB are the same.",
+        epilog="Exit status 0 where nothing differs, 1 where something does, 2 when a file cannot be compared.",
+    )
+    parser.add_argument("first", metavar="A.json", help="what memoom run --json --output A.json has written")
+    parser.add_argument("second", metavar="B.json", help="the other")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+
+    from .._compare import compare
+
+    documents = []
+    for path in (options.first, options.second):
+        try:
+            with open(path, encoding="utf-8") as file:
+                documents.append(json.loads(file.readline()))
+        except OSError as error:
+            complain("memoom compare", error)
+            return 2
+        except ValueError as error:
+            complain("memoom compare", f"{path}: it is no JSON document: {error}")
+            return 2
+    try:
+        found = compare(*documents)
+    except ValueError as error:
+        complain("memoom compare", error)
+        return 2
+    if options.json:
+        rows = [{"name": one.name, "first": one.first, "second": one.second} for one in found]
+        print(json.dumps({"schema": "memoom.comparison/1", "differences": rows}))
+    else:
+        print("\n".join(one.line() for one in found) or "nothing differs")
+    return 1 if found else 0

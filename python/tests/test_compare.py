@@ -1,0 +1,54 @@
+"""Two accounts side by side: of recorded OOMs of two hierarchies, on any machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from memoom._compare import compare, facts
+
+SIGNS = Path(__file__).parents[2] / "tests" / "signs"
+
+
+def account(name: str) -> dict:
+    return json.loads((SIGNS / f"{name}.json").read_text().splitlines()[0])
+
+
+def test_what_two_kernels_do_differently():
+    found = {one.name: one for one in compare(account("kill-v1"), account("kill-v2"))}
+    assert (found["hierarchy"].first, found["hierarchy"].second) == ("v1", "v2")
+    # v1 counts what it could not charge, v2 each time the limit was met.
+    assert "counters.failcnt" in found and found["counters.failcnt"].second is None
+    assert "victims" not in found, found["victims"].line()
+
+
+def test_the_same_is_no_difference():
+    assert compare(account("kill-v2"), account("kill-v2")) == []
+    # Less than a tenth is the kernel's own noise, a tenth of a large size is not.
+    near, far = account("kill-v2"), account("kill-v2")
+    near["usage_bytes"]["before"] = int(near["usage_bytes"]["before"] * 1.05)
+    far["usage_bytes"]["before"] *= 2
+    assert compare(account("kill-v2"), near) == []
+    (only,) = compare(account("kill-v2"), far)
+    assert only.name == "usage_bytes.before"
+    assert " MiB | " in only.line()
+
+
+def test_what_is_no_account_is_refused():
+    with pytest.raises(ValueError, match="memoom run --json"):
+        facts({"schema": "memoom.host/1"})
+
+
+def test_the_command(tmp_path, capsys):
+    from memoom._cli import main
+
+    for name in ("kill-v1", "kill-v2"):
+        (tmp_path / name).write_text(json.dumps(account(name)) + "\n")
+    v1, v2 = (str(tmp_path / name) for name in ("kill-v1", "kill-v2"))
+    assert main(["compare", v1, v1]) == 0
+    assert capsys.readouterr().out == "nothing differs\n"
+    assert main(["compare", v1, v2, "--json"]) == 1
+    names = [one["name"] for one in json.loads(capsys.readouterr().out)["differences"]]
+    assert "hierarchy" in names
+    assert main(["compare", v1, str(tmp_path / "no")]) == 2
+    assert "no: No such file" in capsys.readouterr().err
