@@ -93,6 +93,9 @@ class _Place:
         # Without a limit swap has none either.
         self._group = self._lab.group("kernel", limit=limit, swap=None if limit is None else swap)
         self.path = self._group.path
+        # While a command stands in it the group is looked at as its usage changes: so the kernel is known here, also
+        # when it has ended before anybody can ask where it stood.
+        self._group.command(["sleep", "infinity"])
         self._blind = why_blind(self._lab.host)
         self._deaths = Deaths(self._group)
         self._died: list[Death] = []
