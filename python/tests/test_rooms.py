@@ -32,7 +32,7 @@ RANKS = (
     ("_lab",),
     ("_explain",),
     ("testing", "_sweep", "_observe"),
-    ("_pytest",),
+    ("_pytest", "jupyter"),
     ("__init__",),
     ("_cli",),
     ("__main__",),

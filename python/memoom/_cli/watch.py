@@ -62,8 +62,9 @@ def main(arguments: list[str]) -> int:
 
     from .. import MemoomError
 
-    if options.path is None and (options.record is not None or options.recursive):
-        parser.error("--record and --recursive are for CGROUP_PATH")
+    into_file = options.record is not None and not _is_directory(options.record)
+    if options.path is None and (into_file or options.recursive):
+        parser.error("--record FILE and --recursive are for CGROUP_PATH")
     for number in _ENDING:
         signal.signal(number, _end)
     try:
@@ -84,18 +85,20 @@ def _open(options: Namespace) -> tuple[Watch, str, bool]:
     """The watch, what it is of in words, and whether its record is kept in a directory."""
     from .. import Group, parse_size, watch
 
+    kept = options.record is not None and _is_directory(options.record)
     if options.path is None:
         names = {name: getattr(options, name) for name in ("unit", "container", "pod", "slurm")}
-        told = [f"{name} {value}" for name, value in names.items() if value is not None]
-        return watch(**names), " ".join([*told, "wherever it stands"] if told else ["all groups"]), False
-    group = Group.open(options.path)
-    kept = options.record is not None and _is_directory(options.record)
-    if options.record is not None and not kept:
-        group.record(options.record)
-    watched = group.watch(recursive=options.recursive)
+        words = [f"{name} {value}" for name, value in names.items() if value is not None]
+        watched, told = watch(**names), " ".join([*words, "wherever it stands"] if words else ["all groups"])
+    else:
+        group = Group.open(options.path)
+        if options.record is not None and not kept:
+            group.record(options.record)
+        watched = group.watch(recursive=options.recursive)
+        told = f"{group.cgroup} (limit {group.limit or 'none'})"
     if kept:
         watched.keep_record(options.record, parse_size(options.record_size))
-    return watched, f"{group.cgroup} (limit {group.limit or 'none'})", kept
+    return watched, told, kept
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
