@@ -60,40 +60,8 @@ impl Collector {
             // All below goes by pids.
             claimed = self.logged_outside(std::mem::take(&mut reports), tops);
         }
-        for mut report in reports {
-            if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
-                continue;
-            }
-            // Where the first thread of a process has ended the kernel names another one.
-            let printed: Vec<i32> = report.kills.iter().map(|kill| kill.pid).collect();
-            for (at, pid) in printed.iter().enumerate() {
-                report.kills[at].pid = report.process_of(*pid).unwrap_or_else(|| self.process_of(*pid));
-            }
-            // A kill line that came late, apart from its report: its account is there.
-            let late = |pid: i32| self.was_told(pid) && !self.open.iter().any(|episode| episode.is_of(&report));
-            if report.invoker.is_none() && !report.kills.is_empty() && report.kills.iter().all(|kill| late(kill.pid)) {
-                self.told.extend(report.first_sequence);
-                continue;
-            }
-            let group = group_of(&report, tops);
-            let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
-            let ours = group.clone().or(struck).or_else(|| report.kills.iter().find_map(|kill| known(kill.pid)));
-            let traced = self.open.iter().any(|episode| episode.is_of(&report));
-            if ours.is_none() && !traced {
-                // Of a bare kill line only its pid is known. The tracepoint has told of it too, where there is one.
-                if let ([kill], true, None) = (report.kills.as_slice(), !self.has_trace, &report.oom_memcg) {
-                    if !self.unclaimed.iter().any(|one| one.pid == kill.pid) {
-                        self.told.extend(report.first_sequence);
-                        self.hold(Unclaimed::logged(kill.pid, report));
-                    }
-                }
-                continue;
-            }
-            if let (Some(first), Some(last)) = (report.first_sequence, report.last_sequence) {
-                let lines = self.records.show(first..=last);
-                claimed.extend(lines.into_iter().map(|record| (ours.clone(), record)));
-            }
-            self.add_report(report, &printed, ours, known, scene);
+        for report in reports {
+            self.take_report(report, tops, known, scene, &mut claimed);
         }
         if !self.is_open() && self.unclaimed.is_empty() {
             // What is left is of strangers and can go. A report that is still being printed stays; so do new records,
@@ -103,6 +71,50 @@ impl Collector {
                 .retain(|record| has_trace && is_new(record) || last_whole.is_none_or(|last| record.sequence > last));
         }
         claimed
+    }
+
+    /// Takes a report that is ours and was not taken before; its records go to `claimed`.
+    fn take_report(
+        &mut self,
+        mut report: Report,
+        tops: &[String],
+        known: &dyn Fn(i32) -> Option<String>,
+        scene: &dyn Scene,
+        claimed: &mut Vec<(Option<String>, Record)>,
+    ) {
+        if report.first_sequence.is_some_and(|first| self.told.contains(&first)) {
+            return;
+        }
+        // Where the first thread of a process has ended the kernel names another one.
+        let printed: Vec<i32> = report.kills.iter().map(|kill| kill.pid).collect();
+        for (at, pid) in printed.iter().enumerate() {
+            report.kills[at].pid = report.process_of(*pid).unwrap_or_else(|| self.process_of(*pid));
+        }
+        let of_open = self.open.iter().any(|episode| episode.is_of(&report));
+        // A kill line that came late, apart from its report: its account is there.
+        let late = |pid: i32| self.was_told(pid) && !of_open;
+        if report.invoker.is_none() && !report.kills.is_empty() && report.kills.iter().all(|kill| late(kill.pid)) {
+            self.told.extend(report.first_sequence);
+            return;
+        }
+        let group = group_of(&report, tops);
+        let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
+        let ours = group.or(struck).or_else(|| report.kills.iter().find_map(|kill| known(kill.pid)));
+        if ours.is_none() && !of_open {
+            // Of a bare kill line only its pid is known. The tracepoint has told of it too, where there is one.
+            if let ([kill], true, None) = (report.kills.as_slice(), !self.has_trace, &report.oom_memcg) {
+                if !self.unclaimed.iter().any(|one| one.pid == kill.pid) {
+                    self.told.extend(report.first_sequence);
+                    self.hold(Unclaimed::logged(kill.pid, report));
+                }
+            }
+            return;
+        }
+        if let (Some(first), Some(last)) = (report.first_sequence, report.last_sequence) {
+            let lines = self.records.show(first..=last);
+            claimed.extend(lines.into_iter().map(|record| (ours.clone(), record)));
+        }
+        self.add_report(report, &printed, ours, known, scene);
     }
 
     /// Where a process of the kernel's table stood: by its kill, by what was seen of it, or by /proc while it is
@@ -236,9 +248,10 @@ pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Still;
+    use super::super::tests::made::Made;
     use super::super::{Collector, Whose};
     use super::inside;
+    use crate::memcg::version::Version;
     use crate::observe::kmsg::Record;
     use crate::observe::trace::TraceVictim;
 
@@ -249,13 +262,14 @@ mod tests {
                      file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:36kB oom_score_adj:0\n";
         let line = Record::parse(line).expect("a record");
         let tops = ["/memoom-1".to_string()];
+        let world = Made::of(Version::V2);
         let mut collector = Collector::new(true, true);
-        assert!(collector.logged(vec![line], &tops, &|_| None, &Still).is_empty(), "nobody knows whose it is");
+        assert!(collector.logged(vec![line], &tops, &|_| None, &world).is_empty(), "nobody knows whose it is");
         let trace = TraceVictim { pid: 77, ..TraceVictim::default() };
-        collector.traced(trace, Whose::Ours("/memoom-1".to_string()), &Still);
+        collector.traced(trace, Whose::Ours("/memoom-1".to_string()), &world);
         assert!(collector.looks_again());
-        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None, &Still).len(), 1, "the line is shown");
-        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None, &Still).len(), 0, "and shown once");
+        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None, &world).len(), 1, "the line is shown");
+        assert_eq!(collector.logged(Vec::new(), &tops, &|_| None, &world).len(), 0, "and shown once");
         assert!(collector.open[0].is_told_by("kernel-log"));
         assert_eq!(collector.open.len(), 1);
     }

@@ -133,8 +133,9 @@ fn translate(report: &mut Report, known: &[(i32, i32)]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Still;
+    use super::super::tests::made::Made;
     use super::{translate, Collector, Outside};
+    use crate::memcg::version::Version;
     use crate::observe::kmsg::Record;
 
     const LINES: [&str; 5] = [
@@ -157,8 +158,9 @@ mod tests {
     #[test]
     fn a_report_is_known_by_its_path_and_grows() {
         let tops = ["/lab/g".to_string()];
+        let world = Made::of(Version::V2);
         let mut collector = Collector::inside_namespace(true);
-        let mut read = |records: Vec<Record>| collector.logged(records, &tops, &|_| None, &Still).len();
+        let mut read = |records: Vec<Record>| collector.logged(records, &tops, &|_| None, &world).len();
         assert_eq!(read(records("/other", 1)), 0, "a stranger's");
         let mut first = records("/docker/lab/g/below", 10);
         let rest = first.split_off(4);

@@ -1,8 +1,16 @@
 //! A pid that has come round is another process, whatever was known of the one before.
 
-use super::*;
+use std::time::Duration;
+
+use super::made::*;
+use super::{mark, KILLED};
+use crate::account::collect::Collector;
+use crate::account::scene::Scene;
 use crate::account::scope::Scope;
-use crate::account::victim::predict;
+use crate::account::sign::{Sign, Whose};
+use crate::account::victim::{predict, Input};
+use crate::memcg::contents::Contents;
+use crate::memcg::version::Version;
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 
