@@ -178,6 +178,7 @@ pub mod pressure {
     mod ticker;
     mod trigger;
     mod unkillable;
+    mod way;
     pub(crate) mod worker;
 
     pub use command::{Command, Stdio};
@@ -190,7 +191,8 @@ pub mod pressure {
     pub use run::Run;
     pub use step::{Grow, GrowStatus};
     pub use ticker::TickerOptions;
-    pub use trigger::{Triggered, Way};
+    pub use trigger::Triggered;
+    pub use way::Way;
     pub use worker::Worker;
 }
 

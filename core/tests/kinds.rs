@@ -6,30 +6,11 @@ mod common;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use common::kinds::{hog, CHARGED};
 use common::{charged_ahead, lab, page_bytes, LONG};
-use memoom::{ErrorKind, Group, GrowStatus, Hog, HogOptions, Kind, Lab, Limit, Limits, Pattern, Version};
+use memoom::{Group, GrowStatus, Kind, Lab, Limits, Pattern, Version};
 
 const MIB: u64 = 1 << 20;
-
-fn options(kind: Kind, pattern: Pattern) -> HogOptions {
-    HogOptions { kind, pattern, step_bytes: 8 * MIB, ..HogOptions::named(kind.name()) }
-}
-
-/// The hog, or `None` with the reason printed where this machine lacks what the kind needs. The reason has a remedy.
-fn hog(group: &Group, kind: Kind, pattern: Pattern) -> Option<Hog> {
-    match group.hog(&options(kind, pattern)) {
-        Ok(hog) => Some(hog),
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            assert!(error.to_string().contains("remedy"), "{error}");
-            // Huge pages are reserved by whoever wants them; the rest must be there where everything must run.
-            let required = std::env::var_os("MEMOOM_REQUIRE").is_some_and(|value| value == "1");
-            assert!(!required || kind == Kind::Hugetlb, "MEMOOM_REQUIRE=1, and {error}");
-            println!("{kind}: {error}");
-            None
-        }
-    }
-}
 
 /// A line of the group's memory.stat in bytes; the kernel may be some seconds behind with it.
 fn stat(group: &Group, key: &str) -> u64 {
@@ -87,18 +68,6 @@ fn shown(lab: &Lab, kind: Kind) -> &'static [&'static str] {
         (Version::V2, _) => &["file", "shmem"],
     }
 }
-
-const CHARGED: [Kind; 9] = [
-    Kind::Anon,
-    Kind::AnonThp,
-    Kind::File,
-    Kind::Shmem,
-    Kind::Tmpfs,
-    Kind::Memfd,
-    Kind::Mlock,
-    Kind::Populate,
-    Kind::AnyFastest,
-];
 
 #[test]
 fn every_kind_takes_and_gives_back_what_it_says() {
@@ -201,45 +170,6 @@ fn every_pattern_of_every_kind_takes_the_whole_step() {
             hog.kill().unwrap();
             hog.wait(LONG).unwrap();
         }
-    }
-    lab.close().unwrap();
-}
-
-#[test]
-fn with_the_killer_off_a_fault_blocks_and_a_system_call_is_short() {
-    let Some(lab) = common::lab_with(Version::V1) else { return };
-    let limits = Limits { oom_killer: Some(false), ..Limits::bytes(20 * MIB) };
-    for kind in CHARGED.into_iter().filter(|kind| *kind != Kind::File) {
-        let group = lab.group(Some(kind.name()), &limits).unwrap();
-        let Some(hog) = hog(&group, kind, Pattern::Write) else { continue };
-        let grow = (0..4).map(|_| hog.grow(None, LONG).unwrap()).find(|grow| grow.status != GrowStatus::Grew).unwrap();
-        match kind {
-            Kind::Anon | Kind::AnonThp | Kind::Shmem | Kind::Memfd => {
-                assert_eq!((grow.status, grow.taken_bytes), (GrowStatus::Blocked, 0), "{kind}");
-                group.set_limit(Limit::Bytes(32 * MIB)).unwrap();
-                let grow = hog.finish(LONG).unwrap();
-                assert_eq!((grow.status, grow.total_bytes), (GrowStatus::Grew, 24 * MIB), "{kind}");
-            }
-            _ => {
-                assert_eq!(grow.status, GrowStatus::Short, "{kind}: {grow:?}");
-                let errno = if kind == Kind::Mlock { libc::EAGAIN } else { libc::ENOMEM };
-                assert_eq!(grow.errno, Some(errno), "{kind}");
-                assert!(grow.taken_bytes > 0 && grow.taken_bytes < 8 * MIB, "{kind}: {grow:?}");
-                assert_eq!(grow.total_bytes, hog.total_bytes(), "{kind}");
-                assert!((18 * MIB..20 * MIB).contains(&hog.total_bytes()), "{kind}: {}", hog.total_bytes());
-                // There is no room for more than a page or two, and nobody is killed for them. The kernel's own memory
-                // for the mapping may be what is refused: ENOMEM for mlock too.
-                let refused = hog.grow(None, LONG);
-                assert!(
-                    refused.as_ref().is_err_and(|error| matches!(error.errno(), Some(libc::EAGAIN | libc::ENOMEM)))
-                        || refused.as_ref().is_ok_and(|grow| grow.status == GrowStatus::Short),
-                    "{kind}: {refused:?}"
-                );
-                assert_eq!(hog.shrink(4 * MIB, LONG).unwrap(), 4 * MIB, "{kind}");
-                assert_eq!(hog.grow(Some(2 * MIB), LONG).unwrap().status, GrowStatus::Grew, "{kind}");
-            }
-        }
-        assert_eq!(group.counters().unwrap().oom_kill, Some(0), "{kind}");
     }
     lab.close().unwrap();
 }
@@ -380,35 +310,5 @@ fn reserved_huge_pages_come_from_the_machine_s_reserve() {
     hog.kill().unwrap();
     hog.wait(LONG).unwrap();
     assert_eq!(free(), before);
-    lab.close().unwrap();
-}
-
-#[test]
-fn with_the_killer_off_the_kernel_s_own_memory_is_refused() {
-    let Some(lab) = common::lab_with(Version::V1) else { return };
-    let limits = Limits { oom_killer: Some(false), ..Limits::bytes(12 * MIB) };
-    for kind in [Kind::Stack, Kind::Fork, Kind::Pipe, Kind::Slab] {
-        let group = lab.group(Some(kind.name()), &limits).unwrap();
-        let Some(hog) = hog(&group, kind, Pattern::Write) else { continue };
-        let grow = (0..8).map(|_| hog.grow(Some(2 * MIB), LONG).unwrap()).find(|grow| grow.status != GrowStatus::Grew);
-        let grow = grow.unwrap();
-        println!("{kind}: {} {:?} after {}", grow.status.name(), grow.errno, grow.total_bytes);
-        match (kind, grow.status) {
-            // A fault of the hog or of one of its children waits; a fork that the kernel has no memory for fails.
-            (Kind::Stack | Kind::Fork, GrowStatus::Blocked) => {
-                assert!(grow.blocked.unwrap().state == 'D');
-                group.set_limit(Limit::Bytes(64 * MIB)).unwrap();
-                assert_eq!(hog.finish(LONG).unwrap().status, GrowStatus::Grew, "{kind}");
-            }
-            (Kind::Fork | Kind::Pipe | Kind::Slab, GrowStatus::Short) => {
-                // A tmpfs says ENOSPC where it gets no inode, and a name for it may be refused before.
-                let no_space = kind == Kind::Slab && grow.errno == Some(libc::ENOSPC);
-                assert!(no_space || grow.errno == Some(libc::ENOMEM), "{kind}: {:?}", grow.errno);
-                assert!(hog.shrink(MIB, LONG).unwrap() > 0, "{kind}");
-            }
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(group.counters().unwrap().oom_kill, Some(0), "{kind}");
-    }
     lab.close().unwrap();
 }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use self::before::Before;
-use self::claims::{Debt, Unclaimed};
+use self::claims::Debt;
 use self::episode::Episode;
 use self::gaps::{Begun, Gap};
 use self::outside::Outside;
@@ -19,6 +19,7 @@ use self::remembered::Remembered;
 use self::settle::within;
 use self::tally::Tally;
 use self::threads::Unexplained;
+use self::unclaimed::Unclaimed;
 use super::growth::Growth;
 use super::sign::Whose;
 use super::victim::Candidate;
@@ -50,6 +51,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod unclaimed;
 
 /// A victim that does not end, or a group that does not empty, keeps an account open no longer than this.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(10);

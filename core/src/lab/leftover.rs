@@ -62,7 +62,7 @@ pub fn gc() -> Result<Vec<Leftover>> {
     Ok(found)
 }
 
-/// The same for the labs that were made with [`LabOptions::parent`](super::LabOptions): they are looked for in that
+/// The same for the labs that were made with [`LabOptions::parent`](crate::LabOptions): they are looked for in that
 /// directory, and nowhere else.
 ///
 /// # Errors

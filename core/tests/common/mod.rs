@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test program uses its part
 
 pub mod actor;
+pub mod kinds;
 mod processes;
 pub mod runner;
 

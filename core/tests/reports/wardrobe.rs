@@ -1,5 +1,13 @@
 //! What loggers, pages, mail programs and people make of a kernel log: one log in more than a hundred dresses.
 
+#[path = "wardrobe/carriers.rs"]
+mod carriers;
+#[path = "wardrobe/containers.rs"]
+mod containers;
+
+use self::carriers::{carried, carriers, timeless_carriers};
+use self::containers::containers;
+
 /// A line of a log before anybody touched it.
 #[derive(Clone, Debug)]
 pub(super) struct Plain {
@@ -67,186 +75,6 @@ fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// What stands before each line, by loggers of known and of unknown form.
-fn carriers() -> Vec<Carrier> {
-    vec![
-        ("dmesg", |line, _| stamp(line), ""),
-        ("dmesg -d", |line, _| format!("[{} <    0.000009>] ", seconds(line)), ""),
-        ("dmesg -x", |line, _| format!("kern  :warn  : {}", stamp(line)), ""),
-        ("dmesg -r", |line, _| format!("<{}>{}", line.level, stamp(line)), ""),
-        ("caller", |line, _| format!("[{}][ T1234] ", seconds(line)), ""),
-        ("journal monotonic", |line, _| format!("[{}] host kernel: ", seconds(line)), ""),
-        ("rsyslog", |line, _| format!("Nov  3 {} host kernel: {}", clock(line), stamp(line)), ""),
-        ("rsyslog iso", |line, _| format!("2026-11-23T{}.123456+01:00 host kernel: {}", clock(line), stamp(line)), ""),
-        (
-            "rfc5424",
-            |line, _| format!("<{}>1 2026-11-23T{}.1Z host kernel - - - {}", line.level, clock(line), stamp(line)),
-            "",
-        ),
-        ("host kernel:", |line, _| format!("node-1 kernel: {}", stamp(line)), ""),
-        ("kernel: and time", |line, _| format!("kernel: {}", stamp(line)), ""),
-        ("compose", |line, _| format!("klog-1  | {}", stamp(line)), ""),
-        ("busybox", |line, _| format!("Nov  3 {} box kern.warn kernel: {}", clock(line), stamp(line)), ""),
-        ("logread", |line, _| format!("Mon Nov 23 {} 2026 kern.warn kernel: {}", clock(line), stamp(line)), ""),
-        ("cri", |line, _| format!("2026-11-23T{}.123456789Z stdout F {}", clock(line), stamp(line)), ""),
-        ("actions", |line, _| format!("2026-11-23T{}.1234567Z {}", clock(line), stamp(line)), ""),
-        (
-            "vmware guest",
-            |line, _| format!("2026-11-23T{}.127Z In(05) vcpu-5 - Guest: <{}>{}", clock(line), line.level, stamp(line)),
-            "",
-        ),
-        ("pstore", |line, _| format!("<{}>{}", line.level, stamp(line)), ""),
-        ("netconsole", |line, at| format!("{},{},{},-;", line.level, at + 70, line.usec), ""),
-        ("netconsole extended", |line, at| format!("6.4.0,{},{},{},-;", line.level, at + 70, line.usec), ""),
-        ("logcat", |line, at| format!("11-23 {}.000     0 {:5} W kernel  : {}", clock(line), at, stamp(line)), ""),
-        (
-            "grep -n",
-            |line, at| format!("/var/log/kern.log:{}:Nov 23 {} host kernel: {}", at + 1, clock(line), stamp(line)),
-            "",
-        ),
-        ("pdsh", |line, _| format!("node17: {}", stamp(line)), ""),
-        ("two columns", |line, at| format!("{:6} 2026-11-23 {} INFO     {}", at, clock(line), stamp(line)), ""),
-        ("csv", |line, _| format!("2026-11-23 {},node-3,\"{}", clock(line), stamp(line)), "\""),
-        ("logfmt", |line, _| format!("time=\"2026-11-23T{}Z\" level=warning msg=\"{}", clock(line), stamp(line)), "\""),
-        ("python list", |line, _| format!("    '{}", stamp(line)), "',"),
-        ("C strings", |line, _| format!("        \"{}", stamp(line)), "\\n\""),
-        ("backquotes", |line, _| format!("`{}", stamp(line)), "`  "),
-        ("html break", |line, _| stamp(line), "<br/>"),
-    ]
-}
-
-/// The same, without the kernel's clock.
-fn timeless_carriers() -> Vec<Carrier> {
-    vec![
-        ("bare", |_, _| String::new(), ""),
-        ("kernel:", |_, _| "kernel: ".to_string(), ""),
-        ("dmesg -T", |line, _| format!("[Mon Nov 23 {} 2026] ", clock(line)), ""),
-        ("dmesg iso", |line, _| format!("2026-11-23T{},113567+00:00 ", clock(line)), ""),
-        ("journal", |line, _| format!("Nov 23 {} host kernel: ", clock(line)), ""),
-        ("journal precise", |line, _| format!("Nov 23 {}.123456 host.example.org kernel: ", clock(line)), ""),
-        ("journal iso", |line, _| format!("2026-11-23T{}+0100 host kernel: ", clock(line)), ""),
-        ("journal full", |line, _| format!("Mon 2026-11-23 {} UTC host kernel: ", clock(line)), ""),
-        ("host kernel: without time", |_, _| "node-1 kernel: ".to_string(), ""),
-        ("klog", |line, at| format!("I0105 {}.123456 {:7} log.go:160] ", clock(line), 7 + at % 3 * 1000), ""),
-        ("talos", |line, _| format!("kern: warning: [2026-11-23T{}.913975631Z]: ", clock(line)), ""),
-        ("unknown clock", |_, at| format!("[2-{}.{}] ", 3219 + at / 100, 1870 + at), ""),
-        ("pods", |_, at| format!("agent-{} klog> ", ["x7k2p", "q9", "zz41"][at % 3]), ""),
-        ("level and bar", |_, at| format!("{} | ", ["INFO", "WARN", "ERROR"][at % 3]), ""),
-        ("logger -t", |line, _| format!("Nov 23 {} host dmesg[812]: ", clock(line)), ""),
-        ("yaml list", |_, _| "  - \"".to_string(), "\""),
-        ("html paragraphs", |_, _| "<p>".to_string(), "</p>"),
-        ("sentence", |_, _| "console says: ".to_string(), " (end)"),
-    ]
-}
-
-fn carried(log: &[Plain], before: fn(&Plain, usize) -> String, after: &str) -> Vec<u8> {
-    let line = |(at, line): (usize, &Plain)| {
-        let body = match after {
-            "<br/>" | "</p>" => html(&line.text),
-            "\"" | "\\n\"" => line.text.replace('\\', "\\\\").replace('"', "\\\""),
-            _ => line.text.clone(),
-        };
-        format!("{}{body}{after}", before(line, at))
-    };
-    text(log.iter().enumerate().map(line).collect())
-}
-
-/// What holds a log: documents and strings.
-fn containers() -> Vec<Container> {
-    fn objects(log: &[Plain]) -> Lines {
-        let object = |line: &Plain| {
-            format!(
-                "{{\"@timestamp\":\"2026-11-23T{}Z\",\"message\":{}}}",
-                clock(line),
-                json(&(stamp(line) + &line.text))
-            )
-        };
-        log.iter().map(object).collect()
-    }
-    vec![
-        ("docker json", |log| {
-            let object = |line: &Plain| {
-                format!("{{\"log\":{},\"stream\":\"stdout\"}}", json(&(stamp(line) + &line.text + "\n")))
-            };
-            text(log.iter().map(object).collect())
-        }),
-        ("journal json", |log| {
-            let object = |line: &Plain| {
-                format!(
-                    "{{\"_TRANSPORT\":\"kernel\",\"_SOURCE_MONOTONIC_TIMESTAMP\":\"{}\",\"MESSAGE\":{}}}",
-                    line.usec,
-                    json(&line.text)
-                )
-            };
-            text(log.iter().map(object).collect())
-        }),
-        ("journal json pretty", |log| {
-            let object = |line: &Plain| {
-                format!("{{\n\t\"_TRANSPORT\" : \"kernel\",\n\t\"_SOURCE_MONOTONIC_TIMESTAMP\" : \"{}\",\n\t\"MESSAGE\" : {}\n}}", line.usec, json(&line.text))
-            };
-            text(log.iter().map(object).collect())
-        }),
-        ("array of objects", |log| format!("[{}]\n", objects(log).join(",")).into_bytes()),
-        ("array of objects, a line each", |log| format!("[\n  {}\n]\n", objects(log).join(",\n  ")).into_bytes()),
-        ("array pretty", |log| {
-            let value: serde_json::Value = serde_json::from_str(&format!("[{}]", objects(log).join(","))).unwrap();
-            text(vec![serde_json::to_string_pretty(&value).unwrap()])
-        }),
-        ("loki", |log| {
-            let pair = |line: &Plain| format!("[\"{}000\",{}]", line.usec, json(&(stamp(line) + &line.text)));
-            let pairs: Lines = log.iter().map(pair).collect();
-            format!("{{\"data\":{{\"result\":[{{\"stream\":{{\"job\":\"k\"}},\"values\":[{}]}}]}}}}", pairs.join(","))
-                .into_bytes()
-        }),
-        ("elasticsearch", |log| {
-            let hit = |object: String| format!("{{\"_id\":\"x\",\"_source\":{object}}}");
-            let hits: Lines = objects(log).into_iter().map(hit).collect();
-            format!("{{\"hits\":{{\"total\":1,\"hits\":[{}]}}}}", hits.join(",")).into_bytes()
-        }),
-        ("cloudwatch", |log| {
-            let event = |line: &Plain| {
-                format!(
-                    "{{\"timestamp\":{},\"message\":{},\"ingestionTime\":5}}",
-                    line.usec,
-                    json(&(stamp(line) + &line.text))
-                )
-            };
-            let events: Lines = log.iter().map(event).collect();
-            format!("{{\n  \"events\": [\n    {}\n  ]\n}}", events.join(",\n    ")).into_bytes()
-        }),
-        ("one string", |log| format!("{{\"node\":\"n\",\"dmesg\":{}}}", json(&dmesg(log).join("\n"))).into_bytes()),
-        ("one string, cut off", |log| format!("  \"dmesg\": {}, \"mo", json(&dmesg(log).join("\n"))).into_bytes()),
-        ("strings", |log| {
-            let lines: Lines = dmesg(log).iter().map(|line| format!("        {},", json(line))).collect();
-            format!("    \"stdout_lines\": [\n{}\n    ]\n", lines.join("\n")).into_bytes()
-        }),
-        ("syslog with #012", |log| format!("Nov 23 01:00:00 host kernel: {}\n", bare(log).join("#012")).into_bytes()),
-        ("table of a page", |log| {
-            let row = |(at, line): (usize, &String)| {
-                format!("<tr><td class=\"n\">{}</td><td>{}</td></tr>", at + 1, html(line))
-            };
-            let rows: Lines = dmesg(log).iter().enumerate().map(row).collect();
-            format!("<html><body><table>\n{}\n</table></body></html>\n", rows.join("\n")).into_bytes()
-        }),
-        ("page", |log| {
-            let lines: Lines =
-                dmesg(log).iter().map(|line| format!("<span style=\"color:#555\">{}</span>", html(line))).collect();
-            format!("<html><body><p>It happened again.</p><pre><code>{}</code></pre></body></html>\n", lines.join("\n"))
-                .into_bytes()
-        }),
-        ("markdown", |log| {
-            format!("It happens every night.\n\n```\n{}\n```\n\nAny idea what to do?\n", dmesg(log).join("\n"))
-                .into_bytes()
-        }),
-        ("jira", |log| format!("Log:\n{{noformat}}{}{{noformat}}\nThanks\n", dmesg(log).join("\n")).into_bytes()),
-        ("forum", |log| format!("[quote=somebody][code]{}[/code][/quote]\n", dmesg(log).join("\n")).into_bytes()),
-        ("yaml block", |log| {
-            let lines: Lines = dmesg(log).iter().map(|line| format!("      {line}")).collect();
-            format!("  status:\n    log: |\n{}\n    node: n1\n", lines.join("\n")).into_bytes()
-        }),
-    ]
-}
-
 fn margin(lines: Lines, mark: &str) -> Lines {
     lines.into_iter().map(|line| format!("{mark}{line}")).collect()
 }
@@ -295,6 +123,7 @@ fn reversed(lines: Lines) -> Lines {
 }
 
 /// Changes of a log in the form of dmesg.
+// Long: one table, a line for each change.
 fn changes() -> Vec<Change> {
     vec![
         ("quoted", |lines| text(margin(lines, "> "))),

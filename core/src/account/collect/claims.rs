@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use super::tally::{Step, Tally, MARKED_WITHIN_NS};
-use super::{within, Collector, Episode, Reading, MOST_UNCLAIMED};
+use super::tally::{Step, Tally};
+use super::unclaimed::{Sign, Unclaimed};
+use super::{within, Collector, Episode, Reading};
 use crate::account::oom::{Cause, Oom};
 use crate::account::scene::Scene;
 use crate::memcg::path::covers;
 use crate::observe::missing::Missing;
-use crate::observe::report::Report;
-use crate::observe::trace::TraceVictim;
 
 /// The kernel counts a kill a moment before it marks the victim, so what the counters owe is believed only when it has
 /// stayed the same for so long.
@@ -27,40 +26,6 @@ const ALL_KNOWN_WITHIN: Duration = Duration::from_millis(400);
 /// So long after the ring of a v1 group its counters are read again and again, where nothing else tells of the kill that
 /// it rang for. Nobody's outcome waits for this.
 const RUNG_FOR: Duration = Duration::from_millis(500);
-
-/// A victim of which nobody can say yet in which group it stood.
-pub(super) struct Unclaimed {
-    pub(super) pid: i32,
-    pub(super) sign: Sign,
-    /// It was one of ours, nobody knows in which group.
-    ours: bool,
-    /// It descends from nobody of ours, so that it is a stranger's unless somebody has moved it.
-    unrelated: bool,
-}
-
-/// What says that it was killed.
-pub(super) enum Sign {
-    Traced(Box<TraceVictim>),
-    Logged(Box<Report>),
-}
-
-impl Unclaimed {
-    /// Whether it may be what a step has counted, in a group that can hold so much.
-    fn fits(&self, step: &Step, most_bytes: Option<u64>) -> bool {
-        let Sign::Traced(trace) = &self.sign else { return true };
-        let then = (step.from_ns..=step.to_ns + MARKED_WITHIN_NS).contains(&trace.time_ns);
-        // A process that grew in a group holds no more than the group's limit.
-        then && trace.anon_rss_bytes.zip(most_bytes).is_none_or(|(held, most)| held <= most)
-    }
-
-    pub(super) fn traced(trace: TraceVictim, ours: bool, unrelated: bool) -> Unclaimed {
-        Unclaimed { pid: trace.pid, sign: Sign::Traced(Box::new(trace)), ours, unrelated }
-    }
-
-    pub(super) fn logged(pid: i32, report: Report) -> Unclaimed {
-        Unclaimed { pid, sign: Sign::Logged(Box::new(report)), ours: false, unrelated: false }
-    }
-}
 
 /// A group that has counted kills without an account.
 pub(super) struct Owing {
@@ -105,16 +70,6 @@ impl Debt {
 }
 
 impl Collector {
-    /// Keeps a victim until the log or the counters say whose it was.
-    pub(super) fn hold(&mut self, unclaimed: Unclaimed) {
-        self.unclaimed.push_back(unclaimed);
-        if self.unclaimed.len() > MOST_UNCLAIMED {
-            self.unclaimed.pop_front();
-            self.lost
-                .push(Missing::new("victim", "too many processes were killed on this machine to tell whose they were"));
-        }
-    }
-
     /// Whether a victim that nobody has placed was killed before that moment, while kills without an account are owed: it
     /// may be one of them, and its account comes first.
     pub(super) fn awaits_a_claim(&self, marked_ns: Option<u64>) -> bool {
@@ -293,11 +248,6 @@ impl Collector {
     /// neither tracepoint nor log is read.
     pub(super) fn expecting(&self, now_ns: u64) -> bool {
         !self.has_trace && !self.has_log && self.rung_ns.is_some_and(|rung_ns| within(RUNG_FOR, rung_ns, now_ns))
-    }
-
-    /// Whether there are victims that nobody could place.
-    pub(crate) fn has_unclaimed(&self) -> bool {
-        !self.unclaimed.is_empty()
     }
 
     /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: while there are victims

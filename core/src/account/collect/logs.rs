@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claims::{Sign, Unclaimed};
+use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Whose, COMPLETE_WITHIN, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
 use crate::account::scene::Scene;

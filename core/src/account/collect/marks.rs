@@ -1,7 +1,7 @@
 //! What the tracepoint says of kills: whose the victim is, and of which OOM.
 
-use super::claims::Unclaimed;
 use super::episode::Episode;
+use super::unclaimed::Unclaimed;
 use super::Collector;
 use crate::account::oom::{Cause, Process, Victim};
 use crate::account::scene::Scene;

@@ -4,7 +4,8 @@
 //! once more, if it has its memory still, and any other once more whose first thread ends meanwhile. A second line may
 //! name another thread. On a slow or busy machine all of them are gone before the first mark is read.
 
-use super::claims::{flagged, Sign, Unclaimed};
+use super::claims::flagged;
+use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Reading, LINE_WITHIN};
 use crate::account::oom::Cause;
 use crate::account::scene::Scene;

@@ -1,4 +1,4 @@
-//! Workers made in advance, against the running kernel; see `supervisor_tests.rs`.
+//! Workers made in advance, against the running kernel; see `tests.rs`.
 #![allow(clippy::unwrap_used)]
 
 use super::start::Started;

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use self::words::{filled, hanging, named, part, shown, size, wrapped};
 use super::sum_up::in_words;
-use super::{consumers, why, Kill, Report, Scope, Stat, Task, TraceFrame, Usage};
+use super::{consumers, why, Kill, Report, Scope, Stat, Task, TraceFrame};
 use crate::text::escape;
+
+mod words;
 
 /// Lists of statistics and frames are broken before this column.
 const WIDTH: usize = 118;
@@ -356,86 +359,4 @@ fn framed(frame: &TraceFrame) -> String {
     let mark = if frame.uncertain { "? " } else { "" };
     let module = frame.module.as_ref().map_or(String::new(), |module| format!(" [{module}]"));
     format!("{mark}{}+0x{:x}/0x{:x}{module}", frame.function, frame.offset, frame.size)
-}
-
-/// Adds a list, separated by commas, in indented lines.
-fn wrapped(lines: &mut Vec<String>, items: impl Iterator<Item = String>) {
-    let mut line = String::new();
-    for item in items {
-        if !line.is_empty() {
-            line.push(',');
-            if line.len() + item.len() + 5 > WIDTH {
-                lines.push(format!("    {line}"));
-                line.clear();
-            } else {
-                line.push(' ');
-            }
-        }
-        line.push_str(&item);
-    }
-    if !line.is_empty() {
-        lines.push(format!("    {line}"));
-    }
-}
-
-/// Hundredths in a column of five.
-fn part(percent: Option<u64>) -> String {
-    match percent {
-        None => "     ".to_string(),
-        Some(0) => " <1 %".to_string(),
-        Some(percent) => format!("{percent:>3} %"),
-    }
-}
-
-/// A text in lines of at most so many columns.
-fn filled(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].len() + word.len() >= width {
-            lines.push(word.to_string());
-        } else {
-            if !lines[last].is_empty() {
-                lines[last].push(' ');
-            }
-            lines[last].push_str(word);
-        }
-    }
-    lines
-}
-
-/// The same behind a mark, the later lines under the first.
-fn hanging(lines: &mut Vec<String>, mark: &str, text: &str) {
-    for (at, line) in filled(text, WIDTH - mark.len()).into_iter().enumerate() {
-        let lead = if at == 0 { mark.to_string() } else { " ".repeat(mark.len()) };
-        lines.push(format!("{lead}{line}"));
-    }
-}
-
-fn named(comm: &[u8], pid: Option<i32>) -> String {
-    match pid {
-        Some(pid) => format!("{} ({pid})", escape(comm)),
-        None => escape(comm),
-    }
-}
-
-fn shown(usage: Usage) -> String {
-    let mut line = match usage.limit_bytes {
-        Some(limit) => format!("{} of {}", size(usage.usage_bytes), size(limit)),
-        None => format!("{} (no limit)", size(usage.usage_bytes)),
-    };
-    if usage.failcnt > 0 {
-        let _ = write!(line, " (hit {} times)", usage.failcnt);
-    }
-    line
-}
-
-/// Exact in the largest unit that divides it.
-fn size(bytes: u64) -> String {
-    for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
-        if bytes != 0 && bytes % (1 << shift) == 0 {
-            return format!("{} {unit}", bytes >> shift);
-        }
-    }
-    format!("{bytes} B")
 }
