@@ -28,6 +28,7 @@ macro_rules! layout {
     }};
 }
 
+// Long: one table, an entry for each struct.
 #[test]
 fn the_layout_is_the_one_that_c_programs_assert() {
     let mut text = String::from(

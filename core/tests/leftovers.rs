@@ -204,14 +204,11 @@ fn a_killed_supervisor_is_an_error_with_a_name_and_the_close_still_cleans() {
 
 type Waiting = Box<dyn FnMut() -> memoom::Result<()> + Send>;
 
-#[test]
-fn every_wait_ends_at_once_when_the_supervisor_dies() {
-    let Some(lab) = lab() else { return };
-    let group = lab.group(Some("waited"), &Limits::bytes(32 * MIB)).unwrap();
-    let hog = group.hog(&HogOptions::named("waited")).unwrap();
+/// Every call that waits, each until something happens that never will.
+fn waits(group: &memoom::Group, hog: &memoom::Hog) -> Vec<(&'static str, Waiting)> {
     let ticker = group.ticker("waited", Duration::from_secs(100)).unwrap();
     let (mut events, mut ooms) = (group.watch().unwrap(), group.watch().unwrap());
-    let waits: Vec<(&str, Waiting)> = vec![
+    vec![
         ("wait_oom", Box::new(move || ooms.wait_oom(LONG).map(|oom| assert!(oom.is_none())))),
         (
             "next",
@@ -240,7 +237,15 @@ fn every_wait_ends_at_once_when_the_supervisor_dies() {
             }),
         ),
         ("wait of another", Box::new(move || ticker.wait(LONG).map(drop))),
-    ];
+    ]
+}
+
+#[test]
+fn every_wait_ends_at_once_when_the_supervisor_dies() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("waited"), &Limits::bytes(32 * MIB)).unwrap();
+    let hog = group.hog(&HogOptions::named("waited")).unwrap();
+    let waits = waits(&group, &hog);
     let killed = std::thread::scope(|scope| {
         let waiting: Vec<_> = waits
             .into_iter()

@@ -4,9 +4,23 @@
 mod common;
 
 use common::{lab, standing, Random, LONG};
-use memoom::{EventKind, GrowStatus, HogOptions, Limits};
+use memoom::{EventKind, Group, GrowStatus, Hog, HogOptions, Limits};
 
 const MIB: u64 = 1 << 20;
+
+/// One hog stands still at a random size, which it gives; the other grows in random steps until the limit is met.
+fn until_the_limit(group: &Group, hogs: &[Hog; 2], random: &mut Random) -> u64 {
+    let stands = random.below(2) as usize;
+    let size = 4096 * (1 + random.below(75 * MIB / 4096));
+    assert_eq!(hogs[stands].grow(Some(size), LONG).unwrap().status, GrowStatus::Grew);
+    loop {
+        let step = 4096 * (1 + random.below(20 * MIB / 4096));
+        let grow = hogs[1 - stands].grow(Some(step), LONG).unwrap();
+        if grow.status == GrowStatus::Killed || group.counters().unwrap().oom_kill > Some(0) {
+            return size;
+        }
+    }
+}
 
 #[test]
 fn the_predicted_victim_is_the_actual_one_every_time() {
@@ -21,18 +35,8 @@ fn the_predicted_victim_is_the_actual_one_every_time() {
         let group = lab.group(None, &Limits::bytes(80 * MIB)).unwrap();
         let mut watch = group.watch().unwrap();
         let hogs = ["alloc_memory_1", "alloc_memory_2"].map(|name| group.hog(&HogOptions::named(name)).unwrap());
-        // One stands still at a random size; the other grows in random steps until the limit is met.
-        let stands = random.below(2) as usize;
-        let size = 4096 * (1 + random.below(75 * MIB / 4096));
-        assert_eq!(hogs[stands].grow(Some(size), LONG).unwrap().status, GrowStatus::Grew);
-        let grows = &hogs[1 - stands];
-        let oom = loop {
-            let step = 4096 * (1 + random.below(20 * MIB / 4096));
-            let grow = grows.grow(Some(step), LONG).unwrap();
-            if grow.status == GrowStatus::Killed || group.counters().unwrap().oom_kill > Some(0) {
-                break watch.wait_oom(LONG).unwrap().expect("the account of the OOM");
-            }
-        };
+        let size = until_the_limit(&group, &hogs, &mut random);
+        let oom = watch.wait_oom(LONG).unwrap().expect("the account of the OOM");
         let predicted = oom.predicted.as_ref().expect("a prediction from before the step");
         assert_eq!(predicted.source, "procfs");
         if predicted.determined {

@@ -186,6 +186,7 @@ fn the_text_holds_the_lines_of_the_report_and_no_others() {
     assert_eq!(text.lines().count(), own);
 }
 
+// Long: it holds the report as it is printed.
 #[test]
 fn a_report_for_people() {
     let reports = parse_reports(&log("v2-6.1.kmsg"));

@@ -9,6 +9,8 @@ mod common;
 mod judge;
 #[path = "scenarios/plan.rs"]
 mod plan;
+#[path = "scenarios/recorded.rs"]
+mod recorded;
 #[path = "scenarios/stage.rs"]
 mod stage;
 #[path = "scenarios/truth.rs"]
@@ -18,10 +20,14 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::Instant;
 
 use common::Random;
+use recorded::Recorded;
 
 fn main() {
     common::actor::act_if_told();
-    common::runner::run(&[("random_scenarios", random_scenarios)]);
+    common::runner::run(&[
+        ("random_scenarios", random_scenarios),
+        ("a_scenario_that_fails_leaves_its_recording", recorded::a_scenario_that_fails_leaves_its_recording),
+    ]);
 }
 
 /// Each scenario has a lab of its own for so long only, as a lab remembers everything that happened in it.
@@ -38,22 +44,23 @@ fn random_scenarios() {
     let mut lab = None;
     for run in 0..runs {
         if run % SCENARIOS_PER_LAB == 0 || lab.is_none() {
-            let Some(made) = common::lab() else { return };
+            let Some(made) = Recorded::lab() else { return };
             lab = Some(made);
         }
-        let Some(on) = &lab else { return };
+        let Some(on) = &mut lab else { return };
         let mut random = Random::seeded(seed);
-        let plan = plan::Plan::draw(&mut random, on.version(), may_lower_scores);
+        let plan = plan::Plan::draw(&mut random, on.lab.version(), may_lower_scores);
         let played = catch_unwind(AssertUnwindSafe(|| {
-            let mut played = stage::play(on, &plan, &mut random);
+            let mut played = stage::play(&on.lab, &plan, &mut random);
             judge::judge(&plan, &mut played, &mut tally);
             stage::clear(played);
         }));
         if played.is_err() {
             eprintln!("MEMOOM_SEED={seed} MEMOOM_RUNS=1 repeats it\n{plan:?}");
             failed.push(seed);
-            // Whatever still stands goes with its lab.
-            lab = None;
+            // Whatever still stands goes with its lab; what was seen stays.
+            let recording = lab.take().map(Recorded::keep);
+            eprintln!("what was seen is in {}: memoom replay", recording.unwrap_or_default().display());
         }
         seed = seeds.below(u64::MAX);
     }

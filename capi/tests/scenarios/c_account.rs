@@ -54,6 +54,7 @@ pub fn candidate(one: &memoom_candidate) -> (i32, String, i64, bool) {
     (one.pid, text(one.comm).unwrap(), one.score, one.eligible == 1)
 }
 
+// Long: one literal, an entry for each field.
 pub fn account(oom: &memoom_oom) -> Account {
     let it = Some(oom);
     let cause = |cause| match cause {

@@ -10,6 +10,7 @@ macro_rules! same {
     };
 }
 
+// Long: one table, a line for each call.
 #[test]
 fn the_helper_calls_what_it_says() {
     let numbers = same![

@@ -40,6 +40,7 @@ macro_rules! calls {
 
 impl Things {
     /// Every call that can fail, by its name.
+    // Long: one table, a line for each call.
     fn call_each(&mut self) -> Vec<(&'static str, Result<ErrorKind, String>)> {
         let Things { lab, group, opened, hog, ticker, peak, watch, opened_watch } = self;
         let limits = Limits::default();

@@ -60,27 +60,7 @@ impl fmt::Display for Tally {
 
 /// Panics with the reason where something is not as it was.
 pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
-    // The end of a worker is known with its evidence: whoever waits for it sees the account.
-    for player in &played.players {
-        let worker = player.worker();
-        if played.dead.contains(&worker.pid()) {
-            let outcome = worker.wait(LONG).unwrap();
-            assert_eq!((outcome.verdict, outcome.returncode), (Verdict::OomKilled, -9), "{outcome:#?}");
-            assert!(outcome.oom().is_some_and(|oom| oom.killed(worker.pid())), "{outcome:#?}");
-        } else if played.by_hand.contains(&worker.pid()) {
-            let outcome = worker.wait(LONG).unwrap();
-            assert_eq!(outcome.returncode, -9);
-            // Whoever is killed by hand while an OOM goes on may have been its victim first.
-            let ooms: Vec<_> = outcome.ooms.iter().filter(|oom| oom.killed(worker.pid())).collect();
-            assert_eq!(outcome.oom_killed, !ooms.is_empty());
-            assert!(
-                plan.by_hand == super::plan::ByHand::During || !outcome.oom_killed,
-                "killed by hand, taken for an OOM kill: {outcome:#?}"
-            );
-        } else {
-            assert!(!worker.ended(), "{} ended and nobody killed it", worker.name());
-        }
-    }
+    judge_ends(plan, played);
     // A child of a command that was killed is nobody's worker: its account is waited for.
     let mut ooms: Vec<Arc<Oom>> = Vec::new();
     let missing_victims = |ooms: &[Arc<Oom>]| played.dead.iter().any(|pid| !ooms.iter().any(|oom| oom.killed(*pid)));
@@ -120,7 +100,41 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
         }
         tally.full_reports += u32::from(oom.report.as_ref().is_some_and(|report| report.invoker.is_some()));
     }
-    let killed: Vec<&Arc<Oom>> = killed.into_iter().filter(|oom| !oom.victims.is_empty()).collect();
+    judge_predictions(plan, played, &killed, tally, &told);
+    tally.scenarios += 1;
+    tally.accounts += ooms.len() as u32;
+    tally.kills += victims.len() as u32;
+    tally.group_kills += as_group as u32;
+    tally.blocked += blocked.len() as u32;
+}
+
+/// The end of a worker is known with its evidence: whoever waits for it sees the account.
+fn judge_ends(plan: &Plan, played: &Played) {
+    for player in &played.players {
+        let worker = player.worker();
+        if played.dead.contains(&worker.pid()) {
+            let outcome = worker.wait(LONG).unwrap();
+            assert_eq!((outcome.verdict, outcome.returncode), (Verdict::OomKilled, -9), "{outcome:#?}");
+            assert!(outcome.oom().is_some_and(|oom| oom.killed(worker.pid())), "{outcome:#?}");
+        } else if played.by_hand.contains(&worker.pid()) {
+            let outcome = worker.wait(LONG).unwrap();
+            assert_eq!(outcome.returncode, -9);
+            // Whoever is killed by hand while an OOM goes on may have been its victim first.
+            let ooms: Vec<_> = outcome.ooms.iter().filter(|oom| oom.killed(worker.pid())).collect();
+            assert_eq!(outcome.oom_killed, !ooms.is_empty());
+            assert!(
+                plan.by_hand == super::plan::ByHand::During || !outcome.oom_killed,
+                "killed by hand, taken for an OOM kill: {outcome:#?}"
+            );
+        } else {
+            assert!(!worker.ended(), "{} ended and nobody killed it", worker.name());
+        }
+    }
+}
+
+/// A sure prediction is right, and so is what the kernel's files foretold.
+fn judge_predictions(plan: &Plan, played: &Played, killed: &[&Arc<Oom>], tally: &mut Tally, told: &dyn Fn() -> String) {
+    let killed: Vec<&Arc<Oom>> = killed.iter().copied().filter(|oom| !oom.victims.is_empty()).collect();
     for oom in &killed {
         let (Some(predicted), Some(right)) = (&oom.predicted, oom.predicted_right()) else { continue };
         if predicted.determined {
@@ -144,11 +158,6 @@ pub fn judge(plan: &Plan, played: &mut Played, tally: &mut Tally) {
             tally.foretold += u32::from(first.predicted.as_ref().is_some_and(|one| one.pid == choice.pid));
         }
     }
-    tally.scenarios += 1;
-    tally.accounts += ooms.len() as u32;
-    tally.kills += victims.len() as u32;
-    tally.group_kills += as_group as u32;
-    tally.blocked += blocked.len() as u32;
 }
 
 /// What must be right, or else named as missing, in every account.

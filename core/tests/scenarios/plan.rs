@@ -85,53 +85,7 @@ impl Plan {
             }
         }
         let count = 2 + random.below(11) as usize;
-        let mut room = limit * 3 / 4;
-        let mut commands = 0;
-        let mut members: Vec<Member> = Vec::new();
-        for _ in 0..count {
-            let mut kind = match random.below(10) {
-                0..=4 => Kind::Hog,
-                5 | 6 => Kind::Ticker,
-                7 => Kind::Command,
-                8 => Kind::Threads,
-                _ => Kind::Children,
-            };
-            // A command brings a program with it, which is memory of unknown size.
-            if commands >= 2 && !matches!(kind, Kind::Hog | Kind::Ticker) {
-                kind = Kind::Hog;
-            }
-            let overhead = match kind {
-                Kind::Hog | Kind::Ticker => MIB / 4,
-                Kind::Command | Kind::Threads => 2 * MIB,
-                Kind::Children => 4 * MIB,
-            };
-            if room < overhead + MIB / 2 {
-                kind = Kind::Ticker;
-            }
-            commands += usize::from(!matches!(kind, Kind::Hog | Kind::Ticker));
-            room = room.saturating_sub(overhead);
-            let share = if random.below(3) == 0 { room } else { room / 3 };
-            let bytes = match kind {
-                Kind::Ticker => 0,
-                _ => page_bytes() * (1 + random.below(1 + share / page_bytes())),
-            };
-            room = room.saturating_sub(bytes + bytes / 256);
-            let oom_score_adj = match random.below(if may_lower_scores { 10 } else { 7 }) {
-                0..=3 => 0,
-                4 | 5 => random.below(1001) as i16,
-                6 => 1000,
-                7 | 8 => -(random.below(1000) as i16),
-                _ => -1000,
-            };
-            // A ticker cannot be given a score.
-            let oom_score_adj = if kind == Kind::Ticker { 0 } else { oom_score_adj };
-            members.push(Member {
-                group: places[random.below(places.len() as u64) as usize],
-                kind,
-                bytes,
-                oom_score_adj,
-            });
-        }
+        let mut members = members(random, count, limit * 3 / 4, &places, may_lower_scores);
         let trigger = match (version, random.below(8)) {
             (Version::V1, 0) => Trigger::Unblock,
             (Version::V1, 1) => Trigger::KillBlocked,
@@ -162,6 +116,52 @@ impl Plan {
         let step = MIB / 2 + random.below(8 * MIB);
         Plan { nodes, struck, members, trigger, grower, step, by_hand, hand_target }
     }
+}
+
+/// The processes, and where each stands: none takes so much that nothing is left for the rest.
+fn members(random: &mut Random, count: usize, mut room: u64, places: &[usize], may_lower_scores: bool) -> Vec<Member> {
+    let mut commands = 0;
+    let mut members: Vec<Member> = Vec::new();
+    for _ in 0..count {
+        let mut kind = match random.below(10) {
+            0..=4 => Kind::Hog,
+            5 | 6 => Kind::Ticker,
+            7 => Kind::Command,
+            8 => Kind::Threads,
+            _ => Kind::Children,
+        };
+        // A command brings a program with it, which is memory of unknown size.
+        if commands >= 2 && !matches!(kind, Kind::Hog | Kind::Ticker) {
+            kind = Kind::Hog;
+        }
+        let overhead = match kind {
+            Kind::Hog | Kind::Ticker => MIB / 4,
+            Kind::Command | Kind::Threads => 2 * MIB,
+            Kind::Children => 4 * MIB,
+        };
+        if room < overhead + MIB / 2 {
+            kind = Kind::Ticker;
+        }
+        commands += usize::from(!matches!(kind, Kind::Hog | Kind::Ticker));
+        room = room.saturating_sub(overhead);
+        let share = if random.below(3) == 0 { room } else { room / 3 };
+        let bytes = match kind {
+            Kind::Ticker => 0,
+            _ => page_bytes() * (1 + random.below(1 + share / page_bytes())),
+        };
+        room = room.saturating_sub(bytes + bytes / 256);
+        let oom_score_adj = match random.below(if may_lower_scores { 10 } else { 7 }) {
+            0..=3 => 0,
+            4 | 5 => random.below(1001) as i16,
+            6 => 1000,
+            7 | 8 => -(random.below(1000) as i16),
+            _ => -1000,
+        };
+        // A ticker cannot be given a score.
+        let oom_score_adj = if kind == Kind::Ticker { 0 } else { oom_score_adj };
+        members.push(Member { group: places[random.below(places.len() as u64) as usize], kind, bytes, oom_score_adj });
+    }
+    members
 }
 
 /// Groups in groups. Gives back the nodes, which one is struck, and where processes may stand.

@@ -1,6 +1,6 @@
 //! Plays one scenario: makes the groups, starts the processes, brings the OOM about, and looks who is gone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use memoom::{Group, GrowStatus, Hog, HogOptions, Lab, Limit, Limits, Version, Watch, Worker};
@@ -87,46 +87,18 @@ pub struct Played {
     pub blocked: bool,
 }
 
+/// Plays it in a lab, until everybody who is killed has ended.
 pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
-    let version = lab.version();
-    let mut groups: Vec<Group> = Vec::new();
-    for node in &plan.nodes {
-        let limits = Limits {
-            limit: node.limit.map(Limit::Bytes),
-            oom_group: (version == Version::V2).then_some(node.oom_group),
-            ..Limits::default()
-        };
-        let group = match node.above {
-            None => lab.group(None, &limits).unwrap(),
-            Some(above) => groups[above].child(format!("g{}", groups.len()), &limits).unwrap(),
-        };
-        groups.push(group);
-    }
-    let watch = groups[0].watch().unwrap();
-    let mut players: Vec<Player> = Vec::new();
-    for (at, member) in plan.members.iter().enumerate() {
-        players.push(Player::start(member, at, &groups[member.group]));
-    }
+    let mut stage = Stage::set(lab, plan);
     let mut by_hand = Vec::new();
     if plan.by_hand == ByHand::Before {
-        by_hand.push(kill_by_hand(&players[plan.hand_target]));
+        by_hand.push(kill_by_hand(&stage.players[plan.hand_target]));
     }
-    let struck = groups[plan.struck].clone();
-    let path = struck.path().to_path_buf();
-    let mut limit = plan.nodes[plan.struck].limit.unwrap();
-    let scope = truth::processes(&path);
-    let mut blocked = false;
-    let grower = players[plan.grower].grows();
-    let program = matches!(players[plan.grower], Player::Actor { .. });
-    let (mut choice, mut slack) = (None, slack(&path, version, program));
-    let mut reckon = |limit: u64, grower: Option<i32>| {
-        let room = limit.saturating_sub(truth::usage(&path, version)) / page_bytes();
-        choice = truth::choice(&truth::tasks(&path), grower, limit / page_bytes(), room);
-        slack = self::slack(&path, version, program);
-    };
+    stage.slack = stage.slack();
+    let scope = truth::processes(&stage.path);
     match plan.trigger {
         Trigger::Grow => {
-            let target = players[plan.hand_target].worker().clone();
+            let target = stage.players[plan.hand_target].worker().clone();
             let during = (plan.by_hand == ByHand::During).then(|| {
                 by_hand.push(target.pid());
                 let wait = Duration::from_micros(random.below(20_000));
@@ -136,56 +108,23 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
                     target.signal(libc::SIGKILL).unwrap();
                 })
             });
-            match &mut players[plan.grower] {
-                Player::Hog(hog) => loop {
-                    let step = page_bytes() * (1 + random.below(plan.step / page_bytes()));
-                    reckon(limit, Some(grower));
-                    let status = hog.grow(Some(step), LONG).unwrap().status;
-                    if status == GrowStatus::Killed || truth::kills(groups[0].path(), version) > 0 {
-                        break;
-                    }
-                },
-                Player::Actor { actor, .. } => {
-                    reckon(limit, Some(grower));
-                    let verb = match plan.members[plan.grower].kind {
-                        Kind::Threads => "thread",
-                        Kind::Children => "child-grow",
-                        _ => "grow",
-                    };
-                    actor.order(&format!("{verb} {limit}"));
-                }
-                Player::Ticker(_) => unreachable!("a ticker does not grow"),
-            }
+            stage.grow(random);
             if let Some(during) = during {
                 during.join().unwrap();
             }
         }
-        Trigger::Lower => {
-            let usage = truth::usage(&path, version);
-            let may_die = truth::tasks(&path).into_iter().filter(|task| task.oom_score_adj != -1000);
-            let largest = may_die.map(|task| task.own).max().unwrap_or(0) * page_bytes();
-            // Room for all but half of the largest: one death is enough, if it is the largest that dies. Page cache
-            // goes before anybody.
-            let room = usage.saturating_sub(truth::reclaimable(&path, version) + largest / 2);
-            limit = room / page_bytes() * page_bytes();
-            reckon(limit, None);
-            struck.set_limit(Limit::Bytes(limit)).unwrap();
-        }
-        Trigger::Unblock | Trigger::KillBlocked => {
-            struck.set_oom_killer(false).unwrap();
-            let Player::Hog(hog) = &players[plan.grower] else { unreachable!("only hogs are blocked") };
-            while hog.grow(Some(plan.step / page_bytes() * page_bytes()), LONG).unwrap().status == GrowStatus::Grew {}
-            blocked = true;
-            reckon(limit, None);
-            if plan.trigger == Trigger::KillBlocked {
-                choice = None;
-                by_hand.push(kill_by_hand(&players[plan.grower]));
-            } else {
-                struck.set_oom_killer(true).unwrap();
-                let _ = hog.finish(LONG).unwrap();
-            }
+        Trigger::Lower => stage.lower(),
+        Trigger::Unblock => stage.block_and(|struck, hog| {
+            struck.set_oom_killer(true).unwrap();
+            let _ = hog.finish(LONG).unwrap();
+        }),
+        Trigger::KillBlocked => {
+            stage.block_and(|_, _| ());
+            stage.choice = None;
+            by_hand.push(kill_by_hand(&stage.players[plan.grower]));
         }
     }
+    let Stage { groups, watch, players, choice, slack, limit, version, .. } = stage;
     let dead = wait_for_the_dead(&scope, &by_hand);
     let dead = match whole_group(plan, &players, &dead) {
         // The kernel kills them one after the other: who has no signal yet gets one.
@@ -201,7 +140,115 @@ pub fn play(lab: &Lab, plan: &Plan, random: &mut Random) -> Played {
         by_hand.push(kill_by_hand(&players[plan.hand_target]));
     }
     let kills = truth::kills(groups[0].path(), version);
+    let blocked = matches!(plan.trigger, Trigger::Unblock | Trigger::KillBlocked);
     Played { groups, watch, players, choice, slack, by_hand, scope, dead, kills, limit, blocked }
+}
+
+/// A scenario while it is played.
+struct Stage<'a> {
+    plan: &'a Plan,
+    version: Version,
+    groups: Vec<Group>,
+    watch: Watch,
+    players: Vec<Player>,
+    /// The directory of the group that is struck, and its limit.
+    path: PathBuf,
+    limit: u64,
+    choice: Option<Choice>,
+    slack: u64,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes the groups and starts the processes.
+    fn set(lab: &Lab, plan: &'a Plan) -> Stage<'a> {
+        let version = lab.version();
+        let mut groups: Vec<Group> = Vec::new();
+        for node in &plan.nodes {
+            let limits = Limits {
+                limit: node.limit.map(Limit::Bytes),
+                oom_group: (version == Version::V2).then_some(node.oom_group),
+                ..Limits::default()
+            };
+            let group = match node.above {
+                None => lab.group(None, &limits).unwrap(),
+                Some(above) => groups[above].child(format!("g{}", groups.len()), &limits).unwrap(),
+            };
+            groups.push(group);
+        }
+        let watch = groups[0].watch().unwrap();
+        let mut players: Vec<Player> = Vec::new();
+        for (at, member) in plan.members.iter().enumerate() {
+            players.push(Player::start(member, at, &groups[member.group]));
+        }
+        let path = groups[plan.struck].path().to_path_buf();
+        let limit = plan.nodes[plan.struck].limit.unwrap();
+        Stage { plan, version, groups, watch, players, path, limit, choice: None, slack: 0 }
+    }
+
+    /// Who has to be chosen, as things stand now.
+    fn reckon(&mut self, grower: Option<i32>) {
+        let room = self.limit.saturating_sub(truth::usage(&self.path, self.version)) / page_bytes();
+        self.choice = truth::choice(&truth::tasks(&self.path), grower, self.limit / page_bytes(), room);
+        self.slack = self.slack();
+    }
+
+    fn slack(&self) -> u64 {
+        let program = matches!(self.players[self.plan.grower], Player::Actor { .. });
+        slack(&self.path, self.version, program)
+    }
+
+    /// One grows until somebody is killed.
+    fn grow(&mut self, random: &mut Random) {
+        let plan = self.plan;
+        let grower = self.players[plan.grower].grows();
+        loop {
+            self.reckon(Some(grower));
+            match &mut self.players[plan.grower] {
+                Player::Hog(hog) => {
+                    let step = page_bytes() * (1 + random.below(plan.step / page_bytes()));
+                    let status = hog.grow(Some(step), LONG).unwrap().status;
+                    if status == GrowStatus::Killed || truth::kills(self.groups[0].path(), self.version) > 0 {
+                        return;
+                    }
+                }
+                Player::Actor { actor, .. } => {
+                    let verb = match plan.members[plan.grower].kind {
+                        Kind::Threads => "thread",
+                        Kind::Children => "child-grow",
+                        _ => "grow",
+                    };
+                    actor.order(&format!("{verb} {}", self.limit));
+                    return;
+                }
+                Player::Ticker(_) => unreachable!("a ticker does not grow"),
+            }
+        }
+    }
+
+    /// The limit comes down to where somebody has to die.
+    fn lower(&mut self) {
+        let usage = truth::usage(&self.path, self.version);
+        let may_die = truth::tasks(&self.path).into_iter().filter(|task| task.oom_score_adj != -1000);
+        let largest = may_die.map(|task| task.own).max().unwrap_or(0) * page_bytes();
+        // Room for all but half of the largest: one death is enough, if it is the largest that dies. Page cache
+        // goes before anybody.
+        let room = usage.saturating_sub(truth::reclaimable(&self.path, self.version) + largest / 2);
+        self.limit = room / page_bytes() * page_bytes();
+        self.reckon(None);
+        self.groups[self.plan.struck].set_limit(Limit::Bytes(self.limit)).unwrap();
+    }
+
+    /// With the killer off one grows until it waits; then comes what ends that.
+    fn block_and(&mut self, end: impl FnOnce(&Group, &Hog)) {
+        let plan = self.plan;
+        let struck = self.groups[plan.struck].clone();
+        struck.set_oom_killer(false).unwrap();
+        let Player::Hog(hog) = &self.players[plan.grower] else { unreachable!("only hogs are blocked") };
+        let hog = hog.clone();
+        while hog.grow(Some(plan.step / page_bytes() * page_bytes()), LONG).unwrap().status == GrowStatus::Grew {}
+        self.reckon(None);
+        end(&struck, &hog);
+    }
 }
 
 /// Ends everybody who is left, and removes the groups.

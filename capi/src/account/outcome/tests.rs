@@ -54,32 +54,36 @@ fn a_live_account_is_one_document() {
             report.map(|it| string(memoom_report_to_json(Some(it))).unwrap()),
             oom.report.as_ref().map(|it| it.to_json())
         );
-
-        let document: Value = serde_json::from_str(&json).unwrap();
-        let number = |value: &Value, absent: u64| value.as_u64().unwrap_or(absent);
-        assert_eq!(string(memoom_oom_limit_group(one)).as_deref(), document["limit_group"].as_str());
-        assert_eq!(memoom_oom_limit_bytes(one), number(&document["limit_bytes"], MEMOOM_UNLIMITED));
-        let usage = &document["usage_bytes"];
-        assert_eq!(memoom_oom_usage_before(one), number(&usage["before"], MEMOOM_UNKNOWN));
-        assert_eq!(memoom_oom_usage_after(one), number(&usage["after"], MEMOOM_UNKNOWN));
-        let victims = document["victims"].as_array().unwrap();
-        assert_eq!(memoom_oom_victim_count(one), victims.len());
-        for (at, victim) in victims.iter().enumerate() {
-            // SAFETY: as above.
-            let row = unsafe { memoom_oom_victim_at(one, at).as_ref() }.unwrap();
-            assert_eq!(
-                (Some(i64::from(row.pid)), string(row.comm).as_deref()),
-                (victim["pid"].as_i64(), victim["comm"].as_str())
-            );
-        }
-        let missing = document["missing"].as_array().unwrap();
-        assert_eq!(memoom_oom_missing_count(one), missing.len());
-        for (at, value) in missing.iter().enumerate() {
-            // SAFETY: as above.
-            let row = unsafe { memoom_oom_missing_at(one, at).as_ref() }.unwrap();
-            assert_eq!(string(row.source).as_deref(), value["source"].as_str());
-            assert_eq!(string(row.reason).as_deref(), value["reason"].as_str());
-        }
+        holds_what_it_says(one, &json);
     }
     memoom_outcome_free(Some(face));
+}
+
+/// The getters of an account, against its document.
+fn holds_what_it_says(one: Option<&memoom_oom>, json: &str) {
+    let document: Value = serde_json::from_str(json).unwrap();
+    let number = |value: &Value, absent: u64| value.as_u64().unwrap_or(absent);
+    assert_eq!(string(memoom_oom_limit_group(one)).as_deref(), document["limit_group"].as_str());
+    assert_eq!(memoom_oom_limit_bytes(one), number(&document["limit_bytes"], MEMOOM_UNLIMITED));
+    let usage = &document["usage_bytes"];
+    assert_eq!(memoom_oom_usage_before(one), number(&usage["before"], MEMOOM_UNKNOWN));
+    assert_eq!(memoom_oom_usage_after(one), number(&usage["after"], MEMOOM_UNKNOWN));
+    let victims = document["victims"].as_array().unwrap();
+    assert_eq!(memoom_oom_victim_count(one), victims.len());
+    for (at, victim) in victims.iter().enumerate() {
+        // SAFETY: as above.
+        let row = unsafe { memoom_oom_victim_at(one, at).as_ref() }.unwrap();
+        assert_eq!(
+            (Some(i64::from(row.pid)), string(row.comm).as_deref()),
+            (victim["pid"].as_i64(), victim["comm"].as_str())
+        );
+    }
+    let missing = document["missing"].as_array().unwrap();
+    assert_eq!(memoom_oom_missing_count(one), missing.len());
+    for (at, value) in missing.iter().enumerate() {
+        // SAFETY: as above.
+        let row = unsafe { memoom_oom_missing_at(one, at).as_ref() }.unwrap();
+        assert_eq!(string(row.source).as_deref(), value["source"].as_str());
+        assert_eq!(string(row.reason).as_deref(), value["reason"].as_str());
+    }
 }

@@ -158,14 +158,7 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     if adj == Some(None) {
         unread.push("oom_score_adj:");
     }
-    let uid = match uid.map(u32::try_from) {
-        Some(Err(_)) => {
-            unread.push("UID:");
-            None
-        }
-        Some(Ok(uid)) => Some(uid),
-        None => None,
-    };
+    let uid = uid.and_then(|uid| u32::try_from(uid).map_err(|_| unread.push("UID:")).ok());
     // Before 2.6.33 nothing follows the name; since 5.1 a line with the heading always has the sizes.
     let sizeless =
         sizeless_end(names).is_some() && (scope.is_none() || names.starts_with(b", UID ") || line_is_old(names));

@@ -125,6 +125,7 @@ pub(super) const GROUP_TAIL: &[u8] = b" are going to be killed due to memory.oom
 pub(super) const USAGES: [&[u8]; 4] = [b"memory: usage ", b"memory+swap: usage ", b"swap: usage ", b"kmem: usage "];
 
 /// The kind of one line. `text` may have leading blanks.
+// Long: one decision, an arm for each kind of line.
 pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     let line = trim_start(text);
     let Some(&first) = line.first() else { return Kind::Other };

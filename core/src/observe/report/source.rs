@@ -51,6 +51,7 @@ pub(super) fn read(raw: &[u8]) -> Origin<'_> {
 }
 
 /// The same; `programs`: whether other programs may stand behind a time, as they do where the logger names the host.
+// Long: one loop, an arm for each prefix that loggers put before a line.
 pub(super) fn read_as(raw: &[u8], programs: bool) -> Origin<'_> {
     let raw = raw.strip_suffix(b"\r").map_or(raw, |raw| raw.strip_suffix(b"\r").unwrap_or(raw));
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
