@@ -5,6 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serializer};
 
+/// /proc/PID/stat: the name of the process, and its fields from the third on. The name may hold `)` and blanks, so the
+/// fields are counted from its last `)`.
+pub(crate) fn stat_fields(stat: &[u8]) -> Option<(&[u8], Vec<&str>)> {
+    let open = stat.iter().position(|&byte| byte == b'(')?;
+    let close = stat.iter().rposition(|&byte| byte == b')').filter(|close| *close > open)?;
+    let fields = std::str::from_utf8(&stat[close + 1..]).ok()?.split_ascii_whitespace().collect();
+    Some((&stat[open + 1..close], fields))
+}
+
 /// Bytes as all documents and messages of memoom show them, which is as the kernel does in /dev/kmsg: every byte below
 /// 0x20, from 0x7f up, and the backslash becomes `\xNN`; the rest stays. [`unescape`] is the way back.
 pub fn escape(bytes: &[u8]) -> String {

@@ -9,10 +9,10 @@ use std::ptr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::memcg::counters::CHARGE_BATCH_PAGES;
+
 /// The `oom_score_adj` that takes a process out of the choice.
 pub(crate) const NEVER: i16 = -1000;
-/// Pages that the kernel charges ahead for each CPU (MEMCG_CHARGE_BATCH); all are given back before an OOM.
-const STOCK_PAGES: u64 = 64;
 /// Entries of one page table page, so that many pages of memory need one more page (4 KiB pages, 64-bit).
 const PTES_PER_PAGE: u64 = 512;
 
@@ -132,7 +132,7 @@ pub(crate) struct Input {
 
 /// The usage of a group may read high by the pages that each CPU keeps charged ahead.
 pub(crate) fn stock_uncertainty(cpus: u64) -> u64 {
-    cpus.saturating_mul(STOCK_PAGES)
+    cpus.saturating_mul(CHARGE_BATCH_PAGES)
 }
 
 /// How far an extrapolated score may be wrong: the stocks, and the resident counter of the growing process, which

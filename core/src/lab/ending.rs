@@ -14,7 +14,7 @@ use crate::memcg::cgroup::processes_below;
 use crate::memcg::files::Dir;
 use crate::memcg::v1;
 use crate::memcg::version::Version;
-use crate::observe::task::{Proc, Stat, TaskState};
+use crate::observe::task::Proc;
 use crate::sys;
 
 /// So long `cgroup.kill` is written again and again while somebody is left.
@@ -50,7 +50,9 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
                 Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
                     // No pidfds (under Valgrind, a filter of system calls): what is listed at this moment stands in the
                     // group.
-                    killed += u32::from(listed(pid)? && !is_ending(pid) && sys::signal_pid(pid, libc::SIGKILL).is_ok());
+                    killed += u32::from(
+                        listed(pid)? && !Proc::system().is_exiting(pid) && sys::signal_pid(pid, libc::SIGKILL).is_ok(),
+                    );
                     continue;
                 }
                 // It has gone, or is reaped at this moment.
@@ -58,7 +60,7 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
                 // Nobody may be left alive and told dead for want of a descriptor.
                 Err(error) => return Err(Error::os("kill process", error).path(dir.path()).value(pid)),
             };
-            if has_ended(&pidfd) || !listed(pid)? {
+            if sys::has_ended(pidfd.as_fd()) || !listed(pid)? {
                 continue;
             }
             match sys::signal_process(pidfd.as_fd(), pid, libc::SIGKILL) {
@@ -82,17 +84,12 @@ fn kill_whole(dir: &Dir) -> Result<()> {
     let deadline = Instant::now() + HELD_FAST;
     loop {
         dir.write("cgroup.kill", "1")?;
-        let alive = processes_below(dir)?.into_iter().any(|pid| !is_ending(pid));
+        let alive = processes_below(dir)?.into_iter().any(|pid| !Proc::system().is_exiting(pid));
         if !alive || Instant::now() >= deadline {
             return Ok(());
         }
         wait_for_change(dir);
     }
-}
-
-fn has_ended(pidfd: &impl AsFd) -> bool {
-    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// Removes an empty group; where everybody was `killed`, those that are still inside are waited for. EBUSY with nobody
@@ -122,7 +119,8 @@ pub(crate) fn remove_empty(above: &Dir, dir: &Dir, killed: bool, deadline: Insta
         if !below.is_empty() {
             return busy(&format!("{} groups are inside", below.len()), "remove them first");
         }
-        let alive: Vec<String> = inside.into_iter().filter(|pid| !is_ending(*pid)).map(|pid| pid.to_string()).collect();
+        let alive: Vec<String> =
+            inside.into_iter().filter(|pid| !Proc::system().is_exiting(*pid)).map(|pid| pid.to_string()).collect();
         let waits = killed && Instant::now() < deadline;
         if !alive.is_empty() && !waits {
             return busy(&format!("processes are inside (pids {})", alive.join(", ")), "end them first: group.kill()");
@@ -138,12 +136,6 @@ pub(crate) fn remove_empty(above: &Dir, dir: &Dir, killed: bool, deadline: Insta
 fn members(dir: &Dir) -> Result<Vec<i32>> {
     let text = dir.read("cgroup.procs")?.unwrap_or_default();
     Ok(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
-}
-
-/// A process that is in its exit, a zombie, dead or gone. One of which nothing can be read is not.
-fn is_ending(pid: i32) -> bool {
-    let ending = |stat: Stat| stat.exiting || matches!(stat.state, TaskState::Zombie | TaskState::Dead);
-    Proc::system().stat(pid).is_ok_and(|stat| stat.is_none_or(ending))
 }
 
 /// Until `cgroup.events` changes, but at most a moment: v1 has no such file, and the file says nothing of the

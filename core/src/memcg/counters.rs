@@ -5,6 +5,14 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Pages that the kernel charges to a group ahead, for each CPU (MEMCG_CHARGE_BATCH). All are given back before an OOM.
+pub(crate) const CHARGE_BATCH_PAGES: u64 = 64;
+
+/// By how many bytes a usage may be ahead of what is used.
+pub(crate) fn charged_ahead_bytes(page_bytes: u64, cpus: u64) -> u64 {
+    CHARGE_BATCH_PAGES.saturating_mul(page_bytes).saturating_mul(cpus)
+}
+
 /// What the kernel counted for a group. A counter that this kernel or hierarchy lacks is `None`.
 ///
 /// These are numbers of events, never of dead processes: with `memory.oom.group` the first victim is counted

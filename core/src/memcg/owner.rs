@@ -215,8 +215,7 @@ impl Started {
     }
 
     fn parse(stat: &[u8]) -> Option<Started> {
-        let after_comm = stat.iter().rposition(|&byte| byte == b')')?;
-        let fields: Vec<&str> = std::str::from_utf8(&stat[after_comm + 1..]).ok()?.split_whitespace().collect();
+        let (_, fields) = crate::text::stat_fields(stat)?;
         let threads: i64 = fields.get(17)?.parse().ok()?;
         // A first thread that has ended is a zombie while the others go on.
         let ended = matches!(fields.first(), Some(&"X" | &"x")) || fields.first() == Some(&"Z") && threads <= 1;

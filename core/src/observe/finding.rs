@@ -37,17 +37,6 @@ impl Finding {
     }
 }
 
-/// How many findings make a summary.
-#[cfg_attr(not(test), allow(dead_code))] // as above
-const SUMMED_UP: usize = 3;
-
-/// The answer in two or three sentences, from the first findings of an ordered list; `None` where there is none.
-#[cfg_attr(not(test), allow(dead_code))] // as above
-pub(crate) fn summary(findings: &[Finding]) -> Option<String> {
-    let texts: Vec<&str> = findings.iter().take(SUMMED_UP).map(|finding| finding.text.as_str()).collect();
-    (!texts.is_empty()).then(|| texts.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,13 +49,5 @@ mod tests {
         let json = r#"{"code":"no-swap","text":"There is no swap.","evidence":["mem_info.swap_total_bytes = 0"],"remedy":"add swap"}"#;
         assert_eq!(crate::text::json(&finding), json);
         assert_eq!(crate::text::json(&Finding::new("a", "b.")).split_once("\"remedy\":").unwrap().1, "null}");
-    }
-
-    #[test]
-    fn a_summary_is_made_of_the_first_ones() {
-        let findings: Vec<Finding> = ["One.", "Two.", "Three.", "Four."].map(|text| Finding::new("x", text)).into();
-        assert_eq!(summary(&findings).as_deref(), Some("One. Two. Three."));
-        assert_eq!(summary(&findings[..1]).as_deref(), Some("One."));
-        assert_eq!(summary(&[]), None);
     }
 }

@@ -276,10 +276,15 @@ impl Proc {
         }
     }
 
-    /// Whether a process is ending or in its exit: what [`Proc::is_ending`] says, or PF_EXITING. One that cannot be read
-    /// is not known to be.
+    /// Whether a process is in its exit (PF_EXITING), a zombie, dead or gone. One that cannot be read is not known to be.
+    pub(crate) fn is_exiting(&self, pid: i32) -> bool {
+        let exiting = |stat: Stat| stat.exiting || matches!(stat.state, TaskState::Zombie | TaskState::Dead);
+        self.stat(pid).is_ok_and(|stat| stat.is_none_or(exiting))
+    }
+
+    /// Whether a process is ending or in its exit: what [`Proc::is_ending`] or [`Proc::is_exiting`] says.
     pub(crate) fn is_dying(&self, pid: i32) -> bool {
-        self.is_ending(pid) || matches!(self.stat(pid), Ok(stat) if stat.as_ref().is_none_or(|stat| stat.exiting))
+        self.is_ending(pid) || self.is_exiting(pid)
     }
 
     /// The process of a thread: its own pid for the first one.

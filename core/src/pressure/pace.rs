@@ -8,12 +8,11 @@ use super::Hog;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::foresee::nearest_limit;
 use crate::lab::hub::{Look, State};
+use crate::memcg::counters::charged_ahead_bytes;
 use crate::memcg::Limit;
 use crate::sys;
 use crate::wait::Wait;
 
-/// Pages that the kernel charges to a group ahead for each CPU (MEMCG_CHARGE_BATCH). A hog stays on one CPU.
-const BATCH_PAGES: u64 = 64;
 /// How many steps a second a rate is cut into at most.
 const STEPS_PER_SECOND: u64 = 20;
 
@@ -166,7 +165,8 @@ impl Hog {
             let (group, limit) = nearest_limit(&self.worker().process.group)?;
             if let Limit::Bytes(limit) = limit {
                 let room = limit.saturating_sub(below).saturating_sub(group.usage_bytes()?);
-                let room = room.saturating_sub(BATCH_PAGES * sys::page_size());
+                // A hog stays on one CPU.
+                let room = room.saturating_sub(charged_ahead_bytes(sys::page_size(), 1));
                 let unit = self.kind().unit();
                 if room < unit {
                     return Ok(Err(Stop::Below));

@@ -3,6 +3,7 @@
 use super::worker::Worker;
 use crate::account::throttled::Throttled;
 use crate::lab::group::Group;
+use crate::memcg::counters::charged_ahead_bytes;
 use crate::memcg::version::Version;
 use crate::observe::callpath::Frame;
 use crate::observe::task::Proc;
@@ -10,7 +11,7 @@ use crate::sys;
 
 /// What the group of a worker shows now, where `memory.high` holds it (or a group above it in the lab).
 pub(super) fn throttled(worker: &Worker) -> Option<Throttled> {
-    let slack_bytes = 64 * sys::page_size() * sys::online_cpus();
+    let slack_bytes = charged_ahead_bytes(sys::page_size(), sys::online_cpus());
     let elapsed_usec = sys::monotonic_ns().saturating_sub(worker.process.started_ns) / 1000;
     let chain: Vec<Group> =
         std::iter::successors(Some(worker.group().clone()), |group| group.parent().cloned()).collect();

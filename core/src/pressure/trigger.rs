@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lab::foresee::nearest_limit;
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
+use crate::memcg::counters::charged_ahead_bytes;
 use crate::memcg::pause::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::{v2, Limit, Limits};
@@ -179,8 +180,8 @@ impl Change<'_> {
                 self.aim(at, None)?;
                 // As far below as the kernel may have charged in advance: else the write could find room there.
                 let usage = at.usage_bytes()?;
-                let cpus = sys::online_cpus();
-                let below = usage.saturating_sub(64 * cpus * sys::page_size()).max(sys::page_size());
+                let ahead = charged_ahead_bytes(sys::page_size(), sys::online_cpus());
+                let below = usage.saturating_sub(ahead).max(sys::page_size());
                 at.0.dir.write_with(v2::LIMIT, &below.to_string(), way == Way::Nonblock)?;
                 match ballast {
                     // A kernel that does not know the flag has killed in the write.

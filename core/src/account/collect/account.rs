@@ -13,6 +13,7 @@ use crate::account::scene::{worker, Scene};
 use crate::account::scope::{self, Scope};
 use crate::account::start::below_start;
 use crate::account::victim::Candidate;
+use crate::memcg::counters::CHARGE_BATCH_PAGES;
 use crate::memcg::path::covers;
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Limit, Stat};
@@ -299,8 +300,9 @@ impl Collector {
         // fails takes no more than the kernel takes at once, 64 pages.
         let reached = |at: &&String| {
             let peak = scene.counters(at).ok().and_then(|counters| counters.peak_bytes);
-            let near =
-                |peak: u64| limit_of(at).is_some_and(|limit| peak.saturating_add(64 * scene.page_bytes()) >= limit);
+            let near = |peak: u64| {
+                limit_of(at).is_some_and(|limit| peak.saturating_add(CHARGE_BATCH_PAGES * scene.page_bytes()) >= limit)
+            };
             peak.is_none_or(near)
         };
         let mut limited = chain.iter().filter(|at| limit_of(at).is_some());

@@ -5,6 +5,7 @@ use crate::account::composition::Composition;
 use crate::account::oom::GroupUse;
 use crate::account::scene::Scene;
 use crate::memcg::contents::{Below, Contents};
+use crate::memcg::counters::charged_ahead_bytes;
 use crate::memcg::version::Version;
 
 impl Collector {
@@ -78,7 +79,7 @@ impl Collector {
     }
 }
 
-/// By how much a usage may be ahead of what is used: 64 pages for each CPU.
+/// By how much a usage may be ahead of what is used.
 pub(super) fn charged_ahead(scene: &dyn Scene) -> u64 {
-    64 * scene.page_bytes() * scene.cpus()
+    charged_ahead_bytes(scene.page_bytes(), scene.cpus())
 }

@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use super::{CgroupPaths, Stat, Status, TaskState};
+use crate::text::stat_fields;
 
 pub(super) fn parse_wchan(text: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(text).ok()?.trim();
@@ -76,17 +77,14 @@ fn unescape_name(text: &[u8]) -> Vec<u8> {
     name
 }
 
-/// `stat`: the comm may hold `)` and blanks, so the fields are counted from its last `)`.
+/// `stat`, as far as it is wanted.
 pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
-    let open = text.iter().position(|&byte| byte == b'(')?;
-    let close = text.iter().rposition(|&byte| byte == b')').filter(|close| *close > open)?;
-    let fields: Vec<&str> = std::str::from_utf8(&text[close + 1..]).ok()?.split_ascii_whitespace().collect();
-    // The first of these is field 3.
+    let (comm, fields) = stat_fields(text)?;
     let field = |number: usize| fields.get(number - 3);
     // include/linux/sched.h
     const PF_EXITING: u64 = 4;
     Some(Stat {
-        comm: text[open + 1..close].to_vec(),
+        comm: comm.to_vec(),
         state: TaskState::from_char(field(3)?.chars().next()?),
         ppid: field(4)?.parse().ok()?,
         exiting: field(9)?.parse::<u64>().ok()? & PF_EXITING != 0,
