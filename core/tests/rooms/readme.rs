@@ -1,10 +1,10 @@
-//! tests/README.md names every file with tests, and nothing that is not there.
+//! tests/README.md names every file of core/tests, and nothing that is not there.
 
 use std::fs;
 use std::path::Path;
 
 #[test]
-fn tests_readme_names_every_file_with_tests() {
+fn tests_readme_names_every_test_of_core() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let readme = fs::read_to_string(top.join("tests/README.md")).expect("tests/README.md");
     let section = |heading: &str| {
@@ -25,6 +25,10 @@ fn tests_readme_names_every_file_with_tests() {
         named.sort_unstable();
         there.sort_unstable();
         assert!(there.len() > 20);
-        assert_eq!(named, there, "tests/README.md, {folder}");
+        if folder == "core/tests" {
+            assert_eq!(named, there, "tests/README.md, {folder}");
+        }
+        let gone: Vec<_> = named.iter().filter(|name| !there.iter().any(|one| one == *name)).collect();
+        assert!(gone.is_empty(), "tests/README.md, {folder}: {gone:?}");
     }
 }
