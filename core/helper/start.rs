@@ -36,6 +36,7 @@ pub fn ring_failure(request: &Start, fds: &[i32]) {
 }
 
 /// Starts the worker; the pid and a pidfd. On failure no process is left.
+// Long: what the child is given (name, task, CPU) lies on this stack until it has executed.
 pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i32), Failure> {
     let malformed = (stage::REQUEST, sys::EINVAL);
     let files = Files { mask: request.fds, fds };

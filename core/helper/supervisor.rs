@@ -171,6 +171,7 @@ pub fn collect(state: &mut State) -> bool {
 }
 
 /// Receives one request and answers it.
+// Long: one match, an arm for each request.
 fn serve(state: &mut State) {
     let mut bytes = [0u8; MOST];
     let received = match sys::receive(SOCKET, &mut bytes) {

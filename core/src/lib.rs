@@ -178,6 +178,7 @@ pub mod pressure {
     mod ticker;
     mod trigger;
     mod unkillable;
+    mod verdict;
     mod way;
     pub(crate) mod worker;
 

@@ -43,6 +43,7 @@ mod logs;
 mod marks;
 mod members;
 mod outside;
+mod parts;
 mod reading;
 mod records;
 mod remembered;

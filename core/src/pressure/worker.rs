@@ -6,18 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::command::interpreter_of;
-use crate::account::outcome::{Evidence, Outcome, Verdict};
+use crate::account::outcome::Outcome;
 use crate::error::{Error, ErrorKind, Result};
-use crate::helper::process::{Exit, Process};
+use crate::helper::process::Process;
 use crate::helper::supervisor::{Join, Role, Start, Started};
 use crate::lab::group::Group;
-use crate::lab::hub::{Look, State};
+use crate::lab::hub::Look;
 use crate::lab::lab::Shared;
 use crate::memcg::pause::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
-use crate::observe::author::{Author, KilledBy};
-use crate::observe::missing::Missing;
 use crate::observe::task::Proc;
 use crate::sys;
 use crate::wait::Wait;
@@ -287,109 +285,6 @@ impl Worker {
         Error::new(ErrorKind::Closed, operation, reason)
             .value(format!("pid {}", self.pid()))
             .remedy("make a new lab; closing this one removes its groups")
-    }
-
-    fn judge(&self, state: &State, exit: Exit) -> Outcome {
-        let process = &self.process;
-        let mut ooms: Vec<_> = state
-            .ooms
-            .since(process.ooms_before)
-            .filter(|oom| {
-                let struck = |cgroup: &Option<String>| {
-                    cgroup.as_deref().is_some_and(|cgroup| {
-                        process.group.covers(cgroup) || crate::memcg::path::covers(cgroup, process.group.cgroup())
-                    })
-                };
-                let of_the_group = oom.victims.iter().any(|victim| struck(&victim.group));
-                // A kill that is counted, and of which nobody knows whom it hit.
-                let counted = struck(&oom.counted_in) || oom.victims.is_empty() && struck(&oom.limit_group);
-                oom.killed(process.pid) || struck(&oom.limit_group) && of_the_group || counted
-            })
-            .cloned()
-            .collect();
-        // A lab keeps the last accounts alone; that of its own death stays with the worker.
-        let own = state.deaths.get(&process.id);
-        if let Some(own) = own.filter(|own| !ooms.iter().any(|oom| Arc::ptr_eq(oom, own))) {
-            ooms.insert(0, own.clone());
-        }
-        let forgotten = state.ooms.first().saturating_sub(process.ooms_before);
-        let own = ooms.iter().find(|oom| oom.killed(process.pid));
-        let signal = -exit.returncode;
-        let mut evidence = vec![Evidence {
-            source: "exit-status",
-            says: if exit.returncode < 0 {
-                format!("signal {signal}")
-            } else {
-                format!("exit code {}", exit.returncode)
-            },
-        }];
-        let now = self.group.counters();
-        if let Some(victim) = own.and_then(|oom| oom.victims.iter().find(|victim| victim.pid == process.pid)) {
-            for source in &victim.sources {
-                evidence.push(Evidence { source, says: format!("pid {} was killed in an OOM", process.pid) });
-            }
-        } else if exit.returncode == -libc::SIGKILL {
-            for (source, there) in [("tracefs", state.collector.has_trace()), ("kernel-log", state.collector.has_log())]
-            {
-                if there {
-                    evidence.push(Evidence { source, says: format!("no OOM names pid {}", process.pid) });
-                }
-            }
-        }
-        let says = match now.map(|now| now.oom_kill) {
-            Ok(Some(now)) if now == process.oom_kill_before => format!("oom_kill stayed {now}"),
-            Ok(Some(now)) => format!("oom_kill rose from {} to {now}", process.oom_kill_before),
-            Ok(None) => "this kernel does not count oom_kill".to_string(),
-            Err(error) => format!("the group's counters could not be read: {error}"),
-        };
-        evidence.push(Evidence { source: "counters", says });
-        let killed_by = self.killed_by(state, exit, own.map(|oom| &**oom));
-        let other = |by: &KilledBy| by.source == Some("tracefs") && by.by != Author::KernelOom;
-        // It had its SIGKILL from somebody else, and was in its exit when the OOM met it.
-        let own = own.filter(|_| !killed_by.as_ref().is_some_and(other));
-        let open = self.left_open(state, exit, own.is_some(), killed_by.as_ref());
-        let verdict = match (exit.returncode, own) {
-            (returncode, Some(_)) if returncode == -libc::SIGKILL => Verdict::OomKilled,
-            _ if open.is_some() => Verdict::Undecided,
-            (returncode, _) if returncode < 0 => Verdict::Killed,
-            _ => Verdict::Exited,
-        };
-        let mut missing: Vec<Missing> = open.into_iter().map(|reason| Missing::new("verdict", reason)).collect();
-        if forgotten > 0 {
-            let reason =
-                format!("{forgotten} accounts of its lab were forgotten while it lived; some may be of its group");
-            missing.push(Missing::new("ooms", reason));
-        }
-        for one in state.world.missing.iter().chain(ooms.iter().flat_map(|oom| &oom.missing)) {
-            if !missing.contains(one) {
-                missing.push(one.clone());
-            }
-        }
-        Outcome {
-            schema: Outcome::SCHEMA,
-            schema_revision: Outcome::REVISION,
-            verdict,
-            oom_killed: verdict == Verdict::OomKilled,
-            returncode: exit.returncode,
-            pid: process.pid,
-            ooms,
-            ooms_inside: 0,
-            throttled: None,
-            name: process.name.clone(),
-            group: process.group.cgroup().to_string(),
-            evidence,
-            user_usec: exit.usage.user_usec,
-            system_usec: exit.usage.system_usec,
-            max_rss_bytes: exit.usage.max_rss_bytes,
-            peak_bytes: None,
-            started_ns: process.started_ns,
-            ended_ns: exit.time_ns,
-            killed_by,
-            missing,
-            findings: Vec::new(),
-            summary: String::new(),
-        }
-        .explained()
     }
 }
 

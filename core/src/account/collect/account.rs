@@ -4,22 +4,21 @@ use super::contents::charged_ahead;
 use super::episode::{Episode, Kill};
 use super::gaps::{limit_of, without_group};
 use super::logs::inside;
+use super::parts::{call_path, predicted, timings};
 use super::{within, Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
 use crate::account::composition::Composition;
 use crate::account::grower::grower;
 use crate::account::holders::Holder;
 use crate::account::oom::{Blocked, Cause, Oom, Predicted, Process, Span, SwapUse};
 use crate::account::scene::{worker, Scene};
-use crate::account::scope::{self, Scope};
+use crate::account::scope::Scope;
 use crate::account::start::below_start;
 use crate::account::victim::Candidate;
 use crate::memcg::counters::CHARGE_BATCH_PAGES;
 use crate::memcg::path::covers;
 use crate::memcg::version::Version;
 use crate::memcg::{Counters, Limit, Stat};
-use crate::observe::callpath::Frame;
 use crate::observe::missing::Missing;
-use crate::observe::report::Report;
 
 impl Collector {
     /// Whose limit was hit, by the report.
@@ -29,6 +28,7 @@ impl Collector {
         Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
     }
 
+    // Long: one literal at its end, and before that a line or two for each of its fields.
     pub(super) fn account(&mut self, mut episode: Episode, scene: &dyn Scene, reading: &Reading) -> Oom {
         let mut missing = self.close(&mut episode, reading, scene);
         let victim_group = episode.kills.iter().find_map(|kill| kill.victim.group.clone());
@@ -352,74 +352,4 @@ fn least_start(episode: &Episode, holders: &[Holder], limit_bytes: Option<u64>, 
 /// Whether a process has ended, or is about to.
 pub(super) fn ended(pid: i32, scene: &dyn Scene) -> bool {
     worker(scene, pid).is_some_and(|worker| worker.exit.is_some()) || scene.is_ending(pid)
-}
-
-/// The moments of an OOM, as far as they are known.
-fn timings(episode: &Episode, step_started_ns: Option<u64>, complete_ns: u64) -> Stat {
-    let moments = [
-        ("step_started", step_started_ns),
-        ("victim_marked", episode.marked_ns),
-        ("victim_ended", episode.kills.iter().filter_map(|kill| kill.ended_ns).max()),
-        ("complete", Some(complete_ns)),
-    ];
-    let mut timings_ns = Stat::default();
-    for (name, moment) in moments {
-        if let Some(moment) = moment {
-            timings_ns.push(name, moment);
-        }
-    }
-    timings_ns
-}
-
-/// The kernel functions on the way to the kill: by the mark, or else by the report.
-fn call_path(episode: &Episode) -> Vec<Frame> {
-    match (&episode.report, episode.call_path.clone()) {
-        (Some(report), path) if path.is_empty() => reported_path(report),
-        (_, path) => path,
-    }
-}
-
-/// The call path that the report shows: of the one who asked, on its way to print the report.
-fn reported_path(report: &Report) -> Vec<Frame> {
-    let frames = report.call_trace.iter().filter(|frame| !frame.uncertain);
-    frames
-        .map(|frame| Frame {
-            function: frame.function.clone(),
-            offset: Some(frame.offset),
-            size: Some(frame.size),
-            module: frame.module.clone(),
-        })
-        .collect()
-}
-
-/// The prediction of the step that led here, or else the kernel's own table scored by the kernel's formula.
-fn predicted(
-    scope: Option<&Scope>,
-    report: Option<&Report>,
-    whose: &dyn Fn(i32) -> Option<String>,
-    page_bytes: u64,
-) -> (Option<Predicted>, Vec<Candidate>) {
-    if let Some(scope) = scope.filter(|scope| scope.expected) {
-        let predicted = scope.prediction.victim().map(|victim| Predicted {
-            pid: victim.pid,
-            comm: victim.comm.clone(),
-            score: victim.score,
-            determined: scope.prediction.determined,
-            source: "procfs",
-            made: "before",
-        });
-        return (predicted, scope.prediction.candidates.clone());
-    }
-    let Some(prediction) = report.and_then(|report| scope::from_report(report, whose, page_bytes)) else {
-        return (None, Vec::new());
-    };
-    let predicted = prediction.victim().map(|victim| Predicted {
-        pid: victim.pid,
-        comm: victim.comm.clone(),
-        score: victim.score,
-        determined: prediction.determined,
-        source: "report",
-        made: "after",
-    });
-    (predicted, prediction.candidates)
 }

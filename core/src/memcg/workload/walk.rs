@@ -231,6 +231,7 @@ impl Walk {
     }
 
     /// systemd's own slices, scopes and services.
+    // Long: one decision, a paragraph for each kind of unit.
     fn unit(&mut self, part: &str) -> bool {
         if let Some(name) = part.strip_suffix(".slice") {
             if let Some(id) = name.strip_prefix("machine-libpod_pod_") {
