@@ -87,7 +87,7 @@ pub mod observe {
     pub use finding::Finding;
     pub use kmsg::Record;
     pub use missing::Missing;
-    pub use report::{parse_reports, reports_to_json, Report, ReportReader};
+    pub use report::{parse_reports, reports_to_json, Report, ReportLog, ReportReader};
 }
 
 /// The host's side of processes: the supervisor and the channel to each worker.
@@ -210,7 +210,7 @@ pub use memcg::{
 };
 pub use observe::{
     explain, parse_reports, reports_to_json, watch_of, Alarm, Author, Event, EventKind, Finding, Frame, KilledBy,
-    Missing, Report, ReportReader, Source, Step, Wait, Watch,
+    Missing, Report, ReportLog, ReportReader, Source, Step, Wait, Watch,
 };
 pub use pressure::{
     Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run,

@@ -16,6 +16,8 @@ mod dress;
 mod golden;
 #[path = "reports/growth.rs"]
 mod growth;
+#[path = "reports/log.rs"]
+mod log_file;
 #[path = "reports/made.rs"]
 mod made;
 #[path = "reports/reader.rs"]

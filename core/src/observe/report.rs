@@ -26,6 +26,7 @@ mod json;
 mod kill;
 mod lines;
 mod listing;
+mod log;
 mod mem_info;
 mod mem_read;
 mod page;
@@ -48,6 +49,7 @@ mod usage;
 mod value;
 mod why;
 mod why_global;
+mod wide;
 
 use serde::Serialize;
 
@@ -57,6 +59,7 @@ pub use crate::memcg::Stat;
 use crate::memcg::Workload;
 use crate::observe::missing::Missing;
 pub use consumers::Consumer;
+pub use log::ReportLog;
 pub use mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
 pub use reader::ReportReader;
 pub use usage::{GroupStat, Protection, Usage};

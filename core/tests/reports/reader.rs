@@ -1,5 +1,6 @@
 //! A log that is fed piece by piece gives what the whole gives, with memory bounded by a window.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::process::Command;
@@ -29,21 +30,62 @@ fn pieces_of_any_size_give_what_the_whole_gives() {
     }
 }
 
+/// What lies between two reports is let go, and of many reports the first are given while the log goes on.
 #[test]
 fn reports_far_apart_are_all_found_and_given_before_the_end() {
-    let report = log("v2-6.1.kmsg");
-    let expected = parse_reports(&report).len();
-    let noise = b"Nov 23 00:00:01 host app[7]: the room is a zoom of boom\n".repeat(200_000);
-    let mut reader = ReportReader::new();
-    let mut count = 0;
-    for _ in 0..3 {
-        for part in [&report, &noise] {
-            count += part.chunks(65_536).map(|piece| reader.feed(piece).len()).sum::<usize>();
-        }
+    let at = |second: usize| {
+        format!(
+            "[{second:>5}.000001] a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n[{second:>5}.000002] Memory cgroup out of memory: Killed process {second} (a) total-vm:4kB, anon-rss:4kB\n"
+        )
+    };
+    // Twice what is kept in front of a report and behind it.
+    let noise = b"Nov 23 00:00:01 host app[7]: the room is a zoom of boom\n".repeat(640 << 4);
+    let seconds: Vec<usize> = (1..=80).map(|at| at * 10).collect();
+    let (many, few) = seconds.split_at(77);
+    let mut parts = vec![noise.clone(), many.iter().flat_map(|&second| at(second).into_bytes()).collect()];
+    for &second in few {
+        parts.extend([noise.clone(), at(second).into_bytes()]);
     }
-    count += reader.finish().len();
-    // The same report three times is one of each kind told again: what was let go cannot be compared with.
-    assert!(count >= expected, "{count} of {expected}");
+    parts.push(noise);
+    let mut reader = ReportReader::new();
+    let mut found: Vec<i32> = Vec::new();
+    let mut pid = |report: Report| found.push(report.kills[0].pid);
+    parts.iter().flat_map(|part| part.chunks(65_536)).flat_map(|piece| reader.feed(piece)).for_each(&mut pid);
+    let rest = reader.finish();
+    // So many wait for what may still be said of them.
+    assert!(rest.len() <= 64 + 1, "{} were given at the end only", rest.len());
+    rest.into_iter().for_each(&mut pid);
+    assert!(found.iter().map(|&pid| pid as usize).eq(seconds), "{found:?}");
+}
+
+/// UTF-16 has no byte that ends a line: a log in it may be cut, and looked at, anywhere.
+#[test]
+fn utf16_is_read_as_it_comes() {
+    let text = format!("{}\u{1f4a5}\u{a0a}\u{410a}\n", String::from_utf8(log("v2-6.1.kmsg")).unwrap());
+    let whole = parse_reports(text.as_bytes());
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (mark, bytes) in [(&b"\xff\xfe"[..], &little), (b"\xfe\xff", &big), (b"", &little), (b"", &big)] {
+        let log = [mark, bytes].concat();
+        for size in [1, 4096, usize::MAX] {
+            assert_eq!(fed(log.chunks(size.min(log.len()))), whole, "in pieces of {size}");
+        }
+        // Looked at after each piece, which ends in the midst of a line or of a character.
+        // (A group that is killed may then be told in two parts, as it may be of any log.)
+        let (mut reader, mut killed) = (ReportReader::new(), BTreeSet::new());
+        let mut note = |reports: &[Report]| killed.extend(reports.iter().flat_map(pids));
+        for piece in log.chunks(1001) {
+            note(&reader.feed(piece));
+            note(&reader.settle());
+        }
+        note(&reader.finish());
+        assert_eq!(killed, whole.iter().flat_map(pids).collect());
+    }
+    // More than the window: what follows has no mark of its own.
+    let far: Vec<u8> = "the room is a zoom\n".repeat(150_000).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let long = [&b"\xff\xfe"[..], &little, &far, &little].concat();
+    let found = fed(long.chunks(1 << 16));
+    assert!(found.len() >= whole.len() && found[..whole.len()] == whole[..], "{} reports", found.len());
 }
 
 #[test]
@@ -99,6 +141,10 @@ fn a_report_that_comes_slowly_stays_one() {
     };
     assert_eq!(kills(&found), kills(&whole));
     assert!(before + 1 >= whole.len(), "given when they were complete: {before} of {}", whole.len());
+}
+
+fn pids(report: &Report) -> Vec<i32> {
+    report.kills.iter().map(|kill| kill.pid).collect()
 }
 
 fn memmem(text: &[u8], what: &[u8]) -> bool {

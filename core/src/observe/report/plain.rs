@@ -7,6 +7,7 @@ use super::coded::{from_quoted_printable, without_backslashes};
 use super::page::from_html;
 use super::scan::{contains, head, trim_start};
 use super::source;
+use super::wide::{end_of, Wide};
 
 /// Gives the log changed, or nothing if it has no need of it.
 type Step = fn(&[u8]) -> Option<Vec<u8>>;
@@ -34,34 +35,11 @@ pub(super) fn plain(input: &[u8]) -> Cow<'_, [u8]> {
 
 /// PowerShell writes what it redirects so, with a mark at the beginning or without.
 fn from_utf16(input: &[u8]) -> Option<Vec<u8>> {
-    let (little, units) = match input {
-        [0xff, 0xfe, rest @ ..] => (true, rest),
-        [0xfe, 0xff, rest @ ..] => (false, rest),
-        _ => (unmarked(input)?, input),
-    };
-    // Text that merely begins with these bytes has no NULs.
-    if !units.contains(&0) {
-        return None;
-    }
-    let units = units.chunks_exact(2).map(|pair| {
-        let unit = [pair[0], pair[1]];
-        if little {
-            u16::from_le_bytes(unit)
-        } else {
-            u16::from_be_bytes(unit)
-        }
-    });
-    let text: String = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-    Some(text.into_bytes())
-}
-
-/// Whether text without a mark is of little end: every other byte is a NUL.
-fn unmarked(input: &[u8]) -> Option<bool> {
-    let sample = head(input, 256);
-    let nuls = |from: usize| sample.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
-    let (even, odd) = (nuls(0), nuls(1));
-    let most = sample.len() / 2;
-    (most >= 16 && (even == 0 || odd == 0) && even.max(odd) * 10 > most * 9).then_some(odd > even)
+    let (little, mark) = end_of(input)?;
+    let mut wide = Wide::new(little);
+    let mut text = wide.text(&input[mark..]);
+    text.extend(wide.last());
+    Some(text)
 }
 
 /// Serial consoles and logs that a crash left behind hold NULs; no name can.

@@ -6,13 +6,12 @@
 use memchr::memmem::{self, Finder};
 
 use super::assemble::Assembler;
+use super::wide::Form;
 use super::{stream, Report};
 
 /// So much of a log is taken apart at a time. A log that is shorter gives exactly what [`parse_reports`](super::parse_reports)
 /// gives.
 const WINDOW: usize = 4 << 20;
-/// UTF-16 has no lines that could be found in it: so much of it is taken at a time.
-const WIDE_WINDOW: usize = 64 << 20;
 /// So much is kept in front of a word: a report may begin before the first word that tells.
 const BEFORE: usize = 64 << 10;
 /// A report is over where so much follows its last word.
@@ -40,8 +39,8 @@ pub struct ReportReader {
     pending: Vec<u8>,
     /// Where a word that tells stands last in `pending`.
     told: Option<usize>,
-    /// The log is UTF-16.
-    wide: Option<bool>,
+    /// UTF-16 becomes text before anything else is looked at.
+    form: Form,
     /// Bytes since the last end of a line.
     line_bytes: u64,
     any: bool,
@@ -56,7 +55,7 @@ impl Default for ReportReader {
             assembler: Assembler::default(),
             pending: Vec::new(),
             told: None,
-            wide: None,
+            form: Form::default(),
             line_bytes: 0,
             any: false,
             lookalikes: Vec::new(),
@@ -79,16 +78,10 @@ impl ReportReader {
 
     /// Takes the next piece of the log, cut anywhere; gives the reports that are complete.
     pub fn feed(&mut self, piece: &[u8]) -> Vec<Report> {
-        if self.wide.is_none() && !piece.is_empty() {
-            self.wide = Some(matches!(piece, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]));
-        }
-        self.line_bytes = match memchr::memrchr2(b'\n', b'\r', piece) {
-            Some(at) => (piece.len() - at) as u64 - 1,
-            None => self.line_bytes.saturating_add(piece.len() as u64),
-        };
         // In pieces of a window each, so that a large one does not make the memory large.
         for piece in piece.chunks(WINDOW) {
-            self.take(piece);
+            let text = self.form.text(piece);
+            self.take(&text);
         }
         self.assembler.done(WAITING)
     }
@@ -96,6 +89,7 @@ impl ReportReader {
     /// Gives what is whole so far, to be called now and then where a log is followed. A report that has begun and names
     /// no victim yet stays open, however slowly it comes.
     pub fn settle(&mut self) -> Vec<Report> {
+        self.look();
         let end = self.end_of_lines();
         let text = &self.pending[..end];
         let begun = memmem::rfind(text, b"invoked oom-killer");
@@ -106,7 +100,14 @@ impl ReportReader {
 
     /// Nothing has come for a while: what was read so far is complete. For logs that are followed.
     pub fn quiet(&mut self) -> Vec<Report> {
+        self.look();
         self.complete(self.end_of_lines())
+    }
+
+    /// What is too little to tell how the log is written is taken as it looks.
+    fn look(&mut self) {
+        let text = self.form.decide();
+        self.take(&text);
     }
 
     fn end_of_lines(&self) -> usize {
@@ -124,6 +125,8 @@ impl ReportReader {
 
     /// The log ends here: gives the rest.
     pub fn finish(&mut self) -> Vec<Report> {
+        let last = self.form.last();
+        self.take(&last);
         if self.told.is_some() || self.assembler.is_reading() {
             self.parse(self.pending.len());
         }
@@ -143,27 +146,34 @@ impl ReportReader {
     }
 
     fn take(&mut self, piece: &[u8]) {
+        if piece.is_empty() {
+            return;
+        }
+        self.line_bytes = match memchr::memrchr2(b'\n', b'\r', piece) {
+            Some(at) => (piece.len() - at) as u64 - 1,
+            None => self.line_bytes.saturating_add(piece.len() as u64),
+        };
         // A word may stand across the edge of two pieces.
         let edge = self.pending.len().saturating_sub(LONGEST);
-        let found = if self.wide == Some(true) { Some(piece.len()) } else { self.last_word(piece) };
+        let found = self.last_word(piece);
         let known = self.told.is_some() || self.assembler.is_reading();
         if found.is_none() && !known && !self.across(edge, piece) {
             // Only what may stand before the first word is kept.
+            let before = self.pending.len() + piece.len();
             if piece.len() >= BEFORE {
                 self.pending.clear();
-            } else if self.pending.len() + piece.len() > 2 * BEFORE {
-                self.pending.drain(..self.pending.len() + piece.len() - BEFORE);
+            } else if before > 2 * BEFORE {
+                self.pending.drain(..before - BEFORE);
             }
-            self.assembler.passed |= self.pending.len() < BEFORE && piece.len() > BEFORE;
+            self.assembler.passed |= self.pending.len() + piece.len().min(BEFORE) < before;
             self.pending.extend_from_slice(&piece[piece.len().saturating_sub(BEFORE)..]);
             return;
         }
         let from = self.pending.len();
         self.pending.extend_from_slice(piece);
         self.told = found.map(|at| from + at).or(self.told).or(Some(from));
-        let window = if self.wide == Some(true) { WIDE_WINDOW } else { WINDOW };
         let over = self.told.is_some_and(|at| self.pending.len() - at.min(self.pending.len()) > BEHIND);
-        if self.pending.len() >= window || (over && self.any_passed()) {
+        if self.pending.len() >= WINDOW || (over && self.any_passed()) {
             let cut = self.cut();
             self.parse(cut);
         }
