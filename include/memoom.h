@@ -2903,6 +2903,18 @@ const char *memoom_oom_limit_words(const struct memoom_oom *oom);
 uint64_t memoom_oom_limit_bytes(const struct memoom_oom *oom);
 
 /**
+ * What a group belongs to, as the names in its path tell: a container, a pod, a batch job, a virtual machine, a systemd
+ * unit, a login session, or the whole machine.
+ */
+typedef struct memoom_workload memoom_workload;
+
+/**
+ * What is behind the path of the group whose limit was hit: a pod, a container, a job, a unit.
+ * Returns: the workload; NULL where the group is not known or its path does not tell, and for NULL.
+ */
+const struct memoom_workload *memoom_oom_workload(const struct memoom_oom *oom);
+
+/**
  * Bytes charged to the group whose limit was hit, before the OOM.
  * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
  */
@@ -3711,6 +3723,25 @@ MEMOOM_MUST_USE memoom_status memoom_replay(const char *path, struct memoom_oom_
 typedef struct memoom_report_list memoom_report_list;
 
 /**
+ * A log that is read piece by piece: a file to its end, a pipe or /dev/kmsg for as long as somebody asks.
+ *
+ * Memory is bounded by a window of some MiB and by the largest report, however long the log is. What memoom_report_parse
+ * takes it takes too, but nothing that is packed: give it the pipe of zcat(1).
+ *
+ * Thread safety: calls may come from any thread, except memoom_report_reader_free; a call that waits makes other calls on
+ * the same reader wait too. A forked child has the same descriptor, so that what one of the two reads the other does not.
+ */
+typedef struct memoom_report_reader memoom_report_reader;
+/** Whose memory was out. */
+typedef uint32_t memoom_scope;
+/** The report does not tell. */
+#define MEMOOM_SCOPE_UNKNOWN 0
+/** A memory cgroup hit its limit. */
+#define MEMOOM_SCOPE_MEMCG 1
+/** The machine ran out of memory. */
+#define MEMOOM_SCOPE_GLOBAL 2
+
+/**
  * A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
  */
 typedef struct memoom_kill {
@@ -3735,6 +3766,419 @@ typedef struct memoom_kill {
     /** Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where the line lacks it. */
     int32_t oom_score_adj;
 } memoom_kill;
+
+/**
+ * One row of the task table. Which columns there are depends on the kernel; what it lacks is MEMOOM_UNKNOWN.
+ */
+typedef struct memoom_task {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The name of the thread (comm), escaped. */
+    const char *comm;
+    /** The user id. */
+    uint64_t uid;
+    /** Address space, in pages. */
+    uint64_t total_vm_pages;
+    /** Resident memory, in pages. */
+    uint64_t rss_pages;
+    /** Its anonymous part, in pages (since 6.8). */
+    uint64_t rss_anon_pages;
+    /** Its file part, in pages (since 6.8). */
+    uint64_t rss_file_pages;
+    /** Its shared part, in pages (since 6.8). */
+    uint64_t rss_shmem_pages;
+    /** Page tables, in bytes (since 4.15). */
+    uint64_t pgtables_bytes;
+    /** Swapped out, in pages. */
+    uint64_t swapents_pages;
+    /** The id of a thread that holds the process's memory. */
+    int32_t pid;
+    /** The process id; 0 where the row lacks it. */
+    int32_t tgid;
+    /** Its oom_score_adj; MEMOOM_SCORE_UNKNOWN where the row lacks it. */
+    int32_t oom_score_adj;
+    /** 0. */
+    uint32_t reserved;
+} memoom_task;
+
+/** Something that held memory at the OOM: a process, or a kind of memory that no process holds. */
+typedef struct memoom_consumer {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /**
+     * "process"; or what no process holds: "shared-memory" (tmpfs, memfd), "page-cache", "slab", "reclaimable-slab",
+     * "kernel-stacks", "page-tables", "sockets", "percpu", "vmalloc", "huge-pages", "kernel" (where the kernel does not
+     * tell its parts), "untold" (what no number of the report explains).
+     */
+    const char *what;
+    /** The name of the process (comm), escaped; NULL where it is none. */
+    const char *comm;
+    /** Bytes held. */
+    uint64_t bytes;
+    /** Bytes of it that are swapped out, not in bytes; MEMOOM_UNKNOWN where the report lacks them. */
+    uint64_t swap_bytes;
+    /**
+     * Its part in hundredths of the group's usage, or of the machine's memory; MEMOOM_UNKNOWN where that is not known.
+     */
+    uint64_t percent;
+    /** The pid of the process; 0 where it is none. */
+    int32_t pid;
+    /** 1 where the kernel killed it, else 0. */
+    uint32_t killed;
+} memoom_consumer;
+
+/**
+ * The machine's memory at a global OOM, from "Mem-Info:". What the kernel does not print is MEMOOM_UNKNOWN.
+ */
+typedef struct memoom_mem_info {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The size of a page, from the free lists. */
+    uint64_t page_bytes;
+    /** The memory that the kernel has to give: RAM without what is reserved. */
+    uint64_t total_bytes;
+    /** "total pagecache pages", shmem and buffers among them. */
+    uint64_t page_cache_pages;
+    /** Pages in the swap cache. */
+    uint64_t swap_cache_pages;
+    /** Swap in all. */
+    uint64_t swap_total_bytes;
+    /** Swap that is free. */
+    uint64_t swap_free_bytes;
+    /** Pages of RAM. */
+    uint64_t ram_pages;
+    /** Pages in HighMem or Movable zones. */
+    uint64_t highmem_pages;
+    /** Pages that are reserved: the kernel's image, firmware, crash kernel. */
+    uint64_t reserved_pages;
+    /** Pages of the contiguous memory allocator. */
+    uint64_t cma_reserved_pages;
+    /** Pages of broken memory. */
+    uint64_t hwpoisoned_pages;
+} memoom_mem_info;
+
+/** A zone of a memory node. What the kernel does not print is MEMOOM_UNKNOWN. */
+typedef struct memoom_zone {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name: "DMA", "DMA32", "Normal", "HighMem", "Movable", "Device". */
+    const char *name;
+    /** Bytes that are free. */
+    uint64_t free_bytes;
+    /** What is added to the watermarks for a while, against fragmentation (since 5.12). */
+    uint64_t boost_bytes;
+    /** Below this only who frees memory gets some. */
+    uint64_t min_bytes;
+    /** Below this kswapd wakes. */
+    uint64_t low_bytes;
+    /** Above this kswapd sleeps. */
+    uint64_t high_bytes;
+    /** Bytes of memory that are there. */
+    uint64_t present_bytes;
+    /** Bytes that the page allocator has to give. */
+    uint64_t managed_bytes;
+    /** Free bytes of the contiguous memory allocator, which only movable allocations may take. */
+    uint64_t free_cma_bytes;
+    /** The memory node it belongs to. */
+    uint32_t node;
+    /** 0. */
+    uint32_t reserved;
+} memoom_zone;
+
+/** The free blocks of one size in a zone. */
+typedef struct memoom_free_blocks {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The name of the zone. */
+    const char *zone;
+    /**
+     * The kinds of memory among them, as printed: U unmovable, M movable, E reclaimable, H high atomic, C CMA, I isolated;
+     * NULL where the kernel does not print them.
+     */
+    const char *types;
+    /** The size of a block. */
+    uint64_t bytes;
+    /** How many there are. */
+    uint64_t count;
+    /** A block is 2^order pages. */
+    uint32_t order;
+    /** The memory node of the zone. */
+    uint32_t node;
+} memoom_free_blocks;
+
+/** The huge pages of one size on a memory node. */
+typedef struct memoom_huge_pages {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** The size of one. */
+    uint64_t size_bytes;
+    /** How many are set aside. */
+    uint64_t total;
+    /** How many of them nobody uses. */
+    uint64_t free;
+    /** How many are there beyond what was set aside. */
+    uint64_t surplus;
+    /** The memory node. */
+    uint32_t node;
+    /** 0. */
+    uint32_t reserved;
+} memoom_huge_pages;
+
+/** A cache of kernel objects that reclaim cannot empty. */
+typedef struct memoom_slab {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** Its name, as in /proc/slabinfo. */
+    const char *name;
+    /** Bytes of its objects that are in use. */
+    uint64_t used_bytes;
+    /** Bytes of its slabs. */
+    uint64_t total_bytes;
+} memoom_slab;
+
+/**
+ * Tells what is behind the path of a group, as far as its names do. Nothing of the machine is asked, so a path out of the
+ * log of another one will do.
+ *
+ * \param path          the path from the top of the hierarchy, as the kernel or an account writes it
+ * \param ret_workload  where the workload goes; NULL goes there where the names tell nothing
+ *
+ * Returns: MEMOOM_OK, also where the names tell nothing; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the workload with memoom_workload_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_workload_of(const char *path, struct memoom_workload **ret_workload,
+    struct memoom_error **reterr_error);
+
+/**
+ * What it is: "container", "pod", "pods" (all of a node, or of one quality of service), "job", "virtual-machine",
+ * "service", "scope", "session", "user", "slice", "lab" (of memoom's) or "machine" (all that runs).
+ *
+ * Returns: the name; NULL for NULL.
+ */
+const char *memoom_workload_kind(const struct memoom_workload *workload);
+
+/**
+ * All of it as a phrase, such as "the containerd container 3f5e0a1b2c3d of the burstable pod 1234-...".
+ * Returns: the phrase; NULL for NULL.
+ */
+const char *memoom_workload_words(const struct memoom_workload *workload);
+
+/**
+ * A command that shows more of it, on the machine itself.
+ * Returns: the command; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_ask(const struct memoom_workload *workload);
+
+/**
+ * What made it: "Kubernetes" for a pod; "containerd", "Docker", "CRI-O", "Podman", "LXC", "Slurm", ...
+ * Returns: the name; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_runtime(const struct memoom_workload *workload);
+
+/**
+ * The systemd unit, a service or scope, as systemctl(1) takes it.
+ * Returns: the unit; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_unit(const struct memoom_workload *workload);
+
+/**
+ * The innermost systemd slice, as systemctl(1) takes it.
+ * Returns: the slice; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_slice(const struct memoom_workload *workload);
+
+/**
+ * The id of the container, as much of it as the path has.
+ * Returns: the id; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_container_id(const struct memoom_workload *workload);
+
+/**
+ * The uid of the Kubernetes pod.
+ * Returns: the uid; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_pod_uid(const struct memoom_workload *workload);
+
+/**
+ * The quality of service of the pods: "guaranteed", "burstable" or "besteffort".
+ * Returns: the name; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_qos(const struct memoom_workload *workload);
+
+/**
+ * The name of a container, virtual machine or application that has one in its path.
+ * Returns: the name; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_name(const struct memoom_workload *workload);
+
+/**
+ * The id of the batch job, or of the task of an orchestrator.
+ * Returns: the id; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_job(const struct memoom_workload *workload);
+
+/**
+ * The step of the batch job.
+ * Returns: the step; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_step(const struct memoom_workload *workload);
+
+/**
+ * The number of the login session.
+ * Returns: the number; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_session(const struct memoom_workload *workload);
+
+/**
+ * What the path has below it.
+ * Returns: the path; NULL where the path does not tell, and for NULL.
+ */
+const char *memoom_workload_below(const struct memoom_workload *workload);
+
+/**
+ * The user whose it is.
+ * Returns: the user id; MEMOOM_UNKNOWN where the path does not tell, and for NULL.
+ */
+uint64_t memoom_workload_user(const struct memoom_workload *workload);
+
+/**
+ * Frees a workload that memoom_workload_of gave. One that a report or an account lends goes with that.
+ *
+ * \param workload  a workload, or NULL, which does nothing
+ *
+ * Ownership: takes the workload; its strings end with it.
+ */
+void memoom_workload_free(struct memoom_workload *workload);
+
+/** For __attribute__((cleanup(memoom_workload_freep))): frees what the variable holds. */
+static inline void memoom_workload_freep(memoom_workload **object) { memoom_workload_free(*object); }
+
+/**
+ * How many reports there are.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_list_count(const struct memoom_report_list *list);
+
+/**
+ * One of the reports, in the order of their first lines.
+ *
+ * \param list   a list, or NULL
+ * \param index  from 0 to memoom_report_list_count - 1
+ *
+ * Returns: the report; NULL beyond the end, and for NULL.
+ */
+const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
+
+/**
+ * All reports as one JSON document ("memoom.reports/1").
+ * Returns: the document; NULL for NULL.
+ */
+const char *memoom_report_list_to_json(const struct memoom_report_list *list);
+
+/**
+ * Frees a list.
+ *
+ * \param list  a list, or NULL, which does nothing
+ *
+ * Ownership: takes the list; its reports end with it.
+ */
+void memoom_report_list_free(struct memoom_report_list *list);
+
+/** For __attribute__((cleanup(memoom_report_list_freep))): frees what the variable holds. */
+static inline void memoom_report_list_freep(memoom_report_list **object) { memoom_report_list_free(*object); }
+
+/**
+ * Opens a log by its path.
+ *
+ * \param path          a file, a named pipe, or a device such as /dev/kmsg
+ * \param ret_reader    where the reader goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED, MEMOOM_ERR_IO as
+ * open(2); MEMOOM_ERR_PANIC.
+ * Ownership: free the reader with memoom_report_reader_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_report_reader_open(const char *path,
+    struct memoom_report_reader **ret_reader, struct memoom_error **reterr_error);
+
+/**
+ * Reads a log from a descriptor: a pipe, a socket, a terminal, or an open file from where it stands.
+ *
+ * \param fd            an open descriptor, which is copied: it stays the caller's, and may be closed at once
+ * \param ret_reader    where the reader goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_IO where the descriptor is not open, or no more can be
+ * had; MEMOOM_ERR_PANIC.
+ * Ownership: free the reader with memoom_report_reader_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_report_reader_open_fd(int32_t fd,
+    struct memoom_report_reader **ret_reader, struct memoom_error **reterr_error);
+
+/**
+ * The descriptor that is read, for poll(2): readable where more of the log is there.
+ *
+ * A report of a pipe or device is whole when for half a second nothing has come: call memoom_report_reader_next then too.
+ *
+ * Returns: the descriptor; -1 for NULL.
+ */
+int32_t memoom_report_reader_fd(const struct memoom_report_reader *reader);
+
+/**
+ * The next report, in the order of the log.
+ *
+ * \param reader        the reader
+ * \param timeout_ns    how long to read and wait, 0 to look only, or MEMOOM_FOREVER
+ * \param ret_report    where the report goes; NULL goes there at the end of the log, and where none was whole in time
+ *                      (memoom_report_reader_ended tells which)
+ *
+ * Returns: MEMOOM_OK, also where none came; MEMOOM_ERR_INVALID_INPUT for NULL, and for what is no log: it is packed, or a
+ * line of it is longer than 64 MiB; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC. After an error the log has ended.
+ * Ownership: free the report with memoom_report_free; the reader may go before.
+ * Thread safety: any thread; see memoom_report_reader.
+ */
+MEMOOM_MUST_USE memoom_status memoom_report_reader_next(const struct memoom_report_reader *reader,
+    uint64_t timeout_ns, struct memoom_report **ret_report, struct memoom_error **reterr_error);
+
+/**
+ * Whether the log has ended and all its reports were given.
+ * Returns: 1 or 0; 1 for NULL.
+ * Thread safety: any thread; see memoom_report_reader.
+ */
+uint32_t memoom_report_reader_ended(const struct memoom_report_reader *reader);
+
+/**
+ * Where no report was found: how many lines look like a part of one.
+ * Returns: the number; 0 where there were reports, and for NULL.
+ * Thread safety: any thread; see memoom_report_reader.
+ */
+uint64_t memoom_report_reader_lookalike_count(const struct memoom_report_reader *reader);
+
+/**
+ * Closes and frees a reader.
+ *
+ * \param reader  a reader, or NULL, which does nothing
+ *
+ * Ownership: takes the reader; the reports that it gave stay.
+ */
+void memoom_report_reader_free(struct memoom_report_reader *reader);
+
+/** For __attribute__((cleanup(memoom_report_reader_freep))): frees what the variable holds. */
+static inline void memoom_report_reader_freep(memoom_report_reader **object) { memoom_report_reader_free(*object); }
+
+/**
+ * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
+ * console made of them, of any kernel from 3.10 on.
+ *
+ * Lines that are no part of a report are passed over; a log without any gives an empty list.
+ *
+ * \param bytes         the log; may be NULL where length is 0
+ * \param length        its length in bytes
+ * \param ret_list      where the list goes
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
+ * Ownership: free the list with memoom_report_list_free; the log may go before.
+ */
+MEMOOM_MUST_USE memoom_status memoom_report_parse(const void *bytes, size_t length,
+    struct memoom_report_list **ret_list, struct memoom_error **reterr_error);
 
 /**
  * The release of the kernel that printed it.
@@ -3860,54 +4304,194 @@ const char *memoom_report_to_text(const struct memoom_report *report);
 const char *memoom_report_to_json(const struct memoom_report *report);
 
 /**
- * How many reports there are.
+ * The machine's memory, where the machine ran out of it.
+ * Returns: the overview; NULL where the report has no Mem-Info, and for NULL.
+ */
+const struct memoom_mem_info *memoom_report_mem_info(const struct memoom_report *report);
+
+/**
+ * A number of Mem-Info by the kernel's own name.
+ *
+ * \param report  a report, or NULL
+ * \param node    the memory node; -1 for the overview of the machine, which counts in pages
+ * \param zone    the zone of the node, such as "Normal"; NULL for the node itself
+ * \param key     the name: "active_anon", "shmem", "slab_unreclaimable", "kernel_stack", ...
+ *
+ * Returns: the number, in bytes where the kernel prints kB; MEMOOM_UNKNOWN where the report lacks it, and for NULL.
+ */
+uint64_t memoom_report_mem_stat(const struct memoom_report *report, int32_t node, const char *zone,
+    const char *key);
+
+/**
+ * A number of the statistics of the group whose limit was hit, by the kernel's own name.
+ *
+ * \param report  a report, or NULL
+ * \param key     the name: "anon", "file", "shmem", "slab_unreclaimable", "pgfault", ...
+ *
+ * Returns: the number, in the unit of memory.stat; MEMOOM_UNKNOWN where the report lacks it, and for NULL.
+ */
+uint64_t memoom_report_stat(const struct memoom_report *report, const char *key);
+
+/**
+ * How many zones the report has.
  * Returns: the number; 0 for NULL.
  */
-size_t memoom_report_list_count(const struct memoom_report_list *list);
+size_t memoom_report_zone_count(const struct memoom_report *report);
 
 /**
- * One of the reports, in the order of their first lines.
+ * One of the zones, node by node, the lowest first.
  *
- * \param list   a list, or NULL
- * \param index  from 0 to memoom_report_list_count - 1
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_zone_count - 1
  *
- * Returns: the report; NULL beyond the end, and for NULL.
+ * Returns: the zone; NULL beyond the end, and for NULL.
  */
-const struct memoom_report *memoom_report_list_at(const struct memoom_report_list *list, size_t index);
+const struct memoom_zone *memoom_report_zone_at(const struct memoom_report *report, size_t index);
 
 /**
- * All reports as one JSON document ("memoom.reports/1").
- * Returns: the document; NULL for NULL.
+ * How many sizes of huge pages the report has, over all memory nodes.
+ * Returns: the number; 0 for NULL.
  */
-const char *memoom_report_list_to_json(const struct memoom_report_list *list);
+size_t memoom_report_huge_pages_count(const struct memoom_report *report);
 
 /**
- * Frees a list.
+ * The huge pages of one size.
  *
- * \param list  a list, or NULL, which does nothing
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_huge_pages_count - 1
  *
- * Ownership: takes the list; its reports end with it.
+ * Returns: the huge pages; NULL beyond the end, and for NULL.
  */
-void memoom_report_list_free(struct memoom_report_list *list);
-
-/** For __attribute__((cleanup(memoom_report_list_freep))): frees what the variable holds. */
-static inline void memoom_report_list_freep(memoom_report_list **object) { memoom_report_list_free(*object); }
+const struct memoom_huge_pages *memoom_report_huge_pages_at(const struct memoom_report *report, size_t index);
 
 /**
- * Reads every OOM report of a saved kernel log: raw /dev/kmsg records, or the text that dmesg, journalctl, syslog or a
- * console made of them, of any kernel from 3.10 on.
- *
- * Lines that are no part of a report are passed over; a log without any gives an empty list.
- *
- * \param bytes         the log; may be NULL where length is 0
- * \param length        its length in bytes
- * \param ret_list      where the list goes
- *
- * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_PANIC.
- * Ownership: free the list with memoom_report_list_free; the log may go before.
+ * How many caches of kernel objects the report names.
+ * Returns: the number; 0 for NULL.
  */
-MEMOOM_MUST_USE memoom_status memoom_report_parse(const void *bytes, size_t length,
-    struct memoom_report_list **ret_list, struct memoom_error **reterr_error);
+size_t memoom_report_slab_count(const struct memoom_report *report);
+
+/**
+ * One of the caches that reclaim cannot empty, in the order printed.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_slab_count - 1
+ *
+ * Returns: the cache; NULL beyond the end, and for NULL.
+ */
+const struct memoom_slab *memoom_report_slab_at(const struct memoom_report *report, size_t index);
+
+/**
+ * The page of the machine that wrote the log.
+ * Returns: its size in bytes; MEMOOM_UNKNOWN where the report does not tell, and for NULL.
+ */
+uint64_t memoom_report_page_bytes(const struct memoom_report *report);
+
+/**
+ * How many rows the task table has; none with vm.oom_dump_tasks 0.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_task_count(const struct memoom_report *report);
+
+/**
+ * One row of the task table, in the order printed.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_task_count - 1
+ *
+ * Returns: the row; NULL beyond the end, and for NULL.
+ */
+const struct memoom_task *memoom_report_task_at(const struct memoom_report *report, size_t index);
+
+/**
+ * Whose memory was out.
+ * Returns: one of the MEMOOM_SCOPE_ numbers; MEMOOM_SCOPE_UNKNOWN where the report does not tell, and for NULL.
+ */
+memoom_scope memoom_report_scope(const struct memoom_report *report);
+
+/**
+ * When it was, by the kernel's own clock: microseconds since boot at the first line.
+ * Returns: the time; MEMOOM_UNKNOWN where the log lacks it, and for NULL.
+ */
+uint64_t memoom_report_time_usec(const struct memoom_report *report);
+
+/**
+ * The answer in two or three plain sentences: what ran out and why, who held it, why this one was killed.
+ * Returns: the sentences; NULL where the report holds too little for them, and for NULL.
+ */
+const char *memoom_report_summary(const struct memoom_report *report);
+
+/**
+ * How many findings the report has: why memory ran out, and what can be done.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_finding_count(const struct memoom_report *report);
+
+/**
+ * One of the findings, the most telling first.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_finding_count - 1
+ *
+ * Returns: the finding; NULL beyond the end, and for NULL.
+ */
+const struct memoom_finding *memoom_report_finding_at(const struct memoom_report *report, size_t index);
+
+/**
+ * How many consumers the report names: the largest processes, and each kind of memory that no process holds.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_consumer_count(const struct memoom_report *report);
+
+/**
+ * One of those that held the memory, the largest first.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_consumer_count - 1
+ *
+ * Returns: the consumer; NULL beyond the end, and for NULL.
+ */
+const struct memoom_consumer *memoom_report_consumer_at(const struct memoom_report *report, size_t index);
+
+/**
+ * What is behind the path of the group whose limit was hit: a pod, a container, a job, a unit.
+ * Returns: the workload; NULL where the path does not tell, and for NULL.
+ */
+const struct memoom_workload *memoom_report_workload(const struct memoom_report *report);
+
+/**
+ * What is behind the path of the victim's group.
+ * Returns: the workload; NULL where the path does not tell, and for NULL.
+ */
+const struct memoom_workload *memoom_report_victim_workload(const struct memoom_report *report);
+
+/**
+ * Frees a report that memoom_report_reader_next gave. One that a list or an account lends goes with that.
+ *
+ * \param report  a report, or NULL, which does nothing
+ *
+ * Ownership: takes the report; all that it lends ends with it.
+ */
+void memoom_report_free(struct memoom_report *report);
+
+/**
+ * How many sizes of free blocks the report has, over all zones.
+ * Returns: the number; 0 for NULL.
+ */
+size_t memoom_report_free_blocks_count(const struct memoom_report *report);
+
+/**
+ * The free blocks of one size: zone by zone, the smallest first.
+ *
+ * \param report  a report, or NULL
+ * \param index   from 0 to memoom_report_free_blocks_count - 1
+ *
+ * Returns: the blocks; NULL beyond the end, and for NULL.
+ */
+const struct memoom_free_blocks *memoom_report_free_blocks_at(const struct memoom_report *report,
+    size_t index);
+
+/** For __attribute__((cleanup(memoom_report_freep))): frees what the variable holds. */
+static inline void memoom_report_freep(memoom_report **object) { memoom_report_free(*object); }
 
 /* ========================================================================================================
  * Library

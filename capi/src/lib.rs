@@ -29,8 +29,11 @@ pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNK
 pub use list::*;
 pub use memcg::{
     composition::*, control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*, stall::*,
+    workload::*,
 };
-pub use observe::{event::*, report::*, report_list::*, watch::*};
+pub use observe::{
+    event::*, report::*, report_list::*, report_memory::*, report_reader::*, report_tasks::*, report_why::*, watch::*,
+};
 pub use pressure::{command::*, fit::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
 
 /// The major version of the library that this header belongs to.

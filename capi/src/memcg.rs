@@ -11,3 +11,4 @@ pub(crate) mod peak;
 pub(crate) mod predict;
 pub(crate) mod size;
 pub(crate) mod stall;
+pub(crate) mod workload;

@@ -39,6 +39,63 @@ fn the_layout_is_the_one_that_c_programs_assert() {
         text,
         memoom_fit_options { struct_size, most_bytes, check, runs, within_permille, slower_permille, reserved }
     );
+    layout!(text, memoom_consumer { struct_size, what, comm, bytes, swap_bytes, percent, pid, killed });
+    layout!(
+        text,
+        memoom_task {
+            struct_size,
+            comm,
+            uid,
+            total_vm_pages,
+            rss_pages,
+            rss_anon_pages,
+            rss_file_pages,
+            rss_shmem_pages,
+            pgtables_bytes,
+            swapents_pages,
+            pid,
+            tgid,
+            oom_score_adj,
+            reserved
+        }
+    );
+    layout!(
+        text,
+        memoom_mem_info {
+            struct_size,
+            page_bytes,
+            total_bytes,
+            page_cache_pages,
+            swap_cache_pages,
+            swap_total_bytes,
+            swap_free_bytes,
+            ram_pages,
+            highmem_pages,
+            reserved_pages,
+            cma_reserved_pages,
+            hwpoisoned_pages
+        }
+    );
+    layout!(
+        text,
+        memoom_zone {
+            struct_size,
+            name,
+            free_bytes,
+            boost_bytes,
+            min_bytes,
+            low_bytes,
+            high_bytes,
+            present_bytes,
+            managed_bytes,
+            free_cma_bytes,
+            node,
+            reserved
+        }
+    );
+    layout!(text, memoom_free_blocks { struct_size, zone, types, bytes, count, order, node });
+    layout!(text, memoom_huge_pages { struct_size, size_bytes, total, free, surplus, node, reserved });
+    layout!(text, memoom_slab { struct_size, name, used_bytes, total_bytes });
     layout!(text, memoom_process { struct_size, comm, pid, reserved });
     layout!(
         text,

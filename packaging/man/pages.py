@@ -47,6 +47,14 @@ NOUNS = {
     "blocked": "oom",
     "missing": "oom",
     "kill": "report",
+    "task": "report",
+    "scope": "report",
+    "consumer": "report",
+    "mem": "report",
+    "zone": "report",
+    "free": "report",
+    "huge": "report",
+    "slab": "report",
     "verdict": "outcome",
     "evidence": "outcome",
 }
@@ -63,6 +71,7 @@ MACROS = {
     "GROW": "hog",
     "LAB": "lab",
     "FD": "command",
+    "SCOPE": "report",
 }
 ABOUT = {
     "library": "version of the library, and sizes as text",
@@ -83,6 +92,7 @@ ABOUT = {
     "oom": "the account of one OOM",
     "outcome": "how a worker ended",
     "report": "the kernel's own OOM text, parsed",
+    "workload": "what is behind the path of a group",
     "timeline": "everything that happened in a lab, in order",
 }
 

@@ -10,7 +10,7 @@ from . import _wires
 from ._document import Document
 from ._errors import MemoomError
 from ._memcg import Composition, Counters
-from ._report import Finding, Frame, Missing, Report
+from ._report import Finding, Frame, Missing, Report, Workload
 from ._result import Readable, Table, Told
 from ._steps import Blocked
 
@@ -103,30 +103,6 @@ class Prediction(Document):
 
     def _repr_html_(self) -> str:
         return _wires.display().html(self)
-
-
-class Workload(Document):
-    """What stands behind a group: the unit, container, pod or job that its path and its runtime's state tell of."""
-
-    kind: str
-    runtime: str | None
-    unit: str | None
-    slice: str | None
-    container_id: str | None
-    pod_uid: str | None
-    qos: str | None
-    name: str | None
-    pod_name: str | None
-    namespace: str | None
-    job: str | None
-    step: str | None
-    session: str | None
-    user: int | None
-    below: str | None
-    words: str
-    ask: str | None
-
-    _shown = ("kind", "words")
 
 
 class Victim(Document):

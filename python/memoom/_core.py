@@ -17,6 +17,7 @@ from ._native import (
     postmortem,
     replay,
     watch,
+    workload,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "postmortem",
     "replay",
     "watch",
+    "workload",
 ]

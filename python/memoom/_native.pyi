@@ -27,6 +27,7 @@ from ._values import (
     Report,
     Timeline,
     Triggered,
+    Workload,
 )
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "run",
     "step",
     "watch",
+    "workload",
 ]
 
 __version__: str
@@ -83,6 +85,7 @@ def probe() -> Host: ...
 def require_lab() -> None: ...
 def gc(parent: _Path | None = None) -> list[Leftover]: ...
 def covers(outer: str, inner: str) -> bool: ...
+def workload(path: str | bytes) -> Workload | None: ...
 def parse_size(size: _Size) -> int: ...
 def postmortem(
     pid: int | None = None,

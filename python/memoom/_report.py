@@ -9,7 +9,7 @@ from . import _wires
 from ._document import Document
 from ._result import Table
 
-__all__ = ["Finding", "Frame", "Missing", "Report", "ReportInvoker", "ReportPart"]
+__all__ = ["Finding", "Frame", "Missing", "Report", "ReportInvoker", "ReportPart", "Workload"]
 
 
 class Missing(Document):
@@ -67,6 +67,46 @@ class ReportPart(Document):
     """A small part of a report: a task, a kill, a usage, a frame; its attributes are the keys of the document."""
 
 
+class Workload(Document):
+    """What stands behind a group: the unit, container, pod or job that its path and its runtime's state tell of."""
+
+    kind: Literal[
+        "machine",
+        "container",
+        "pod",
+        "pods",
+        "job",
+        "virtual-machine",
+        "service",
+        "scope",
+        "session",
+        "user",
+        "slice",
+        "lab",
+    ]
+    runtime: str | None
+    unit: str | None
+    slice: str | None
+    container_id: str | None
+    pod_uid: str | None
+    qos: str | None
+    name: str | None
+    pod_name: str | None
+    namespace: str | None
+    job: str | None
+    step: str | None
+    session: str | None
+    user: int | None
+    below: str | None
+    words: str
+    ask: str | None
+
+    _shown = ("kind", "words")
+
+    def __str__(self) -> str:
+        return self.words
+
+
 class Report(Table):
     """One OOM as the kernel reported it. What the log does not hold is None or empty, and named in `missing`."""
 
@@ -107,8 +147,8 @@ class Report(Table):
     reaper: tuple[ReportPart, ...]
     suppressed_before: int | None
     mem_info: ReportPart | None
-    workload: ReportPart | None
-    victim_workload: ReportPart | None
+    workload: Workload | None
+    victim_workload: Workload | None
     consumers: tuple[ReportPart, ...]
     findings: tuple[Finding, ...]
     summary: str | None
@@ -120,11 +160,13 @@ class Report(Table):
         "call_trace": Frame._part,
         "findings": Finding._part,
         "missing": Missing._part,
+        "workload": Workload._part,
+        "victim_workload": Workload._part,
         **dict.fromkeys(
             (
                 *("chosen", "memory", "swap", "memory_swap", "kmem", "protection", "tasks", "sacrifice", "kills"),
                 *("shared_memory", "pinned", "already_exiting", "reaper"),
-                *("mem_info", "workload", "victim_workload", "consumers"),
+                *("mem_info", "consumers"),
             ),
             ReportPart._part,
         ),

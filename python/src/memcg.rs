@@ -39,6 +39,13 @@ fn gc(py: Python<'_>, parent: Option<PathBuf>) -> PyResult<Vec<Py<PyAny>>> {
     found.iter().map(|one| value(py, "Leftover", one.to_json(), None)).collect()
 }
 
+/// What is behind the path of a group, as far as its names tell; None where they tell nothing.
+#[pyfunction]
+fn workload(py: Python<'_>, path: Name) -> PyResult<Option<Py<PyAny>>> {
+    let found = memoom::memcg::workload(&path.0);
+    found.map(|one| value(py, "Workload", one.to_json(), Some(one.words.clone()))).transpose()
+}
+
 /// Whether a group is another one or stands below it, by their paths.
 #[pyfunction]
 fn covers(outer: &str, inner: &str) -> bool {
@@ -217,6 +224,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(require_lab, module)?)?;
     module.add_function(wrap_pyfunction!(gc, module)?)?;
     module.add_function(wrap_pyfunction!(covers, module)?)?;
+    module.add_function(wrap_pyfunction!(workload, module)?)?;
     module.add_function(wrap_pyfunction!(parse_size, module)?)?;
     module.add_class::<Lab>()?;
     module.add_class::<peak::Peak>()?;

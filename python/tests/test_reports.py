@@ -246,3 +246,16 @@ def test_what_is_packed_is_not_followed(cli: Cli, tmp_path: Path) -> None:
     done = cli("report", "--follow", str(file))
     assert done.returncode == 1 and "does not grow" in done.stderr and "Traceback" not in done.stderr
     assert cli("report", "--follow", str(tmp_path / "absent")).returncode == 1
+
+
+def test_what_is_behind_a_path() -> None:
+    path = "/kubepods.slice/kubepods-burstable.slice/cri-containerd-3f5e0a1b2c3d4e5f.scope"
+    workload = memoom.workload(path)
+    assert workload is not None and workload.words == str(workload)
+    assert (workload.runtime, workload.container_id, workload.job) == ("containerd", "3f5e0a1b2c3d4e5f", None)
+    assert workload == memoom.workload(path.encode())
+    assert memoom.workload("/whatever") is None
+    # The same of a report.
+    report = next(one for one in memoom.parse_reports((LOGS / "made" / "klog.log").read_bytes()) if one.task_memcg)
+    told = report.victim_workload
+    assert told is not None and str(told) == told.words and told == memoom.workload(report.task_memcg or "")

@@ -16,6 +16,9 @@ static struct {
     memoom_host *host;
     memoom_leftover_list *leftovers;
     memoom_report_list *reports;
+    memoom_report_reader *reader;
+    memoom_report *report;
+    memoom_workload *workload;
     memoom_timeline *timeline;
     memoom_fitted *fitted;
     memoom_postmortem *postmortem;
@@ -71,6 +74,9 @@ static void frees(void)
     memoom_leftover_list_free(NULL);
     memoom_event_free(NULL);
     memoom_report_list_free(NULL);
+    memoom_report_reader_free(NULL);
+    memoom_report_free(NULL);
+    memoom_workload_free(NULL);
     memoom_watch_free(NULL);
     memoom_worker_free(NULL);
     memoom_peak_free(NULL);
@@ -285,6 +291,12 @@ static void calls(void)
     REFUSES("memoom_group_adopt", "path", memoom_group_adopt(NULL, 0, &out.group, &error));
     REFUSES("memoom_group_adopt", "ret_group", memoom_group_adopt("/", 0, NULL, &error));
     REFUSES("memoom_group_give_back", "group", memoom_group_give_back(NULL, &error));
+    REFUSES("memoom_report_reader_open", "path", memoom_report_reader_open(NULL, &out.reader, &error));
+    REFUSES("memoom_report_reader_open", "ret_reader", memoom_report_reader_open("/dev/null", NULL, &error));
+    REFUSES("memoom_report_reader_open_fd", "ret_reader", memoom_report_reader_open_fd(0, NULL, &error));
+    REFUSES("memoom_report_reader_next", "reader", memoom_report_reader_next(NULL, 0, &out.report, &error));
+    REFUSES("memoom_workload_of", "path", memoom_workload_of(NULL, &out.workload, &error));
+    REFUSES("memoom_workload_of", "ret_workload", memoom_workload_of("/", NULL, &error));
     REFUSES("memoom_watch_open", "group", memoom_watch_open(NULL, &out.watch, &error));
     REFUSES("memoom_watch_open_recursive", "group", memoom_watch_open_recursive(NULL, &out.watch, &error));
     REFUSES("memoom_watch_open_of", "name", memoom_watch_open_of(MEMOOM_SUBJECT_UNIT, NULL, &out.watch, &error));
@@ -385,7 +397,7 @@ int main(void)
     calls();
     live_calls();
     ok(!out.lab && !out.group && !out.worker && !out.watch && !out.event && !out.oom && !out.outcome && !out.host &&
-       !out.leftovers && !out.reports && !out.timeline && !out.fitted && !out.postmortem && !out.prediction &&
+       !out.leftovers && !out.reports && !out.reader && !out.report && !out.workload && !out.timeline && !out.fitted && !out.postmortem && !out.prediction &&
        !out.number && !out.count && !out.pid &&
        !out.on && !out.state && !out.grow.status && !out.counters.usage_bytes, "refused calls have written nothing");
     return done();

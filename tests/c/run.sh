@@ -14,10 +14,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 examples=$here/../../examples/c
 # What libmemoom.a needs beside itself (Libs.private of memoom.pc).
 private="-lutil -lrt -lpthread -lm -ldl -lc"
-tests="nulls null forked layout contract control"
+tests="nulls null forked layout contract control reader"
 # Every function of the header as it is now, so that a new one needs no line.
 python3 "$here/../abi/stub.py" null >"$build/nulls.c" && python3 "$here/../abi/stub.py" forked >"$build/forked.c" || exit 2
-programs="quickstart run experiments hand_back"
+programs="quickstart run experiments hand_back reports"
 # shellcheck source=../step.sh
 . "$here/../step.sh"
 
@@ -53,6 +53,7 @@ run_all() {
         step "$name: $way" tap "$@" "$build/$name$mark"
     done
     step "run: $way" tap sh -c '"$@"; test $? -eq 6' sh "$@" "$build/run$mark" 64M /bin/sh -c 'exit 6'
+    step "reports: $way" tap sh -c '"$@" | grep -q "grouphog, killed"' sh "$@" "$build/reports$mark" "$here/../logs/v2-6.1.kmsg"
 }
 
 for compiler in gcc clang; do

@@ -8,8 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 use memoom::Report;
 
+use super::report_memory::Memory;
+use super::report_tasks::memoom_task;
+use super::report_why::memoom_consumer;
 use crate::ffi::{self, pointer, text};
-use crate::list::{memoom_missing, missing, Rows};
+use crate::list::{memoom_finding, memoom_missing, missing, Rows};
+use crate::memcg::workload::memoom_workload;
 
 /// A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
 ///
@@ -43,7 +47,7 @@ pub struct memoom_kill {
 ///
 /// Thread safety: it never changes, so any number of threads may read it; a forked child may too.
 pub struct memoom_report {
-    report: Arc<Report>,
+    pub(super) report: Arc<Report>,
     release: Option<CString>,
     invoker_comm: Option<CString>,
     constraint: Option<CString>,
@@ -54,6 +58,14 @@ pub struct memoom_report {
     lines: CString,
     kills: Rows<memoom_kill>,
     missing: Rows<memoom_missing>,
+    pub(super) summary: Option<CString>,
+    pub(super) workload: Option<memoom_workload>,
+    pub(super) victim_workload: Option<memoom_workload>,
+    // What is long or seldom asked for is made when it is.
+    pub(super) findings: OnceLock<Rows<memoom_finding>>,
+    pub(super) consumers: OnceLock<Rows<memoom_consumer>>,
+    pub(super) tasks: OnceLock<Rows<memoom_task>>,
+    pub(super) memory: OnceLock<Memory>,
     json: OnceLock<CString>,
     text: OnceLock<CString>,
 }
@@ -84,6 +96,13 @@ impl memoom_report {
                 oom_score_adj: one.oom_score_adj.unwrap_or(ffi::MEMOOM_SCORE_UNKNOWN),
             }),
             missing: missing(report.missing.iter().map(|one| (one.source, &*one.reason))),
+            summary: report.summary.as_ref().map(text),
+            workload: report.workload.as_ref().map(memoom_workload::new),
+            victim_workload: report.victim_workload.as_ref().map(memoom_workload::new),
+            findings: OnceLock::new(),
+            consumers: OnceLock::new(),
+            tasks: OnceLock::new(),
+            memory: OnceLock::new(),
             json: OnceLock::new(),
             text: OnceLock::new(),
             report,
@@ -336,4 +355,16 @@ pub extern "C" fn memoom_report_to_text(report: Option<&memoom_report>) -> *cons
 #[no_mangle]
 pub extern "C" fn memoom_report_to_json(report: Option<&memoom_report>) -> *const c_char {
     ffi::get(report, ptr::null(), |report| ffi::kept(&report.json, &|| report.report.to_json()))
+}
+
+/// Frees a report that memoom_report_reader_next gave. One that a list or an account lends goes with that.
+///
+/// \param report  a report, or NULL, which does nothing
+///
+/// Ownership: takes the report; all that it lends ends with it.
+/// Thread safety: no other thread may use it any more.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_report_free(report: Option<Box<memoom_report>>) {
+    ffi::free(report);
 }

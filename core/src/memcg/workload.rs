@@ -144,6 +144,11 @@ fn own(id: &Option<String>, name: &Option<String>) -> String {
 }
 
 impl Workload {
+    /// The workload as one JSON document.
+    pub fn to_json(&self) -> String {
+        crate::text::json(self)
+    }
+
     /// The same with its words and the command.
     fn told(mut self) -> Workload {
         self.words = self.phrase();
