@@ -91,8 +91,14 @@ bench: .packages develop ## run the benchmarks, with their floors measured in th
 	$(if $(filter quick,$(BENCH)),,benches/parse.sh)
 	$(VENV)/bin/python benches/import.py $(if $(filter quick,$(BENCH)),5)
 
-fuzz: .packages ## fuzz the report parser for FUZZ_SECONDS (60)
-	fuzz/run.sh
+fuzz: .packages ## fuzz all that reads input for FUZZ_SECONDS (60), or FUZZ_TARGET alone (fuzz/README.md)
+	fuzz/run.sh $(FUZZ_TARGET)
+
+.PHONY: deny
+deny: ## check licences, doubles and sources of the crates, and known advisories where they can be fetched (cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is not installed: cargo install cargo-deny" >&2; exit 1; }
+	cargo-deny check licenses bans sources
+	cargo-deny check advisories
 
 # The Python of every folder.
 CHECKED = benches docs/conf.py docs/pictures docs/reference examples packaging python/memoom python/tests tests

@@ -21,6 +21,9 @@
 //! ```
 
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod map;
 mod order;
 mod sys;
@@ -72,6 +75,7 @@ pub mod observe {
     pub(crate) mod signal;
     pub(crate) mod task;
     pub(crate) mod trace;
+    pub(crate) mod trace_text;
     pub(crate) mod tracefs;
 
     #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -193,19 +193,35 @@ impl Recorded {
     }
 }
 
+/// A line of a recording is some KiB, of a group with thousands of processes some MiB. What has a longer one is none.
+const LONGEST: u64 = 64 << 20;
+
+/// Reads a line; whether there was one.
+fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    if from.take(LONGEST + 1).read_until(b'\n', line)? as u64 > LONGEST {
+        let reason = format!("it is longer than {} MiB", LONGEST >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(!line.is_empty())
+}
+
 /// Makes the accounts of a recording again. A last line that was broken off is left out.
 ///
 /// # Errors
 /// `InvalidInput` where it is no recording, or a line of it cannot be read (its number is named); `Io`.
 pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
-    let failed = |error: io::Error| Error::os("replay", error);
     let bad = |number: usize, why: &dyn std::fmt::Display| {
         Error::new(ErrorKind::InvalidInput, "replay", &format!("line {number} is not of a recording: {why}"))
             .remedy("give a file that memoom has recorded (--record, LabOptions.record)")
     };
-    let mut line = String::new();
-    from.read_line(&mut line).map_err(failed)?;
-    let heading: Heading = serde_json::from_str(&line).map_err(|error| bad(1, &error))?;
+    let failed = |number: usize, error: io::Error| match error.kind() {
+        io::ErrorKind::FileTooLarge if error.raw_os_error().is_none() => bad(number, &error),
+        _ => Error::os("replay", error),
+    };
+    let mut line = Vec::new();
+    read_line(&mut from, &mut line).map_err(|error| failed(1, error))?;
+    let heading: Heading = serde_json::from_slice(&line).map_err(|error| bad(1, &error))?;
     if heading.schema != SCHEMA {
         return Err(bad(1, &format_args!("its form is {:?}, and this memoom reads {SCHEMA}", heading.schema)));
     }
@@ -213,13 +229,12 @@ pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
     let scene = Recorded::default();
     let mut ooms = Vec::new();
     for number in 2.. {
-        line.clear();
-        if from.read_line(&mut line).map_err(failed)? == 0 {
+        if !read_line(&mut from, &mut line).map_err(|error| failed(number, error))? {
             break;
         }
-        let read: Read = match serde_json::from_str(&line) {
+        let read: Read = match serde_json::from_slice(&line) {
             Ok(read) => read,
-            Err(_) if !line.ends_with('\n') => break,
+            Err(_) if !line.ends_with(b"\n") => break,
             Err(error) => return Err(bad(number, &error)),
         };
         scene.begin(read.answers);

@@ -17,7 +17,7 @@ use crate::sys;
 use crate::text::shown;
 
 mod evidence;
-mod mountinfo;
+pub(crate) mod mountinfo;
 mod place;
 mod room;
 mod text;

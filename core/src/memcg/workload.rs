@@ -152,7 +152,8 @@ impl Workload {
     /// The same with its words and the command.
     fn told(mut self) -> Workload {
         self.words = self.phrase();
-        self.ask = self.command();
+        // Documents are ASCII, and an escaped name is no name for a command.
+        self.ask = self.command().filter(|command| command.is_ascii());
         // A stranger's path goes to terminals and into documents; systemd's own backslashes stay.
         let plain = |text: &str| escape(text.as_bytes()).replace("\\x5c", "\\");
         self.words = plain(&self.words);

@@ -6,13 +6,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use self::text::{parse_cgroup, parse_stat, parse_status, parse_wchan};
+use self::text::{parse_cgroup, parse_pss, parse_stat, parse_status, parse_wchan};
 use super::callpath::{base_name, parse_proc_stack, Frame};
 use crate::{Error, Result};
 
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 /// A task's state, the letter of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -229,11 +229,7 @@ impl Proc {
     /// kernel walks the whole address space for it.
     pub(crate) fn pss_bytes(&self, pid: i32) -> Result<Option<u64>> {
         let text = self.read(pid, "smaps_rollup")?;
-        Ok(text.and_then(|text| {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-            Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
-        }))
+        Ok(text.and_then(|text| parse_pss(&text)))
     }
 
     /// `oom_score_adj`.

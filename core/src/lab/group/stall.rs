@@ -62,7 +62,7 @@ impl Group {
 }
 
 /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, and the same with `full`.
-fn parse_pressure(text: &str) -> Pressure {
+pub(crate) fn parse_pressure(text: &str) -> Pressure {
     let mut pressure = Pressure::default();
     for line in text.lines() {
         let mut words = line.split_whitespace();
@@ -88,7 +88,7 @@ fn parse_pressure(text: &str) -> Pressure {
 fn share(text: &str) -> Option<f64> {
     let (whole, hundredths) = text.split_once('.').filter(|(_, decimals)| decimals.len() == 2)?;
     let (whole, hundredths) = (whole.parse::<u64>().ok()?, hundredths.parse::<u64>().ok()?);
-    Some((whole.checked_mul(100)? + hundredths) as f64 / 100.0)
+    Some(whole.checked_mul(100)?.checked_add(hundredths)? as f64 / 100.0)
 }
 
 #[cfg(test)]
@@ -102,5 +102,7 @@ mod tests {
         assert_eq!(pressure.some, Stall { avg10: 1.5, avg60: 2.25, avg300: 3.0, total_usec: 400 });
         assert_eq!(pressure.full, Stall { avg10: 0.1, avg60: 0.2, avg300: 0.3, total_usec: 5 });
         assert_eq!(parse_pressure(""), Pressure::default());
+        // What does not fit into 64 bits is no share.
+        assert_eq!(parse_pressure("some avg10=184467440737095516.99").some.avg10, 0.0);
     }
 }

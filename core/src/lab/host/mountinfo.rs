@@ -22,7 +22,9 @@ pub(crate) struct Mount {
 /// The mounts of /proc/self/mountinfo; a later mount on the same point hides an earlier one.
 pub(crate) fn mounts(text: &[u8]) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = Vec::new();
-    for line in text.split(|&byte| byte == b'\n') {
+    // Backwards, so that of mounts on one point the last is met first: a machine may have a hundred thousand.
+    let mut seen = std::collections::BTreeSet::new();
+    for line in text.rsplit(|&byte| byte == b'\n') {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         // Between the options and the dash stands any number of optional fields.
         let Some(dash) = fields.iter().position(|field| *field == b"-") else { continue };
@@ -33,7 +35,9 @@ pub(crate) fn mounts(text: &[u8]) -> Vec<Mount> {
         let comma = |&byte: &u8| byte == b',';
         let read_only = options.split(comma).chain(super_options.split(comma)).any(|option| option == b"ro");
         let point = unescape(point);
-        mounts.retain(|mount| mount.point != point);
+        if !seen.insert(point.clone()) {
+            continue;
+        }
         mounts.push(Mount {
             root: unescape(root),
             point,
@@ -42,6 +46,7 @@ pub(crate) fn mounts(text: &[u8]) -> Vec<Mount> {
             read_only,
         });
     }
+    mounts.reverse();
     mounts
 }
 

@@ -165,6 +165,9 @@ fn names_that_tell_nothing_and_names_of_attackers() {
     let escapes = workload(b"/system.slice/a\x1b[31m.service").unwrap();
     assert_eq!(escapes.unit.as_deref(), Some(r"a\x1b[31m.service"));
     assert_eq!((escapes.ask, escapes.words.contains('\x1b')), (None, false));
+    // What the fuzzer found: a command that is not ASCII.
+    let odd = workload("/system.slice/süß.service".as_bytes()).unwrap();
+    assert_eq!((odd.unit.as_deref(), odd.ask), (Some(r"s\xc3\xbc\xc3\x9f.service"), None));
     // Whatever it is: no panic.
     for noise in [&b"/\xff\xfe/kubepods/\xc3/pod"[..], b"////", b"/kubepods-", b"/:/:pod:", b"/.scope/.service/.slice"]
     {

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use super::{CgroupPaths, Stat, Status, TaskState};
 use crate::text::stat_fields;
 
-pub(super) fn parse_wchan(text: &[u8]) -> Option<String> {
+pub(crate) fn parse_wchan(text: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(text).ok()?.trim();
     (!name.is_empty() && name != "0").then(|| name.to_string())
 }
 
 /// `status`, ignoring keys it does not know.
-pub(super) fn parse_status(text: &[u8]) -> Status {
+pub(crate) fn parse_status(text: &[u8]) -> Status {
     let mut status = Status::default();
     for line in text.split(|&byte| byte == b'\n') {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
@@ -78,7 +78,7 @@ fn unescape_name(text: &[u8]) -> Vec<u8> {
 }
 
 /// `stat`, as far as it is wanted.
-pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let (comm, fields) = stat_fields(text)?;
     let field = |number: usize| fields.get(number - 3);
     // include/linux/sched.h
@@ -95,7 +95,7 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
 }
 
 /// `cgroup`: `N:memory:/…` (the controllers may be several) and `0::/…`; a path may hold colons.
-pub(super) fn parse_cgroup(text: &[u8]) -> CgroupPaths {
+pub(crate) fn parse_cgroup(text: &[u8]) -> CgroupPaths {
     let mut paths = CgroupPaths::default();
     for line in text.split(|&byte| byte == b'\n') {
         let mut parts = line.splitn(3, |&byte| byte == b':');
@@ -112,4 +112,11 @@ pub(super) fn parse_cgroup(text: &[u8]) -> CgroupPaths {
         }
     }
     paths
+}
+
+/// `smaps_rollup`: its `Pss`.
+pub(crate) fn parse_pss(text: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(text);
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
 }

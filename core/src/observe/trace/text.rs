@@ -345,5 +345,20 @@ fn lost(line: &[u8]) -> Option<Record> {
     Some(Record::Lost { cpu: cpu.trim().parse().ok()?, events: count.parse().ok() })
 }
 
+/// How many records the text of a pipe gives, by a format for each event, or that of a kernel of today.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzzed(format: &[u8], text: &[u8]) -> usize {
+    let given = |own: &[u8], needed: &[&str]| {
+        let given = Template::from_format(format, needed);
+        given.or_else(|| Template::from_format(own, needed)).unwrap_or_default()
+    };
+    let templates = Templates {
+        victim: given(include_bytes!("../../../tests/logs/mark_victim-6.18.format"), &["pid"]),
+        signal: given(include_bytes!("../../../tests/logs/signal_generate-6.18.format"), &["sig", "code", "pid"]),
+        delivered: given(include_bytes!("../../../tests/logs/signal_deliver-6.18.format"), &["sig", "code"]),
+    };
+    parse(text, &templates).len()
+}
+
 #[cfg(test)]
 mod tests;
