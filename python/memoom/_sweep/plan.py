@@ -28,6 +28,8 @@ _KINDS = {
 _COMMON = {"key", "limit", "swap", "high", "oom_group", "oom_score_adj", "timeout", "parameters"}
 # A sweep is held in memory; whoever has more has several.
 _MOST = 1_000_000
+# So long may a file of trials be: a million trials in a line each.
+_MOST_BYTES = 256 << 20
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -116,13 +118,16 @@ def read_trials(path: str | Path) -> list[Trial]:
     """The trials of a file: `.toml` or `.json` with base, grid and trials, or `.jsonl` with one trial a line."""
     path = Path(path)
     try:
-        document = _read(path)
+        return _trials_of(path, _read(path))
     except RecursionError:
         raise _wrong(f"{path}: it is nested too deeply; remedy: use plain data of a few levels") from None
     except ValueError as error:
         if isinstance(error, InvalidInputError):
             raise
         raise _wrong(f"{path}: {error}") from error
+
+
+def _trials_of(path: Path, document: Any) -> list[Trial]:
     try:
         if isinstance(document, list):
             return [{**_table("a trial", trial)} for trial in document]
@@ -136,7 +141,11 @@ def read_trials(path: str | Path) -> list[Trial]:
 
 
 def _read(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8")
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise _wrong(f"{path}: it has more than {_MOST_BYTES >> 20} MiB; remedy: give the trials in several files")
+    text = content.decode()
     if path.suffix == ".jsonl":
         # Only a newline ends a line: JSON may hold other ends of lines in its texts.
         return [json.loads(line) for line in text.split("\n") if line.strip()]

@@ -206,7 +206,9 @@ def read_results(*paths: str | os.PathLike[str]) -> SweepResults:
     """
     found: dict[str, dict[str, Any]] = {}
     for path in map(Path, paths):
-        for key, record in read_lines(path.read_bytes(), path, torn=True).items():
+        with path.open("rb") as file:
+            records, _ = read_lines(file, path, torn=True)
+        for key, record in records.items():
             if key in found:
                 raise InvalidInputError(
                     f"read results: {path}: the trial {key} has a result in another file already; "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import reprlib
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .._errors import BusyError, InvalidInputError, IoError, MemoomError
 from .._files import open_own
@@ -20,6 +21,9 @@ SCHEMA = "memoom.result/1"
 _OPENING = "open results"
 # How every result begins: only what begins so can be one that a death has torn.
 _HEAD = f'{{"schema":"{SCHEMA}","key":"'.encode()
+
+# A result has its trial, its account and its output, mostly some KiB. What has a longer line is no file of results.
+_LONGEST = 64 << 20
 
 # These locks are the process's own, so a second sweep of this process is told apart here.
 _open: set[str] = set()
@@ -81,15 +85,12 @@ class Store:
         """What is there, by key. A last line that was torn by a death is taken out; nothing else is."""
         with open(self._fd, "rb", closefd=False) as file:
             file.seek(0)
-            content = file.read()
-        known = read_lines(content, self.path, torn=True)
-        whole = content.rfind(b"\n") + 1
-        if content[whole:]:
-            if is_torn(content[whole:]):
-                os.ftruncate(self._fd, whole)
-            else:
-                # Only its newline is missing.
-                os.write(self._fd, b"\n")
+            known, tail = read_lines(file, self.path, torn=True)
+        if tail and is_torn(tail):
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - len(tail))
+        elif tail:
+            # Only its newline is missing.
+            os.write(self._fd, b"\n")
         return known
 
     def append(self, line: str) -> None:
@@ -137,10 +138,10 @@ def parse(line: bytes | str) -> dict[str, Any]:
         raise ValueError(f"it is no result (no JSON object with the schema {SCHEMA})")
     for name, kind, called in (("key", str, "text"), ("status", str, "text"), ("trial", dict, "object")):
         if not isinstance(record.get(name), kind):
-            raise ValueError(f"its {name} is {record.get(name)!r}, and no {called}")
+            raise ValueError(f"its {name} is {reprlib.repr(record.get(name))}, and no {called}")
     host = record.get("host")
     if not isinstance(host, dict) or not {"node", "release"} <= host.keys():
-        raise ValueError(f"its host is {host!r}, and no object with node and release")
+        raise ValueError(f"its host is {reprlib.repr(host)}, and no object with node and release")
     return record
 
 
@@ -155,19 +156,24 @@ def is_torn(tail: bytes) -> bool:
     return False
 
 
-def read_lines(content: bytes, path: Path, *, torn: bool = False) -> dict[str, dict[str, Any]]:
-    """The results of a file by key; of two with one key (an error that was tried again) the later one counts.
+def read_lines(file: IO[bytes], path: Path, *, torn: bool = False) -> tuple[dict[str, dict[str, Any]], bytes]:
+    """The results of a file by key, and what stands behind its last newline; of two results with one key (an error that
+    was tried again) the later one counts.
 
     With `torn`, a last line that a death has torn is passed over, where whole results stand before it.
     """
     found: dict[str, dict[str, Any]] = {}
+    number, tail = 0, b""
     # Only a newline ends a line: other ends of lines may stand in a text.
-    *lines, last = content.split(b"\n")
-    if last and not (torn and lines and is_torn(last)):
-        lines.append(last)
-    for number, line in enumerate(lines, 1):
+    while line := file.readline(_LONGEST + 1):
+        number += 1
+        tail = b"" if line.endswith(b"\n") else line
         try:
-            record = parse(line)
+            if len(line) > _LONGEST:
+                raise ValueError(f"it is longer than {_LONGEST >> 20} MiB")
+            if tail and torn and number > 1 and is_torn(tail):
+                break
+            record = parse(line.removesuffix(b"\n"))
         except ValueError as error:
             raise InvalidInputError(
                 f"read results: {path}, line {number}: {error}; remedy: it is no file of results, give another",
@@ -175,4 +181,4 @@ def read_lines(content: bytes, path: Path, *, torn: bool = False) -> dict[str, d
                 path=str(path),
             ) from error
         found[record["key"]] = record
-    return found
+    return found, tail
