@@ -2150,9 +2150,10 @@ MEMOOM_MUST_USE memoom_status memoom_hog_spawn(const struct memoom_group *group,
  *
  * Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
  * no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
- * and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
- * goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
+ * and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step goes on, also one that another thread asked for;
+ * MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
  * MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread; of several that step one hog each gets the answer to its own step, or MEMOOM_ERR_BUSY at once.
  */
 MEMOOM_MUST_USE memoom_status memoom_hog_grow(const struct memoom_worker *worker, uint64_t size_bytes,
     uint64_t timeout_ns, struct memoom_grow *ret_grow, struct memoom_error **reterr_error);
@@ -2165,6 +2166,7 @@ MEMOOM_MUST_USE memoom_status memoom_hog_grow(const struct memoom_worker *worker
  * \param ret_grow      where the answer goes: a struct that began with MEMOOM_GROW_INIT
  *
  * Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also where no step is going on.
+ * Thread safety: any thread; every one that waits for the step gets its answer.
  */
 MEMOOM_MUST_USE memoom_status memoom_hog_finish(const struct memoom_worker *worker, uint64_t timeout_ns,
     struct memoom_grow *ret_grow, struct memoom_error **reterr_error);

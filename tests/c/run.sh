@@ -83,6 +83,16 @@ step "compile soak" gcc -std=gnu99 -Wall -Wextra -Wpedantic -Werror -g "-I$inclu
     -o "$build/soak" "-L$libdir" -lmemoom "-Wl,-rpath,$libdir"
 step "soak: gcc, shared" tap "$build/soak"
 
+# Many threads on the same objects, and random sequences of calls; MEMOOM_RANDOM_CALLS and MEMOOM_THREADS_HOGS make them long.
+for name in threads random; do
+    step "compile $name" gcc -std=gnu99 -Wall -Wextra -Wpedantic -Werror -g "-I$include" "-I$here" "$here/$name.c" \
+        -o "$build/$name" "-L$libdir" -lmemoom -lpthread "-Wl,-rpath,$libdir"
+    step "$name: gcc, shared" tap "$build/$name"
+    step "compile $name: sanitizers" gcc -std=gnu99 -g -fsanitize=address,undefined -fno-sanitize-recover=all "-I$include" \
+        "-I$here" "$here/$name.c" -o "$build/$name-asan" "-L$libdir" -lmemoom -lpthread "-Wl,-rpath,$libdir"
+    step "$name: AddressSanitizer and UBSan" tap env ASAN_OPTIONS=detect_leaks=0 MEMOOM_RANDOM_LABS=1 "$build/$name-asan"
+done
+
 # LeakSanitizer needs ptrace of its own process; where that is forbidden it says so and fails, so it is asked first.
 compile gcc -asan shared -fsanitize=address,undefined -fno-sanitize-recover=all
 if [ -x "$build/layout-asan" ] && ASAN_OPTIONS=detect_leaks=1 "$build/layout-asan" >/dev/null 2>&1; then

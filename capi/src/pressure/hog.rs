@@ -219,10 +219,10 @@ pub unsafe extern "C" fn memoom_hog_spawn(
 ///
 /// Returns: MEMOOM_OK, also when the hog was killed or is blocked; MEMOOM_ERR_INVALID_INPUT for NULL, a worker that is
 /// no hog, 0 bytes, where neither the group nor a group above it has a limit, or where nobody may be killed at the limit
-/// and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step
-/// goes on; MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
+/// and the hog is not forced; MEMOOM_ERR_BUSY while an earlier step goes on, also one that another thread asked for;
+/// MEMOOM_ERR_WORKER_GONE; MEMOOM_ERR_OUT_OF_MEMORY, or what fits the errno, where a system call gave nothing of the step;
 /// MEMOOM_ERR_TIMED_OUT: the step goes on, see memoom_hog_finish; MEMOOM_ERR_CLOSED; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
-/// Thread safety: any thread.
+/// Thread safety: any thread; of several that step one hog each gets the answer to its own step, or MEMOOM_ERR_BUSY at once.
 /// Since 0.1.
 #[no_mangle]
 #[must_use]
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn memoom_hog_grow(
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
 /// Returns: as memoom_hog_grow; MEMOOM_ERR_INVALID_INPUT also where no step is going on.
-/// Thread safety: any thread.
+/// Thread safety: any thread; every one that waits for the step gets its answer.
 /// Since 0.1.
 #[no_mangle]
 #[must_use]
