@@ -2905,18 +2905,6 @@ const char *memoom_oom_limit_words(const struct memoom_oom *oom);
 uint64_t memoom_oom_limit_bytes(const struct memoom_oom *oom);
 
 /**
- * What a group belongs to, as the names in its path tell: a container, a pod, a batch job, a virtual machine, a systemd
- * unit, a login session, or the whole machine.
- */
-typedef struct memoom_workload memoom_workload;
-
-/**
- * What is behind the path of the group whose limit was hit: a pod, a container, a job, a unit.
- * Returns: the workload; NULL where the group is not known or its path does not tell, and for NULL.
- */
-const struct memoom_workload *memoom_oom_workload(const struct memoom_oom *oom);
-
-/**
  * Bytes charged to the group whose limit was hit, before the OOM.
  * Returns: the bytes; MEMOOM_UNKNOWN where no source tells, and for NULL.
  */
@@ -3720,6 +3708,12 @@ MEMOOM_MUST_USE memoom_status memoom_replay(const char *path, struct memoom_oom_
  *
  * The kernel's own text of OOMs, parsed from any log.
  * ======================================================================================================== */
+
+/**
+ * What a group belongs to, as the names in its path tell: a container, a pod, a batch job, a virtual machine, a systemd
+ * unit, a login session, or the whole machine.
+ */
+typedef struct memoom_workload memoom_workload;
 
 /** The reports of a log. */
 typedef struct memoom_report_list memoom_report_list;

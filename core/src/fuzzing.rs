@@ -12,7 +12,8 @@ use crate::memcg::{owner, parse_size, v1, v2, workload};
 use crate::observe::callpath::parse_proc_stack;
 use crate::observe::report::{Report, ReportReader};
 use crate::observe::task::text as task;
-use crate::observe::{trace_text, Alarm, Record};
+use crate::observe::trace::text as trace_text;
+use crate::observe::{Alarm, Record};
 use crate::pressure::{Kind, Pattern};
 use crate::text::{escape, unescape};
 

@@ -75,7 +75,6 @@ pub mod observe {
     pub(crate) mod signal;
     pub(crate) mod task;
     pub(crate) mod trace;
-    pub(crate) mod trace_text;
     pub(crate) mod tracefs;
 
     #[cfg(test)]

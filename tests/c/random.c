@@ -362,7 +362,7 @@ static void on_watch(struct thread *self)
     case 2:
         CALL("memoom_watch_wait_oom", oom != NULL, memoom_watch_wait_oom(watch, timeout, &oom, &error));
         if (oom)
-            (void)(memoom_oom_to_json(oom) && memoom_oom_to_text(oom) && memoom_oom_workload(oom));
+            (void)(memoom_oom_to_json(oom) && memoom_oom_to_text(oom) && memoom_oom_limit_words(oom));
         memoom_oom_free(oom);
         break;
     default:

@@ -8,7 +8,7 @@
 mod instance;
 mod layout;
 mod perf;
-mod text;
+pub(crate) mod text;
 
 use std::os::fd::BorrowedFd;
 

@@ -353,9 +353,9 @@ pub(crate) fn fuzzed(format: &[u8], text: &[u8]) -> usize {
         given.or_else(|| Template::from_format(own, needed)).unwrap_or_default()
     };
     let templates = Templates {
-        victim: given(include_bytes!("../../../tests/logs/mark_victim-6.18.format"), &["pid"]),
-        signal: given(include_bytes!("../../../tests/logs/signal_generate-6.18.format"), &["sig", "code", "pid"]),
-        delivered: given(include_bytes!("../../../tests/logs/signal_deliver-6.18.format"), &["sig", "code"]),
+        victim: given(include_bytes!("../../../../tests/logs/mark_victim-6.18.format"), &["pid"]),
+        signal: given(include_bytes!("../../../../tests/logs/signal_generate-6.18.format"), &["sig", "code", "pid"]),
+        delivered: given(include_bytes!("../../../../tests/logs/signal_deliver-6.18.format"), &["sig", "code"]),
     };
     parse(text, &templates).len()
 }
