@@ -238,7 +238,7 @@ impl Hub {
             self.drop_group(&mut state, id);
         }
         if let Some(trace) = state.trace.take() {
-            if let Some(fd) = trace.as_fd() {
+            for fd in trace.fds() {
                 let _ = self.epoll.delete(fd);
             }
             drop(trace);

@@ -72,11 +72,19 @@ impl Trace {
         }
     }
 
-    /// The fd to poll: it becomes readable at a record, though not always a second time ([`Trace::has_news`]).
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+    /// The fds to poll: one becomes readable at a record, though not always a second time ([`Trace::has_news`]).
+    pub(crate) fn fds(&self) -> Vec<BorrowedFd<'_>> {
         match self {
-            Trace::Perf(perf) => Some(perf.as_fd()),
-            Trace::Instance(instance) => instance.as_fd(),
+            Trace::Perf(perf) => perf.fds(),
+            Trace::Instance(instance) => instance.as_fd().into_iter().collect(),
+        }
+    }
+
+    /// Whether there are fds that were not there when this was asked last: of a CPU that has come.
+    pub(crate) fn take_grown(&mut self) -> bool {
+        match self {
+            Trace::Perf(perf) => perf.take_grown(),
+            Trace::Instance(_) => false,
         }
     }
 

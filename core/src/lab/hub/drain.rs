@@ -81,6 +81,7 @@ impl Hub {
         loop {
             state.seal();
             state.read_trace();
+            self.watch_new_cpus(state);
             state.read_log();
             // A group that the sources name was made before they did; of a big machine its making may wait in a later
             // batch of the epoll, or have come since.
@@ -243,6 +244,17 @@ impl Hub {
                 if let Some(bell) = state.bells.remove(&id) {
                     let _ = self.epoll.delete(&bell);
                 }
+            }
+        }
+    }
+
+    /// A CPU that has come has a ring of its own.
+    fn watch_new_cpus(&self, state: &mut State) {
+        let Some(trace) = &mut state.trace else { return };
+        if trace.take_grown() {
+            // Those that are watched already stay as they are.
+            for fd in trace.fds() {
+                let _ = self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, tag::TRACE));
             }
         }
     }

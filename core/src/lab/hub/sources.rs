@@ -114,7 +114,7 @@ fn open_log(epoll: &Epoll, missing: &mut Vec<Missing>) -> Option<KernelLog> {
 
 fn open_trace(epoll: &Epoll, named: Naming<'_>, missing: &mut Vec<Missing>) -> Option<Trace> {
     let opened = Trace::open(named).and_then(|trace| {
-        match trace.as_fd().map_or(Ok(()), |pipe| epoll.add(pipe, readable(tag::TRACE))) {
+        match trace.fds().into_iter().try_for_each(|fd| epoll.add(fd, readable(tag::TRACE))) {
             Ok(()) => Ok(trace),
             Err(errno) => Err(Error::os("watch the trace", errno)),
         }

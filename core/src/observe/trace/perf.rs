@@ -13,15 +13,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-
 use self::records::{records, Events, Sample};
 use super::super::callpath::without_machinery;
 use super::super::kallsyms::{self, Symbols};
 use super::super::signal;
 use super::TraceItem;
 use crate::memcg::owner::Maker;
-use crate::sys::{perf, Named};
+use crate::sys::perf;
 use crate::{Error, Result};
 
 /// The ring of a CPU: room for about 600 records with their paths between two reads; the signals of the whole machine
@@ -42,8 +40,6 @@ static PARKED: Mutex<Option<Parked>> = Mutex::new(None);
 #[derive(Debug)]
 pub(crate) struct Perf {
     maker: Maker,
-    /// Over the first event of each CPU: one descriptor to poll.
-    epoll: Epoll,
     cpus: Vec<Cpu>,
     online: File,
     /// What `online` said when the CPUs were opened.
@@ -51,6 +47,8 @@ pub(crate) struct Perf {
     events: &'static Events,
     /// A ring was full: what it says next may be of the listener before.
     overran: bool,
+    /// A CPU has come since its descriptors were asked for.
+    grown: bool,
 }
 
 /// A set that is switched off.
@@ -79,15 +77,14 @@ impl Perf {
         kallsyms::check()?;
         let failed = |source: io::Error| Error::os("open tracepoints", source);
         let online = File::open(ONLINE).map_err(|source| failed(source).path(ONLINE))?;
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).named("epoll_create1").map_err(failed)?;
         let mut set = Perf {
             maker: Maker::this(),
-            epoll,
             cpus: Vec::new(),
             online,
             online_then: Vec::new(),
             events,
             overran: false,
+            grown: false,
         };
         match parked().and_then(|mut place| place.take()) {
             Some(parked) => set.take_over(parked),
@@ -114,7 +111,7 @@ impl Perf {
         self.online_then = parked.online_then;
         for cpu in parked.cpus {
             cpu.ring.take(&mut Vec::new());
-            self.listen(cpu)?;
+            self.cpus.push(cpu);
         }
         Ok(())
     }
@@ -132,13 +129,7 @@ impl Perf {
                 events.push(event);
             }
         }
-        self.listen(Cpu { number, ring, events })
-    }
-
-    fn listen(&mut self, cpu: Cpu) -> io::Result<()> {
-        let first = cpu.events.first().ok_or(io::ErrorKind::NotFound)?;
-        self.epoll.add(first, EpollEvent::new(EpollFlags::EPOLLIN, 0)).named("epoll_ctl")?;
-        self.cpus.push(cpu);
+        self.cpus.push(Cpu { number, ring, events });
         Ok(())
     }
 
@@ -152,9 +143,6 @@ impl Perf {
             return;
         }
         if let Some(mut place) = parked().filter(|place| place.is_none()) {
-            for first in self.cpus.iter().filter_map(|cpu| cpu.events.first()) {
-                let _ = self.epoll.delete(first);
-            }
             let (cpus, online_then) = (std::mem::take(&mut self.cpus), std::mem::take(&mut self.online_then));
             *place = Some(Parked { maker: self.maker, cpus, online_then });
         }
@@ -169,8 +157,14 @@ impl Perf {
         self.events.signals.as_ref().err().map(Arc::as_ref)
     }
 
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.0.as_fd()
+    /// The first event of each CPU. They are no epoll of their own: the kernel takes a source of a third epoll in a row at
+    /// most 100 times (`reverse_path_check` in fs/eventpoll.c), so no lab could have more watches than that.
+    pub(super) fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.cpus.iter().filter_map(|cpu| cpu.events.first()).map(OwnedFd::as_fd).collect()
+    }
+
+    pub(super) fn take_grown(&mut self) -> bool {
+        std::mem::take(&mut self.grown)
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -219,6 +213,7 @@ impl Perf {
             let item = TraceItem::Lost { cpu, events: None };
             samples.push(Sample { time_ns: 0, item, path: Vec::new() });
             self.add(number).and_then(|()| self.switch(true)).map_err(failed)?;
+            self.grown = true;
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ fn wait_victim(trace: &mut Trace, pid: i32) -> (TraceVictim, u64) {
     let mut woken = None;
     loop {
         assert!(Instant::now() < deadline, "no victim came");
-        let mut fds = [PollFd::new(trace.as_fd().expect("open"), PollFlags::POLLIN)];
+        let mut fds: Vec<PollFd<'_>> = trace.fds().into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         poll(&mut fds, 1000u16).expect("poll");
         let now = monotonic_ns();
         let victims: Vec<TraceVictim> = trace
@@ -127,7 +127,7 @@ fn a_wake_that_somebody_else_took_does_not_hide_the_record() {
     let mut hog = group.spawn("exec tail /dev/zero");
     hog.wait().expect("reaped");
     let ask = || {
-        let mut fds = [PollFd::new(trace.as_fd().expect("open"), PollFlags::POLLIN)];
+        let mut fds: Vec<PollFd<'_>> = trace.fds().into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         poll(&mut fds, 0u16).expect("poll")
     };
     ask();
