@@ -12,7 +12,7 @@ use crate::sys;
 
 /// The ring at the end of a group comes from a work queue, so soon after it even where ten processes wait for each CPU.
 /// Only a victim that nobody could place is kept waiting for it.
-const ITS_END_WITHIN_NS: u64 = 3_000_000_000;
+const ITS_END_WITHIN_NS: u64 = 1_000_000_000;
 
 /// A group whose notifications are read.
 pub(crate) struct Observed {
