@@ -44,7 +44,7 @@ pub fn files(bytes: &[u8]) {
     v2::events(&text, &mut counters);
     let _ = v2::lists_memory(&text);
     let _ = stall::parse_pressure(&text);
-    assert!(keyed(&text).all(|(key, _)| !key.is_empty()));
+    assert!(keyed(&text).count() <= text.lines().count());
     let _ = (owner::is_name(&text), task::parse_wchan(bytes), task::parse_pss(bytes));
     assert!(task::parse_status(bytes).comm.len() <= bytes.len());
     assert!(task::parse_stat(bytes).is_none_or(|stat| stat.comm.len() <= bytes.len()));
@@ -71,7 +71,7 @@ pub fn words(bytes: &[u8]) {
         }
         Err(error) => {
             let message = error.to_string();
-            assert!(message.is_ascii() && !message.contains('\n') && message.len() < 1200, "one short line: {message}");
+            assert!(message.is_ascii() && !message.contains('\n') && message.len() < 2000, "one short line: {message}");
         }
     }
     if let Ok(alarm) = text.parse::<Alarm>() {
