@@ -14,9 +14,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs" / "python.md").re
 
 
 @pytest.mark.usefixtures("needs_lab")
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(7))
 def test_an_example(number: int, tmp_path: Path) -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
     program = tmp_path / "example.py"
     program.write_text(BLOCKS[number])
     done = subprocess.run(

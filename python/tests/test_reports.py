@@ -250,7 +250,8 @@ def test_what_is_packed_is_not_followed(cli: Cli, tmp_path: Path) -> None:
 
 def test_what_is_behind_a_path() -> None:
     number = "3f5e0a1b2c3d4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f5061728394a5b6c7d"
-    path = f"/kubepods.slice/kubepods-burstable.slice/cri-containerd-{number}.scope"
+    pod = "kubepods-burstable-pod0f7a7f3e_6f0e_4c43_8a5d_5f3c1f9f9e11.slice"
+    path = f"/kubepods.slice/kubepods-burstable.slice/{pod}/cri-containerd-{number}.scope"
     workload = memoom.workload(path)
     assert workload is not None and workload.words == str(workload)
     assert (workload.runtime, workload.container_id, workload.job) == ("containerd", number, None)

@@ -158,6 +158,9 @@ fn lines_that_only_look_like_a_report_are_told() {
     assert!(reader.finish().is_empty());
     let (count, lines) = reader.lookalikes();
     assert_eq!((count, lines), (1, &[b"kubelet: container was oom-killed (exit 137)".to_vec()][..]));
+    let mut short = ReportReader::new();
+    short.feed(b"nothing\nmore");
+    assert_eq!(short.line_bytes(), 4);
     let mut endless = ReportReader::new();
     endless.feed(&[0; 1 << 20]);
     assert_eq!(endless.line_bytes(), 1 << 20);

@@ -1,6 +1,7 @@
 //! The kernel's reports out of a log: as a whole, and piece by piece.
 
 use std::borrow::Cow;
+use std::mem::align_of;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -47,8 +48,12 @@ fn bytes_of<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
 /// Reads reports from a log that is fed piece by piece; its memory is bounded by a window, never by the log.
 #[pyclass(frozen, module = "memoom")]
 struct ReportReader {
-    core: Mutex<memoom::ReportReader>,
+    /// Boxed: its searches hold vectors that must lie at a multiple of 32, and Python's allocator gives 16.
+    core: Mutex<Box<memoom::ReportReader>>,
 }
+
+/// Python's allocator gives no more.
+const _: () = assert!(align_of::<ReportReader>() <= 16);
 
 impl ReportReader {
     fn with<T: Send>(&self, py: Python<'_>, call: impl FnOnce(&mut memoom::ReportReader) -> T + Send) -> T {
@@ -61,7 +66,7 @@ impl ReportReader {
     /// A reader at the beginning of a log.
     #[new]
     fn new() -> ReportReader {
-        ReportReader { core: Mutex::new(memoom::ReportReader::new()) }
+        ReportReader { core: Mutex::new(Box::new(memoom::ReportReader::new())) }
     }
 
     /// Takes the next piece of the log, cut anywhere; gives the reports that are complete.

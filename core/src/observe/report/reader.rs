@@ -137,7 +137,12 @@ impl ReportReader {
 
     /// How long the line is that has not ended yet, in bytes. What has no ends of lines is no log.
     pub fn line_bytes(&self) -> u64 {
-        self.line_bytes
+        // What is held until it is clear how the log is written counts too.
+        let held = self.form.held();
+        match memchr::memrchr2(b'\n', b'\r', held) {
+            Some(at) => (held.len() - at) as u64 - 1,
+            None => self.line_bytes.saturating_add(held.len() as u64),
+        }
     }
 
     /// Where no report was found: how many lines look like a part of one, and the first of them, each cut to 240 bytes.

@@ -46,6 +46,14 @@ impl Form {
         }
     }
 
+    /// What is held while it is not clear.
+    pub(super) fn held(&self) -> &[u8] {
+        match self {
+            Form::Open(begin) => begin,
+            _ => &[],
+        }
+    }
+
     /// Decides by what there is; gives its text.
     pub(super) fn decide(&mut self) -> Vec<u8> {
         let Form::Open(begin) = self else { return Vec::new() };
