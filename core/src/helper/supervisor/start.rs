@@ -237,11 +237,20 @@ impl Supervisor {
         }
         let pidfd = reply
             .fd
-            .ok_or_else(|| Error::new(ErrorKind::Io, what, "the supervisor sent no pidfd"))
+            .ok_or_else(|| self.without_pidfd(what))
             .and_then(|fd| above_stdio(fd).map_err(|error| Error::os(what, error)))?;
         let started = Started { id: request.id, pid: reply.pid, pidfd, channel, forked: false };
         started.await_ready(start.name)?;
         Ok(started)
+    }
+
+    /// Why a reply came without its descriptor: the kernel drops one for which this process has no number left, and says
+    /// so by the same error to whoever asks for another.
+    fn without_pidfd(&self, what: &'static str) -> Error {
+        match self.socket().try_clone_to_owned() {
+            Err(error) => Error::os(what, error).call("recvmsg"),
+            Ok(_) => Error::new(ErrorKind::Io, what, "the supervisor sent no pidfd"),
+        }
     }
 
     /// Waits for a worker's READY or the failure of its start, briefly.
