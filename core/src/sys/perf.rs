@@ -28,6 +28,8 @@ const SET_FILTER: libc::c_ulong = 0x4008_2406;
 /// Where the page before the data has the kernel's end of it and ours.
 const HEAD: usize = 1024;
 const TAIL: usize = 1032;
+/// No record of ours is larger: 127 addresses of a path and 300 bytes beside them.
+const LARGEST: usize = 2048;
 
 /// `struct perf_event_attr` as it was in 4.1 (PERF_ATTR_SIZE_VER5); the kernel takes the rest for zero.
 #[repr(C)]
@@ -137,6 +139,18 @@ impl Ring {
     /// Whether it holds records that were not taken; no system call.
     pub(crate) fn has_news(&self) -> bool {
         self.is_ours() && self.end(HEAD).load(Ordering::Acquire) != self.end(TAIL).load(Ordering::Relaxed)
+    }
+
+    /// Whether the next record might not have found room, so that some may be lost; no system call.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.is_ours() && self.filled() > self.length.saturating_sub(LARGEST)
+    }
+
+    /// How many bytes of records wait.
+    fn filled(&self) -> usize {
+        let head = self.end(HEAD).load(Ordering::Acquire);
+        let tail = self.end(TAIL).load(Ordering::Relaxed);
+        usize::try_from(head.wrapping_sub(tail)).unwrap_or(self.length).min(self.length)
     }
 
     /// Adds all records that are there to `records`, whole ones one after the other, and makes room for others.

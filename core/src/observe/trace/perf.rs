@@ -47,6 +47,8 @@ pub(crate) struct Perf {
     events: &'static Events,
     /// A ring was full: what it says next may be of the listener before.
     overran: bool,
+    /// Every CPU that was online has all of its events: nothing failed halfway.
+    whole: bool,
     /// A CPU has come since its descriptors were asked for.
     grown: bool,
 }
@@ -73,37 +75,46 @@ impl Perf {
     /// `PermissionDenied` (`kernel.perf_event_paranoid`, a filter of system calls, hidden symbols), `Unsupported` where
     /// the kernel has no such event or the machine more CPUs than there are descriptors.
     pub(crate) fn open() -> Result<Perf> {
-        let events = known_events()?;
         kallsyms::check()?;
         let failed = |source: io::Error| Error::os("open tracepoints", source);
-        let online = File::open(ONLINE).map_err(|source| failed(source).path(ONLINE))?;
-        let mut set = Perf {
-            maker: Maker::this(),
-            cpus: Vec::new(),
-            online,
-            online_then: Vec::new(),
-            events,
-            overran: false,
-            grown: false,
-        };
+        let mut set = Perf::empty()?;
         match parked().and_then(|mut place| place.take()) {
             Some(parked) => set.take_over(parked),
-            None => set.open_all(),
+            None => set.open_all(RING),
         }
         .map_err(failed)?;
         set.switch(true).map_err(failed)?;
         Ok(set)
     }
 
-    /// Opens the events of every CPU.
-    fn open_all(&mut self) -> io::Result<()> {
+    /// One that listens to no CPU yet.
+    fn empty() -> Result<Perf> {
+        let events = known_events()?;
+        let failed = |source: io::Error| Error::os("open tracepoints", source);
+        let online = File::open(ONLINE).map_err(|source| failed(source).path(ONLINE))?;
+        Ok(Perf {
+            maker: Maker::this(),
+            cpus: Vec::new(),
+            online,
+            online_then: Vec::new(),
+            events,
+            overran: false,
+            whole: false,
+            grown: false,
+        })
+    }
+
+    /// Opens the events of every CPU, each with a ring of so many bytes.
+    fn open_all(&mut self, ring: usize) -> io::Result<()> {
         self.online_then = content(&self.online)?;
         let numbers = numbers(&self.online_then);
         if numbers.is_empty() || numbers.len() * self.events.count() > MOST_DESCRIPTORS {
             let reason = format!("{} CPUs need more descriptors than a process should take", numbers.len());
             return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
         }
-        numbers.into_iter().try_for_each(|number| self.add(number))
+        numbers.into_iter().try_for_each(|number| self.add(number, ring))?;
+        self.whole = true;
+        Ok(())
     }
 
     /// Goes on with the set that waited; what is left in its rings was somebody else's.
@@ -113,13 +124,14 @@ impl Perf {
             cpu.ring.take(&mut Vec::new());
             self.cpus.push(cpu);
         }
+        self.whole = true;
         Ok(())
     }
 
     /// Opens the events of one CPU, switched off.
-    fn add(&mut self, number: i32) -> io::Result<()> {
+    fn add(&mut self, number: i32, ring: usize) -> io::Result<()> {
         let victim = perf::open(self.events.victim.id, number)?;
-        let ring = perf::Ring::map(victim.as_fd(), RING)?;
+        let ring = perf::Ring::map(victim.as_fd(), ring)?;
         let mut events = vec![victim];
         if let Ok((sent, delivered)) = &self.events.signals {
             for (layout, filter) in [(sent, signal::generated()), (delivered, signal::delivered())] {
@@ -137,9 +149,16 @@ impl Perf {
         self.cpus.iter().flat_map(|cpu| &cpu.events).try_for_each(|event| perf::enable(event.as_fd(), on))
     }
 
+    /// Whether the next lab would hear the whole machine, and nothing that was for this one: what a full ring has lost, the
+    /// kernel says when there is room again.
+    fn may_serve_again(&self) -> bool {
+        self.whole && !self.overran && !self.cpus.iter().any(|cpu| cpu.ring.is_nearly_full())
+    }
+
     /// Keeps it for the next lab, if there is none yet that waits.
     fn park(&mut self) {
-        if self.cpus.is_empty() || self.overran || self.switch(false).is_err() {
+        // First: a forked child may hold the descriptors for longer, and nobody is to work for it at each signal.
+        if self.switch(false).is_err() || !self.may_serve_again() {
             return;
         }
         if let Some(mut place) = parked().filter(|place| place.is_none()) {
@@ -179,6 +198,10 @@ impl Perf {
             let had = samples.len();
             for cpu in &self.cpus {
                 bytes.clear();
+                if cpu.ring.is_nearly_full() {
+                    // The kernel tells of a loss with the next record alone, which may come after the account.
+                    samples.push(lost(cpu.number));
+                }
                 cpu.ring.take(&mut bytes);
                 records(&bytes, cpu.number, self.events, &mut samples);
             }
@@ -204,17 +227,18 @@ impl Perf {
         }
         let numbers = numbers(&now);
         self.online_then = now;
+        // Until all have come.
+        let whole = std::mem::take(&mut self.whole);
         self.cpus.retain(|cpu| numbers.contains(&cpu.number));
         for number in numbers {
             if self.cpus.iter().any(|cpu| cpu.number == number) {
                 continue;
             }
-            let cpu = u32::try_from(number).unwrap_or_default();
-            let item = TraceItem::Lost { cpu, events: None };
-            samples.push(Sample { time_ns: 0, item, path: Vec::new() });
-            self.add(number).and_then(|()| self.switch(true)).map_err(failed)?;
+            samples.push(lost(number));
+            self.add(number, RING).and_then(|()| self.switch(true)).map_err(failed)?;
             self.grown = true;
         }
+        self.whole = whole;
         Ok(())
     }
 }
@@ -248,6 +272,12 @@ fn parked() -> Option<MutexGuard<'static, Option<Parked>>> {
         *place = None;
     }
     Some(place)
+}
+
+/// Something of that CPU was lost, nobody knows how much.
+fn lost(cpu: i32) -> Sample {
+    let cpu = u32::try_from(cpu).unwrap_or_default();
+    Sample { time_ns: 0, item: TraceItem::Lost { cpu, events: None }, path: Vec::new() }
 }
 
 fn content(file: &File) -> io::Result<Vec<u8>> {

@@ -1,3 +1,5 @@
+use nix::sys::signal::{raise, SigSet, Signal};
+
 use super::super::super::live;
 use super::*;
 
@@ -22,4 +24,41 @@ fn the_set_of_one_lab_serves_the_next() {
         same
     });
     assert!(again, "each lab opens the tracepoints anew");
+}
+
+#[test]
+fn a_set_that_lacks_a_cpu_serves_nobody() {
+    let Ok(set) = Perf::open().map_err(|error| live::skip(&error.to_string())) else { return };
+    let cpus = set.cpus.len();
+    assert!(set.whole);
+    // As where the descriptors run out after the first CPU: dropped, it is not kept for the next lab.
+    let mut part = Perf::empty().expect("a set");
+    part.online_then = content(&part.online).expect("readable");
+    part.add(0, RING).expect("opened a moment ago");
+    drop(set);
+    drop(parked().and_then(|mut place| place.take()));
+    drop(part);
+    let next = Perf::open().expect("opened a moment ago");
+    assert_eq!(next.cpus.len(), cpus, "the next lab is deaf on some CPUs");
+}
+
+#[test]
+fn a_full_ring_tells_of_its_loss_at_once_and_serves_nobody() {
+    let Ok(mut set) = Perf::empty().map_err(|error| live::skip(&error.to_string())) else { return };
+    if let Err(error) = set.open_all(8 << 10).and_then(|()| set.switch(true)) {
+        return live::skip(&error.to_string());
+    }
+    assert!(set.may_serve_again());
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGUSR2);
+    signals.thread_block().expect("blocked");
+    // The thread may stand on any CPU.
+    for _ in 0..64 * set.cpus.len() {
+        raise(Signal::SIGUSR2).expect("raised");
+        signals.wait().expect("taken");
+    }
+    assert!(!set.may_serve_again(), "the next lab would hear of a loss that was none of its own");
+    let items = set.read().expect("readable");
+    assert!(items.iter().any(|item| matches!(item, TraceItem::Lost { events: None, .. })), "{items:?}");
+    assert!(!set.may_serve_again(), "the kernel has yet to say what it lost");
 }
