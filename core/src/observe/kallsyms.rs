@@ -11,6 +11,7 @@ use super::callpath::{parse_symbol, Frame};
 use crate::{Error, ErrorKind, Result};
 
 const PATH: &str = "/proc/kallsyms";
+const HIDDEN: &str = "the kernel hides the addresses of its functions (kernel.kptr_restrict)";
 /// No function is longer: an address so far behind the last one before it is in none.
 const LONGEST: u64 = 4 << 20;
 /// Padding before a function (6.2): a symbol of its own that no code runs in. Only its address matters, as an end.
@@ -91,7 +92,11 @@ impl Symbols {
             }
         }
         symbols.sort();
-        Ok(symbols)
+        // Who has given up its rights since may not know any more. What the process has read before still holds.
+        match symbols.addresses.iter().all(|address| *address == 0) {
+            true => Err(io::Error::new(io::ErrorKind::PermissionDenied, HIDDEN)),
+            false => Ok(symbols),
+        }
     }
 
     /// `ffffffff81000000 T name` or `... t name\t[module]`.
@@ -164,13 +169,9 @@ pub(crate) fn check() -> Result<()> {
     });
     match shown {
         true => Ok(()),
-        false => Err(Error::new(
-            ErrorKind::PermissionDenied,
-            "read the kernel's symbols",
-            "the kernel hides the addresses of its functions (kernel.kptr_restrict)",
-        )
-        .path(PATH)
-        .remedy("sysctl kernel.kptr_restrict=1, and CAP_SYSLOG")),
+        false => Err(Error::new(ErrorKind::PermissionDenied, "read the kernel's symbols", HIDDEN)
+            .path(PATH)
+            .remedy("sysctl kernel.kptr_restrict=1, and CAP_SYSLOG")),
     }
 }
 
@@ -206,6 +207,13 @@ mod tests {
         assert_eq!(found(0xffff_ffff_9000_0000), None, "far behind the last one of the kernel");
         assert_eq!(found(0xffff_ffff_ffff_ffff), None);
         assert_eq!(found(0), None);
+    }
+
+    #[test]
+    fn a_list_that_hides_its_addresses_is_none() {
+        let hidden = b"0000000000000000 T _stext\n0000000000000000 t memcg_oom\t[xfs]\n".as_slice();
+        let error = Symbols::read(hidden).expect_err("no addresses");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]

@@ -130,6 +130,8 @@ pub(crate) enum TraceItem {
         /// How many events; `None` when the kernel does not know.
         events: Option<u64>,
     },
+    /// The functions of the paths that came with this could not be named, and why.
+    Nameless(String),
     /// Text that is no known record, so that nothing is dropped silently.
     Unparsed(Vec<u8>),
 }

@@ -106,6 +106,7 @@ impl State {
                     self.push(sys::monotonic_ns(), Source::Tracefs, None, None, EventKind::Lost { count });
                     self.take(Sign::Lost { source: "tracefs", count });
                 }
+                TraceItem::Nameless(reason) => self.miss("tracefs", reason),
                 TraceItem::Unparsed(text) => {
                     let reason = format!("a line could not be read: {}", crate::error::printable(&text, 200));
                     self.miss("tracefs", reason);

@@ -215,7 +215,7 @@ impl TraceInstance {
                     match &mut item {
                         TraceItem::Victim(victim) => victim.call_path = frames,
                         TraceItem::Signal(signal) => signal.call_path = frames,
-                        TraceItem::Delivered(_) | TraceItem::Lost { .. } | TraceItem::Unparsed(_) => {}
+                        _ => {}
                     }
                     items.push(item);
                 }

@@ -209,13 +209,12 @@ impl Perf {
                 break;
             }
         }
-        if samples.is_empty() {
-            return Ok(Vec::new());
-        }
         samples.sort_by_key(|sample| sample.time_ns);
         self.overran |= samples.iter().any(|sample| matches!(sample.item, TraceItem::Lost { .. }));
-        name(&mut samples)?;
-        Ok(samples.into_iter().map(|sample| sample.item).collect())
+        Ok(match samples.iter().any(|sample| !sample.path.is_empty()) {
+            true => named(samples, Symbols::get()),
+            false => samples.into_iter().map(|sample| sample.item).collect(),
+        })
     }
 
     /// A CPU that has come since is listened to from now on; what happened on it before is lost.
@@ -300,25 +299,28 @@ fn numbers(list: &[u8]) -> Vec<i32> {
     numbers
 }
 
-/// Puts the names of the functions for their addresses.
-fn name(samples: &mut [Sample]) -> Result<()> {
-    if samples.iter().all(|sample| sample.path.is_empty()) {
-        return Ok(());
-    }
-    let mut symbols = Symbols::get()?;
+/// Puts the names of the functions for their addresses. Where the names are not to be had, what was told is told without a
+/// path, and why.
+fn named(mut samples: Vec<Sample>, symbols: Result<Arc<Symbols>>) -> Vec<TraceItem> {
+    let mut nameless = None;
+    let mut symbols = symbols.map_err(|error| nameless = Some(error)).unwrap_or_default();
     // Of a module that has come since the list was read.
-    if samples.iter().flat_map(|sample| &sample.path).any(|address| symbols.lacks(*address)) {
-        symbols = Symbols::renew()?;
+    if nameless.is_none() && samples.iter().flat_map(|sample| &sample.path).any(|address| symbols.lacks(*address)) {
+        match Symbols::renew() {
+            Ok(newer) => symbols = newer,
+            Err(error) => nameless = Some(error),
+        }
     }
-    for Sample { item, path, .. } in samples {
+    for Sample { item, path, .. } in &mut samples {
         let place = match item {
             TraceItem::Victim(victim) => &mut victim.call_path,
             TraceItem::Signal(signal) => &mut signal.call_path,
-            TraceItem::Delivered(_) | TraceItem::Lost { .. } | TraceItem::Unparsed(_) => continue,
+            _ => continue,
         };
         *place = without_machinery(path.iter().filter_map(|address| symbols.frame(*address)).collect());
     }
-    Ok(())
+    let told = samples.into_iter().map(|sample| sample.item);
+    nameless.map(|error| TraceItem::Nameless(error.to_string())).into_iter().chain(told).collect()
 }
 
 #[cfg(test)]

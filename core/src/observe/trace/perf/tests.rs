@@ -62,3 +62,14 @@ fn a_full_ring_tells_of_its_loss_at_once_and_serves_nobody() {
     assert!(items.iter().any(|item| matches!(item, TraceItem::Lost { events: None, .. })), "{items:?}");
     assert!(!set.may_serve_again(), "the kernel has yet to say what it lost");
 }
+
+#[test]
+fn a_path_that_cannot_be_named_hides_no_victim() {
+    let victim = TraceItem::Victim(super::super::TraceVictim { pid: 78, ..Default::default() });
+    let samples = vec![Sample { time_ns: 1, item: victim.clone(), path: vec![1] }];
+    let refused = Error::os("read the kernel's symbols", io::Error::from_raw_os_error(libc::EMFILE));
+    let items = named(samples, Err(refused));
+    let [TraceItem::Nameless(reason), told] = items.as_slice() else { panic!("{items:?}") };
+    assert!(reason.contains("EMFILE"), "{reason}");
+    assert_eq!(*told, victim);
+}
