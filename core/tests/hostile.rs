@@ -16,6 +16,8 @@ mod forked;
 mod heirs;
 #[path = "hostile/life.rs"]
 mod life;
+#[path = "hostile/listeners.rs"]
+mod listeners;
 #[path = "hostile/meddlers.rs"]
 mod meddlers;
 #[path = "hostile/owners.rs"]
@@ -37,6 +39,8 @@ const INSIDE: &[(&str, Task)] = &[
     ("no-descriptors", descriptors::inside),
     ("no-log", devices::without_a_log),
     ("refused", refused::inside),
+    ("no-perf-events", listeners::without_perf_events),
+    ("no-symbols", listeners::without_symbols),
     ("live", life::inside),
     ("anywhere", places::anywhere),
     ("little-memory", places::little_memory),
@@ -58,6 +62,11 @@ fn main() {
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),
         ("each_call_refused", refused::each_call_refused),
+        (
+            "without_perf_events_a_path_comes_from_an_instance",
+            listeners::without_perf_events_a_path_comes_from_an_instance,
+        ),
+        ("an_oom_without_a_path_is_one", listeners::an_oom_without_a_path_is_one),
         ("the_whole_machine_in_one_observer", whole::the_whole_machine_in_one_observer),
         ("threads_share_a_hog_under_signals", forked::threads_share_a_hog_under_signals),
         ("a_lab_is_known_by_its_directory", meddlers::a_lab_is_known_by_its_directory),

@@ -190,6 +190,11 @@ impl Signal {
         self.signal == libc::SIGCHLD && own
     }
 
+    /// Whether it may be of the OOM killer as well as of anybody else in the kernel: it says the same, and no way is known.
+    pub(crate) fn may_be_of_an_oom(&self) -> bool {
+        self.signal == libc::SIGKILL && self.code == SI_KERNEL && self.call_path.is_empty()
+    }
+
     /// On whose behalf it was sent: by the way to it, where there is one, else by what the kernel sets in each case.
     pub(crate) fn origin(&self) -> Origin {
         let names = || self.call_path.iter().map(|frame| base_name(&frame.function));

@@ -61,6 +61,10 @@ impl State {
         if signal.signal == libc::SIGCHLD {
             return self.note_last_word(&signal);
         }
+        // Nothing is said of it: what tells of OOMs tells whether it was one.
+        if signal.may_be_of_an_oom() {
+            return;
+        }
         let proc = Proc::system();
         let target = match signal.whole_process && signal.origin() != Origin::Oom {
             true => signal.target,
