@@ -9,9 +9,11 @@ mod records;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+
+use nix::sys::resource::{getrlimit, Resource};
 
 use self::records::{records, Events, Sample};
 use super::super::callpath::without_machinery;
@@ -25,8 +27,13 @@ use crate::{Error, Result};
 /// The ring of a CPU: room for about 600 records with their paths between two reads; the signals of the whole machine
 /// come too.
 const RING: usize = 256 << 10;
+/// A ring has no fewer bytes, and all rings of a set together have no more than `ALL_RINGS` as long as they have more.
+const LEAST_RING: usize = 64 << 10;
+const ALL_RINGS: usize = 4 << 20;
 /// More descriptors a set would need too many of what a process has (1024 by default).
 const MOST_DESCRIPTORS: usize = 256;
+/// And this part of what it may have is left to the rest of the process, and to the labs to come.
+const LEFT_TO_OTHERS: u64 = 2;
 /// So often the rings are read again while there is more, so that what happened on several CPUs comes in its order.
 const MOST_ROUNDS: usize = 8;
 const ONLINE: &str = "/sys/devices/system/cpu/online";
@@ -80,7 +87,7 @@ impl Perf {
         let mut set = Perf::empty()?;
         match parked().and_then(|mut place| place.take()) {
             Some(parked) => set.take_over(parked),
-            None => set.open_all(RING),
+            None => set.open_all(None),
         }
         .map_err(failed)?;
         set.switch(true).map_err(failed)?;
@@ -104,14 +111,18 @@ impl Perf {
         })
     }
 
-    /// Opens the events of every CPU, each with a ring of so many bytes.
-    fn open_all(&mut self, ring: usize) -> io::Result<()> {
+    /// Opens the events of every CPU, each with a ring of that many bytes, or as many as become the machine.
+    fn open_all(&mut self, ring: Option<usize>) -> io::Result<()> {
         self.online_then = content(&self.online)?;
         let numbers = numbers(&self.online_then);
-        if numbers.is_empty() || numbers.len() * self.events.count() > MOST_DESCRIPTORS {
+        let wanted = numbers.len() * self.events.count();
+        let (most, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        // The next descriptors have the numbers behind this one, or they fill gaps before it.
+        if numbers.is_empty() || wanted > MOST_DESCRIPTORS || !leaves_enough(self.online.as_raw_fd(), wanted, most) {
             let reason = format!("{} CPUs need more descriptors than a process should take", numbers.len());
             return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
         }
+        let ring = ring.unwrap_or_else(|| ring_bytes(numbers.len()));
         numbers.into_iter().try_for_each(|number| self.add(number, ring))?;
         self.whole = true;
         Ok(())
@@ -225,6 +236,7 @@ impl Perf {
             return Ok(());
         }
         let numbers = numbers(&now);
+        let ring = ring_bytes(numbers.len());
         self.online_then = now;
         // Until all have come.
         let whole = std::mem::take(&mut self.whole);
@@ -234,7 +246,7 @@ impl Perf {
                 continue;
             }
             samples.push(lost(number));
-            self.add(number, RING).and_then(|()| self.switch(true)).map_err(failed)?;
+            self.add(number, ring).and_then(|()| self.switch(true)).map_err(failed)?;
             self.grown = true;
         }
         self.whole = whole;
@@ -271,6 +283,18 @@ fn parked() -> Option<MutexGuard<'static, Option<Parked>>> {
         *place = None;
     }
     Some(place)
+}
+
+/// Whether that many descriptors more, behind this one, leave a process what it needs beside them.
+fn leaves_enough(last: RawFd, wanted: usize, most: u64) -> bool {
+    let last = u64::try_from(last).unwrap_or(0);
+    last.saturating_add(wanted as u64) < most / LEFT_TO_OTHERS
+}
+
+/// The bytes of a CPU's ring, a power of two, where there are so many.
+fn ring_bytes(cpus: usize) -> usize {
+    let share = (ALL_RINGS / cpus.max(1)).clamp(LEAST_RING, RING);
+    1 << share.ilog2()
 }
 
 /// Something of that CPU was lost, nobody knows how much.

@@ -11,6 +11,15 @@ fn a_list_of_cpus_has_ranges_and_single_ones() {
 }
 
 #[test]
+fn a_large_machine_costs_a_process_no_more_than_its_share() {
+    // A lab has 14 descriptors beside those of a set; 64 CPUs need 192, of 1024.
+    assert!(leaves_enough(14, 192, 1024) && leaves_enough(14 + 206, 192, 1024));
+    assert!(!leaves_enough(14 + 2 * 206, 192, 1024), "the third of these labs would leave too few");
+    assert_eq!([1, 2, 16].map(ring_bytes), [RING; 3]);
+    assert_eq!([24, 64, 85].map(ring_bytes), [128 << 10, 64 << 10, 64 << 10]);
+}
+
+#[test]
 fn the_set_of_one_lab_serves_the_next() {
     let Ok(first) = Perf::open().map_err(|error| live::skip(&error.to_string())) else { return };
     // Other tests of this process may take or leave the one that waits: among many there is one that comes again.
@@ -45,7 +54,7 @@ fn a_set_that_lacks_a_cpu_serves_nobody() {
 #[test]
 fn a_full_ring_tells_of_its_loss_at_once_and_serves_nobody() {
     let Ok(mut set) = Perf::empty().map_err(|error| live::skip(&error.to_string())) else { return };
-    if let Err(error) = set.open_all(8 << 10).and_then(|()| set.switch(true)) {
+    if let Err(error) = set.open_all(Some(8 << 10)).and_then(|()| set.switch(true)) {
         return live::skip(&error.to_string());
     }
     assert!(set.may_serve_again());
