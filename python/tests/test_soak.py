@@ -65,7 +65,7 @@ def leaks(samples: list[tuple[int, int]]) -> tuple[list[str], str]:
 
 def test_a_leak_is_found() -> None:
     assert leaks([(5000, 20)] * 1000)[0] == []
-    assert leaks([(5000 + 10 * at, 20) for at in range(1000)])[0] == ["memory"]
+    assert leaks([(5000 + 20 * at, 20) for at in range(1000)])[0] == ["memory"]
     assert leaks([(5000, 20 + at // 10) for at in range(1000)])[0] == ["descriptors"]
 
 

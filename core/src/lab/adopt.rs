@@ -118,6 +118,10 @@ impl Group {
         match &self.0.keeper {
             Some(lab) => lab.close(),
             None => {
+                if self.0.lab.is_some() {
+                    // In a forked child it is nobody's to ask about.
+                    self.lab("give back group")?;
+                }
                 Err(Error::new(ErrorKind::InvalidInput, "give back group", "the group was not adopted")
                     .path(self.path()))
             }
