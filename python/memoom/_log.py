@@ -38,7 +38,8 @@ def iter_reports(log: _Log) -> Iterator[Report]:
     `log` is the path of a file, an open file, or an iterable of pieces, text or bytes, which are joined as they are:
     lines need their ends. What gzip, xz or zstd has packed is unpacked on the way (zstd: Python 3.14, or
     `memoom[zstd]`). Memory is bounded, however long the log is: a window of some MiB is taken apart at a time. A log
-    that is shorter than 4 MiB gives exactly what `parse_reports` gives.
+    that is shorter than 4 MiB gives what `parse_reports` gives, unless damage has left none of the words by which a
+    report is found.
 
     Raises `InvalidInputError` for what is no log, because a line of it is longer than 64 MiB, or because its packing is
     broken; `MissingExtraError` for zstd where nothing unpacks it; `OSError` as of `open`.
