@@ -321,6 +321,8 @@ static inline const char *promise_few_fds(void)
     broken = promise_runs();
     if (broken)
         return broken;
+    /* Its lab may have left those of the tracepoints for the next one. */
+    count = promise_open_fds(&highest);
     /* With fewer it fails at some point or other; never by leaving something. */
     for (more = 1; more < 12; more++) {
         limit.rlim_cur = (rlim_t)highest + (rlim_t)more;
@@ -336,7 +338,7 @@ static inline const char *promise_few_fds(void)
         error = NULL;
         limit.rlim_cur = 256;
         PROMISE(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
-        PROMISE(promise_open_fds(&highest) == count, "a failed call has left a descriptor");
+        PROMISE(promise_open_fds(&highest) <= count, "a failed call has left a descriptor");
         PROMISE(promise_children(__WALL) == 0, "a failed call has left a child");
     }
     return NULL;
