@@ -212,6 +212,8 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 /// `InvalidInput` where it is no recording, or a line of it cannot be read (its number is named); `Io`.
 pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
     let bad = |number: usize, why: &dyn std::fmt::Display| {
+        // What a damaged file holds stands in the reason of the parser.
+        let why = crate::error::printable(why.to_string().as_bytes(), 300);
         Error::new(ErrorKind::InvalidInput, "replay", &format!("line {number} is not of a recording: {why}"))
             .remedy("give a file that memoom has recorded (--record, LabOptions.record)")
     };
