@@ -117,6 +117,11 @@ pub(crate) fn utf8<'a>(bytes: &'a [u8], parameter: &'static str) -> Done<&'a str
         .map_err(|_| Failure::input(format!("{parameter} is not UTF-8 (value {})", escape(bytes))))
 }
 
+/// A number that no source may tell.
+pub(crate) fn known(number: Option<u64>) -> u64 {
+    number.unwrap_or(MEMOOM_UNKNOWN)
+}
+
 /// A struct of options: the first field is its size as the caller was compiled, every bit pattern is a value, and
 /// [`Default`] is its `MEMOOM_..._INIT`.
 ///

@@ -5,7 +5,7 @@ use std::ffi::{c_char, CString};
 use std::mem::size_of;
 use std::ptr;
 
-use crate::ffi::{self, text};
+use crate::ffi::{self, known, text};
 
 /// Strings with stable addresses, kept as long as the rows that point to them.
 #[derive(Default)]
@@ -137,8 +137,8 @@ pub(crate) fn frames(path: &[memoom::observe::Frame]) -> Rows<memoom_frame> {
         module: texts.maybe(frame.module.as_ref()),
         step: texts.maybe(frame.step().map(|step| step.name())),
         explanation: texts.maybe(frame.explain()),
-        offset: frame.offset.unwrap_or(ffi::MEMOOM_UNKNOWN),
-        size: frame.size.unwrap_or(ffi::MEMOOM_UNKNOWN),
+        offset: known(frame.offset),
+        size: known(frame.size),
     })
 }
 

@@ -8,7 +8,7 @@ use std::ptr;
 use memoom::KilledBy;
 
 use super::outcome::memoom_outcome;
-use crate::ffi;
+use crate::ffi::{self, known};
 use crate::list::Rows;
 
 /// Who sent the signal that ended a process.
@@ -55,7 +55,7 @@ pub(crate) fn killed_by(item: Option<&KilledBy>) -> Rows<memoom_killed_by> {
         source: texts.maybe(one.source),
         reason: texts.maybe(one.reason.as_ref()),
         text: texts.keep(one.to_text()),
-        at_ns: one.at_ns.unwrap_or(ffi::MEMOOM_UNKNOWN),
+        at_ns: known(one.at_ns),
         uid: one.uid.map_or(-1, i64::from),
         pid: one.pid.unwrap_or(0),
         signal: one.signal,

@@ -13,7 +13,7 @@ use super::oom_rows::{
     blocked, disagreements, memoom_blocked, memoom_disagreement, memoom_predicted, memoom_process, memoom_victim,
     victims,
 };
-use crate::ffi::{self, pointer, text};
+use crate::ffi::{self, known, pointer, text};
 use crate::list::{
     candidates, findings, frames, memoom_candidate, memoom_finding, memoom_frame, memoom_missing, missing, Rows,
 };
@@ -179,7 +179,7 @@ pub extern "C" fn memoom_oom_limit_bytes(oom: Option<&memoom_oom>) -> u64 {
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_oom_usage_before(oom: Option<&memoom_oom>) -> u64 {
-    ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| oom.oom.usage_bytes.before.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| known(oom.oom.usage_bytes.before))
 }
 
 /// Bytes charged after the last victim had ended; for a blocked OOM, while it lasts.
@@ -191,7 +191,7 @@ pub extern "C" fn memoom_oom_usage_before(oom: Option<&memoom_oom>) -> u64 {
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_oom_usage_after(oom: Option<&memoom_oom>) -> u64 {
-    ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| oom.oom.usage_bytes.after.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| known(oom.oom.usage_bytes.after))
 }
 
 /// The counters of the group whose limit was hit, before the OOM.
@@ -250,7 +250,7 @@ pub unsafe extern "C" fn memoom_oom_timing_ns(oom: Option<&memoom_oom>, name: *c
     let name = unsafe { ffi::maybe_bytes(name) };
     ffi::get(oom, ffi::MEMOOM_UNKNOWN, |oom| {
         let found = oom.oom.timings_ns.iter().find(|(moment, _)| Some(moment.as_bytes()) == name);
-        found.map_or(ffi::MEMOOM_UNKNOWN, |(_, time_ns)| time_ns)
+        known(found.map(|(_, time_ns)| time_ns))
     })
 }
 

@@ -8,7 +8,7 @@ use std::ptr;
 use memoom::account::{Grower, Holder};
 
 use super::oom::memoom_oom;
-use crate::ffi;
+use crate::ffi::{self, known};
 use crate::list::Rows;
 
 /// What one process held before the kill, or what no process holds.
@@ -88,7 +88,6 @@ pub struct memoom_grower {
 }
 
 pub(crate) fn holders(items: &[Holder]) -> Rows<memoom_holder> {
-    let known = |number: Option<u64>| number.unwrap_or(ffi::MEMOOM_UNKNOWN);
     Rows::of(items, |texts, one| memoom_holder {
         struct_size: size_of::<memoom_holder>(),
         comm: texts.maybe(one.comm.as_deref().map(ffi::escape)),
@@ -120,8 +119,8 @@ pub(crate) fn grower(item: &Option<Grower>) -> Rows<memoom_grower> {
         to_bytes: one.to_bytes,
         grown_bytes: one.grown_bytes,
         over_ns: one.over_ns,
-        bytes_per_sec: one.bytes_per_sec.unwrap_or(ffi::MEMOOM_UNKNOWN),
-        limit_percent: one.limit_percent.unwrap_or(ffi::MEMOOM_UNKNOWN),
+        bytes_per_sec: known(one.bytes_per_sec),
+        limit_percent: known(one.limit_percent),
         since_ns: one.since_ns,
         pid: one.pid,
         alive: u32::from(one.alive),

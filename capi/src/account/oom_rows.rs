@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use memoom::{Blocked, Cause, Disagreement, Victim};
 
-use crate::ffi;
+use crate::ffi::{self, known};
 use crate::list::Rows;
 use crate::pressure::worker::memoom_state;
 
@@ -93,7 +93,7 @@ pub(crate) fn victims(items: &[Victim]) -> Rows<memoom_victim> {
             comm: texts.keep(ffi::escape(comm)),
             group: texts.maybe(group.as_ref()),
             sources: texts.keep(sources.join(", ")),
-            anon_rss_bytes: anon_rss_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN),
+            anon_rss_bytes: known(*anon_rss_bytes),
             pid: *pid,
             oom_score_adj: oom_score_adj.map_or(ffi::MEMOOM_SCORE_UNKNOWN, i32::from),
             cause: match cause {

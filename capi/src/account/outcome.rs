@@ -11,7 +11,7 @@ use memoom::{Outcome, Verdict};
 use super::killed_by::{killed_by, memoom_killed_by};
 use super::oom::memoom_oom;
 use super::why::{memoom_throttled, throttled};
-use crate::ffi::{self, text};
+use crate::ffi::{self, known, text};
 use crate::list::{findings, frames, memoom_finding, memoom_frame, memoom_missing, missing, Rows};
 
 /// How a worker ended.
@@ -334,7 +334,7 @@ pub extern "C" fn memoom_outcome_max_rss_bytes(outcome: Option<&memoom_outcome>)
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_outcome_peak_bytes(outcome: Option<&memoom_outcome>) -> u64 {
-    ffi::get(outcome, ffi::MEMOOM_UNKNOWN, |outcome| outcome.outcome.peak_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(outcome, ffi::MEMOOM_UNKNOWN, |outcome| known(outcome.outcome.peak_bytes))
 }
 
 /// When the worker was ready, in nanoseconds of CLOCK_MONOTONIC.

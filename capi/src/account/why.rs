@@ -9,7 +9,7 @@ use memoom::account::Throttled;
 
 use super::oom::memoom_oom;
 use super::outcome::memoom_outcome;
-use crate::ffi;
+use crate::ffi::{self, known};
 use crate::list::{memoom_finding, memoom_frame, Rows};
 
 /// The account in two or three plain sentences: what filled the limit, who grew, why this one died, what would have helped.
@@ -169,7 +169,7 @@ pub(super) fn throttled(item: &Option<Throttled>) -> Rows<memoom_throttled> {
         usage_bytes: one.usage_bytes,
         over_bytes: one.over_bytes,
         high_events: one.high_events,
-        stalled_usec: one.stalled_usec.unwrap_or(ffi::MEMOOM_UNKNOWN),
+        stalled_usec: known(one.stalled_usec),
         elapsed_usec: one.elapsed_usec,
         pid: one.pid,
         reserved: 0,

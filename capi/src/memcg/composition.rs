@@ -10,7 +10,7 @@ use memoom::Composition;
 use super::group::memoom_group;
 use crate::account::oom::memoom_oom;
 use crate::error::{memoom_error, memoom_status};
-use crate::ffi::{self, need};
+use crate::ffi::{self, known, need};
 
 /// The charged bytes of a group, by what holds them. Begin with MEMOOM_COMPOSITION_INIT. A part that the kernel does not
 /// tell is MEMOOM_UNKNOWN, never 0. The parts that do not overlap (anon, file, shmem, both slabs, kernel_stack,
@@ -119,7 +119,6 @@ impl memoom_composition {
             read_ns,
             ..
         } = composition;
-        let known = |bytes: Option<u64>| bytes.unwrap_or(ffi::MEMOOM_UNKNOWN);
         memoom_composition {
             struct_size: size_of::<memoom_composition>(),
             usage_bytes: known(*usage_bytes),

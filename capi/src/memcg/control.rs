@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use super::group::{memoom_group, memoom_switch};
 use super::group_limits::{bytes_of, new_limit, switch_of};
 use crate::error::{memoom_error, memoom_status};
-use crate::ffi::{self, need};
+use crate::ffi::{self, known, need};
 
 /// The protected amount memory.min (v2): below it nothing of the group is reclaimed.
 ///
@@ -222,7 +222,7 @@ pub extern "C" fn memoom_group_swap_usage(
 ) -> memoom_status {
     ffi::call("memoom_group_swap_usage", reterr_error, || {
         let (group, ret_bytes) = (need(group, "group")?, need(ret_bytes, "ret_bytes")?);
-        ret_bytes.write(group.group.swap_usage_bytes()?.unwrap_or(ffi::MEMOOM_UNKNOWN));
+        ret_bytes.write(known(group.group.swap_usage_bytes()?));
         Ok(())
     })
 }
@@ -253,7 +253,7 @@ pub unsafe extern "C" fn memoom_group_stat(
         // SAFETY: the caller promises a string.
         let key = ffi::utf8(unsafe { ffi::bytes(key, "key") }?, "key")?;
         let ret_value = need(ret_value, "ret_value")?;
-        ret_value.write(group.group.stat()?.get(key).unwrap_or(ffi::MEMOOM_UNKNOWN));
+        ret_value.write(known(group.group.stat()?.get(key)));
         Ok(())
     })
 }

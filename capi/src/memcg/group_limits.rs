@@ -7,7 +7,7 @@ use memoom::{Counters, Limit};
 
 use super::group::{limit, memoom_group, memoom_switch, switch, MEMOOM_OFF, MEMOOM_ON};
 use crate::error::{memoom_error, memoom_status, Failure};
-use crate::ffi::{self, need, Done};
+use crate::ffi::{self, known, need, Done};
 
 /// A number of bytes, or MEMOOM_UNLIMITED; here "leave alone" has no meaning.
 pub(crate) fn new_limit(name: &'static str, bytes: u64) -> Done<Limit> {
@@ -273,7 +273,7 @@ pub extern "C" fn memoom_group_peak(
 ) -> memoom_status {
     ffi::call("memoom_group_peak", reterr_error, || {
         let (group, ret_bytes) = (need(group, "group")?, need(ret_bytes, "ret_bytes")?);
-        ret_bytes.write(group.group.peak_bytes()?.unwrap_or(ffi::MEMOOM_UNKNOWN));
+        ret_bytes.write(known(group.group.peak_bytes()?));
         Ok(())
     })
 }
@@ -326,20 +326,19 @@ unsafe impl ffi::Struct for memoom_counters {
 
 impl memoom_counters {
     pub(crate) fn new(counters: &Counters) -> memoom_counters {
-        let number = |counter: Option<u64>| counter.unwrap_or(ffi::MEMOOM_UNKNOWN);
         memoom_counters {
             struct_size: size_of::<memoom_counters>(),
-            usage_bytes: number(counters.usage_bytes),
-            peak_bytes: number(counters.peak_bytes),
-            oom_kill: number(counters.oom_kill),
-            oom: number(counters.oom),
-            oom_group_kill: number(counters.oom_group_kill),
-            max: number(counters.max),
-            high: number(counters.high),
-            low: number(counters.low),
-            failcnt: number(counters.failcnt),
-            under_oom: number(counters.under_oom.map(u64::from)),
-            oom_kill_disable: number(counters.oom_kill_disable.map(u64::from)),
+            usage_bytes: known(counters.usage_bytes),
+            peak_bytes: known(counters.peak_bytes),
+            oom_kill: known(counters.oom_kill),
+            oom: known(counters.oom),
+            oom_group_kill: known(counters.oom_group_kill),
+            max: known(counters.max),
+            high: known(counters.high),
+            low: known(counters.low),
+            failcnt: known(counters.failcnt),
+            under_oom: known(counters.under_oom.map(u64::from)),
+            oom_kill_disable: known(counters.oom_kill_disable.map(u64::from)),
         }
     }
 }

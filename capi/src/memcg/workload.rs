@@ -8,7 +8,7 @@ use std::ptr;
 use memoom::memcg::Workload;
 
 use crate::error::{memoom_error, memoom_status};
-use crate::ffi::{self, need, pointer, text};
+use crate::ffi::{self, known, need, pointer, text};
 
 /// What a group belongs to, as the names in its path tell: a container, a pod, a batch job, a virtual machine, a systemd
 /// unit, a login session, or the whole machine.
@@ -274,7 +274,7 @@ pub extern "C" fn memoom_workload_below(workload: Option<&memoom_workload>) -> *
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_workload_user(workload: Option<&memoom_workload>) -> u64 {
-    ffi::get(workload, ffi::MEMOOM_UNKNOWN, |workload| workload.user.map_or(ffi::MEMOOM_UNKNOWN, u64::from))
+    ffi::get(workload, ffi::MEMOOM_UNKNOWN, |workload| known(workload.user.map(u64::from)))
 }
 
 /// Frees a workload that memoom_workload_of gave. One that a report or an account lends goes with that.

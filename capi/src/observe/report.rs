@@ -11,7 +11,7 @@ use memoom::Report;
 use super::report_memory::Memory;
 use super::report_tasks::memoom_task;
 use super::report_why::memoom_consumer;
-use crate::ffi::{self, pointer, text};
+use crate::ffi::{self, known, pointer, text};
 use crate::list::{memoom_finding, memoom_missing, missing, Rows};
 use crate::memcg::workload::memoom_workload;
 
@@ -73,7 +73,6 @@ pub struct memoom_report {
 impl memoom_report {
     pub(crate) fn new(report: Arc<Report>) -> memoom_report {
         let escaped = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| text(ffi::escape(bytes)));
-        let number = |number: Option<u64>| number.unwrap_or(ffi::MEMOOM_UNKNOWN);
         memoom_report {
             release: escaped(&report.release),
             invoker_comm: report.invoker.as_ref().map(|one| text(ffi::escape(&one.comm))),
@@ -86,12 +85,12 @@ impl memoom_report {
             kills: Rows::of(&report.kills, |texts, one| memoom_kill {
                 struct_size: size_of::<memoom_kill>(),
                 comm: texts.keep(ffi::escape(&one.comm)),
-                total_vm_bytes: number(one.total_vm_bytes),
-                anon_rss_bytes: number(one.anon_rss_bytes),
-                file_rss_bytes: number(one.file_rss_bytes),
-                shmem_rss_bytes: number(one.shmem_rss_bytes),
-                pgtables_bytes: number(one.pgtables_bytes),
-                uid: number(one.uid.map(u64::from)),
+                total_vm_bytes: known(one.total_vm_bytes),
+                anon_rss_bytes: known(one.anon_rss_bytes),
+                file_rss_bytes: known(one.file_rss_bytes),
+                shmem_rss_bytes: known(one.shmem_rss_bytes),
+                pgtables_bytes: known(one.pgtables_bytes),
+                uid: known(one.uid.map(u64::from)),
                 pid: one.pid,
                 oom_score_adj: one.oom_score_adj.unwrap_or(ffi::MEMOOM_SCORE_UNKNOWN),
             }),
@@ -234,9 +233,7 @@ pub extern "C" fn memoom_report_chosen_pid(report: Option<&memoom_report>) -> i3
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_usage_bytes(report: Option<&memoom_report>) -> u64 {
-    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| {
-        report.report.memory.map_or(ffi::MEMOOM_UNKNOWN, |memory| memory.usage_bytes)
-    })
+    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| known(report.report.memory.map(|memory| memory.usage_bytes)))
 }
 
 /// The limit that was hit.
@@ -249,9 +246,7 @@ pub extern "C" fn memoom_report_usage_bytes(report: Option<&memoom_report>) -> u
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_limit_bytes(report: Option<&memoom_report>) -> u64 {
-    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| {
-        report.report.memory.and_then(|memory| memory.limit_bytes).unwrap_or(ffi::MEMOOM_UNKNOWN)
-    })
+    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| known(report.report.memory.and_then(|memory| memory.limit_bytes)))
 }
 
 /// Whether the kernel found nobody to kill.

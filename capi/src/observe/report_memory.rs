@@ -8,7 +8,7 @@ use std::ptr;
 use memoom::observe::report::{MemInfo, Node, Zone};
 
 use super::report::memoom_report;
-use crate::ffi::{self, MEMOOM_UNKNOWN};
+use crate::ffi::{self, known, MEMOOM_UNKNOWN};
 use crate::list::Rows;
 
 /// The machine's memory at a global OOM, from "Mem-Info:". What the kernel does not print is MEMOOM_UNKNOWN.
@@ -143,10 +143,6 @@ pub(super) struct Memory {
     blocks: Rows<memoom_free_blocks>,
     huge: Rows<memoom_huge_pages>,
     slabs: Rows<memoom_slab>,
-}
-
-fn known(number: Option<u64>) -> u64 {
-    number.unwrap_or(MEMOOM_UNKNOWN)
 }
 
 impl Memory {

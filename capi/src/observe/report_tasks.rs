@@ -6,7 +6,7 @@ use std::mem::size_of;
 use std::ptr;
 
 use super::report::memoom_report;
-use crate::ffi::{self, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNKNOWN};
+use crate::ffi::{self, known, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNKNOWN};
 use crate::list::Rows;
 
 /// One row of the task table. Which columns there are depends on the kernel; what it lacks is MEMOOM_UNKNOWN.
@@ -46,7 +46,6 @@ pub struct memoom_task {
 }
 
 fn tasks(report: &memoom_report) -> &Rows<memoom_task> {
-    let known = |number: Option<u64>| number.unwrap_or(MEMOOM_UNKNOWN);
     report.tasks.get_or_init(|| {
         Rows::of(&report.report.tasks, |texts, one| memoom_task {
             struct_size: size_of::<memoom_task>(),
@@ -76,7 +75,7 @@ fn tasks(report: &memoom_report) -> &Rows<memoom_task> {
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_page_bytes(report: Option<&memoom_report>) -> u64 {
-    ffi::get(report, MEMOOM_UNKNOWN, |report| report.report.page_bytes.unwrap_or(MEMOOM_UNKNOWN))
+    ffi::get(report, MEMOOM_UNKNOWN, |report| known(report.report.page_bytes))
 }
 
 /// How many rows the task table has; none with vm.oom_dump_tasks 0.

@@ -8,7 +8,7 @@ use std::ptr;
 use memoom::observe::report::Scope;
 
 use super::report::memoom_report;
-use crate::ffi::{self, pointer};
+use crate::ffi::{self, known, pointer};
 use crate::list::{findings, memoom_finding, Rows};
 use crate::memcg::workload::memoom_workload;
 
@@ -46,7 +46,7 @@ pub extern "C" fn memoom_report_scope(report: Option<&memoom_report>) -> memoom_
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_time_usec(report: Option<&memoom_report>) -> u64 {
-    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| report.report.time_usec.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| known(report.report.time_usec))
 }
 
 /// The answer in two or three plain sentences: what ran out and why, who held it, why this one was killed.
@@ -125,8 +125,8 @@ fn consumers(report: &memoom_report) -> &Rows<memoom_consumer> {
             what: texts.keep(one.what),
             comm: texts.maybe(one.comm.as_ref().map(|comm| ffi::escape(comm))),
             bytes: one.bytes,
-            swap_bytes: one.swap_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN),
-            percent: one.percent.unwrap_or(ffi::MEMOOM_UNKNOWN),
+            swap_bytes: known(one.swap_bytes),
+            percent: known(one.percent),
             pid: one.pid.unwrap_or(0),
             killed: u32::from(one.killed),
         })

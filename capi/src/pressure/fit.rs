@@ -11,7 +11,7 @@ use memoom::{Command, Fit, Fitted, Run};
 use super::command::{command, memoom_command_options};
 use super::run::{memoom_run_options, run_of};
 use crate::error::{memoom_error, memoom_status};
-use crate::ffi::{self, need};
+use crate::ffi::{self, known, need};
 
 /// How the least limit of a command is looked for. Begin with MEMOOM_FIT_OPTIONS_INIT: at most 12 runs, within 2 %,
 /// slowed above 10 %.
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn memoom_fit(
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_fitted_limit_bytes(fitted: Option<&memoom_fitted>) -> u64 {
-    ffi::get(fitted, ffi::MEMOOM_UNKNOWN, |it| it.fitted.limit_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(fitted, ffi::MEMOOM_UNKNOWN, |it| known(it.fitted.limit_bytes))
 }
 
 /// The largest limit under which the command failed, in bytes.
@@ -135,7 +135,7 @@ pub extern "C" fn memoom_fitted_limit_bytes(fitted: Option<&memoom_fitted>) -> u
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_fitted_failed_bytes(fitted: Option<&memoom_fitted>) -> u64 {
-    ffi::get(fitted, ffi::MEMOOM_UNKNOWN, |it| it.fitted.failed_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(fitted, ffi::MEMOOM_UNKNOWN, |it| known(it.fitted.failed_bytes))
 }
 
 /// The least limit under which the command passed and took no longer than it may, in bytes, when every larger one that
@@ -148,7 +148,7 @@ pub extern "C" fn memoom_fitted_failed_bytes(fitted: Option<&memoom_fitted>) -> 
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_fitted_unslowed_bytes(fitted: Option<&memoom_fitted>) -> u64 {
-    ffi::get(fitted, ffi::MEMOOM_UNKNOWN, |it| it.fitted.unslowed_bytes.unwrap_or(ffi::MEMOOM_UNKNOWN))
+    ffi::get(fitted, ffi::MEMOOM_UNKNOWN, |it| known(it.fitted.unslowed_bytes))
 }
 
 /// How many runs were made.
