@@ -4238,8 +4238,7 @@ uint64_t memoom_report_usage_bytes(const struct memoom_report *report);
 
 /**
  * The limit that was hit.
- * Returns: the bytes; MEMOOM_UNLIMITED (the same number as MEMOOM_UNKNOWN) where there is none or the report lacks it, and for
- * NULL.
+ * Returns: the bytes; MEMOOM_UNLIMITED where there is none; MEMOOM_UNKNOWN where the report lacks it, and for NULL.
  */
 uint64_t memoom_report_limit_bytes(const struct memoom_report *report);
 

@@ -212,6 +212,35 @@ static void tasks(const memoom_report *report)
     ok(task && task->oom_score_adj == -1000 && memoom_report_task_at(report, 2) == NULL, "the last one");
 }
 
+/* The limit of a group, none, and none that is told: three numbers. */
+static void limits(void)
+{
+    static const char limited[] = "[    5.000000] a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n"
+                                  "[    5.000001] memory: usage 40960kB, limit 40960kB, failcnt 3\n";
+    static const char unlimited[] = "[    5.000000] a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n"
+                                    "[    5.000001] memory: usage 40960kB, limit 9007199254740988kB, failcnt 0\n";
+    static const struct {
+        const char *log;
+        size_t length;
+        uint64_t usage, limit;
+        const char *what;
+    } logs[] = {
+        {limited, sizeof(limited) - 1, 40960u * 1024, 40960u * 1024, "a limit"},
+        {unlimited, sizeof(unlimited) - 1, 40960u * 1024, MEMOOM_UNLIMITED, "no limit"},
+        {group_oom, sizeof(group_oom) - 1, MEMOOM_UNKNOWN, MEMOOM_UNKNOWN, "a limit that is not told"},
+    };
+    size_t at;
+
+    for (at = 0; at < sizeof(logs) / sizeof(logs[0]); at++) {
+        memoom_report_list *list __attribute__((cleanup(memoom_report_list_freep))) = NULL;
+        const memoom_report *report;
+
+        ok(memoom_report_parse(logs[at].log, logs[at].length, &list, NULL) == MEMOOM_OK && memoom_report_list_count(list) == 1, "a log");
+        report = memoom_report_list_at(list, 0);
+        ok(memoom_report_limit_bytes(report) == logs[at].limit && memoom_report_usage_bytes(report) == logs[at].usage, logs[at].what);
+    }
+}
+
 static void workloads(void)
 {
     memoom_workload *workload = NULL;
@@ -250,6 +279,7 @@ int main(void)
     memory(memoom_report_list_at(list, 0));
     tasks(memoom_report_list_at(list, 0));
     memoom_report_list_free(list);
+    limits();
     workloads();
     return done();
 }

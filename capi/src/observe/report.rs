@@ -240,13 +240,14 @@ pub extern "C" fn memoom_report_usage_bytes(report: Option<&memoom_report>) -> u
 ///
 /// \param report  a report, or NULL
 ///
-/// Returns: the bytes; MEMOOM_UNLIMITED (the same number as MEMOOM_UNKNOWN) where there is none or the report lacks it, and for
-/// NULL.
+/// Returns: the bytes; MEMOOM_UNLIMITED where there is none; MEMOOM_UNKNOWN where the report lacks it, and for NULL.
 /// Thread safety: any thread.
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_limit_bytes(report: Option<&memoom_report>) -> u64 {
-    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| known(report.report.memory.and_then(|memory| memory.limit_bytes)))
+    ffi::get(report, ffi::MEMOOM_UNKNOWN, |report| {
+        known(report.report.memory.map(|memory| memory.limit_bytes.unwrap_or(ffi::MEMOOM_UNLIMITED)))
+    })
 }
 
 /// Whether the kernel found nobody to kill.
