@@ -602,7 +602,7 @@ typedef struct memoom_lab_options {
     /**
      * How many events the lab keeps for its timeline and for watches that have not read them: the last ones; 0 for
      * 16384, UINT64_MAX for all. What was forgotten is counted (memoom_timeline_forgotten_events), and told to such a
-     * watch as MEMOOM_EVENT_LOST.
+     * watch as an event "lost".
      */
     uint64_t keep_events;
     /**
@@ -2891,7 +2891,7 @@ const char *memoom_oom_limit_group(const struct memoom_oom *oom);
 
 /**
  * What stands behind the group whose limit was hit, in words: "the systemd service nginx.service", "the Podman container
- * web (3f5e0a1b2c3d)". memoom_oom_json has the parts (limit_workload): unit, container_id, pod_uid, job.
+ * web (3f5e0a1b2c3d)". memoom_oom_to_json has the parts (limit_workload): unit, container_id, pod_uid, job.
  *
  * Returns: the words, escaped; NULL where the path of the group tells nothing, for groups of memoom's own, and for NULL.
  */

@@ -127,6 +127,23 @@ fn comments_are_for_c_readers() {
 }
 
 #[test]
+fn a_comment_names_what_there_is() {
+    let header = committed();
+    let (said, code): (Vec<&str>, Vec<&str>) = header.lines().partition(|line| line.trim().starts_with(['*', '/']));
+    let code = code.join(
+        "
+",
+    );
+    let words = said.iter().flat_map(|line| line.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_'));
+    // What ends in "_" is the beginning of several.
+    let unknown: Vec<&str> = words
+        .filter(|word| word.starts_with("memoom_") || word.starts_with("MEMOOM_"))
+        .filter(|word| !code.contains(word))
+        .collect();
+    assert!(unknown.is_empty(), "not in the header: {unknown:?}");
+}
+
+#[test]
 fn every_owned_object_can_be_freed_by_cleanup() {
     let header = committed();
     for function in text::functions(&header).iter().filter(|function| function.name.ends_with("_free")) {

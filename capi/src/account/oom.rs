@@ -126,7 +126,7 @@ pub extern "C" fn memoom_oom_limit_group(oom: Option<&memoom_oom>) -> *const c_c
 }
 
 /// What stands behind the group whose limit was hit, in words: "the systemd service nginx.service", "the Podman container
-/// web (3f5e0a1b2c3d)". memoom_oom_json has the parts (limit_workload): unit, container_id, pod_uid, job.
+/// web (3f5e0a1b2c3d)". memoom_oom_to_json has the parts (limit_workload): unit, container_id, pod_uid, job.
 ///
 /// \param oom  an account, or NULL
 ///

@@ -39,7 +39,7 @@ pub struct memoom_lab_options {
     pub sample_every_usec: u64,
     /// How many events the lab keeps for its timeline and for watches that have not read them: the last ones; 0 for
     /// 16384, UINT64_MAX for all. What was forgotten is counted (memoom_timeline_forgotten_events), and told to such a
-    /// watch as MEMOOM_EVENT_LOST.
+    /// watch as an event "lost".
     pub keep_events: u64,
     /// The same for accounts, which are larger; 0 for 512. A worker keeps the account of its own death all the same.
     pub keep_ooms: u64,
