@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["Difference", "compare", "facts"]
 
-# Numbers that differ by less are the same: caches, the order of two steps.
-_CLOSE = 0.10
+# Sizes that differ by less than that part of the larger one are the same: caches, the order of two steps.
+_CLOSE = 10
 _SMALL = 1 << 20
 # What two runs never have in common.
 _OWN = ("pid", "_ns", "occurrence")
@@ -36,6 +36,13 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> list[Difference]:
 
 def facts(document: dict[str, Any]) -> dict[str, Any]:
     """What can be compared of an outcome (`memoom.outcome/1`) or of an account (`memoom.oom/1`)."""
+    try:
+        return _facts(document)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"it is no whole outcome or account: {error}") from error
+
+
+def _facts(document: dict[str, Any]) -> dict[str, Any]:
     if str(document.get("schema", "")).startswith("memoom.outcome/"):
         found = {name: document.get(name) for name in ("verdict", "oom_killed", "returncode", "peak_bytes")}
         ooms = document.get("ooms") or []
@@ -61,7 +68,7 @@ def _of_oom(oom: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     counters = oom.get("counters") or {}
     before, after = counters.get("before") or {}, counters.get("after") or {}
     for name, value in after.items():
-        if isinstance(value, int) and not isinstance(value, bool) and not name.endswith("_bytes"):
+        if _is_number(value) and not name.endswith("_bytes"):
             yield f"counters.{name}", value - (before.get(name) or 0)
     yield "call_path", [frame["function"] for frame in oom.get("call_path") or []]
     yield "report", report != {}
@@ -75,16 +82,20 @@ def _flat(name: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _same(name: str, a: Any, b: Any) -> bool:
-    if name.endswith("limit_bytes") or "_bytes" not in name or a is None or b is None:
+    if name.endswith("limit_bytes") or "_bytes" not in name or not (_is_number(a) and _is_number(b)):
         return bool(a == b)
-    return bool(abs(a - b) < max(_SMALL, _CLOSE * max(a, b)))
+    return bool(abs(a - b) < _SMALL or abs(a - b) * _CLOSE < max(a, b))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
 
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "not told"
-    if isinstance(value, int) and not isinstance(value, bool) and "_bytes" in name:
-        return f"{value / (1 << 20):.1f} MiB" if value >= _SMALL else f"{value} bytes"
+    if _is_number(value) and "_bytes" in name:
+        return f"{value / _SMALL:.1f} MiB" if value >= _SMALL else f"{value} bytes"
     if isinstance(value, list):
-        return ", ".join(value) or "none"
+        return ", ".join(map(str, value)) or "none"
     return json.dumps(value) if isinstance(value, bool) else str(value)

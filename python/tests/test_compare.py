@@ -39,6 +39,46 @@ def test_what_is_no_account_is_refused():
         facts({"schema": "memoom.host/1"})
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "3", "[]", "null", "{}", '"memoom.oom/1"', "[" * 100_000, "\0", "NaN"),
+        *('{"schema":"memoom.outcome/1","ooms":5}', '{"schema":"memoom.outcome/1","ooms":{"a":1}}'),
+        *('{"schema":"memoom.oom/1","victims":[1]}', '{"schema":"memoom.oom/1","victims":[{"pid":1}]}'),
+        *('{"schema":"memoom.oom/1","counters":7}', '{"schema":"memoom.oom/1","report":[1]}'),
+        '{"schema":"memoom.oom/1","missing":[{"source":1},{"source":"a"}]}',
+    ],
+)
+def test_what_is_damaged_is_refused_with_its_name(content, tmp_path, capsys):
+    from memoom._cli import main
+
+    damaged = tmp_path / "damaged"
+    damaged.write_text(content)
+    assert main(["compare", str(SIGNS / "kill-v1.json"), str(damaged)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and f"{damaged}: it" in printed.err and printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ['"x"', "-1", "[1]", "1e400", "9" * 400, "true"])
+def test_a_size_that_is_none_is_a_difference(value, tmp_path, capsys):
+    from memoom._cli import main
+
+    odd = tmp_path / "odd"
+    odd.write_text(f'{{"schema":"memoom.oom/1","usage_bytes":{{"before":{value}}},"call_path":[{{"function":1}}]}}')
+    assert main(["compare", str(SIGNS / "kill-v1.json"), str(odd)]) == 1
+    out = capsys.readouterr().out
+    assert "usage_bytes.before: " in out and "call_path: " in out
+
+
+def test_a_line_without_an_end_takes_bounded_memory(tmp_path, capsys, monkeypatch):
+    from memoom._cli import compare as command
+    from memoom._cli import main
+
+    monkeypatch.setattr(command, "_LONGEST", 1000)
+    assert main(["compare", "/dev/zero", "/dev/zero"]) == 2
+    assert "it is longer than" in capsys.readouterr().err
+
+
 def test_the_command(tmp_path, capsys):
     from memoom._cli import main
 

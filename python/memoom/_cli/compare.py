@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from . import Parser, complain
+
+# An outcome has its accounts with the kernel's reports, mostly some hundred KiB; what is longer is none.
+_LONGEST = 64 << 20
 
 
 def main(arguments: list[str]) -> int:
@@ -22,20 +26,9 @@ def main(arguments: list[str]) -> int:
 
     from .._compare import compare
 
-    documents = []
-    for path in (options.first, options.second):
-        try:
-            with open(path, encoding="utf-8") as file:
-                documents.append(json.loads(file.readline()))
-        except OSError as error:
-            complain("memoom compare", error)
-            return 2
-        except ValueError as error:
-            complain("memoom compare", f"{path}: it is no JSON document: {error}")
-            return 2
     try:
-        found = compare(*documents)
-    except ValueError as error:
+        found = compare(_read(options.first), _read(options.second))
+    except (OSError, ValueError) as error:
         complain("memoom compare", error)
         return 2
     if options.json:
@@ -44,3 +37,22 @@ def main(arguments: list[str]) -> int:
     else:
         print("\n".join(one.line() for one in found) or "nothing differs")
     return 1 if found else 0
+
+
+def _read(path: str) -> dict[str, Any]:
+    """The outcome or account that a file begins with."""
+    from .._compare import facts
+
+    with open(path, encoding="utf-8") as file:
+        try:
+            line = file.readline(_LONGEST + 1)
+            if len(line) > _LONGEST:
+                raise ValueError(f"it is longer than {_LONGEST >> 20} MiB")
+            document: dict[str, Any] = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}: it is no JSON document: {error}") from error
+    try:
+        facts(document)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return document
