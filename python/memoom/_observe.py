@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from ._errors import MemoomError
 from ._explain import account
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._native import Group
     from ._values import Event, Host, Oom
 
-__all__ = ["Death", "Deaths", "why_blind"]
+__all__ = ["Death", "Deaths", "Witness", "why_blind"]
+
+# So many deaths are remembered, the last ones: whoever asks why a process has died asks soon, and groups live long.
+_REMEMBERED = 1000
 
 
 class Death(NamedTuple):
@@ -77,6 +88,64 @@ class Deaths:
     def close(self) -> None:
         """Ends the reading."""
         self._watch.close()
+
+
+class Witness:
+    """Remembers the deaths of a group for whoever asks why a process has died.
+
+    A thread of its own reads them (`watch`), as who sends a signal may be gone a moment later.
+    """
+
+    def __init__(self, group: Group, host: Host) -> None:
+        self.blind = why_blind(host)
+        self._deaths = Deaths(group)
+        self._died: deque[Death] = deque(maxlen=_REMEMBERED)
+        self._news = threading.Condition()
+        self._over = os.eventfd(0, os.EFD_CLOEXEC)
+
+    def watch(self) -> None:
+        """Reads what dies until `stop`, and does nothing while nothing does."""
+        poller = select.poll()
+        poller.register(self._deaths.fileno(), select.POLLIN)
+        poller.register(self._over, select.POLLIN)
+        while all(fd != self._over for fd, _ in poller.poll()):
+            self.read()
+
+    def read(self) -> None:
+        """Reads what is there."""
+        with self._news:
+            self._died += self._deaths.read()[1]
+            self._news.notify_all()
+
+    def died(self) -> list[Death]:
+        """The deaths that are remembered, in the order in which they were seen."""
+        with self._news:
+            return list(self._died)
+
+    def death_of(self, pid: int, within: float) -> Death | None:
+        """How a process has died, as soon as it is known; None where it is not after so many seconds."""
+        with contextlib.suppress(MemoomError):
+            self.read()
+        with self._news:
+            return self._news.wait_for(lambda: _of(pid, reversed(self._died)), within) or _of(pid, self._deaths.rest())
+
+    @property
+    def why_unknown(self) -> str:
+        """Why nothing is known of a process that has died."""
+        return self.blind or "what the trace tells of names neither it nor its killer"
+
+    def stop(self) -> None:
+        """Ends `watch`."""
+        os.eventfd_write(self._over, 1)
+
+    def close(self) -> None:
+        """Ends the reading, when `watch` has ended."""
+        os.close(self._over)
+        self._deaths.close()
+
+
+def _of(pid: int, deaths: Iterable[Death]) -> Death | None:
+    return next((death for death in deaths if pid in death.pids), None)
 
 
 def _time_of(oom: Oom) -> int:

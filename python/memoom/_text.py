@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["note", "plain", "readable", "shown"]
+__all__ = ["note", "plain", "readable", "shown", "signal_name"]
 
 _RUN = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
 _BYTE = re.compile(rb"\\x([0-9a-f]{2})")
@@ -39,6 +39,16 @@ def shown(text: object) -> str:
         one if one.isprintable() or one == "\n" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(one))
         for one in line
     )
+
+
+def signal_name(number: int) -> str:
+    """A signal as one speaks of it; most of the realtime ones have no name."""
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def plain(text: str) -> bytes:

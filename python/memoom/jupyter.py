@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Unicode
 
 from ._errors import MemoomError
-
-if TYPE_CHECKING:
-    from ._observe import Death
+from ._text import signal_name
 
 __all__ = ["MemoomProvisioner"]
 
@@ -83,11 +81,11 @@ def _died_of(pid: int) -> int | None:
 
 
 class _Place:
-    """The lab, the group of the kernel, and what dies there; a thread reads, as a sender may be gone a moment later."""
+    """The lab, the group of the kernel, and what dies there."""
 
     def __init__(self, limit: str | None, swap: str) -> None:
         from ._lab import Lab
-        from ._observe import Deaths, why_blind
+        from ._observe import Witness
 
         self._lab = Lab()
         # Without a limit swap has none either.
@@ -96,46 +94,24 @@ class _Place:
         # While a command stands in it the group is looked at as its usage changes: so the kernel is known here, also
         # when it has ended before anybody can ask where it stood.
         self._group.command(["sleep", "infinity"])
-        self._blind = why_blind(self._lab.host)
-        self._deaths = Deaths(self._group)
-        self._died: list[Death] = []
-        self._news = threading.Condition()
-        self._over = False
-        self._thread = threading.Thread(target=self._read, name="memoom-jupyter", daemon=True)
+        self._witness = Witness(self._group, self._lab.host)
+        self._thread = threading.Thread(target=self._watch, name="memoom-jupyter", daemon=True)
         self._thread.start()
 
-    def _read(self) -> None:
-        import select
-
-        poller = select.poll()
-        poller.register(self._deaths.fileno(), select.POLLIN)
-        while not self._over:
-            poller.poll(200)
-            with self._news:
-                if self._over:
-                    return
-                try:
-                    self._died += self._deaths.read()[1]
-                except MemoomError:
-                    return
-                self._news.notify_all()
+    def _watch(self) -> None:
+        with suppress(MemoomError):
+            self._witness.watch()
 
     def explain(self, pid: int, number: int) -> str:
         """Why the kernel has died of that signal."""
-        names = {one.value: one.name for one in signal.Signals}
-        name = names.get(number, f"signal {number}")
-        with self._news:
-            self._news.wait_for(lambda: any(pid in death.pids for death in self._died), _ACCOUNT)
-            rest = [*self._died, *self._deaths.rest()]
-        for death in reversed(rest):
-            if pid in death.pids:
-                return "\n".join(["the kernel has died", *death.lines(more="in memoom why --full")])
-        why = self._blind or "what the trace tells of names neither it nor its killer"
-        return f"the kernel (pid {pid}) died by {name}; by whom is unknown because {why}"
+        if (death := self._witness.death_of(pid, _ACCOUNT)) is not None:
+            return "\n".join(["the kernel has died", *death.lines(more="in memoom why --full")])
+        why = self._witness.why_unknown
+        return f"the kernel (pid {pid}) died by {signal_name(number)}; by whom is unknown because {why}"
 
     def close(self) -> None:
         """Ends it all."""
-        self._over = True
+        self._witness.stop()
         self._thread.join()
-        self._deaths.close()
+        self._witness.close()
         self._lab.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .._errors import NotFoundError
 from .._native import covers
+from .._text import signal_name
 from .._values import Event, Timeline
 from .units import size
 
@@ -144,14 +145,7 @@ def levels(shares: Sequence[Share]) -> list[tuple[int, list[int]]]:
 
 
 def _end(returncode: int) -> str:
-    import signal
-
-    if returncode >= 0:
-        return f"exits with {returncode}"
-    try:
-        return f"is ended by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"is ended by signal {-returncode}"
+    return f"exits with {returncode}" if returncode >= 0 else f"is ended by {signal_name(-returncode)}"
 
 
 def chosen(timeline: Timeline, group: str | None) -> Series:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import threading
@@ -20,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .._errors import MemoomError
+from .._text import signal_name
 
 if TYPE_CHECKING:
     from .._lab import Lab
     from .._native import Group
-    from .._observe import Death, Deaths
+    from .._observe import Witness
 
 # The key under which a worker is told its group.
 _KEY = "memoom_group"
@@ -49,12 +49,11 @@ class _Place:
 
     def __init__(self) -> None:
         from .._lab import Lab
-        from .._observe import Deaths, why_blind
+        from .._observe import Witness
 
         self.lab: Lab = Lab()
         self.top: Group = self.lab.group("workers", swap=None)
-        self.deaths: Deaths = Deaths(self.top)
-        self.blind = why_blind(self.lab.host)
+        self.witness: Witness = Witness(self.top, self.lab.host)
 
 
 class _Observer:
@@ -63,8 +62,6 @@ class _Observer:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._groups: dict[Any, Group] = {}
-        self._news = threading.Condition()
-        self._died: list[Death] = []
         self._failed: MemoomError | None = None
         # Made while the workers begin. Its end is left to its supervisor, which comes when this process has ended: to
         # close it here would take longer than all the rest. So the thread holds it, and waits outside of native code.
@@ -79,20 +76,11 @@ class _Observer:
             self._place.set_exception(error)
             return
         self._place.set_result(place)
-        poller = select.poll()
-        poller.register(place.deaths.fileno(), select.POLLIN)
-        while True:
-            poller.poll()
-            try:
-                self._read()
-            except MemoomError as error:
-                self._failed = error
-                threading.Event().wait()
-
-    def _read(self) -> None:
-        with self._news:
-            self._died += self._place.result().deaths.read()[1]
-            self._news.notify_all()
+        try:
+            place.witness.watch()
+        except MemoomError as error:
+            self._failed = error
+            threading.Event().wait()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -127,11 +115,12 @@ class _Observer:
         if report.when not in ("setup", "call", "teardown"):
             report.longrepr = "\n".join([str(report.longrepr), *self._why_gone(node)])
             return
+        witness = self._place.result().witness
         with contextlib.suppress(MemoomError):
-            self._read()
+            witness.read()
         # By the clock of the deaths, and with what the two clocks may differ by.
         begun_ns = time.monotonic_ns() - int((time.time() - report.start) * 1e9) - 1_000_000
-        deaths = [death for death in self._died if death.group == group.cgroup and death.time_ns >= begun_ns]
+        deaths = [death for death in witness.died() if death.group == group.cgroup and death.time_ns >= begun_ns]
         if deaths:
             text = "\n".join(line for death in deaths for line in death.lines(more="in memoom observe --full"))
             report.sections.append(("memoom: what died by a signal", text))
@@ -147,29 +136,15 @@ class _Observer:
             return [f"memoom: its process (pid {process.pid}) has not ended: it has only closed its channel"]
         if status >= 0:
             return [f"memoom: its process (pid {process.pid}) ended by itself, with status {status}"]
-        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-        if (blind := self._place.result().blind) is not None and -status != signal.SIGKILL:
+        name = signal_name(-status)
+        witness = self._place.result().witness
+        if (blind := witness.blind) is not None and -status != signal.SIGKILL:
             return [f"memoom: its process (pid {process.pid}) died by {name}; by whom is unknown: {blind}"]
         within = _ACCOUNT if blind is None and -status == signal.SIGKILL else _TOLD
-        if (death := self._death_of(process.pid, within)) is not None:
+        if (death := witness.death_of(process.pid, within)) is not None:
             headline, *details = death.lines(more="in memoom observe --full")
             return [f"memoom: {headline}", *details]
-        why = blind or "what the trace tells of names neither it nor its killer"
-        return [f"memoom: its process (pid {process.pid}) died by {name}; by whom is unknown: {why}"]
-
-    def _death_of(self, pid: int, within: float) -> Death | None:
-        end = time.monotonic() + within
-        with contextlib.suppress(MemoomError):
-            self._read()
-        with self._news:
-            while True:
-                for death in reversed(self._died):
-                    if pid in death.pids:
-                        return death
-                if not self._news.wait(max(0.0, end - time.monotonic())):
-                    break
-        with self._news:
-            return next((death for death in self._place.result().deaths.rest() if pid in death.pids), None)
+        return [f"memoom: its process (pid {process.pid}) died by {name}; by whom is unknown: {witness.why_unknown}"]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._failed is not None:
