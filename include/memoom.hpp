@@ -79,6 +79,19 @@ inline std::uint64_t timeout(std::chrono::nanoseconds time)
     return time == forever() ? MEMOOM_FOREVER : ns(time);
 }
 
+/** A text of the library's; empty where there is no object to have one. */
+inline std::string text(const char *found) { return found ? found : ""; }
+
+/** Words as execve(2) takes them: they point into the strings. */
+inline std::vector<const char *> words(const std::vector<std::string> &argv)
+{
+    std::vector<const char *> words;
+    for (const std::string &word : argv)
+        words.push_back(word.c_str());
+    words.push_back(nullptr);
+    return words;
+}
+
 /** One object of the library's, freed with its owner. */
 template <typename T, void (*Free)(T *)> class handle {
 public:
@@ -137,11 +150,11 @@ class oom : public detail::handle<memoom_oom, memoom_oom_free> {
 public:
     using handle::handle;
     /** The account as a person reads it. */
-    std::string text() const { return memoom_oom_to_text(get()); }
+    std::string text() const { return detail::text(memoom_oom_to_text(get())); }
     /** Its first 15 lines at most. */
-    std::string short_text() const { return memoom_oom_to_short_text(get()); }
+    std::string short_text() const { return detail::text(memoom_oom_to_short_text(get())); }
     /** The account as a JSON document ("memoom.oom"). */
-    std::string json() const { return memoom_oom_to_json(get()); }
+    std::string json() const { return detail::text(memoom_oom_to_json(get())); }
     /** Whether this OOM has killed a process. */
     bool killed(int pid) const noexcept { return memoom_oom_killed(get(), pid) != 0; }
 };
@@ -153,7 +166,7 @@ public:
     /** One of the MEMOOM_VERDICT_ numbers. */
     memoom_verdict verdict() const noexcept { return memoom_outcome_verdict(get()); }
     /** Such as "oom-killed". */
-    std::string verdict_name() const { return memoom_outcome_verdict_name(get()); }
+    std::string verdict_name() const { return detail::text(memoom_outcome_verdict_name(get())); }
     /** Whether an OOM ended it. */
     bool oom_killed() const noexcept { return memoom_outcome_oom_killed(get()) != 0; }
     /** The exit status, or the negative number of the signal. */
@@ -161,11 +174,11 @@ public:
     /** The most that the group of a run has used, or MEMOOM_UNKNOWN. */
     std::uint64_t peak_bytes() const noexcept { return memoom_outcome_peak_bytes(get()); }
     /** The outcome as a person reads it, with the account of the OOM. */
-    std::string text() const { return memoom_outcome_to_text(get()); }
+    std::string text() const { return detail::text(memoom_outcome_to_text(get())); }
     /** Its first 15 lines at most. */
-    std::string short_text() const { return memoom_outcome_to_short_text(get()); }
+    std::string short_text() const { return detail::text(memoom_outcome_to_short_text(get())); }
     /** The outcome as a JSON document. */
-    std::string json() const { return memoom_outcome_to_json(get()); }
+    std::string json() const { return detail::text(memoom_outcome_to_json(get())); }
 };
 
 /** One process in a group: a hog, a ticker, a command or a function. It ends with the lab, not with this object. */
@@ -235,7 +248,7 @@ public:
         return group(opened);
     }
     /** Its directory. */
-    std::string path() const { return memoom_group_path(get()); }
+    std::string path() const { return detail::text(memoom_group_path(get())); }
     /** Bytes charged now. */
     std::uint64_t usage() const
     {
@@ -295,11 +308,7 @@ public:
     {
         memoom_worker *started = nullptr;
         memoom_error *failure = nullptr;
-        std::vector<const char *> words;
-        for (const std::string &word : argv)
-            words.push_back(word.c_str());
-        words.push_back(nullptr);
-        check(memoom_command_spawn(get(), words.data(), nullptr, &started, &failure), failure);
+        check(memoom_command_spawn(get(), detail::words(argv).data(), nullptr, &started, &failure), failure);
         return worker(started);
     }
     /** Removes the group; it must be empty. */
@@ -317,7 +326,7 @@ public:
     lab() : handle(create(nullptr)) {}
     /** Makes a lab as told. */
     explicit lab(const memoom_lab_options &options) : handle(create(&options)) {}
-    std::string path() const { return memoom_lab_path(get()); }
+    std::string path() const { return detail::text(memoom_lab_path(get())); }
     memoom::group group(const std::string &name, const memoom_group_options &options) const
     {
         memoom_group *made = nullptr;
@@ -355,11 +364,7 @@ inline outcome run(const std::vector<std::string> &argv, const memoom_run_option
 {
     memoom_outcome *found = nullptr;
     memoom_error *failure = nullptr;
-    std::vector<const char *> words;
-    for (const std::string &word : argv)
-        words.push_back(word.c_str());
-    words.push_back(nullptr);
-    check(memoom_run(words.data(), &options, &found, &failure), failure);
+    check(memoom_run(detail::words(argv).data(), &options, &found, &failure), failure);
     return outcome(found);
 }
 

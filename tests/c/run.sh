@@ -75,6 +75,10 @@ for compiler in g++ clang++; do
             "-I$include" "$here/../../examples/cpp/quickstart.cc" -o "$build/quickstart-$compiler-$standard" \
             "-L$libdir" -lmemoom "-Wl,-rpath,$libdir"
         step "quickstart.cc: $compiler, C++$standard" tap "$build/quickstart-$compiler-$standard"
+        step "compile objects.cc: $compiler, C++$standard" $compiler -std=c++$standard -Wall -Wextra -Wpedantic -Werror -g \
+            "-I$include" "-I$here" "$here/objects.cc" -o "$build/objects-$compiler-$standard" "-L$libdir" -lmemoom \
+            "-Wl,-rpath,$libdir"
+        step "objects.cc: $compiler, C++$standard" tap "$build/objects-$compiler-$standard"
     done
 done
 
