@@ -56,8 +56,11 @@ private:
     std::shared_ptr<memoom_error> error_; // exceptions are copied
 };
 
-/** Throws the error of a call that failed; `check(memoom_..., &error)` in the methods below and in yours. */
-inline void check(memoom_status status, memoom_error *failure)
+/**
+ * Throws the error of a call that failed: `check(memoom_...(..., &failure), failure)` in the methods below and in yours. By
+ * reference, so that the error is looked at after the call, in whatever order a compiler takes the two.
+ */
+inline void check(memoom_status status, memoom_error *const &failure)
 {
     if (status != MEMOOM_OK)
         throw error(failure);

@@ -41,7 +41,7 @@ static void check_kill(struct stage *stage)
     check(stage, "the call path leads from the fault over the charge and the OOM to the kill",
           stage_path_has(oom, "fault") && stage_path_has(oom, "charge") && stage_path_has(oom, "oom") &&
           stage_path_has(oom, "kill"));
-    must(memoom_group_usage(stage->group, &usage, &error), error);
+    must(memoom_group_usage(stage->group, &usage, &error), &error);
     check(stage, "the usage dropped", usage < LIMIT_BYTES - ((uint64_t)8 << 20));
 }
 
@@ -51,7 +51,7 @@ static void check_survivors(struct stage *stage)
     memoom_outcome *outcome = NULL;
     memoom_error *error = NULL;
 
-    must(memoom_worker_wait(stage->hogs[killed], LONG_NS, &outcome, &error), error);
+    must(memoom_worker_wait(stage->hogs[killed], LONG_NS, &outcome, &error), &error);
     check(stage, "the victim's outcome is an OOM kill", memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_OOM_KILLED &&
           memoom_outcome_returncode(outcome) == -SIGKILL);
     memoom_outcome_free(outcome);
@@ -97,7 +97,7 @@ static int block(struct stage *stage)
     check(stage, "its state is D", stage_state(stage->hogs[at]) == 'D');
     counters = stage_counters(stage);
     check(stage, "under_oom is 1", counters.under_oom == 1);
-    must(memoom_group_usage(stage->group, &usage, &error), error);
+    must(memoom_group_usage(stage->group, &usage, &error), &error);
     check(stage, "the usage is at the limit", usage <= LIMIT_BYTES && usage + ((uint64_t)1 << 20) >= LIMIT_BYTES);
     /* Its messages may not arrive: the kernel cannot charge them to the full group. */
     check(stage, "the ticker lives", !memoom_worker_ended(stage->ticker));
@@ -113,8 +113,8 @@ static int block_and_interrupt(void)
     memoom_error *error = NULL;
     int at = block(&stage);
 
-    must(memoom_worker_signal(stage.hogs[at], SIGINT, &error), error);
-    must(memoom_worker_wait(stage.hogs[at], LONG_NS, &outcome, &error), error);
+    must(memoom_worker_signal(stage.hogs[at], SIGINT, &error), &error);
+    must(memoom_worker_wait(stage.hogs[at], LONG_NS, &outcome, &error), &error);
     check(&stage, "SIGINT ends the blocked hog", memoom_outcome_returncode(outcome) == -SIGINT &&
           memoom_outcome_verdict(outcome) == MEMOOM_VERDICT_KILLED);
     memoom_outcome_free(outcome);
@@ -130,8 +130,8 @@ static int block_and_resume(void)
     memoom_error *error = NULL;
     int at = block(&stage);
 
-    must(memoom_group_set_oom_killer(stage.group, MEMOOM_ON, &error), error);
-    must(memoom_hog_finish(stage.hogs[at], LONG_NS, &grow, &error), error);
+    must(memoom_group_set_oom_killer(stage.group, MEMOOM_ON, &error), &error);
+    must(memoom_hog_finish(stage.hogs[at], LONG_NS, &grow, &error), &error);
     check(&stage, "the blocked step completed", grow.status == MEMOOM_GROW_GREW);
     stage_account(&stage);
     check(&stage, "the other hog was killed", memoom_oom_killed(stage.oom, memoom_worker_pid(stage.hogs[1 - at])));
@@ -160,7 +160,7 @@ static int kill_group(void)
     check(&stage, "every process was killed", memoom_oom_killed(stage.oom, memoom_worker_pid(stage.hogs[0])) &&
           memoom_oom_killed(stage.oom, memoom_worker_pid(stage.hogs[1])) &&
           memoom_oom_killed(stage.oom, memoom_worker_pid(stage.ticker)));
-    must(memoom_group_processes(stage.group, NULL, 0, &left, &error), error);
+    must(memoom_group_processes(stage.group, NULL, 0, &left, &error), &error);
     check(&stage, "cgroup.procs is empty", left == 0);
     /* Kernels count group kills from about 5.17 on. */
     counted = stage_counters(&stage).oom_group_kill;
@@ -210,7 +210,7 @@ int main(int argc, char **argv)
     memoom_cgroup_version here;
     int i, good = 1;
 
-    must(memoom_host_probe(&host, &error), error);
+    must(memoom_host_probe(&host, &error), &error);
     here = memoom_host_version(host);
     if (!memoom_host_can(host, "create-groups")) {
         const memoom_ability *missing = memoom_host_ability(host, "create-groups");

@@ -34,13 +34,16 @@ static inline void check(struct stage *stage, const char *what, int holds)
         stage->failed = 1;
 }
 
-/* A call that must succeed: says why where it did not, and gives up the program; the lab ends with it. */
-static inline void must(memoom_status status, memoom_error *error)
+/*
+ * A call that must succeed: says why where it did not, and gives up the program; the lab ends with it. It takes the
+ * address of the error: a compiler may read an argument before the call beside it has written it.
+ */
+static inline void must(memoom_status status, memoom_error **error)
 {
     if (status == MEMOOM_OK)
         return;
-    fprintf(stderr, "%s\n", error ? memoom_error_message(error) : memoom_status_name(status));
-    memoom_error_free(error);
+    fprintf(stderr, "%s\n", *error ? memoom_error_message(*error) : memoom_status_name(status));
+    memoom_error_freep(error);
     exit(1);
 }
 
@@ -52,18 +55,18 @@ static inline void stage_set(struct stage *stage, const memoom_group_options *op
     int i;
 
     memset(stage, 0, sizeof(*stage));
-    must(memoom_lab_create(NULL, &stage->lab, &error), error);
-    must(memoom_group_create(stage->lab, "experiment", options, &stage->group, &error), error);
+    must(memoom_lab_create(NULL, &stage->lab, &error), &error);
+    must(memoom_group_create(stage->lab, "experiment", options, &stage->group, &error), &error);
     /* Before the workers, so that it sees everything. */
-    must(memoom_watch_open(stage->group, &stage->watch, &error), error);
+    must(memoom_watch_open(stage->group, &stage->watch, &error), &error);
     for (i = 0; i < 2; i++) {
         memoom_hog_options hog = MEMOOM_HOG_OPTIONS_INIT;
         hog.name = names[i];
-        must(memoom_hog_spawn(stage->group, &hog, &stage->hogs[i], &error), error);
+        must(memoom_hog_spawn(stage->group, &hog, &stage->hogs[i], &error), &error);
     }
     ticker.name = "print_counter";
     ticker.every_ns = 100000000;
-    must(memoom_ticker_spawn(stage->group, &ticker, &stage->ticker, &error), error);
+    must(memoom_ticker_spawn(stage->group, &ticker, &stage->ticker, &error), &error);
 }
 
 /* The hogs take 10 MB in turn until a step does not grow or somebody was killed. Gives the hog that stepped last. */
@@ -76,8 +79,8 @@ static inline int stage_step(struct stage *stage, memoom_grow *ret_last)
         memoom_grow grow = MEMOOM_GROW_INIT;
         uint64_t usage = 0;
         memoom_worker *hog = stage->hogs[turn % 2];
-        must(memoom_hog_grow(hog, MEMOOM_UNCHANGED, LONG_NS, &grow, &error), error);
-        must(memoom_group_usage(stage->group, &usage, &error), error);
+        must(memoom_hog_grow(hog, MEMOOM_UNCHANGED, LONG_NS, &grow, &error), &error);
+        must(memoom_group_usage(stage->group, &usage, &error), &error);
         printf("  %s holds %" PRIu64 " MiB, usage %" PRIu64 " KiB\n", memoom_worker_name(hog), grow.total_bytes >> 20,
                usage >> 10);
         if (grow.status != MEMOOM_GROW_GREW || memoom_worker_ended(stage->hogs[0]) ||
@@ -95,7 +98,7 @@ static inline void stage_account(struct stage *stage)
 
     memoom_oom_free(stage->oom);
     stage->oom = NULL;
-    must(memoom_watch_wait_oom(stage->watch, LONG_NS, &stage->oom, &error), error);
+    must(memoom_watch_wait_oom(stage->watch, LONG_NS, &stage->oom, &error), &error);
     if (!stage->oom) {
         fprintf(stderr, "no account of the OOM came\n");
         exit(1);
@@ -111,7 +114,7 @@ static inline int stage_ticks(struct stage *stage)
     while (memoom_worker_ticks(stage->ticker) == ticks) {
         memoom_event *event = NULL;
         memoom_error *error = NULL;
-        must(memoom_watch_next(stage->watch, LONG_NS, &event, &error), error);
+        must(memoom_watch_next(stage->watch, LONG_NS, &event, &error), &error);
         if (!event)
             return 0;
         memoom_event_free(event);
@@ -124,7 +127,7 @@ static inline memoom_state stage_state(memoom_worker *worker)
     memoom_error *error = NULL;
     memoom_state state = 0;
 
-    must(memoom_worker_state(worker, &state, &error), error);
+    must(memoom_worker_state(worker, &state, &error), &error);
     return state;
 }
 
@@ -133,7 +136,7 @@ static inline memoom_counters stage_counters(struct stage *stage)
     memoom_counters counters = MEMOOM_COUNTERS_INIT;
     memoom_error *error = NULL;
 
-    must(memoom_group_counters(stage->group, &counters, &error), error);
+    must(memoom_group_counters(stage->group, &counters, &error), &error);
     return counters;
 }
 
@@ -158,7 +161,7 @@ static inline int stage_end(struct stage *stage)
     uint64_t start = 0;
     size_t i;
 
-    must(memoom_lab_timeline(stage->lab, &timeline, &error), error);
+    must(memoom_lab_timeline(stage->lab, &timeline, &error), &error);
     for (i = 0; i < memoom_timeline_event_count(timeline); i++) {
         const memoom_event *event = memoom_timeline_event_at(timeline, i);
         if (i == 0)
@@ -168,7 +171,7 @@ static inline int stage_end(struct stage *stage)
                    memoom_event_source(event), memoom_event_kind(event), (int)memoom_event_pid(event));
     }
     memoom_timeline_free(timeline);
-    must(memoom_lab_close(stage->lab, &error), error);
+    must(memoom_lab_close(stage->lab, &error), &error);
     memoom_oom_free(stage->oom);
     memoom_worker_free(stage->hogs[0]);
     memoom_worker_free(stage->hogs[1]);

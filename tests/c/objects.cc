@@ -8,11 +8,18 @@ static void empty()
 {
     memoom::oom oom;
     memoom::outcome outcome;
+    memoom::worker worker;
     memoom::group group;
 
     ok(!oom && oom.text().empty() && oom.short_text().empty() && oom.json().empty() && !oom.killed(1), "no account");
     ok(!outcome && outcome.text().empty() && outcome.json().empty() && !outcome.oom_killed(), "no outcome");
     ok(!group && group.path().empty(), "no group");
+    try {
+        worker.kill();
+        ok(0, "no worker is killed");
+    } catch (const memoom::error &error) {
+        ok(error.status() == MEMOOM_ERR_INVALID_INPUT && strstr(error.what(), "worker"), "no worker is killed");
+    }
 }
 
 static void runs()
