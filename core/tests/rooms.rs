@@ -7,7 +7,7 @@ mod readme;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Every room and its rank. `lib.rs` stands above them all.
 const ROOMS: &[(&str, u32)] = &[
@@ -254,31 +254,43 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
 
 /// Every file of core/src that is no test.
 fn sources() -> Vec<Source> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let doors = Doors::read(&fs::read_to_string(top.join("lib.rs")).expect("lib.rs"));
+    let doors = Doors::read(&fs::read_to_string(top().join("core/src/lib.rs")).expect("lib.rs"));
     let (mut found, mut tests) = (Vec::new(), BTreeSet::new());
-    let mut folders = vec![top.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of core/src") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).expect("a source");
-            let file = path.strip_prefix(&top).expect("below core/src").to_str().expect("a plain name").to_string();
-            let (text, of_tests) = without_tests(&text);
-            for name in of_tests {
-                // `mod tests;` of a.rs is a/tests.rs, or beside it by its `#[path]`.
-                tests.insert(file.replace(".rs", &format!("/{name}.rs")));
-                tests.insert(format!("{}/{name}.rs", folder.strip_prefix(&top).expect("below").display()));
-            }
-            let module = file.trim_end_matches(".rs").split('/').map(str::to_string).collect();
-            found.push(Source { file, module, text, doors: doors.clone() });
+    for (file, text) in rust_files(&["core/src"]) {
+        let file = file.strip_prefix("core/src/").expect("below core/src").to_string();
+        let (text, of_tests) = without_tests(&text);
+        for name in of_tests {
+            // `mod tests;` of a.rs is a/tests.rs, or beside it by its `#[path]`.
+            tests.insert(file.replace(".rs", &format!("/{name}.rs")));
+            tests.insert(format!("{}/{name}.rs", Path::new(&file).parent().expect("a folder").display()));
         }
+        let module = file.trim_end_matches(".rs").split('/').map(str::to_string).collect();
+        found.push(Source { file, module, text, doors: doors.clone() });
     }
     let is_test = |file: &str| file == "lib.rs" || file.ends_with("_tests.rs") || tests.contains(file);
     found.retain(|source| !is_test(&source.file));
     assert!(found.len() > 100, "only {} files were found", found.len());
+    found
+}
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace")
+}
+
+/// Every Rust file below these folders of the repository: its path from the top, and its text.
+fn rust_files(folders: &[&str]) -> Vec<(String, String)> {
+    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| top().join(folder)).collect();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let file = path.strip_prefix(top()).expect("below the top").to_str().expect("a plain name").to_string();
+                found.push((file, fs::read_to_string(&path).expect("a source")));
+            }
+        }
+    }
     found
 }
