@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::{lab, LONG};
+use common::{lab, shortest, EATS, LONG};
 use memoom::{Command, EventKind, Group, GrowStatus, HogOptions, Lab, LabOptions, Limits, Oom, Verdict, Version};
 
 const MIB: u64 = 1 << 20;
@@ -76,16 +76,6 @@ fn bare_lab() -> Option<Lab> {
 fn descriptors_of(lab: &Lab) -> usize {
     let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
     all.filter_map(|one| fs::read_link(one.path()).ok()).filter(|to| to.to_string_lossy().contains(lab.name())).count()
-}
-
-/// The shortest of some runs: nothing is said of a busy machine.
-fn shortest(runs: usize, mut run: impl FnMut()) -> Duration {
-    let took = (0..runs).map(|_| {
-        let begun = Instant::now();
-        run();
-        begun.elapsed()
-    });
-    took.min().unwrap()
 }
 
 #[test]
@@ -155,8 +145,8 @@ fn without_evidence_a_child_that_is_killed_is_counted_at_its_parents_end() {
     let _alone = alone();
     let Some(lab) = bare_lab() else { return };
     let group = lab.group(Some("child"), &Limits::bytes(16 * MIB)).unwrap();
-    let script = "sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'; exit 3";
-    let outcome = group.command(&Command::new(["sh", "-c", script])).unwrap().wait(LONG).unwrap();
+    let script = format!("sh -c '{EATS}'; exit 3");
+    let outcome = group.command(&Command::new(["sh", "-c", &script])).unwrap().wait(LONG).unwrap();
     assert_eq!((outcome.verdict, outcome.returncode, outcome.ooms.len()), (Verdict::Exited, 3, 1), "{outcome:#?}");
     let oom = &outcome.ooms[0];
     assert!(oom.victims.is_empty() && oom.missing.iter().any(|one| one.source == "victim"), "{}", oom.to_text());
@@ -192,7 +182,6 @@ fn short_lived_unit(path: &Path, version: Version) -> i32 {
     if version == Version::V2 {
         fs::write(path.join("memory.oom.group"), "1").unwrap();
     }
-    let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
     // Both observers have it: of one that came and went before that, on a busy machine, v1 leaves nothing but a name.
     let kept = if version == Version::V1 { path.to_path_buf() } else { path.join("memory.events") };
     let observed = || {
@@ -201,7 +190,7 @@ fn short_lived_unit(path: &Path, version: Version) -> i32 {
     };
     assert!(common::gone_by(Instant::now() + LONG, || !observed()), "nobody observes {}", path.display());
     let helper = if version == Version::V2 { "sleep 1000 &" } else { "" };
-    let script = format!("echo $$ > '{}/cgroup.procs'; {helper} echo inside; {eats}", path.display());
+    let script = format!("echo $$ > '{}/cgroup.procs'; {helper} echo inside; {EATS}", path.display());
     let mut shell = std::process::Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
     let pid = i32::try_from(shell.id()).unwrap();
     let mut inside = [0; 7];
@@ -287,8 +276,7 @@ fn candidates_at_an_ancestors_limit_stand_in_their_own_groups() {
     // An agent watches one container from outside; the limit is hit above it, and the other one is none of its.
     let mut outside = Group::open(other.path()).unwrap().watch().unwrap();
     let mut inside = pod.watch().unwrap();
-    let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
-    let eater = other.command(&Command::new(["sh", "-c", eats])).unwrap();
+    let eater = other.command(&Command::new(["sh", "-c", EATS])).unwrap();
     for watch in [&mut inside, &mut outside] {
         let oom = watch.wait_oom(LONG).unwrap().expect("an account");
         // Who looks from outside may not be able to tell it from what others on this machine kill meanwhile.
@@ -368,7 +356,7 @@ fn without_evidence_a_group_that_is_killed_as_a_whole_has_one_account() {
 fn without_evidence_a_kill_is_not_laid_to_one_who_ended_before() {
     let _alone = alone();
     let Some(lab) = bare_lab() else { return };
-    let eats = "sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'; exit 3";
+    let eats = format!("sh -c '{EATS}'; exit 3");
     for anew in [true, false] {
         let mut group = lab.group(Some("again"), &Limits::bytes(16 * MIB)).unwrap();
         let sleeper = group.command(&Command::new(["sleep", "1000"])).unwrap();
@@ -378,7 +366,7 @@ fn without_evidence_a_kill_is_not_laid_to_one_who_ended_before() {
             group.remove().unwrap();
             group = lab.group(Some("again"), &Limits::bytes(16 * MIB)).unwrap();
         }
-        let outcome = group.command(&Command::new(["sh", "-c", eats])).unwrap().wait(LONG).unwrap();
+        let outcome = group.command(&Command::new(["sh", "-c", &eats])).unwrap().wait(LONG).unwrap();
         assert_eq!(outcome.ooms.len(), 1, "{outcome:#?}");
         assert!(outcome.ooms[0].victims.is_empty(), "{}", outcome.ooms[0].to_text());
         group.remove().unwrap();

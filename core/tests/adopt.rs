@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{gone_by, lab, LONG};
+use common::{gone_by, kill, lab, LONG};
 use memoom::{ErrorKind, Group, GrowStatus, HogOptions, Host, Limit, Limits, Version};
 
 const MIB: u64 = 1 << 20;
@@ -151,10 +151,6 @@ fn adopter(path: &Path) -> (Child, i32) {
 fn parent_of(pid: i32) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-fn kill(pid: i32) {
-    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 
 #[test]

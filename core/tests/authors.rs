@@ -268,7 +268,7 @@ fn without_the_tracepoints_nobody_is_blamed() {
 
 /// How many rounds the two races have.
 fn rounds() -> u64 {
-    std::env::var("MEMOOM_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(25)
+    common::told("MEMOOM_RUNS", 25)
 }
 
 /// A SIGKILL within 5 ms of the OOM of a sibling: neither is taken for the other.

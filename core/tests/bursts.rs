@@ -9,16 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{gone_by, lab, LONG};
+use common::{gone_by, lab, slow, told, EATS, LONG};
 use memoom::{Command, Group, Lab, Limits, Oom, Verdict, Watch, Worker};
 
 const MIB: u64 = 1 << 20;
-const EATS: &str = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
 
 /// As many groups as a test has: MEMOOM_BURST_GROUPS, 200.
 fn groups() -> usize {
-    let given = std::env::var("MEMOOM_BURST_GROUPS").ok().and_then(|given| given.parse().ok());
-    given.unwrap_or(if std::env::var_os("MEMOOM_SLOW").is_some() { 40 } else { 200 })
+    told("MEMOOM_BURST_GROUPS", if slow() { 40 } else { 200 })
 }
 
 /// All accounts of a lab, by the watches of its groups: each account once.

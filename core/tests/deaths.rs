@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
-use common::{Random, LONG};
+use common::{told, Random, EATS, LONG};
 use judge::{Judgement, Table};
 use memoom::{Command, Lab, LabOptions, Limits};
 use people::People;
@@ -35,8 +35,7 @@ fn the_author_of_each_death_is_named() {
     let Some(lab) = common::lab() else { return };
     let traced = lab.host().can("tracefs");
     lab.close().unwrap();
-    let given = std::env::var("MEMOOM_DEATHS").ok().and_then(|given| given.parse().ok());
-    let deaths: u64 = given.unwrap_or(40);
+    let deaths: u64 = told("MEMOOM_DEATHS", 40);
     let people = People::new();
     let mut table = Table::default();
     let mut wrong = Vec::new();
@@ -157,9 +156,8 @@ fn use_up_the_reports(used_up: &mut Option<Instant>) {
     *used_up = Some(Instant::now());
     let lab = Lab::with(&LabOptions { kernel_log: false, call_path: false, ..LabOptions::default() }).unwrap();
     let group = lab.group(None, &Limits::bytes(4 << 20)).unwrap();
-    let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
     for _ in 0..REPORTS + 1 {
-        let eater = group.command(&Command::new(["sh", "-c", eats])).unwrap();
+        let eater = group.command(&Command::new(["sh", "-c", EATS])).unwrap();
         assert!(eater.wait(LONG).unwrap().oom_killed);
     }
     lab.close().unwrap();

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{gone_by, lab, process_is_there, LONG};
+use common::{gone_by, kill, lab, name_of_a_dead_one, patience, process_is_there, LONG};
 use memoom::{GrowStatus, HogOptions, Lab, Limits, Version};
 
 const MIB: u64 = 1 << 20;
@@ -108,10 +108,9 @@ fn killing_the_host_leaves_nothing() {
         assert!(made.path.exists() && process_is_there(made.supervisor), "{scene}");
         child.kill().unwrap();
         let killed = Instant::now();
-        let patience = if std::env::var_os("MEMOOM_SLOW").is_some() { LONG } else { Duration::from_secs(2) };
-        let groups = gone_by(killed + patience, || made.path.exists());
-        let processes = gone_by(killed + patience, || made.pids.iter().any(|pid| process_is_there(*pid)));
-        let supervisor = gone_by(killed + patience, || process_is_there(made.supervisor));
+        let groups = gone_by(killed + patience(), || made.path.exists());
+        let processes = gone_by(killed + patience(), || made.pids.iter().any(|pid| process_is_there(*pid)));
+        let supervisor = gone_by(killed + patience(), || process_is_there(made.supervisor));
         let took = killed.elapsed();
         child.wait().unwrap();
         assert!(groups, "{scene}: groups are left: {}", made.path.display());
@@ -127,7 +126,6 @@ fn when_host_and_supervisor_are_killed_the_next_lab_cleans_up() {
     let Some(probe) = lab() else { return };
     drop(probe);
     let (mut child, made) = host("kill");
-    let kill = |pid: i32| assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     // The supervisor first: else it would clean up.
     kill(made.supervisor);
     child.kill().unwrap();
@@ -150,12 +148,7 @@ fn when_host_and_supervisor_are_killed_the_next_lab_cleans_up() {
 fn two_that_collect_at_once_are_not_in_each_others_way() {
     let Some(lab) = lab() else { return };
     let base = lab.group(Some("base"), &Limits::default()).unwrap();
-    let mut gone = Command::new("true").spawn().unwrap();
-    let pid = gone.id();
-    gone.wait().unwrap();
-    let mut parts: Vec<String> = lab.name().split('-').map(str::to_string).collect();
-    parts[1] = format!("{pid:x}");
-    let dead = base.path().join(parts.join("-"));
+    let dead = base.path().join(name_of_a_dead_one(&lab));
     for _ in 0..5 {
         for group in 0..100 {
             std::fs::create_dir_all(dead.join(format!("group{group}"))).unwrap();
@@ -191,7 +184,7 @@ fn a_killed_supervisor_is_an_error_with_a_name_and_the_close_still_cleans() {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some("orphaned"), &Limits::bytes(32 * MIB)).unwrap();
     let hog = group.hog(&HogOptions::named("orphaned")).unwrap();
-    assert!(Command::new("kill").args(["-9", &lab.supervisor_pid().to_string()]).status().unwrap().success());
+    kill(lab.supervisor_pid());
     let error = hog.wait(LONG).unwrap_err();
     assert_eq!(error.kind(), memoom::ErrorKind::Closed, "{error}");
     assert!(error.to_string().contains("supervisor"), "{error}");
@@ -259,7 +252,7 @@ fn every_wait_ends_at_once_when_the_supervisor_dies() {
                 )
             })
             .collect();
-        assert!(Command::new("kill").args(["-9", &lab.supervisor_pid().to_string()]).status().unwrap().success());
+        kill(lab.supervisor_pid());
         let killed = Instant::now();
         for (name, thread) in waiting {
             let (error, at) = thread.join().unwrap();

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{lab, LONG};
+use common::{lab, EATS, LONG};
 use memoom::{Command, ErrorKind, GrowStatus, HogOptions, LabOptions, Limits, Run, Stdio, Verdict, Version};
 
 const MIB: u64 = 1 << 20;
@@ -19,9 +19,6 @@ fn run(limit: u64, argv: &[&str]) -> memoom::Outcome {
     let run = Run { command: Command::new(argv.iter().copied()), limits: Limits::bytes(limit), ..Run::default() };
     run.run(LONG).unwrap()
 }
-
-/// A shell that grows without end: nothing but the kernel stops it.
-const EATS: &str = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
 
 #[test]
 fn exits_kills_and_oom_kills_are_told_apart() {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{lab, standing, Random, LONG};
+use common::{lab, standing, told, Random, LONG};
 use memoom::{EventKind, Group, GrowStatus, Hog, HogOptions, Limits};
 
 const MIB: u64 = 1 << 20;
@@ -24,7 +24,7 @@ fn until_the_limit(group: &Group, hogs: &[Hog; 2], random: &mut Random) -> u64 {
 
 #[test]
 fn the_predicted_victim_is_the_actual_one_every_time() {
-    let runs: u32 = std::env::var("MEMOOM_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(200);
+    let runs: u32 = told("MEMOOM_RUNS", 200);
     let mut random = Random::new();
     let before = standing();
     let Some(lab) = lab() else { return };

@@ -34,7 +34,7 @@ fn main() {
 const SCENARIOS_PER_LAB: u32 = 50;
 
 fn random_scenarios() {
-    let runs: u32 = std::env::var("MEMOOM_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(25);
+    let runs: u32 = common::told("MEMOOM_RUNS", 25);
     let mut seeds = Random::new();
     let mut seed = seeds.seed();
     let may_lower_scores = truth::may_lower_scores();

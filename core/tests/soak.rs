@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use common::{lab, page_bytes, Random, LONG};
+use common::{lab, page_bytes, told, Random, EATS, LONG};
 use memoom::{Command, Group, GrowStatus, Hog, HogOptions, Lab, LabOptions, Limits, Stdio, Verdict, Watch};
 
 const MIB: u64 = 1 << 20;
@@ -97,7 +97,6 @@ impl Count {
             let stdio = [Stdio::Null, Stdio::Null, Stdio::Null];
             group.command(&Command { stdio, ..Command::new(argv.iter().copied()) }).unwrap()
         };
-        let eats = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
         let mut victims = Vec::new();
         match kind {
             0 => self.ended("true", &command(&["true"]).wait(LONG).unwrap(), Verdict::Exited),
@@ -128,12 +127,12 @@ impl Count {
                 }
             }
             4 => {
-                let worker = command(&["sh", "-c", eats]);
+                let worker = command(&["sh", "-c", EATS]);
                 self.ended("a command", &worker.wait(LONG).unwrap(), Verdict::OomKilled);
                 victims.push(worker.pid());
             }
             _ => {
-                let worker = command(&["sh", "-c", &format!("sh -c '{eats}'; exit 3")]);
+                let worker = command(&["sh", "-c", &format!("sh -c '{EATS}'; exit 3")]);
                 self.ended("whose child was killed", &worker.wait(LONG).unwrap(), Verdict::Exited);
             }
         }
@@ -155,7 +154,7 @@ fn grows(samples: &[Size], of: impl Fn(&Size) -> u64, tolerance: u64) -> Option<
 }
 
 fn soak(name: &str, options: &LabOptions) {
-    let cycles: u64 = std::env::var("MEMOOM_SOAK_CYCLES").ok().and_then(|cycles| cycles.parse().ok()).unwrap_or(60);
+    let cycles: u64 = told("MEMOOM_SOAK_CYCLES", 60);
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if lab().is_none() {
         return;

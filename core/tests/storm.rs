@@ -57,7 +57,7 @@ fn a_killed_observer_leaves_no_instance() {
     let standing = before.left(pid);
     observer.kill().unwrap();
     observer.wait().unwrap();
-    let gone = common::gone_by(Instant::now() + round::patience(), || !before.left(pid).is_empty());
+    let gone = common::gone_by(Instant::now() + common::patience(), || !before.left(pid).is_empty());
     assert!(gone, "{:?}", before.left(pid));
     // Where tracefs can be had at all the observer had an instance, or there was nothing to leave.
     println!("{watches}: {standing:?}");
@@ -90,14 +90,14 @@ fn who_is_frozen_for_long_is_waited_for() {
     let held = Instant::now() + std::time::Duration::from_secs(12);
     assert!(!common::gone_by(held, || !before.left(pid).is_empty()), "nobody was frozen");
     frozen.thaw();
-    let gone = common::gone_by(Instant::now() + round::patience(), || !before.left(pid).is_empty());
+    let gone = common::gone_by(Instant::now() + common::patience(), || !before.left(pid).is_empty());
     assert!(gone, "{:?}", before.left(pid));
     beside.end();
 }
 
 /// How many signals: MEMOOM_STORM_SIGNALS, 60.
 fn signals() -> u64 {
-    std::env::var("MEMOOM_STORM_SIGNALS").ok().and_then(|given| given.parse().ok()).unwrap_or(60)
+    common::told("MEMOOM_STORM_SIGNALS", 60)
 }
 
 fn storm() {

@@ -15,7 +15,7 @@ use memoom::{
 const MIB: u64 = 1 << 20;
 /// Long enough for the limit to be met, also under emulation.
 const WITHIN: Duration = Duration::from_secs(3);
-const GROWS: [&str; 3] = ["/bin/sh", "-c", "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"];
+const GROWS: [&str; 3] = ["/bin/sh", "-c", common::EATS];
 
 fn grows(oom_score_adj: i16, force_within: Option<Duration>) -> Command {
     Command { oom_score_adj, force_within, ..Command::new(GROWS) }

@@ -16,8 +16,7 @@ pub fn hog(group: &Group, kind: Kind, pattern: Pattern) -> Option<Hog> {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
             assert!(error.to_string().contains("remedy"), "{error}");
             // Huge pages are reserved by whoever wants them; the rest must be there where everything must run.
-            let required = std::env::var_os("MEMOOM_REQUIRE").is_some_and(|value| value == "1");
-            assert!(!required || kind == Kind::Hugetlb, "MEMOOM_REQUIRE=1, and {error}");
+            assert!(!super::required() || kind == Kind::Hugetlb, "MEMOOM_REQUIRE=1, and {error}");
             println!("{kind}: {error}");
             None
         }

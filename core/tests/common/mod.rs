@@ -8,6 +8,7 @@ mod processes;
 pub mod runner;
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use memoom::{Host, Lab, Version};
@@ -15,13 +16,38 @@ use memoom::{Host, Lab, Version};
 /// Every wait of a test ends here at the latest; guests under emulation are slow.
 pub const LONG: Duration = Duration::from_secs(60);
 
+/// What a shell does to take memory until it is killed.
+pub const EATS: &str = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
+
+/// Whether a live test that cannot run is a failure.
+pub fn required() -> bool {
+    std::env::var_os("MEMOOM_REQUIRE").is_some_and(|value| value == "1")
+}
+
+/// Whether bounds are to be generous, as on an emulated machine.
+pub fn slow() -> bool {
+    std::env::var_os("MEMOOM_SLOW").is_some()
+}
+
+/// How long it may take until nothing is left, whoever died.
+pub fn patience() -> Duration {
+    if slow() {
+        LONG
+    } else {
+        Duration::from_secs(2)
+    }
+}
+
+/// How many there are, unless told otherwise by that variable.
+pub fn told<T: FromStr>(variable: &str, usual: T) -> T {
+    std::env::var(variable).ok().and_then(|given| given.parse().ok()).unwrap_or(usual)
+}
+
 /// A lab, or the reason why this machine cannot have one. With MEMOOM_REQUIRE=1 that is a failure.
 pub fn lab() -> Option<Lab> {
     match Lab::new() {
         Ok(lab) => Some(lab),
-        Err(error) if std::env::var_os("MEMOOM_REQUIRE").is_some_and(|value| value == "1") => {
-            panic!("live tests are required and cannot run: {error}")
-        }
+        Err(error) if required() => panic!("live tests are required and cannot run: {error}"),
         Err(error) => {
             eprintln!("skipped: {error}");
             None
@@ -48,6 +74,16 @@ pub fn gone_by(deadline: Instant, mut is_there: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// The shortest of some runs: nothing is said of a busy machine.
+pub fn shortest(runs: usize, mut run: impl FnMut()) -> Duration {
+    let took = (0..runs).map(|_| {
+        let begun = Instant::now();
+        run();
+        begun.elapsed()
+    });
+    took.min().unwrap()
+}
+
 /// The size of a page: 4 KiB on x86-64, up to 64 KiB elsewhere.
 #[allow(unsafe_code)]
 pub fn page_bytes() -> u64 {
@@ -67,6 +103,22 @@ pub fn process_is_there(pid: i32) -> bool {
         Ok(stat) => !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
         Err(_) => false,
     }
+}
+
+/// Has another process kill that one; whoever is about to wait has begun to by then.
+pub fn kill(pid: i32) {
+    let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+/// The name of a lab whose owner has died.
+pub fn name_of_a_dead_one(lab: &Lab) -> String {
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    let pid = gone.id();
+    gone.wait().unwrap();
+    let mut parts: Vec<String> = lab.name().split('-').map(str::to_string).collect();
+    parts[1] = format!("{pid:x}");
+    parts.join("-")
 }
 
 /// The labs and tracefs instances that stand now, by name.

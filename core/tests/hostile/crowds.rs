@@ -1,4 +1,5 @@
 //! Many: groups beside a lab, and labs at once. What a lab costs does not grow with who stands beside it.
+//! `MEMOOM_CROWD=5000` and `MEMOOM_LABS=1000` for long runs.
 
 use std::fs;
 use std::path::Path;
@@ -7,25 +8,10 @@ use std::time::{Duration, Instant};
 use memoom::{GrowStatus, HogOptions, Lab, LabOptions, Limits};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
-use super::common::{gone_by, lab, LONG};
-
-/// How many groups and labs there are, unless told otherwise: `MEMOOM_CROWD=5000` and `MEMOOM_LABS=1000` for long runs.
-fn told(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
-}
+use super::common::{gone_by, lab, shortest, told, LONG};
 
 fn quick(base: &Path) -> LabOptions {
     LabOptions { parent: Some(base.into()), kernel_log: false, call_path: false, ..LabOptions::default() }
-}
-
-/// The least of some times: what else the machine does makes none shorter.
-fn least(times: usize, mut body: impl FnMut()) -> Duration {
-    let times = (0..times).map(|_| {
-        let began = Instant::now();
-        body();
-        began.elapsed()
-    });
-    times.min().unwrap()
 }
 
 pub fn groups_beside_a_lab() {
@@ -34,12 +20,12 @@ pub fn groups_beside_a_lab() {
     let options = quick(base.path());
     let open = || Lab::with(&options).unwrap().close().unwrap();
     let first = memoom::gc_below(base.path()).unwrap().len();
-    let (alone, gc_alone) = (least(8, open), least(8, || drop(memoom::gc_below(base.path()).unwrap())));
+    let (alone, gc_alone) = (shortest(8, open), shortest(8, || drop(memoom::gc_below(base.path()).unwrap())));
     let many = told("MEMOOM_CROWD", 300);
     for number in 0..many {
         fs::create_dir(base.path().join(format!("other-{number}"))).unwrap();
     }
-    let (among, gc_among) = (least(8, open), least(8, || drop(memoom::gc_below(base.path()).unwrap())));
+    let (among, gc_among) = (shortest(8, open), shortest(8, || drop(memoom::gc_below(base.path()).unwrap())));
     println!("a lab: alone {alone:?}, beside {many} groups {among:?}; gc: {gc_alone:?}, {gc_among:?}");
     // To list a directory takes its time: some hundred nanoseconds a name, and more in a virtual machine.
     let listing = Duration::from_micros(40) * many as u32;

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use memoom::{Author, Command, GrowStatus, HogOptions, Limits, Verdict};
 
-use super::common::{lab, LONG};
+use super::common::{lab, EATS, LONG};
 
 /// Nothing in it is a command to a terminal.
 fn is_plain(text: &str) {
@@ -19,8 +19,8 @@ pub fn names_that_look_like_a_report() {
         let group = lab.group(None, &Limits::bytes(16 << 20)).unwrap();
         let mut watch = group.watch().unwrap();
         // It names itself, and takes memory until it is killed.
-        let script = "printf '%s' \"$1\" >/proc/$$/comm; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
-        let worker = group.command(&Command::new(["sh", "-c", script, "sh", comm])).unwrap();
+        let script = format!("printf '%s' \"$1\" >/proc/$$/comm; {EATS}");
+        let worker = group.command(&Command::new(["sh", "-c", &script, "sh", comm])).unwrap();
         let outcome = worker.wait(LONG).unwrap();
         assert!(outcome.oom_killed, "{comm:?}: {}", outcome.to_json());
         let oom = watch.wait_oom(LONG).unwrap().expect("an account");

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use memoom::{ErrorKind, Group, GrowStatus, HogOptions, Lab, LabOptions, Limit, Limits, Version};
 
-use super::common::{gone_by, lab, lab_with, process_is_there, LONG};
+use super::common::{gone_by, lab, lab_with, name_of_a_dead_one, process_is_there, LONG};
 use super::life;
-use super::owners::{name_of_a_dead_one, sleeper};
+use super::owners::sleeper;
 use super::visitor::{self, Visitor};
 
 /// A directory of ours for labs; beside them stands a group of somebody else, with a process in it.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use memoom::{Group, HogOptions, Lab, LabOptions, Limits, Worker};
 
-use super::common::{lab, process_is_there};
+use super::common::{lab, name_of_a_dead_one, process_is_there};
 use super::visitor::{self, Visitor};
 
 /// A directory of ours for labs, and a lab in it whose owner, this process, lives.
@@ -96,16 +96,6 @@ pub fn a_process_without_its_first_thread_has_labs() {
     let left: Vec<_> =
         std::fs::read_dir(base.path()).unwrap().flatten().filter(|entry| entry.path().is_dir()).collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-/// The name of a lab whose owner has died.
-pub fn name_of_a_dead_one(lab: &Lab) -> String {
-    let mut gone = Command::new("true").spawn().unwrap();
-    let pid = gone.id();
-    gone.wait().unwrap();
-    let mut parts: Vec<String> = lab.name().split('-').map(str::to_string).collect();
-    parts[1] = format!("{pid:x}");
-    parts.join("-")
 }
 
 pub fn what_others_have_named_like_a_lab_stays() {

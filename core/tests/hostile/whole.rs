@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use memoom::{Group, Limits};
 
-use super::common::{gone_by, lab, process_is_there, LONG};
+use super::common::{gone_by, lab, process_is_there, EATS, LONG};
 
 pub fn the_whole_machine_in_one_observer() {
     let Some(lab) = lab() else { return };
@@ -21,8 +21,8 @@ pub fn the_whole_machine_in_one_observer() {
     let group = outer.child("below", &Limits::default()).unwrap();
     while watch.next(Duration::ZERO).unwrap().is_some() {}
     // Nobody reaps the victim before all is read: of a zombie v1 says that it stands at the top.
-    let eats = "echo $$ > \"$1\"/cgroup.procs || exit; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done";
-    let mut eater = Command::new("sh").args(["-c", eats, "eater"]).arg(group.path()).spawn().unwrap();
+    let eats = format!("echo $$ > \"$1\"/cgroup.procs || exit; {EATS}");
+    let mut eater = Command::new("sh").args(["-c", &eats, "eater"]).arg(group.path()).spawn().unwrap();
     let pid = eater.id() as i32;
     let deadline = Instant::now() + LONG;
     assert!(gone_by(deadline, || process_is_there(pid)), "it was to be killed");

@@ -10,7 +10,7 @@ use memoom::{gc_below, Lab};
 
 use super::activity;
 use super::beside::Beside;
-use super::common::{gone_by, process_is_there, Random, LONG};
+use super::common::{gone_by, patience, process_is_there, slow, Random, LONG};
 use super::left::Before;
 use super::process::Held;
 use super::shot::{self, Stopped, Victim};
@@ -57,20 +57,11 @@ impl fmt::Display for Tally {
     }
 }
 
-/// How long the end of everybody may take.
-pub fn patience() -> Duration {
-    if std::env::var_os("MEMOOM_SLOW").is_some() {
-        LONG
-    } else {
-        Duration::from_secs(2)
-    }
-}
-
 /// A time that is mostly short, as most of what goes wrong goes wrong at a beginning or an end.
 fn moment(random: &mut Random) -> Duration {
     let most = [3_000, 30_000, 120_000, 500_000][random.below(4) as usize];
     // A slow machine comes as far in ten times the time.
-    let slow = if std::env::var_os("MEMOOM_SLOW").is_some() { 10 } else { 1 };
+    let slow = if slow() { 10 } else { 1 };
     Duration::from_micros(slow * random.below(most))
 }
 
