@@ -5,10 +5,9 @@
 mod children;
 mod common;
 
-use std::io::Write;
-use std::process::{Child, Stdio as Pipe};
 use std::time::{Duration, Instant};
 
+use common::person::Person;
 use common::{lab, LONG};
 use memoom::{
     Author, Command, EventKind, Function, Group, HogOptions, KilledBy, Lab, LabOptions, Limits, Outcome, Run, Subject,
@@ -52,37 +51,15 @@ fn next_killed(watch: &mut Watch, not: &[i32]) -> (i32, KilledBy) {
     }
 }
 
-/// A shell outside of the group, which stays until its input ends: there is time to read who it is.
-struct Person(Child);
-
-impl Person {
-    fn does(line: &str) -> Person {
-        let mut shell = std::process::Command::new("sh").stdin(Pipe::piped()).spawn().unwrap();
-        writeln!(shell.stdin.as_mut().unwrap(), "{line}").unwrap();
-        Person(shell)
-    }
-
-    fn pid(&self) -> Option<i32> {
-        i32::try_from(self.0.id()).ok()
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_person_is_named() {
     let Some(lab) = lab().filter(traced) else { return };
     for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGINT, libc::SIGSEGV, libc::SIGALRM, libc::SIGPROF, 40] {
         let worker = group(&lab).command(&Command::new(["sleep", "1000"])).unwrap();
-        let person = Person::does(&format!("kill -{signal} {}", worker.pid()));
+        let person = Person::does("sh", &format!("kill -{signal} {}", worker.pid()));
         let (outcome, by) = end(&worker);
         assert_eq!((outcome.verdict, outcome.returncode), (Verdict::Killed, -signal));
-        assert_eq!((by.by, by.pid, by.signal), (Author::Process, person.pid(), signal), "{by:?}");
+        assert_eq!((by.by, by.pid, by.signal), (Author::Process, Some(person.pid()), signal), "{by:?}");
         assert_eq!((by.comm.as_deref(), by.source), (Some(&b"sh"[..]), Some("tracefs")), "{by:?}");
         // SAFETY: no arguments.
         assert_eq!(by.uid, Some(unsafe { libc::getuid() }));
@@ -226,9 +203,9 @@ fn cgroup_kill_is_told_with_its_writer() {
         return;
     }
     let worker = group.command(&Command::new(["sleep", "1000"])).unwrap();
-    let person = Person::does(&format!("echo 1 > {}", file.display()));
+    let person = Person::does("sh", &format!("echo 1 > {}", file.display()));
     let (_, by) = end(&worker);
-    assert_eq!((by.by, by.pid), (Author::CgroupKill, person.pid()), "{by:?}");
+    assert_eq!((by.by, by.pid), (Author::CgroupKill, Some(person.pid())), "{by:?}");
     assert_eq!(by.comm.as_deref(), Some(&b"sh"[..]), "{by:?}");
     lab.close().unwrap();
 }

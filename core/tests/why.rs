@@ -13,10 +13,11 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::findings::{found, grow_to_the_end, lacks, next_oom, says};
 use common::{charged_ahead, gone_by, lab, lab_with, LONG};
 use memoom::{
-    Author, Command, ErrorKind, Finding, Group, GrowStatus, Hog, HogOptions, Kind, Lab, LabOptions, Limit, Limits, Oom,
-    Outcome, Run, Stdio, Verdict, Version, Watch,
+    Author, Command, ErrorKind, Group, GrowStatus, Hog, HogOptions, Kind, Lab, LabOptions, Limit, Limits, Outcome, Run,
+    Stdio, Verdict, Version,
 };
 
 const MIB: u64 = 1 << 20;
@@ -37,36 +38,6 @@ fn hog(group: &Group, name: &str, kind: Kind, oom_score_adj: i16) -> Hog {
 fn grown(hog: &Hog, bytes: u64) {
     let step = hog.grow(Some(bytes), LONG).unwrap();
     assert_eq!(step.status, GrowStatus::Grew, "{step:?}");
-}
-
-/// Has it grow until its step is cut short: by its own death, or as nothing more is to be had.
-fn grow_to_the_end(hog: &Hog) {
-    while hog.grow(None, LONG).unwrap().status == GrowStatus::Grew {}
-}
-
-fn next_oom(watch: &mut Watch) -> Arc<Oom> {
-    let oom = watch.wait_oom(LONG).unwrap().expect("an account");
-    println!("{:?}: {}", oom.findings.iter().map(|one| one.code).collect::<Vec<_>>(), oom.summary);
-    oom
-}
-
-/// The finding of that code, whose numbers stand in the document, with its remedy.
-fn found<'a>(oom: &'a Oom, code: &str) -> &'a Finding {
-    let finding = oom.findings.iter().find(|one| one.code == code);
-    let finding = finding.unwrap_or_else(|| panic!("{code} is not said: {}", oom.to_json()));
-    assert!(!finding.evidence.is_empty() && finding.remedy.is_some(), "{finding:?}");
-    finding
-}
-
-fn lacks(oom: &Oom, code: &str) {
-    assert!(oom.findings.iter().all(|one| one.code != code), "{code} is said: {}", oom.to_json());
-}
-
-/// A summary of two or three sentences that has these words in it.
-fn says(summary: &str, words: &[&str]) {
-    for word in words {
-        assert!(summary.contains(word), "{word}: {summary}");
-    }
 }
 
 /// The kernel's OOM killer ended it, by every word of its outcome.
@@ -100,7 +71,7 @@ fn the_limit_of_an_ancestor_is_named_and_its_childs_own_too() {
         let finding = found(&oom, "ancestor-limit");
         says(&finding.text, &["24M", pod.cgroup(), tools.cgroup(), "no limit of its own"]);
         says(&oom.summary, &[&finding.text]);
-        lacks(&oom, "neighbour-filled-it");
+        lacks(&oom, &["neighbour-filled-it"]);
         lab.close().unwrap();
     }
 }
@@ -151,7 +122,7 @@ fn one_that_did_not_grow_is_a_casualty() {
         says(&outcome.summary, &["casualty"]);
         let grower = oom.grower.as_ref().unwrap();
         assert_eq!((grower.pid, grower.alive), (leaker.worker().pid(), true), "{grower:?}");
-        lacks(&oom, "one-process-grew");
+        lacks(&oom, &["one-process-grew"]);
         lab.close().unwrap();
     }
 }
@@ -259,7 +230,7 @@ fn a_runtime_and_its_tools_die_together() {
         says(&finding.text, &["memory.oom.group took the whole group: with tail", "sh (pid", "sleep (pid"]);
         says(&oom.summary, &[&finding.text]);
         says(&outcome.summary, &["memory.oom.group"]);
-        lacks(oom, "grower-survived");
+        lacks(oom, &["grower-survived"]);
     }
 }
 

@@ -8,42 +8,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use common::findings::{found, grow_to_the_end, lacks, next_oom, says};
 use common::{lab, LONG};
-use memoom::{
-    Command, Finding, Function, Group, GrowStatus, Hog, HogOptions, Kind, Limit, Limits, Oom, Run, Verdict, Version,
-    Watch,
-};
+use memoom::{Command, Function, Group, GrowStatus, Hog, HogOptions, Kind, Limit, Limits, Run, Verdict, Version};
 
 const MIB: u64 = 1 << 20;
 
 fn hog(group: &Group, kind: Kind) -> Hog {
     group.hog(&HogOptions { kind, step_bytes: 4 * MIB, ..HogOptions::named("hog") }).unwrap()
-}
-
-/// Has it grow until nothing more is to be had, or it is killed.
-fn fill(hog: &Hog) {
-    while hog.grow(None, LONG).unwrap().status == GrowStatus::Grew {}
-}
-
-fn next_oom(watch: &mut Watch) -> Arc<Oom> {
-    let oom = watch.wait_oom(LONG).unwrap().expect("an account");
-    println!("{:?}: {}", oom.findings.iter().map(|one| one.code).collect::<Vec<_>>(), oom.summary);
-    oom
-}
-
-fn found<'a>(oom: &'a Oom, code: &str, words: &[&str]) -> &'a Finding {
-    let finding = oom.findings.iter().find(|one| one.code == code);
-    let finding = finding.unwrap_or_else(|| panic!("{code} is not said: {}", oom.to_json()));
-    assert!(!finding.evidence.is_empty() && finding.remedy.is_some(), "{finding:?}");
-    for word in words {
-        assert!(finding.text.contains(word), "{word}: {}", finding.text);
-    }
-    finding
-}
-
-fn lacks(oom: &Oom, codes: &[&str]) {
-    let said = oom.findings.iter().find(|one| codes.contains(&one.code));
-    assert!(said.is_none(), "{said:?} is said: {}", oom.to_json());
 }
 
 /// Bytes of swap that this machine has on.
@@ -70,8 +42,8 @@ fn who_waits_as_nobody_is_killed_is_told_with_what_ends_it() {
     assert_eq!(status, GrowStatus::Blocked);
     let oom = next_oom(&mut watch);
     match lab.version() {
-        Version::V1 => found(&oom, "killer-off", &["hog (pid", "waits for memory, because the OOM killer"]),
-        Version::V2 => found(&oom, "paused", &["hog (pid", "stands still", "frozen"]),
+        Version::V1 => says(&found(&oom, "killer-off").text, &["hog (pid", "waits for memory, because the OOM killer"]),
+        Version::V2 => says(&found(&oom, "paused").text, &["hog (pid", "stands still", "frozen"]),
     };
     lacks(&oom, &["freed-too-little", "grower-survived", "repeated"]);
     group.kill().unwrap();
@@ -90,7 +62,7 @@ fn the_second_oom_of_a_group_is_a_repeated_one() {
         lacks(&oom, &["killer-off", "paused"]);
         match number {
             1 => lacks(&oom, &["repeated"]),
-            _ => drop(found(&oom, "repeated", &["OOM number 2 of this group"])),
+            _ => says(&found(&oom, "repeated").text, &["OOM number 2 of this group"]),
         }
     }
     lab.close().unwrap();
@@ -101,17 +73,17 @@ fn without_swap_anonymous_memory_has_no_other_place() {
     let Some(lab) = lab() else { return };
     let group = lab.group(None, &Limits::bytes(16 * MIB)).unwrap();
     let mut watch = group.watch().unwrap();
-    fill(&hog(&group, Kind::Anon));
+    grow_to_the_end(&hog(&group, Kind::Anon));
     let why = if host_swap() == 0 { "the machine has no swap" } else { "the group may not use swap" };
     let oom = next_oom(&mut watch);
-    found(&oom, "no-swap", &[why]);
+    says(&found(&oom, "no-swap").text, &[why]);
     lacks(&oom, &["swap-full", "limit-below-start", "page-cache-stuck"]);
     // Memory of the kernel could not go there anyway.
     let group = lab.group(None, &Limits::bytes(32 * MIB)).unwrap();
     let mut watch = group.watch().unwrap();
     let pipes = hog(&group, Kind::Pipe);
     assert_eq!(pipes.grow(Some(26 * MIB), LONG).unwrap().status, GrowStatus::Grew);
-    fill(&hog(&group, Kind::Anon));
+    grow_to_the_end(&hog(&group, Kind::Anon));
     lacks(&next_oom(&mut watch), &["no-swap", "swap-full"]);
     lab.close().unwrap();
 }
@@ -126,9 +98,9 @@ fn swap_that_is_used_up_is_told() {
     let limits = Limits { swap: Some(Limit::Bytes(8 * MIB)), ..Limits::bytes(16 * MIB) };
     let group = lab.group(None, &limits).unwrap();
     let mut watch = group.watch().unwrap();
-    fill(&hog(&group, Kind::Anon));
+    grow_to_the_end(&hog(&group, Kind::Anon));
     let oom = next_oom(&mut watch);
-    found(&oom, "swap-full", &["The group's swap is used up"]);
+    says(&found(&oom, "swap-full").text, &["The group's swap is used up"]);
     lacks(&oom, &["no-swap"]);
     lab.close().unwrap();
 }
@@ -162,7 +134,7 @@ fn page_cache_that_cannot_be_dropped_is_told_from_such_that_can() {
         return;
     };
     assert_eq!(droppable.grow(Some(8 * MIB), LONG).unwrap().status, GrowStatus::Grew);
-    fill(&hog(&group, Kind::Anon));
+    grow_to_the_end(&hog(&group, Kind::Anon));
     lacks(&next_oom(&mut watch), &["page-cache-stuck", "locked-memory"]);
     group.kill().unwrap();
     // Written by a process of the group, so that it is charged to it.
@@ -177,7 +149,7 @@ fn page_cache_that_cannot_be_dropped_is_told_from_such_that_can() {
     let locker = unsafe { group.function(&Function::default(), || locks_a_file(&file)) }.unwrap();
     assert_eq!(locker.wait(LONG).unwrap().verdict, Verdict::OomKilled);
     let oom = next_oom(&mut watch);
-    found(&oom, "page-cache-stuck", &["of page cache were left", "locked"]);
+    says(&found(&oom, "page-cache-stuck").text, &["of page cache were left", "locked"]);
     lab.close().unwrap();
 }
 
@@ -194,6 +166,6 @@ fn a_script_needs_what_its_interpreter_does() {
     let outcome = Run { command: Command::new([script]), limits, ..Run::default() }.run(LONG).unwrap();
     assert_eq!(outcome.verdict, Verdict::OomKilled, "{}", outcome.to_text());
     if common::page_bytes() == 4096 {
-        found(outcome.oom().unwrap(), "limit-below-start", &["is below what", "needs to start"]);
+        says(&found(outcome.oom().unwrap(), "limit-below-start").text, &["is below what", "needs to start"]);
     }
 }

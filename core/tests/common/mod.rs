@@ -3,7 +3,9 @@
 #![allow(dead_code)] // each test program uses its part
 
 pub mod actor;
+pub mod findings;
 pub mod kinds;
+pub mod person;
 mod processes;
 pub mod runner;
 

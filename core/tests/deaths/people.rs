@@ -1,10 +1,11 @@
 //! Those who kill: shells under the names of a daemon or a runtime, outside of the groups, and a program that nobody can
 //! start.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+
+use super::common::person::Person;
 
 /// A directory with the programs.
 pub struct People(tempfile::TempDir);
@@ -24,30 +25,9 @@ impl People {
         self.0.path().join(name)
     }
 
-    /// One of that name who does that, and stays until it is let go: so there is time to read who it is.
+    /// One of that name who does that.
     pub fn does(&self, name: &str, line: &str) -> Person {
-        Person::start(&self.program(name), line)
-    }
-}
-
-pub struct Person(Child);
-
-impl Person {
-    fn start(program: &Path, line: &str) -> Person {
-        let mut shell = Command::new(program).stdin(Stdio::piped()).spawn().unwrap();
-        writeln!(shell.stdin.as_mut().unwrap(), "{line}").unwrap();
-        Person(shell)
-    }
-
-    pub fn pid(&self) -> i32 {
-        i32::try_from(self.0.id()).unwrap()
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        Person::does(self.program(name), line)
     }
 }
 

@@ -12,9 +12,10 @@ use memoom::{
     Author, Command, EventKind, Group, GrowStatus, Hog, HogOptions, Lab, Limits, Oom, Stdio, Version, Watch, Worker,
 };
 
+use super::common::person::Person;
 use super::common::{Random, LONG};
 use super::judge::{Death, Truth};
-use super::people::{People, Person};
+use super::people::People;
 
 const MIB: u64 = 1 << 20;
 
