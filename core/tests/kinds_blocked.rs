@@ -62,13 +62,7 @@ fn a_page_fault_blocks_and_a_system_call_fails() {
         let group = lab.group(Some(kind.name()), &Limits::bytes(48 * MIB)).unwrap();
         let full = group.hog(&HogOptions::named("full")).unwrap();
         assert_eq!(full.grow(Some(40 * MIB), LONG).unwrap().status, GrowStatus::Grew);
-        let hog = match group.hog(&HogOptions { kind, ..HogOptions::named("takes") }) {
-            Ok(hog) => hog,
-            Err(error) => {
-                println!("not here: {error}");
-                continue;
-            }
-        };
+        let Some(hog) = hog(&group, kind, Pattern::Write) else { continue };
         group.block().unwrap();
         let grow = hog.grow(Some(16 * MIB), LONG).unwrap();
         println!("{kind:?}: {:?} after {} bytes, errno {:?}", grow.status, grow.taken_bytes, grow.errno);
