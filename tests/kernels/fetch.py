@@ -167,6 +167,14 @@ class PrivateApt:
         yield list((self.folder / "cache" / "archives").glob("*.deb"))
         self.run("apt-get", "clean")
 
+    def planned(self, *wanted: str) -> list[tuple[str, str]]:
+        """The packages that installing these would bring, with their versions."""
+        planned = self.run(*INSTALL, "--simulate", *wanted)
+        packages = sorted(re.findall(r"^Inst (\S+) \((\S+)", planned, re.MULTILINE))
+        if not packages:
+            raise FetchError(f"apt would install nothing of {self.suite}")
+        return packages
+
     def update(self) -> None:
         self.run("apt-get", "update", "-q", "--error-on=any")
 

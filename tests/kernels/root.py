@@ -7,7 +7,6 @@ newest of its suite is looked up, and kept in the cache as the kernels are.
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetch import INSTALL, FetchError, PrivateApt, extract, last_line, newest
+from fetch import FetchError, PrivateApt, extract, last_line, newest
 from hosttools import PATH
 from matrix import Series
 
@@ -90,11 +89,7 @@ def cached(roots: Path, name: str) -> Root | None:
 
 def identity(apt: PrivateApt) -> str:
     """A name for the set of packages and versions that an image is made of, and how."""
-    planned = apt.run(*INSTALL, "--simulate", *WANTED)
-    packages = sorted(re.findall(r"^Inst (\S+) \((\S+)", planned, re.MULTILINE))
-    if not packages:
-        raise FetchError(f"apt would install nothing of {apt.suite}")
-    return hashlib.sha256(f"{RECIPE} {packages}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{RECIPE} {apt.planned(*WANTED)}".encode()).hexdigest()[:12]
 
 
 def make(apt: PrivateApt, folder: Path, finish: Callable[[str, Root], None]) -> None:

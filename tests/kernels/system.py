@@ -6,12 +6,11 @@ is packed as the other roots are. Of this machine nothing is changed but the cac
 
 import hashlib
 import inspect
-import re
 import subprocess
 import tempfile
 from pathlib import Path
 
-from fetch import INSTALL, FetchError, PrivateApt, last_line, newest
+from fetch import FetchError, PrivateApt, last_line, newest
 from root import Root, cached, pack
 
 # The newest stable one: what people have.
@@ -69,11 +68,7 @@ def recipe() -> str:
 
 def identity(apt: PrivateApt) -> str:
     """A name for the set of packages and versions that an image is made of, and how."""
-    planned = apt.run(*INSTALL, "--simulate", *WANTED)
-    packages = sorted(re.findall(r"^Inst (\S+) \((\S+)", planned, re.MULTILINE))
-    if not packages:
-        raise FetchError(f"apt would install nothing of {apt.suite}")
-    return hashlib.sha256(f"{recipe()} {packages}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{recipe()} {apt.planned(*WANTED)}".encode()).hexdigest()[:12]
 
 
 def make(apt: PrivateApt, folder: Path) -> None:
