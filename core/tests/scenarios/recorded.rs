@@ -1,43 +1,37 @@
 //! A lab that is recorded: where a scenario fails, what was seen stays for whoever looks for the reason.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use memoom::{Lab, LabOptions, Limits};
+use tempfile::TempDir;
 
-/// A lab and the file of its recording, which goes with it unless it is kept.
+/// A lab and the place of its recording, which goes with it unless it is kept.
 pub struct Recorded {
     pub lab: Lab,
-    file: PathBuf,
-    kept: bool,
+    place: TempDir,
 }
 
 impl Recorded {
     /// A new one; `None` where this machine cannot have a lab, with the reason printed.
     pub fn lab() -> Option<Recorded> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let file = std::env::temp_dir().join(format!("memoom-scenarios-{}-{number}.jsonl", std::process::id()));
         // Says why there is none.
         crate::common::lab()?;
-        let lab = Lab::with(&LabOptions { record: Some(file.clone()), ..LabOptions::default() }).unwrap();
-        Some(Recorded { lab, file, kept: false })
+        let place = tempfile::Builder::new().prefix("memoom-scenarios-").tempdir().unwrap();
+        let lab = Lab::with(&LabOptions { record: Some(file_in(&place)), ..LabOptions::default() }).unwrap();
+        Some(Recorded { lab, place })
     }
 
     /// Ends the lab, and gives the file.
-    pub fn keep(mut self) -> PathBuf {
-        self.kept = true;
+    pub fn keep(self) -> PathBuf {
         let _ = self.lab.close();
-        self.file.clone()
+        let file = file_in(&self.place);
+        let _ = self.place.keep();
+        file
     }
 }
 
-impl Drop for Recorded {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = std::fs::remove_file(&self.file);
-        }
-    }
+fn file_in(place: &TempDir) -> PathBuf {
+    place.path().join("recording.jsonl")
 }
 
 pub fn a_scenario_that_fails_leaves_its_recording() {
@@ -48,12 +42,12 @@ pub fn a_scenario_that_fails_leaves_its_recording() {
     assert_eq!(watch.wait_oom(crate::common::LONG).unwrap().expect("the account").victims, oom.victims);
     let file = on.keep();
     let again = memoom::replay(&file).unwrap();
-    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].to_json(), oom.to_json());
     // One that holds leaves nothing.
     let Some(on) = Recorded::lab() else { return };
-    let file = on.file.clone();
+    let file = file_in(&on.place);
     assert!(file.exists());
     drop(on);
     assert!(!file.exists());
