@@ -95,6 +95,8 @@ impl Things {
             "group.predict" => group.predict(),
             "group.watch" => group.watch(),
             "group.watch_recursive" => group.watch_recursive(),
+            "group.record" => group.record("/nowhere/recording"),
+            "group.give_back" => group.give_back(),
             "group.kill" => group.kill(),
             "group.remove" => group.remove(),
             "hog.grow" => hog.grow(None, soon),
