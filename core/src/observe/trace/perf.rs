@@ -52,9 +52,7 @@ pub(crate) struct Perf {
     /// What `online` said when the CPUs were opened.
     online_then: Vec<u8>,
     events: &'static Events,
-    /// A ring was full: what it says next may be of the listener before.
-    overran: bool,
-    /// Every CPU that was online has all of its events: nothing failed halfway.
+    /// Every CPU that was online has all of its events, and nothing was lost: what a ring says next is of no listener before.
     whole: bool,
     /// A CPU has come since its descriptors were asked for.
     grown: bool,
@@ -87,9 +85,8 @@ impl Perf {
         let mut set = Perf::empty()?;
         match parked().and_then(|mut place| place.take()) {
             Some(parked) => set.take_over(parked),
-            None => set.open_all(None),
+            None => set.open_all(None).map_err(failed)?,
         }
-        .map_err(failed)?;
         set.switch(true).map_err(failed)?;
         Ok(set)
     }
@@ -105,7 +102,6 @@ impl Perf {
             online,
             online_then: Vec::new(),
             events,
-            overran: false,
             whole: false,
             grown: false,
         })
@@ -129,14 +125,9 @@ impl Perf {
     }
 
     /// Goes on with the set that waited; what is left in its rings was somebody else's.
-    fn take_over(&mut self, parked: Parked) -> io::Result<()> {
-        self.online_then = parked.online_then;
-        for cpu in parked.cpus {
-            cpu.ring.take(&mut Vec::new());
-            self.cpus.push(cpu);
-        }
-        self.whole = true;
-        Ok(())
+    fn take_over(&mut self, parked: Parked) {
+        parked.cpus.iter().for_each(|cpu| cpu.ring.take(&mut Vec::new()));
+        (self.cpus, self.online_then, self.whole) = (parked.cpus, parked.online_then, true);
     }
 
     /// Opens the events of one CPU, switched off.
@@ -163,7 +154,7 @@ impl Perf {
     /// Whether the next lab would hear the whole machine, and nothing that was for this one: what a full ring has lost, the
     /// kernel says when there is room again.
     fn may_serve_again(&self) -> bool {
-        self.whole && !self.overran && !self.cpus.iter().any(|cpu| cpu.ring.is_nearly_full())
+        self.whole && !self.cpus.iter().any(|cpu| cpu.ring.is_nearly_full())
     }
 
     /// Keeps it for the next lab, if there is none yet that waits.
@@ -221,7 +212,7 @@ impl Perf {
             }
         }
         samples.sort_by_key(|sample| sample.time_ns);
-        self.overran |= samples.iter().any(|sample| matches!(sample.item, TraceItem::Lost { .. }));
+        self.whole &= !samples.iter().any(|sample| matches!(sample.item, TraceItem::Lost { .. }));
         Ok(match samples.iter().any(|sample| !sample.path.is_empty()) {
             true => named(samples, Symbols::get()),
             false => samples.into_iter().map(|sample| sample.item).collect(),
@@ -238,18 +229,16 @@ impl Perf {
         let numbers = numbers(&now);
         let ring = ring_bytes(numbers.len());
         self.online_then = now;
-        // Until all have come.
-        let whole = std::mem::take(&mut self.whole);
         self.cpus.retain(|cpu| numbers.contains(&cpu.number));
         for number in numbers {
             if self.cpus.iter().any(|cpu| cpu.number == number) {
                 continue;
             }
             samples.push(lost(number));
+            self.whole = false;
             self.add(number, ring).and_then(|()| self.switch(true)).map_err(failed)?;
             self.grown = true;
         }
-        self.whole = whole;
         Ok(())
     }
 }
