@@ -136,7 +136,7 @@ pub fn records(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::helper::wire::{stage, Start, Usage, VERSION};
+    use crate::helper::wire::examples;
 
     /// The files of a folder with such an end, the smallest first: a few are enough here.
     fn seeds(folder: &str, end: &str) -> Vec<Vec<u8>> {
@@ -151,39 +151,11 @@ mod tests {
 
     /// A message of each kind.
     fn messages() -> Vec<Vec<u8>> {
-        let start =
-            Start { id: 7, role: 1, kind: 1, period_ns: 9, oom_score_adj: -1000, pgid: 4, fds: 255, name: b"hog" };
-        let usage = Usage { user_usec: 1, system_usec: 2, max_rss_bytes: 3 };
-        let requests = [
-            Request::Start(start),
-            Request::GuardTree { version: 2, name: b"memoom-1" },
-            Request::GuardInstance { name: b"i" },
-            Request::GuardRestore { text: b"-memory" },
-            Request::Unguard { token: 1 << 40 },
-            Request::KillAt { deadline_ns: 6 },
-            Request::End { deadline_ns: 5 },
-        ];
-        let notices = [
-            Notice::Hello { version: VERSION, pid: 12 },
-            Notice::Reply { serial: 1, stage: stage::EXEC, errno: 2, token: 3, pid: 4, left: b"left" },
-            Notice::Exit { id: 1, pid: 2, status: 9, usage, time_ns: 4 },
-            Notice::Orphan { pid: 1, status: -1, time_ns: 3 },
-            Notice::Lost { orphans: 8 },
-        ];
-        let commands = [Command::Grow { bytes: 4096 }, Command::Shrink { bytes: 1 }];
-        let told = [
-            Message::Ready { pid: 1, page_bytes: 4096 },
-            Message::Grew { total_bytes: 1, bytes: 2, errno: 5, start_ns: 3, end_ns: 4 },
-            Message::Shrunk { total_bytes: 1, bytes: 2, start_ns: 3, end_ns: 4 },
-            Message::Failed { errno: 12, total_bytes: 4 },
-            Message::Tick { n: 1, time_ns: 2 },
-            Message::Refused { stage: stage::JOIN, errno: 16 },
-        ];
         let bytes = |writer: crate::helper::wire::Writer| writer.bytes().to_vec();
-        let mut all: Vec<Vec<u8>> = requests.iter().map(|one| bytes(one.encode(9))).collect();
-        all.extend(notices.iter().map(|one| bytes(one.encode())));
-        all.extend(commands.iter().map(|one| bytes(one.encode())));
-        all.extend(told.iter().map(|one| bytes(one.encode())));
+        let mut all: Vec<Vec<u8>> = examples::requests().iter().map(|one| bytes(one.encode(9))).collect();
+        all.extend(examples::notices().iter().map(|one| bytes(one.encode())));
+        all.extend(examples::commands().iter().map(|one| bytes(one.encode())));
+        all.extend(examples::messages().iter().map(|one| bytes(one.encode())));
         all
     }
 

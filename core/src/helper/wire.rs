@@ -9,6 +9,9 @@
 // Named by their paths, as the helper includes this file from elsewhere.
 #[path = "wire/codec.rs"]
 mod codec;
+#[cfg(test)]
+#[path = "wire/examples.rs"]
+pub(crate) mod examples;
 #[path = "wire/talk.rs"]
 mod talk;
 #[path = "wire/vital.rs"]
@@ -323,28 +326,7 @@ mod tests {
 
     #[test]
     fn requests_come_back_whole_or_not_at_all() {
-        let name = [b'n'; MOST_NAME];
-        let start = Start {
-            id: 7,
-            role: role::COMMAND,
-            kind: 1,
-            period_ns: u64::MAX,
-            oom_score_adj: -1000,
-            pgid: 4,
-            fds: 255,
-            name: &name,
-        };
-        let requests = [
-            Request::Start(start),
-            Request::GuardTree { version: 2, name: &name },
-            Request::HoldTree { token: 3 << 32 },
-            Request::GuardInstance { name: b"i" },
-            Request::GuardRestore { text: b"-memory" },
-            Request::Unguard { token: 1 << 40 },
-            Request::KillAt { deadline_ns: 6 },
-            Request::End { deadline_ns: 5 },
-        ];
-        for request in requests {
+        for request in examples::requests() {
             let bytes = request.encode(9).bytes().to_vec();
             for cut in 0..bytes.len() {
                 assert_eq!(Request::decode(&bytes[..cut]), None);
@@ -355,16 +337,7 @@ mod tests {
 
     #[test]
     fn notices_come_back_whole_or_not_at_all() {
-        let left = [b'l'; MOST_NAME];
-        let usage = Usage { user_usec: 1, system_usec: 2, max_rss_bytes: 3 };
-        let notices = [
-            Notice::Hello { version: VERSION, pid: 12 },
-            Notice::Reply { serial: 1, stage: stage::EXEC, errno: 2, token: 3, pid: 4, left: &left },
-            Notice::Exit { id: 1, pid: 2, status: 9, usage, time_ns: 4 },
-            Notice::Orphan { pid: 1, status: -1, time_ns: 3 },
-            Notice::Lost { orphans: 8 },
-        ];
-        for notice in notices {
+        for notice in examples::notices() {
             let bytes = notice.encode().bytes().to_vec();
             for cut in 0..bytes.len() {
                 assert_eq!(Notice::decode(&bytes[..cut]), None);

@@ -129,7 +129,7 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{stage, MOST};
+    use super::super::{examples, MOST};
     use super::*;
 
     /// Every prefix of a message and every message with a byte too many must be refused, the whole one read back.
@@ -144,18 +144,10 @@ mod tests {
 
     #[test]
     fn channel_messages_come_back_whole_or_not_at_all() {
-        for command in [Command::Grow { bytes: 1 }, Command::Shrink { bytes: u64::MAX }] {
+        for command in examples::commands() {
             only_whole(command.encode().bytes(), command, Command::decode);
         }
-        let messages = [
-            Message::Ready { pid: 1, page_bytes: 4096 },
-            Message::Grew { total_bytes: 1, bytes: 2, errno: 5, start_ns: 3, end_ns: 4 },
-            Message::Shrunk { total_bytes: 1, bytes: 2, start_ns: 3, end_ns: 4 },
-            Message::Failed { errno: 12, total_bytes: 4 },
-            Message::Tick { n: 1, time_ns: 2 },
-            Message::Refused { stage: stage::JOIN, errno: 16 },
-        ];
-        for message in messages {
+        for message in examples::messages() {
             only_whole(message.encode().bytes(), message, Message::decode);
         }
     }
