@@ -9,6 +9,7 @@ mod instance;
 mod layout;
 mod perf;
 pub(crate) mod text;
+mod values;
 
 use std::os::fd::BorrowedFd;
 

@@ -13,6 +13,7 @@ use nix::sys::stat::{mkdirat, Mode};
 use super::super::signal;
 use super::super::tracefs::{check_name, read_file, remove, Tracefs, DIRECTORY};
 use super::text::{parse, Record, Template, Templates};
+use super::values::{DELIVER_NEEDS, GENERATE_NEEDS, VICTIM_NEEDS};
 use super::{TraceItem, DELIVER, GENERATE, VICTIM};
 use crate::memcg::owner::Maker;
 use crate::{Error, ErrorKind, Result};
@@ -85,7 +86,7 @@ impl TraceInstance {
             }
             error
         })?;
-        self.templates.victim = Template::from_format(&format, &["pid"]).ok_or_else(|| {
+        self.templates.victim = Template::from_format(&format, VICTIM_NEEDS).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "read event format", "its print format names no pid").path(VICTIM)
         })?;
         // Before the event is on, so that the buffers are empty and small when it can fire.
@@ -114,8 +115,8 @@ impl TraceInstance {
                 Error::new(ErrorKind::Unsupported, "read event format", "its print format lacks a field").path(event)
             })
         };
-        self.templates.signal = template(GENERATE, &["sig", "code", "comm", "pid", "grp"])?;
-        self.templates.delivered = template(DELIVER, &["sig", "code"])?;
+        self.templates.signal = template(GENERATE, GENERATE_NEEDS)?;
+        self.templates.delivered = template(DELIVER, DELIVER_NEEDS)?;
         for (event, filter) in [(GENERATE, signal::generated()), (DELIVER, signal::delivered())] {
             write_file(dir, &format!("{event}/filter"), &filter)?;
             write_file(dir, &format!("{event}/enable"), "1")?;

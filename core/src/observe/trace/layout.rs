@@ -1,9 +1,8 @@
 //! The bytes of a tracepoint's record to its values: where each field stands says the event's own `format` file.
 
-use super::super::signal::{Delivered, Signal};
-use super::TraceVictim;
+use super::values::Values;
 
-/// What one event's record has, by the names under which the event prints it (`anon-rss` for `REC->anon_rss`).
+/// What one event's record has, by the names under which the event prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     /// The event's number, which each of its records begins with.
@@ -46,78 +45,51 @@ impl Layout {
         needed.iter().all(|name| fields.iter().any(|field| field.printed == *name)).then_some(Layout { id, fields })
     }
 
-    fn number<T: TryFrom<i128>>(&self, record: &[u8], name: &str) -> Option<T> {
-        let field = self.fields.iter().find(|field| field.printed == name)?;
-        let bytes = record.get(field.offset..field.offset + field.size)?;
+    /// The values of a record.
+    pub(super) fn of<'a>(&'a self, record: &'a [u8]) -> Laid<'a> {
+        Laid { fields: &self.fields, record }
+    }
+}
+
+/// The bytes of one record, and where its values stand in them.
+pub(super) struct Laid<'a> {
+    fields: &'a [Field],
+    record: &'a [u8],
+}
+
+impl Laid<'_> {
+    fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.printed == name)
+    }
+
+    fn bytes(&self, field: &Field) -> Option<&[u8]> {
+        self.record.get(field.offset..field.offset + field.size)
+    }
+}
+
+impl Values for Laid<'_> {
+    fn integer(&self, name: &str) -> Option<i128> {
+        let field = self.field(name)?;
+        let bytes = self.bytes(field)?;
         let unsigned =
             bytes.iter().rev().try_fold(0u128, |value, byte| value.checked_mul(256)?.checked_add((*byte).into()))?;
         let bits = field.size as u32 * 8;
         let negative = field.kind == Kind::Signed && unsigned >> (bits - 1) & 1 == 1;
-        let value = i128::try_from(unsigned).ok()? - if negative { 1i128 << bits } else { 0 };
-        T::try_from(value).ok()
+        Some(i128::try_from(unsigned).ok()? - if negative { 1i128 << bits } else { 0 })
     }
 
-    fn text(&self, record: &[u8], name: &str) -> Option<Vec<u8>> {
-        let field = self.fields.iter().find(|field| field.printed == name)?;
+    fn text(&self, name: &str) -> Option<Vec<u8>> {
+        let field = self.field(name)?;
         let bytes = match field.kind {
-            Kind::Text => record.get(field.offset..field.offset + field.size)?,
+            Kind::Text => self.bytes(field)?,
             Kind::Elsewhere => {
-                let place: u32 = self.number(record, name)?;
+                let place: u32 = self.number(name)?;
                 let (offset, length) = ((place & 0xffff) as usize, (place >> 16) as usize);
-                record.get(offset..offset + length)?
+                self.record.get(offset..offset + length)?
             }
             Kind::Signed | Kind::Unsigned => return None,
         };
         bytes.split(|&byte| byte == 0).next().map(<[u8]>::to_vec)
-    }
-
-    fn kib(&self, record: &[u8], name: &str) -> Option<u64> {
-        self.number::<u64>(record, name)?.checked_mul(1024)
-    }
-
-    /// The record of a victim, without its path.
-    pub(super) fn victim(&self, context: &Context, record: &[u8]) -> Option<TraceVictim> {
-        let pid: i32 = self.number(record, "pid")?;
-        let comm = self.text(record, "comm");
-        // The record knows its own thread by number alone.
-        let own = comm.clone().filter(|_| pid == context.thread);
-        Some(TraceVictim {
-            time_ns: context.time_ns,
-            cpu: context.cpu,
-            invoker_pid: context.thread,
-            invoker_comm: own.unwrap_or_else(|| b"<...>".to_vec()),
-            pid,
-            comm,
-            total_vm_bytes: self.kib(record, "total-vm"),
-            anon_rss_bytes: self.kib(record, "anon-rss"),
-            file_rss_bytes: self.kib(record, "file-rss"),
-            shmem_rss_bytes: self.kib(record, "shmem-rss"),
-            uid: self.number(record, "uid"),
-            pgtables_bytes: self.kib(record, "pgtables"),
-            oom_score_adj: self.number(record, "oom_score_adj"),
-            call_path: Vec::new(),
-        })
-    }
-
-    /// The record of a signal that was sent, without its path.
-    pub(super) fn signal(&self, context: &Context, record: &[u8]) -> Option<Signal> {
-        Some(Signal {
-            time_ns: context.time_ns,
-            sender: context.thread,
-            sender_comm: None,
-            signal: self.number(record, "sig")?,
-            code: self.number(record, "code")?,
-            whole_process: self.number::<i32>(record, "grp")? != 0,
-            target: self.number(record, "pid")?,
-            target_comm: self.text(record, "comm")?,
-            call_path: Vec::new(),
-        })
-    }
-
-    /// The record of a signal that was delivered.
-    pub(super) fn delivered(&self, context: &Context, record: &[u8]) -> Option<Delivered> {
-        let (signal, code) = (self.number(record, "sig")?, self.number(record, "code")?);
-        Some(Delivered { time_ns: context.time_ns, thread: context.thread, signal, code })
     }
 }
 
@@ -156,22 +128,15 @@ fn printed(line: &str) -> Option<Vec<(String, &str)>> {
     Some(names.zip(fields).collect())
 }
 
-/// What stands before the bytes of any record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Context {
-    pub(super) thread: i32,
-    pub(super) time_ns: u64,
-    pub(super) cpu: u32,
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::values::{Context, NAMELESS};
     use super::*;
 
     const VICTIM: &[u8] = include_bytes!("../../../../tests/logs/mark_victim-6.18.format");
     const GENERATE: &[u8] = include_bytes!("../../../../tests/logs/signal_generate-6.18.format");
     const DELIVER: &[u8] = include_bytes!("../../../../tests/logs/signal_deliver-6.18.format");
-    const CONTEXT: Context = Context { thread: 77, time_ns: 5, cpu: 1 };
+    const CONTEXT: Context<'_> = Context { thread: 77, comm: NAMELESS, time_ns: 5, cpu: 1 };
 
     #[test]
     fn a_victim_has_every_field_of_its_event() {
@@ -186,16 +151,16 @@ mod tests {
         put(48, &5u32.to_le_bytes());
         put(64, &(-3i16).to_le_bytes());
         put(72, b"t\xff=a\0\0");
-        let victim = layout.victim(&CONTEXT, &record).expect("a victim");
+        let victim = layout.of(&record).victim(&CONTEXT).expect("a victim");
         assert_eq!((victim.pid, victim.invoker_pid, victim.time_ns, victim.cpu), (78, 77, 5, 1));
         assert_eq!((victim.comm.as_deref(), victim.invoker_comm.as_slice()), (Some(&b"t\xff=a"[..]), &b"<...>"[..]));
         assert_eq!((victim.total_vm_bytes, victim.anon_rss_bytes), (Some(9 << 10), Some(8 << 10)));
         assert_eq!((victim.file_rss_bytes, victim.shmem_rss_bytes), (Some(7 << 10), Some(6 << 10)));
         assert_eq!((victim.uid, victim.pgtables_bytes, victim.oom_score_adj), (Some(5), Some(4 << 10), Some(-3)));
-        let own = layout.victim(&Context { thread: 78, ..CONTEXT }, &record).expect("a victim");
+        let own = layout.of(&record).victim(&Context { thread: 78, ..CONTEXT }).expect("a victim");
         assert_eq!(own.invoker_comm, b"t\xff=a");
         for length in 0..record.len() {
-            layout.victim(&CONTEXT, &record[..length]);
+            layout.of(&record[..length]).victim(&CONTEXT);
         }
     }
 
@@ -205,7 +170,7 @@ mod tests {
             print fmt: \"pid=%d\", REC->pid\n";
         let layout = Layout::from_format(format, &["pid"]).expect("a layout");
         let record = [[0; 8].as_slice(), &9i32.to_le_bytes()].concat();
-        let victim = layout.victim(&CONTEXT, &record).expect("a victim");
+        let victim = layout.of(&record).victim(&CONTEXT).expect("a victim");
         assert_eq!((layout.id, victim.pid, victim.comm, victim.uid, victim.anon_rss_bytes), (500, 9, None, None, None));
         assert_eq!(Layout::from_format(format, &["comm"]), None);
         assert_eq!(Layout::from_format(b"", &[]), None);
@@ -219,11 +184,11 @@ mod tests {
             record[at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
         record[20..23].copy_from_slice(b"hog");
-        let signal = layout.signal(&CONTEXT, &record).expect("a signal");
+        let signal = layout.of(&record).signal(&CONTEXT).expect("a signal");
         assert_eq!((signal.signal, signal.code, signal.target, signal.sender), (9, -6, 4242, 77));
         assert!(signal.whole_process && signal.target_comm == b"hog" && signal.sender_comm.is_none());
         let layout = Layout::from_format(DELIVER, &["sig", "code"]).expect("a layout");
-        let delivered = layout.delivered(&CONTEXT, &record).expect("a delivery");
+        let delivered = layout.of(&record).delivered(&CONTEXT).expect("a delivery");
         assert_eq!((delivered.signal, delivered.code, delivered.thread), (9, -6, 77));
     }
 
@@ -234,6 +199,6 @@ mod tests {
             print fmt: \"pid=%d pgtables=%lukB\", REC->pid, REC->pgtables >> 10\n";
         let layout = Layout::from_format(format, &["pid"]).expect("a layout");
         let record = vec![1; 24];
-        assert_eq!(layout.victim(&CONTEXT, &record).expect("a victim").pgtables_bytes, None);
+        assert_eq!(layout.of(&record).victim(&CONTEXT).expect("a victim").pgtables_bytes, None);
     }
 }

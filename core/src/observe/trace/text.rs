@@ -7,6 +7,7 @@
 
 use super::super::callpath::{parse_symbol, without_machinery, Frame};
 use super::super::signal::{Delivered, Signal};
+use super::values::{Context, Values};
 use super::TraceVictim;
 
 /// What stands between a header and the fields of an event.
@@ -108,12 +109,12 @@ impl Template {
     }
 
     /// The values at the start of `text` by name, and the length of it all.
-    fn read<'t>(&self, text: &'t [u8]) -> Option<(Values<'_, 't>, usize)> {
+    fn read<'t>(&self, text: &'t [u8]) -> Option<(Printed<'_, 't>, usize)> {
         if self.fields.is_empty() {
             return None;
         }
         let (values, length) = self.values(text)?;
-        Some((Values { template: self, values }, length))
+        Some((Printed { template: self, values }, length))
     }
 
     /// The values at the start of `text`, in the order of the fields, and the length of it all.
@@ -148,23 +149,25 @@ impl Template {
     }
 }
 
-/// The values of one record, by their names.
-struct Values<'a, 't> {
+/// The values of one record, as they are printed.
+struct Printed<'a, 't> {
     template: &'a Template,
     values: Vec<&'t [u8]>,
 }
 
-impl<'t> Values<'_, 't> {
+impl<'t> Printed<'_, 't> {
     fn bytes(&self, name: &str) -> Option<&'t [u8]> {
         self.template.fields.iter().position(|field| field.name == name).map(|index| self.values[index])
     }
+}
 
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+impl Values for Printed<'_, '_> {
+    fn integer(&self, name: &str) -> Option<i128> {
         std::str::from_utf8(self.bytes(name)?).ok()?.parse().ok()
     }
 
-    fn kib(&self, name: &str) -> Option<u64> {
-        self.number::<u64>(name)?.checked_mul(1024)
+    fn text(&self, name: &str) -> Option<Vec<u8>> {
+        self.bytes(name).map(<[u8]>::to_vec)
     }
 }
 
@@ -184,6 +187,12 @@ struct Header {
     pid: i32,
     cpu: u32,
     time_ns: u64,
+}
+
+impl Header {
+    fn context(&self) -> Context<'_> {
+        Context { thread: self.pid, comm: &self.comm, time_ns: self.time_ns, cpu: self.cpu }
+    }
 }
 
 /// All records of `text`, which must end at the end of a record.
@@ -222,16 +231,15 @@ fn record(header: &Header, body: &[u8], templates: &Templates) -> Option<(Record
         }
         What::Victim => {
             let (values, length) = templates.victim.read(body)?;
-            (Record::Victim(Box::new(victim(header, &values)?)), length)
+            (Record::Victim(Box::new(values.victim(&header.context())?)), length)
         }
         What::Signal => {
             let (values, length) = templates.signal.read(body)?;
-            (Record::Signal(Box::new(signal(header, &values)?)), length)
+            (Record::Signal(Box::new(values.signal(&header.context())?)), length)
         }
         What::Delivered => {
             let (values, length) = templates.delivered.read(body)?;
-            let (signal, code) = (values.number("sig")?, values.number("code")?);
-            (Record::Delivered(Delivered { time_ns: header.time_ns, thread: header.pid, signal, code }), length)
+            (Record::Delivered(values.delivered(&header.context())?), length)
         }
     })
 }
@@ -275,44 +283,6 @@ fn number(text: &[u8]) -> Option<(&[u8], u64)> {
 fn trim(text: &[u8]) -> &[u8] {
     let blanks = text.iter().rev().take_while(|byte| **byte == b' ').count();
     &text[..text.len() - blanks]
-}
-
-fn victim(header: &Header, values: &Values<'_, '_>) -> Option<TraceVictim> {
-    let pid: i32 = values.number("pid")?;
-    let comm = values.bytes("comm").map(<[u8]>::to_vec);
-    // The header's comm is padded with blanks and may be unknown; the victim's own is exact.
-    let own = comm.clone().filter(|_| pid == header.pid);
-    Some(TraceVictim {
-        time_ns: header.time_ns,
-        cpu: header.cpu,
-        invoker_pid: header.pid,
-        invoker_comm: own.unwrap_or_else(|| header.comm.clone()),
-        pid,
-        comm,
-        total_vm_bytes: values.kib("total-vm"),
-        anon_rss_bytes: values.kib("anon-rss"),
-        file_rss_bytes: values.kib("file-rss"),
-        shmem_rss_bytes: values.kib("shmem-rss"),
-        uid: values.number("uid"),
-        pgtables_bytes: values.kib("pgtables"),
-        oom_score_adj: values.number("oom_score_adj"),
-        call_path: Vec::new(),
-    })
-}
-
-fn signal(header: &Header, values: &Values<'_, '_>) -> Option<Signal> {
-    Some(Signal {
-        time_ns: header.time_ns,
-        sender: header.pid,
-        // Without the machine's own table of names there is none.
-        sender_comm: Some(header.comm.clone()).filter(|comm| comm != b"<...>" && !comm.is_empty()),
-        signal: values.number("sig")?,
-        code: values.number("code")?,
-        whole_process: values.number::<i32>("grp")? != 0,
-        target: values.number("pid")?,
-        target_comm: values.bytes("comm")?.to_vec(),
-        call_path: Vec::new(),
-    })
 }
 
 /// The lines ` => symbol` at the start of `text`, and their length.

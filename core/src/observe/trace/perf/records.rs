@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::super::super::tracefs::{read_file, Tracefs};
-use super::super::layout::{Context, Layout};
+use super::super::layout::Layout;
+use super::super::values::{Context, Values, DELIVER_NEEDS, GENERATE_NEEDS, NAMELESS, VICTIM_NEEDS};
 use super::super::{TraceItem, DELIVER, GENERATE, VICTIM};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,10 +36,10 @@ impl Events {
             Layout::from_format(&format, needed)
                 .ok_or_else(|| Error::new(ErrorKind::Unsupported, "read event format", "it lacks a field").path(event))
         };
-        let sent = layout(GENERATE, &["sig", "code", "comm", "pid", "grp"]);
-        let delivered = layout(DELIVER, &["sig", "code"]);
+        let sent = layout(GENERATE, GENERATE_NEEDS);
+        let delivered = layout(DELIVER, DELIVER_NEEDS);
         let signals = sent.and_then(|sent| Ok((sent, delivered?))).map_err(Arc::new);
-        Ok(Events { victim: layout(VICTIM, &["pid"])?, signals })
+        Ok(Events { victim: layout(VICTIM, VICTIM_NEEDS)?, signals })
     }
 
     pub(super) fn count(&self) -> usize {
@@ -49,14 +50,16 @@ impl Events {
         }
     }
 
-    fn item(&self, context: &Context, raw: &[u8]) -> Option<TraceItem> {
+    fn item(&self, context: &Context<'_>, raw: &[u8]) -> Option<TraceItem> {
         let id = u64::from(u16::from_ne_bytes(raw.get(..2)?.try_into().ok()?));
         if id == self.victim.id {
-            return self.victim.victim(context, raw).map(TraceItem::Victim);
+            return self.victim.of(raw).victim(context).map(TraceItem::Victim);
         }
         match &self.signals {
-            Ok((sent, _)) if id == sent.id => Some(TraceItem::Signal(Box::new(sent.signal(context, raw)?))),
-            Ok((_, delivered)) if id == delivered.id => Some(TraceItem::Delivered(delivered.delivered(context, raw)?)),
+            Ok((sent, _)) if id == sent.id => Some(TraceItem::Signal(Box::new(sent.of(raw).signal(context)?))),
+            Ok((_, delivered)) if id == delivered.id => {
+                Some(TraceItem::Delivered(delivered.of(raw).delivered(context)?))
+            }
             _ => None,
         }
     }
@@ -101,7 +104,7 @@ fn sample(mut body: Words<'_>, events: &Events) -> std::result::Result<Sample, V
         path.retain(|address| *address < FIRST_MARK);
         let size = body.u32()? as usize;
         let raw = body.take(size)?;
-        let context = Context { thread: thread as i32, time_ns, cpu };
+        let context = Context { thread: thread as i32, comm: NAMELESS, time_ns, cpu };
         Some(Sample { time_ns, item: events.item(&context, raw)?, path })
     };
     read().ok_or_else(|| whole.to_vec())
