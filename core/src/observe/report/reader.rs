@@ -138,11 +138,7 @@ impl ReportReader {
     /// How long the line is that has not ended yet, in bytes. What has no ends of lines is no log.
     pub fn line_bytes(&self) -> u64 {
         // What is held until it is clear how the log is written counts too.
-        let held = self.form.held();
-        match memchr::memrchr2(b'\n', b'\r', held) {
-            Some(at) => (held.len() - at) as u64 - 1,
-            None => self.line_bytes.saturating_add(held.len() as u64),
-        }
+        open_line(self.line_bytes, self.form.held())
     }
 
     /// Where no report was found: how many lines look like a part of one, and the first of them, each cut to 240 bytes.
@@ -154,10 +150,7 @@ impl ReportReader {
         if piece.is_empty() {
             return;
         }
-        self.line_bytes = match memchr::memrchr2(b'\n', b'\r', piece) {
-            Some(at) => (piece.len() - at) as u64 - 1,
-            None => self.line_bytes.saturating_add(piece.len() as u64),
-        };
+        self.line_bytes = open_line(self.line_bytes, piece);
         // A word may stand across the edge of two pieces.
         let edge = self.pending.len().saturating_sub(LONGEST);
         let found = self.last_word(piece);
@@ -234,6 +227,14 @@ impl ReportReader {
             last = last.max(word.find_iter(text).filter(|&at| is_word(text, at)).last());
         }
         last
+    }
+}
+
+/// How long the line is that has not ended yet, when this follows so many bytes of it.
+fn open_line(before: u64, text: &[u8]) -> u64 {
+    match memchr::memrchr2(b'\n', b'\r', text) {
+        Some(at) => (text.len() - at) as u64 - 1,
+        None => before.saturating_add(text.len() as u64),
     }
 }
 
