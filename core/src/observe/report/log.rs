@@ -17,9 +17,9 @@ use crate::wait::Wait;
 const PIECE: usize = 256 << 10;
 /// What has a line longer than this is no log: a device, a file of zeros, a packing that is not known.
 const LONGEST_LINE: u64 = 64 << 20;
-/// With these a packed file begins.
-const PACKED: [(&[u8], &str); 3] =
-    [(b"\x1f\x8b", "gzip, zcat"), (b"\xfd7zXZ\0", "xz, xzcat"), (b"\x28\xb5\x2f\xfd", "zstd, zstdcat")];
+/// With these a packed file begins: what packed it, and what unpacks it.
+const PACKED: [(&[u8], &str, &str); 3] =
+    [(b"\x1f\x8b", "gzip", "zcat"), (b"\xfd7zXZ\0", "xz", "xzcat"), (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat")];
 
 /// A log that is read from a descriptor: a file to its end, a pipe or `/dev/kmsg` for as long as somebody asks.
 ///
@@ -174,10 +174,9 @@ impl ReportLog {
 }
 
 fn refuse_packed(begin: &[u8]) -> Result<()> {
-    match PACKED.iter().find(|(magic, _)| begin.starts_with(magic)) {
+    match PACKED.iter().find(|(magic, ..)| begin.starts_with(magic)) {
         None => Ok(()),
-        Some((_, by)) => {
-            let (packing, tool) = by.split_once(", ").unwrap_or((by, by));
+        Some((_, packing, tool)) => {
             Err(Error::new(ErrorKind::InvalidInput, "read log", &format!("it is packed by {packing}"))
                 .remedy(&format!("give the pipe of {tool}")))
         }
