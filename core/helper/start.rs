@@ -168,7 +168,7 @@ struct Blob {
 
 impl Blob {
     fn read(file: i32) -> Result<Blob, Errno> {
-        let (_, size) = sys::fstat(file)?;
+        let size = sys::fstat(file)?.size;
         let size = usize::try_from(size).map_err(|_| sys::EINVAL)?;
         let mut head = [0u8; BLOB_HEAD];
         if size < BLOB_HEAD || sys::pread(file, &mut head, 0)? != BLOB_HEAD {

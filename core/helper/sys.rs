@@ -249,22 +249,19 @@ pub fn open_inside(directory: i32, name: &core::ffi::CStr, flags: usize) -> Resu
     }
 }
 
-/// Device and size of an open file.
-pub fn fstat(fd: i32) -> Result<(u64, u64), Errno> {
-    // struct stat of both architectures: st_dev first, st_size at byte 48.
-    let mut stat = [0u64; 18];
-    // SAFETY: the kernel writes 144 bytes at most.
-    unsafe { raw(nr::FSTAT, fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0) }?;
-    Ok((stat[0], stat[6]))
+/// What is wanted to be known of an open file; device and inode say which one it is.
+pub struct Stat {
+    pub device: u64,
+    pub inode: u64,
+    pub size: u64,
 }
 
-/// Which file an open one is: device and inode.
-pub fn identity(fd: i32) -> Result<(u64, u64), Errno> {
-    // st_ino comes second in struct stat.
+pub fn fstat(fd: i32) -> Result<Stat, Errno> {
+    // struct stat of both architectures: st_dev first, then st_ino; st_size at byte 48.
     let mut stat = [0u64; 18];
-    // SAFETY: as above.
+    // SAFETY: the kernel fills one struct stat of 144 (x86-64) or 128 bytes (aarch64).
     unsafe { raw(nr::FSTAT, fd as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0) }?;
-    Ok((stat[0], stat[1]))
+    Ok(Stat { device: stat[0], inode: stat[1], size: stat[6] })
 }
 
 /// CLOCK_MONOTONIC.

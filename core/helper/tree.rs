@@ -1,7 +1,7 @@
 //! One tree of groups: let it run, kill what is in it, remove it bottom-up; never a step outside.
 
 use crate::state::Kind;
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, Stat};
 use crate::text;
 use core::ffi::CStr;
 
@@ -89,13 +89,13 @@ pub struct Spared {
 /// known: it is found wherever somebody has moved it, and nothing else is taken for it. An error means: not yet, try again.
 pub fn remove(kind: Kind, parent: i32, name: &CStr, held: i32, spared: &Spared) -> Result<(), Errno> {
     // The tree stands on the parent's own file system; what is mounted over it is not ours.
-    let device = sys::openat(parent, c".", sys::O_RDONLY | sys::O_DIRECTORY).and_then(|fd| {
+    let parents = sys::openat(parent, c".", sys::O_RDONLY | sys::O_DIRECTORY).and_then(|fd| {
         let stat = sys::fstat(fd);
         sys::close(fd);
         stat
     });
-    let (device, _) = match device {
-        Ok(stat) => stat,
+    let device = match parents {
+        Ok(stat) => stat.device,
         Err(sys::ENOENT) => return Ok(()), // the parent itself was removed, so nothing is left in it
         Err(errno) => return Err(errno),
     };
@@ -115,8 +115,8 @@ fn remove_held(kind: Kind, parent: i32, name: &CStr, held: i32, device: u64, spa
     let result = empty(kind, directory, device, spared, 0);
     sys::close(directory);
     result?;
-    let own = sys::identity(held)?;
-    match is_named(parent, name, own) {
+    let own = sys::fstat(held)?;
+    match is_named(parent, name, &own) {
         Ok(true) => return rmdir(parent, name),
         // Another stands there, or none: ours may have another name now.
         Ok(false) | Err(sys::ENOENT) => {}
@@ -126,7 +126,7 @@ fn remove_held(kind: Kind, parent: i32, name: &CStr, held: i32, device: u64, spa
     let mut entries = Entries::new(list);
     let mut result = Err(sys::ENOENT);
     while let Some((name, may_be_directory)) = entries.next() {
-        if may_be_directory && is_named(parent, name, own) == Ok(true) {
+        if may_be_directory && is_named(parent, name, &own) == Ok(true) {
             result = rmdir(parent, name);
             break;
         }
@@ -160,12 +160,12 @@ fn rmdir(parent: i32, name: &CStr) -> Result<(), Errno> {
     }
 }
 
-/// Whether that name below `parent` is the directory of that identity.
-fn is_named(parent: i32, name: &CStr, identity: (u64, u64)) -> Result<bool, Errno> {
+/// Whether that name below `parent` is that directory.
+fn is_named(parent: i32, name: &CStr, own: &Stat) -> Result<bool, Errno> {
     let there = sys::open_inside(parent, name, sys::O_RDONLY | sys::O_DIRECTORY)?;
-    let found = sys::identity(there);
+    let found = sys::fstat(there);
     sys::close(there);
-    Ok(found? == identity)
+    found.map(|found| (found.device, found.inode) == (own.device, own.inode))
 }
 
 /// Whether a group has been removed: an open directory of one has no files any more.
@@ -180,7 +180,7 @@ fn has_gone(directory: i32) -> bool {
 }
 
 fn empty(kind: Kind, directory: i32, device: u64, spared: &Spared, depth: usize) -> Result<(), Errno> {
-    if sys::fstat(directory)?.0 != device {
+    if sys::fstat(directory)?.device != device {
         return Err(sys::EXDEV);
     }
     // First nothing may be stuck: with the killer on a blocked task goes on (or dies), a thawed one can end.
