@@ -17,6 +17,14 @@ pub struct Left {
     pub pid: i32,
 }
 
+impl Left {
+    /// Whether another attempt may find less. Where a mount lies over a group no time mends that, and what is below the
+    /// mount is not to be touched.
+    fn is_worth_waiting(&self) -> bool {
+        self.stage != stage::NONE && !(self.stage == stage::TREE && self.errno == sys::EXDEV)
+    }
+}
+
 const SHORTEST_WAIT_NS: u64 = 100_000;
 const LONGEST_WAIT_NS: u64 = 2_000_000;
 
@@ -28,7 +36,7 @@ pub fn clean(state: &mut State, deadline_ns: u64) -> Left {
     let mut left;
     loop {
         left = attempt(state);
-        if left.stage == stage::NONE || is_covered(&left) {
+        if !left.is_worth_waiting() {
             break;
         }
         let now = sys::now_ns();
@@ -46,11 +54,6 @@ pub fn clean(state: &mut State, deadline_ns: u64) -> Left {
     left
 }
 
-/// Whether a mount lies over a group: no time mends that, and what is below the mount is not to be touched.
-fn is_covered(left: &Left) -> bool {
-    left.stage == stage::TREE && left.errno == sys::EXDEV
-}
-
 /// One round: processes, trees, then what may only be done when these are gone.
 fn attempt(state: &mut State) -> Left {
     kill_children(state);
@@ -65,12 +68,12 @@ fn attempt(state: &mut State) -> Left {
         }
     }
     // Dead ones may have made room in the trees: that is the next round's.
-    if collect(state) && (left.stage == stage::NONE || is_covered(&left)) {
+    if collect(state) && !left.is_worth_waiting() {
         let alive = state.workers.iter().find(|worker| worker.pid != 0 && !worker.ended);
         left =
             Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid: alive.map_or(0, |worker| worker.pid) };
     }
-    if left.stage != stage::NONE && !is_covered(&left) {
+    if left.is_worth_waiting() {
         return left;
     }
     for index in 0..state.guards.len() {
@@ -111,9 +114,7 @@ fn settle(state: &mut State, left: &mut Left, index: usize, stage: u32, result: 
             sys::close(guard.file);
             guard.kind = Kind::Free;
         }
-        Err(errno) if left.stage == stage::NONE || is_covered(left) => {
-            *left = Left { stage, errno, name: Some(index), pid: 0 };
-        }
+        Err(errno) if !left.is_worth_waiting() => *left = Left { stage, errno, name: Some(index), pid: 0 },
         Err(_) => {}
     }
 }
