@@ -12,6 +12,7 @@ pub(crate) mod spawn;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 /// A failed system call and its name, for whoever has to allow it.
 #[derive(Debug, thiserror::Error)]
@@ -175,6 +176,16 @@ pub(crate) fn ticks_per_second() -> i64 {
 /// 3.17): once the first thread of a process has ended, `self` has no mounts, namespaces and descriptors any more.
 pub(crate) fn own_proc(file: &str) -> std::path::PathBuf {
     std::path::Path::new("/proc/thread-self").join(file)
+}
+
+/// What a process keeps for later, unless another thread is there at this moment: in a forked child that one may hold the
+/// lock for ever, as it does not exist.
+pub(crate) fn kept<T>(place: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match place.try_lock() {
+        Ok(place) => Some(place),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// A number that nobody else has got at the same time (getrandom(2)).

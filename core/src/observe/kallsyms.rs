@@ -5,9 +5,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use super::callpath::{parse_symbol, Frame};
+use crate::sys::{kept, monotonic_ns};
 use crate::{Error, ErrorKind, Result};
 
 const PATH: &str = "/proc/kallsyms";
@@ -52,12 +53,8 @@ impl Symbols {
     }
 
     fn cached(anew: bool) -> Result<Arc<Symbols>> {
-        // In a forked child a thread that is not there may hold the lock for ever: then the list is read for once.
-        let mut cache = match SYMBOLS.try_lock() {
-            Ok(cache) => Some(cache),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
+        // Where somebody else is there, the list is read for once.
+        let mut cache = kept(&SYMBOLS);
         if let Some(symbols) = cache.as_ref().and_then(|cache| cache.as_ref()).filter(|_| !anew) {
             return Ok(symbols.clone());
         }
@@ -72,7 +69,7 @@ impl Symbols {
     }
 
     fn read(mut file: impl Read) -> io::Result<Symbols> {
-        let mut symbols = Symbols { read_ns: crate::sys::monotonic_ns(), ..Symbols::default() };
+        let mut symbols = Symbols { read_ns: monotonic_ns(), ..Symbols::default() };
         let mut buffer = vec![0; 64 << 10];
         let mut rest = 0;
         loop {
@@ -127,7 +124,7 @@ impl Symbols {
 
     /// Whether the address is in none of the functions, and the list may be too old to have its own.
     pub(crate) fn lacks(&self, address: u64) -> bool {
-        self.bounds(address).is_none() && crate::sys::monotonic_ns().saturating_sub(self.read_ns) > RENEWAL_NS
+        self.bounds(address).is_none() && monotonic_ns().saturating_sub(self.read_ns) > RENEWAL_NS
     }
 
     /// The last address at or before this one where a function begins, and the first one behind it.

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use nix::sys::resource::{getrlimit, Resource};
 
@@ -260,14 +260,9 @@ fn known_events() -> Result<&'static Events> {
     Ok(EVENTS.get_or_init(|| read))
 }
 
-/// The place of the set that waits; `None` where somebody else is there at this moment, which in a forked child may be
-/// for ever. What a parent has left there is closed.
+/// The place of the set that waits; `None` where somebody else is there. What a parent has left there is closed.
 fn parked() -> Option<MutexGuard<'static, Option<Parked>>> {
-    let mut place = match PARKED.try_lock() {
-        Ok(place) => place,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        Err(TryLockError::WouldBlock) => return None,
-    };
+    let mut place = crate::sys::kept(&PARKED)?;
     if place.as_ref().is_some_and(|set| !set.maker.is_this()) {
         *place = None;
     }
