@@ -152,11 +152,15 @@ impl Symbols {
     }
 }
 
-/// Whether this process is shown addresses; without them nothing can be named.
+/// Whether this process is shown addresses, or was when it read them; without them nothing can be named.
 ///
 /// # Errors
 /// `PermissionDenied` where all of them are zero (`kernel.kptr_restrict`); `Io`.
 pub(crate) fn check() -> Result<()> {
+    // What was read before still holds.
+    if kept(&SYMBOLS).is_some_and(|cache| cache.is_some()) {
+        return Ok(());
+    }
     let failed = |source: io::Error| Error::os("read the kernel's symbols", source).path(PATH);
     // The first are those of each CPU's memory, which are small numbers on some kernels, yet not all of them zero.
     let mut start = [0; 4096];
