@@ -16,6 +16,7 @@ use crate::account::postmortem::entry::{Entry, What};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::owner::boot_id;
 use crate::sys;
+use crate::sys::size::Bounded;
 
 const OPERATION: &str = "keep record";
 const NOW: &str = "deaths";
@@ -30,8 +31,10 @@ pub(crate) struct Diary {
     directory: PathBuf,
     /// Kept open, so that a rename in it can be made safe, and locked, so that it has one writer.
     lock: Flock<File>,
-    file: File,
+    file: Bounded<File>,
     bytes: u64,
+    /// The last line could not be written whole, or the next file not be begun: it is opened anew before the next one.
+    unsure: bool,
     most_bytes: u64,
     boot: String,
 }
@@ -64,7 +67,8 @@ impl Diary {
             errno => Error::os(OPERATION, errno).path(directory),
         })?;
         let (file, bytes) = continued(directory).map_err(failed)?;
-        let mut diary = Diary { directory: directory.to_path_buf(), lock, file, bytes, most_bytes, boot: boot_id() };
+        let (to, boot) = (directory.to_path_buf(), boot_id());
+        let mut diary = Diary { directory: to, lock, file, bytes, unsure: false, most_bytes, boot };
         diary.keep_names().map_err(failed)?;
         diary.turn_if_full(0).map_err(failed)?;
         Ok(diary)
@@ -73,12 +77,18 @@ impl Diary {
     /// Writes one line, and has it on the disk.
     pub(crate) fn write(&mut self, time_ns: u64, what: What) -> Result<()> {
         let line = crate::text::json(&Entry::new(&self.boot, sys::realtime_ns(), time_ns, what)) + "\n";
-        let written = self.turn_if_full(line.len() as u64).and_then(|()| {
-            self.file.write_all(line.as_bytes())?;
-            self.bytes += line.len() as u64;
-            self.file.sync_data()
-        });
-        written.map_err(|error| Error::os(OPERATION, error).path(&self.directory))
+        self.add(line.as_bytes()).map_err(|error| Error::os(OPERATION, error).path(&self.directory))
+    }
+
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        if std::mem::replace(&mut self.unsure, true) {
+            (self.file, self.bytes) = continued(&self.directory)?;
+        }
+        self.turn_if_full(line.len() as u64)?;
+        self.file.write_all(line)?;
+        self.unsure = false;
+        self.bytes += line.len() as u64;
+        self.file.0.sync_data()
     }
 
     /// Begins the next file where so much more is too much for this one.
@@ -98,7 +108,7 @@ impl Diary {
 }
 
 /// The file to which is added, and how much is in it; a line that was broken off is ended, so that the next one is whole.
-fn continued(directory: &Path) -> io::Result<(File, u64)> {
+fn continued(directory: &Path) -> io::Result<(Bounded<File>, u64)> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let mut options = OpenOptions::new();
     let options = options.read(true).append(true).create(true).mode(0o600).custom_flags(flags);
@@ -112,6 +122,7 @@ fn continued(directory: &Path) -> io::Result<(File, u64)> {
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
     }
+    let mut file = Bounded(file);
     if last != *b"\n" {
         file.write_all(b"\n")?;
     }
@@ -153,6 +164,7 @@ pub(crate) fn read(directory: &Path) -> Result<(Vec<Entry>, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
     fn watching(name: &str) -> What {
         What::Watching { group: name.to_string() }
@@ -199,6 +211,44 @@ mod tests {
             let expected = if cut == whole.len() - 1 { (&[1, 1, 2][..], 0) } else { (&[1, 2][..], 1) };
             assert_eq!((&times[..], damaged), expected, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_line_that_could_not_be_written_spoils_none_after_it() {
+        let tree = tempfile::tempdir().unwrap();
+        let mut diary = Diary::open(tree.path(), LEAST_BYTES).unwrap();
+        diary.write(1, watching("/a")).unwrap();
+        // The disk is full in the middle of a line.
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut there = std::mem::replace(&mut diary.file, Bounded(full));
+        there.write_all(b"{\"schema\":").unwrap();
+        assert_eq!(diary.write(2, watching("/b")).unwrap_err().errno(), Some(libc::ENOSPC));
+        // There is room again.
+        diary.write(3, watching("/c")).unwrap();
+        diary.write(4, watching("/d")).unwrap();
+        let (entries, damaged) = read(tree.path()).unwrap();
+        let times: Vec<u64> = entries.iter().map(|entry| entry.time_ns).collect();
+        assert_eq!((&times[..], damaged), (&[1, 3, 4][..], 1));
+    }
+
+    /// In a process of its own, as the bound holds for all of it.
+    #[test]
+    fn a_bound_of_files_is_an_error_and_no_signal() {
+        const HERE: &str = "MEMOOM_SHORT_FILES";
+        if let Some(at) = std::env::var_os(HERE) {
+            let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+            setrlimit(Resource::RLIMIT_FSIZE, 1000, hard).unwrap();
+            let mut diary = Diary::open(Path::new(&at), LEAST_BYTES).unwrap();
+            let error = (0..100).find_map(|number| diary.write(number, watching("/a")).err()).unwrap();
+            assert_eq!(error.errno(), Some(libc::EFBIG), "{error}");
+            return;
+        }
+        let tree = tempfile::tempdir().unwrap();
+        let name = "lab::diary::tests::a_bound_of_files_is_an_error_and_no_signal";
+        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        let done = alone.args(["--exact", name]).env(HERE, tree.path()).output().unwrap();
+        assert!(done.status.success(), "{}: {}", done.status, String::from_utf8_lossy(&done.stdout));
+        assert!(read(tree.path()).unwrap().0.len() > 1, "nothing was tried");
     }
 
     #[test]
