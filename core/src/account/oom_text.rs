@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::oom::{Cause, Oom, Victim};
 use crate::memcg::limits::human_size;
+use crate::memcg::Workload;
 use crate::text::escape;
 
 /// A short text has so many lines at most.
@@ -44,7 +45,7 @@ impl Oom {
         self.memory(&mut text, SHORT_HOLDERS);
         self.predicted_line(&mut text);
         for victim in self.victims.iter().take(SHORT_VICTIMS) {
-            victim_line(&mut text, victim, self.limit_words());
+            self.victim_line(&mut text, victim);
         }
         shortened(&text, SHORT_LINES)
     }
@@ -74,8 +75,7 @@ impl Oom {
                 }
             };
             let grown = holder.grown_bytes.map_or(String::new(), |grown| format!(", grown by {}", human_size(grown)));
-            let of = holder.workload.as_ref().map(|of| of.words.as_str()).filter(|of| self.limit_words() != Some(of));
-            let of = of.map_or(String::new(), |of| format!(", of {of}"));
+            let of = self.of_another(holder.workload.as_ref());
             let _ = writeln!(
                 text,
                 "    holder    {who}{of}: anon {}, shmem {}, file {}{grown}",
@@ -182,7 +182,7 @@ impl Oom {
             let _ = writeln!(text, "    {}", candidate.line());
         }
         for victim in &self.victims {
-            victim_line(text, victim, self.limit_words());
+            self.victim_line(text, victim);
         }
         for one in &self.blocked {
             let wchan = one.wchan.as_deref().unwrap_or("unknown");
@@ -215,25 +215,29 @@ impl Oom {
             }
         }
     }
-}
 
-fn victim_line(text: &mut String, victim: &Victim, limit: Option<&str>) {
-    let cause = match victim.cause {
-        Cause::Selected => "selected",
-        Cause::Group => "memory.oom.group",
-        Cause::SharedMm => "shared the victim's memory",
-    };
-    let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
-    // The one of the limit stands in the headline.
-    let of = victim.workload.as_ref().map(|of| of.words.as_str()).filter(|of| limit != Some(of));
-    let of = of.map_or(String::new(), |of| format!(", of {of}"));
-    let _ = writeln!(
-        text,
-        "  victim      {} (pid {}){of}: {cause}{size}; by {}",
-        escape(&victim.comm),
-        victim.pid,
-        victim.sources.join(", ")
-    );
+    fn victim_line(&self, text: &mut String, victim: &Victim) {
+        let cause = match victim.cause {
+            Cause::Selected => "selected",
+            Cause::Group => "memory.oom.group",
+            Cause::SharedMm => "shared the victim's memory",
+        };
+        let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
+        let of = self.of_another(victim.workload.as_ref());
+        let _ = writeln!(
+            text,
+            "  victim      {} (pid {}){of}: {cause}{size}; by {}",
+            escape(&victim.comm),
+            victim.pid,
+            victim.sources.join(", ")
+        );
+    }
+
+    /// Whose it is, where that is not the workload of the limit, which stands in the headline.
+    fn of_another(&self, workload: Option<&Workload>) -> String {
+        let words = workload.map(|of| of.words.as_str()).filter(|of| self.limit_words() != Some(of));
+        words.map_or(String::new(), |of| format!(", of {of}"))
+    }
 }
 
 /// Lines of a width that can be read, each ending in a newline.

@@ -109,16 +109,14 @@ impl Postmortem {
         let recorded = recorded.filter(after).filter(|_| !found.alive);
         made.evidence.extend(found.begins().filter(|_| recorded.is_none()));
         let counted = made.count(found);
-        made.killed_by = match (told, counted) {
-            _ if recorded.is_some() => {
-                recorded.map_or_else(|| KilledBy::unknown(libc::SIGKILL, ""), |one| made.recall(one))
-            }
-            (_, _) if found.alive => KilledBy::unknown(libc::SIGKILL, "a process of that pid lives"),
-            (Some((report, kill)), _) => made.tell(report, kill),
-            (None, Some(kills)) if kills > 0 => KilledBy::new(Author::KernelOom, libc::SIGKILL)
+        made.killed_by = match (recorded, told, counted) {
+            (Some(one), ..) => made.recall(one),
+            _ if found.alive => KilledBy::unknown(libc::SIGKILL, "a process of that pid lives"),
+            (None, Some((report, kill)), _) => made.tell(report, kill),
+            (None, None, Some(kills)) if kills > 0 => KilledBy::new(Author::KernelOom, libc::SIGKILL)
                 .source("counters")
                 .because("the kernel has counted OOM kills there; its log no longer tells whom"),
-            (None, counted) => KilledBy::unknown(libc::SIGKILL, found.why_not(subject, counted)),
+            (None, None, counted) => KilledBy::unknown(libc::SIGKILL, found.why_not(subject, counted)),
         };
         made
     }
