@@ -202,14 +202,10 @@ fn is_delegated(host: &Host, directory: &Path, cgroup: &str) -> bool {
         if says(c"user.delegate") || says(c"trusted.delegate") {
             return true;
         }
-        let owner = Dir::open(directory).ok().and_then(|dir| owner_of(&dir));
-        if !user.is_root() && owner == Some(user.as_raw()) {
+        let owner = Dir::open(directory).and_then(|dir| dir.owner());
+        if !user.is_root() && owner.is_ok_and(|(owner, _)| owner == user.as_raw()) {
             return true;
         }
     }
     false
-}
-
-fn owner_of(dir: &Dir) -> Option<u32> {
-    nix::sys::stat::fstat(dir.as_fd()).ok().map(|stat| stat.st_uid)
 }

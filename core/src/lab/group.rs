@@ -87,10 +87,8 @@ impl Group {
             .remedy("give a directory with memory.limit_in_bytes (v1) or memory.max (v2) in it"));
         };
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let cgroup = Host::probe()
-            .ok()
-            .and_then(|host| host.cgroup_of(&real))
-            .unwrap_or_else(|| crate::text::escape(real.as_os_str().as_bytes()));
+        let cgroup =
+            Host::probe().ok().and_then(|host| host.cgroup_of(&real)).unwrap_or_else(|| crate::text::shown(&real));
         Ok(Group::observed(version, dir, cgroup))
     }
 
@@ -343,7 +341,7 @@ impl Host {
                 base.to_string()
             }
         } else {
-            format!("{base}/{}", crate::text::escape(inside.as_os_str().as_bytes()))
+            format!("{base}/{}", crate::text::shown(&inside))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
@@ -117,7 +117,7 @@ impl Host {
             version: found.as_ref().map(|(version, _)| *version),
             mount: found.as_ref().map(|(_, mount)| below(root, &mount.point)),
             mount_root: found.as_ref().map_or_else(String::new, |(_, mount)| mount.root.to_string_lossy().into_owned()),
-            own_group: own.as_ref().map(|own| crate::text::escape(own.as_os_str().as_bytes())),
+            own_group: own.as_deref().map(shown),
             parent: None,
             release: release(root),
             available_bytes,

@@ -11,7 +11,7 @@ use crate::memcg::owner::boot_id;
 use crate::observe::kmsg::whole_log;
 use crate::observe::missing::Missing;
 use crate::observe::report::{parse_records, parse_reports};
-use crate::observe::task::{machine_pids, Proc, TaskState};
+use crate::observe::task::{machine_pids, Proc};
 
 mod journal;
 mod places;
@@ -118,11 +118,7 @@ fn look_at_process(pid: i32, options: &PostmortemOptions, found: &mut Found) -> 
         found.log_missing = Some(why.to_string());
     }
     // "Could not be read" is not "has gone"; a zombie has ended.
-    found.alive = match Proc::system().stat(pid) {
-        Ok(Some(stat)) => !stat.exiting && !matches!(stat.state, TaskState::Zombie | TaskState::Dead),
-        Ok(None) => false,
-        Err(_) => true,
-    };
+    found.alive = !Proc::system().is_exiting(pid);
     Ok(())
 }
 

@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-
 use super::names::Names;
 use super::{Observed, MOST_GENERATIONS};
 use crate::account::oom::SwapUse;
@@ -226,10 +224,7 @@ impl Scene for World {
     }
 
     fn has_ended(&self, pid: i32) -> bool {
-        self.followed.borrow().get(&pid).is_none_or(|followed| {
-            let mut fds = [PollFd::new(followed.pidfd.as_fd(), PollFlags::POLLIN)];
-            poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-        })
+        self.followed.borrow().get(&pid).is_none_or(|followed| sys::has_ended(followed.pidfd.as_fd()))
     }
 
     fn let_go(&self, pid: i32) {
@@ -237,14 +232,13 @@ impl Scene for World {
     }
 
     fn group_of(&self, pid: i32) -> Option<String> {
-        use std::os::unix::ffi::OsStrExt;
         let version = self.groups.values().next()?.group.version();
         let paths = Proc::system().cgroups(pid).ok()??;
         let path = match version {
             Version::V1 => paths.v1_memory,
             Version::V2 => paths.v2,
         };
-        let path = path.map(|path| crate::text::escape(path.as_os_str().as_bytes()))?;
+        let path = crate::text::shown(&path?);
         // v1 writes of a process in its exit that it stands at the top (`proc_cgroup_show`), wherever that was. It is asked
         // afterwards: who is not in its exit now was not then.
         if version == Version::V1 && path == "/" && !matches!(Proc::system().stat(pid), Ok(Some(stat)) if !stat.exiting)

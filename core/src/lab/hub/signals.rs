@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use super::State;
 use crate::account::scene::Scene;
@@ -13,6 +11,7 @@ use crate::observe::author::{unit_of, Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::signal::{is_sent, Delivered, Origin, Signal};
 use crate::observe::task::{Proc, TaskState};
+use crate::text::shown;
 
 /// Signals of our processes that are remembered.
 const MOST_SENT: usize = 2048;
@@ -278,10 +277,9 @@ impl State {
                 Some("it had ended before it could be looked at, and this is its thread or its pid".to_string());
         }
         let paths = proc.cgroups(sender).ok().flatten().unwrap_or_default();
-        let text = |path: &Path| crate::text::escape(path.as_os_str().as_bytes());
         by.group = self.world.group_of(sender);
         let named = [&paths.systemd, &paths.v2, &paths.v1_memory].into_iter().flatten();
-        by.unit = named.map(|path| text(path)).find_map(|path| unit_of(&path).map(str::to_string));
+        by.unit = named.map(|path| shown(path)).find_map(|path| unit_of(&path).map(str::to_string));
         if by.by == Author::Process || by.by == Author::CgroupKill {
             let known = by.comm.as_deref().and_then(|comm| Author::known(comm, by.unit.as_deref()));
             if let Some(known) = known {

@@ -13,7 +13,7 @@ use crate::memcg::files::Dir;
 use crate::memcg::limits::Limit;
 use crate::memcg::version::Version;
 use crate::observe::missing::Missing;
-use crate::text::escape;
+use crate::text::{escape, shown};
 
 /// Finds the groups of the subject below the mount, and those that the kernel log names.
 pub(super) fn find(subject: &Subject, host: &Host, found: &mut Found) -> Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn find(subject: &Subject, host: &Host, found: &mut Found) -> Result<
         found.missing.push(Missing::new("counters", "no mounted hierarchy has the memory controller"));
         return Ok(());
     };
-    found.looked_at = Some(escape(mount.as_os_str().as_bytes()));
+    found.looked_at = Some(shown(mount));
     let mut search = Search { subject, host, names: BTreeSet::new(), directories: Vec::new(), unread: Vec::new() };
     match Dir::open(mount) {
         Ok(top) => search.enter(&top),
