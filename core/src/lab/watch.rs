@@ -216,9 +216,9 @@ impl Watch {
             }
             // Where nothing else is observed, what nobody could place happened here.
             let names = &state.world.names;
-            let is_all = state.world.groups.values().all(|observed| meant.is(observed.group.cgroup(), names));
+            let is_all = || state.world.groups.values().all(|observed| meant.is(observed.group.cgroup(), names));
             for (number, oom) in (next.max(first)..).zip(state.ooms.since(next)) {
-                if is_all && oom.limit_group.is_none() || struck(meant, oom, names) {
+                if struck(meant, oom, names) || oom.limit_group.is_none() && is_all() {
                     cursor.read_ooms(number + 1);
                     return Ok(Look::Done(oom.clone()));
                 }
