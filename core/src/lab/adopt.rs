@@ -14,7 +14,6 @@ use super::lab::Lab;
 use super::options::LabOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::Supervisor;
-use crate::memcg::cgroup::Cgroup;
 use crate::memcg::files::Dir;
 use crate::memcg::owner;
 use crate::memcg::version::Version;
@@ -104,9 +103,8 @@ impl Group {
             .remedy("adopt one of the groups below it"));
         }
         let lab = Lab::around(&LabOptions::default(), host, &found)?;
-        let cgroup = Cgroup::observed(found.version(), Dir::open(dir.path())?, found.cgroup().to_string());
-        lab.shared.hub.observe_opened(&cgroup)?;
-        Ok(Group::borrowed(cgroup, lab))
+        lab.shared.hub.observe_opened(&found.0.cgroup)?;
+        Ok(Group::borrowed(found.0.cgroup.clone(), lab))
     }
 
     /// Ends what memoom has started in a borrowed group and puts back what was changed. Twice is fine.
@@ -130,13 +128,13 @@ impl Group {
 
     /// Whether it is somebody else's.
     pub fn is_adopted(&self) -> bool {
-        self.0.lab.as_ref().is_some_and(|lab| lab.borrowed.is_some())
+        self.0.lab.as_ref().is_some_and(|lab| lab.borrowed().is_some())
     }
 
     /// What only the maker of a group may do to it.
     pub(crate) fn made(&self, operation: &'static str) -> Result<&Arc<super::lab::Shared>> {
         let lab = self.lab(operation)?;
-        if lab.borrowed.is_some() {
+        if lab.borrowed().is_some() {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 operation,
@@ -150,7 +148,7 @@ impl Group {
 
     /// Before a file of the group is written: where the group is borrowed, what it says now is put back at the end.
     pub(crate) fn before_change(&self, file: &'static str) -> Result<()> {
-        match self.0.lab.as_ref().and_then(|lab| Some((lab, lab.borrowed.as_ref()?))) {
+        match self.0.lab.as_ref().and_then(|lab| Some((lab, lab.borrowed()?))) {
             Some((lab, put_back)) => put_back.guard(&lab.supervisor, &self.0.dir, file),
             None => Ok(()),
         }
@@ -162,7 +160,7 @@ impl Group {
             return Ok(());
         }
         self.before_change(if self.version() == Version::V1 { v1::LIMIT } else { v2::LIMIT })?;
-        let first = self.0.lab.as_ref().and_then(|lab| lab.borrowed.as_ref()?.limit());
+        let first = self.0.lab.as_ref().and_then(|lab| lab.borrowed()?.limit());
         match first {
             Some(first) if limit.bytes().is_none_or(|bytes| bytes > first) => Err(Error::new(
                 ErrorKind::InvalidInput,

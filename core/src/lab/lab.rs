@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) version: Version,
     pub(crate) name: String,
-    above: Dir,
+    stand: Stand,
     pub(crate) dir: Dir,
     pub(crate) cgroup: String,
     pub(crate) supervisor: Arc<Supervisor>,
@@ -59,8 +59,14 @@ pub(crate) struct Shared {
     unnamed: AtomicU64,
     closed: AtomicBool,
     pub(crate) maker: Maker,
-    /// Where the lab stands around a group of somebody else's: nothing of that is removed, and this is put back.
-    pub(crate) borrowed: Option<PutBack>,
+}
+
+/// How a lab stands where it does, and so what becomes of that at its end.
+enum Stand {
+    /// Made below that directory, and removed from it.
+    Below(Dir),
+    /// Around a group of somebody else's: nothing of that is removed, and this is put back.
+    Around(PutBack),
 }
 
 /// Where a lab stands.
@@ -68,10 +74,9 @@ struct Place {
     host: Host,
     version: Version,
     name: String,
-    above: Dir,
+    stand: Stand,
     dir: Dir,
     cgroup: String,
-    borrowed: Option<PutBack>,
 }
 
 impl Lab {
@@ -107,7 +112,8 @@ impl Lab {
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let dir = make_guarded(&supervisor, &above, version, &c_name)?;
         let cgroup = host.cgroup_of(dir.path()).unwrap_or_else(|| format!("/{name}"));
-        Lab::equip(options, record, supervisor, Place { host, version, name, above, dir, cgroup, borrowed: None })
+        let stand = Stand::Below(above);
+        Lab::equip(options, record, supervisor, Place { host, version, name, stand, dir, cgroup })
     }
 
     /// A lab around a group that somebody else keeps: a supervisor and the sources, and nothing is made.
@@ -118,15 +124,14 @@ impl Lab {
             spares: version == Version::V1,
             ..supervisor::Options::default()
         })?);
-        let above = Dir::open(group.path())?;
         let (name, cgroup) = (owner::new_name()?, group.cgroup().to_string());
-        let borrowed = Some(PutBack::default());
-        Lab::equip(options, None, supervisor, Place { host, version, name, above, dir, cgroup, borrowed })
+        let stand = Stand::Around(PutBack::default());
+        Lab::equip(options, None, supervisor, Place { host, version, name, stand, dir, cgroup })
     }
 
     /// The sources of what happens there.
     fn equip(options: &LabOptions, record: Option<File>, supervisor: Arc<Supervisor>, place: Place) -> Result<Lab> {
-        let Place { host, version, name, above, dir, cgroup, borrowed } = place;
+        let Place { host, version, name, stand, dir, cgroup } = place;
         let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let mut missing = Vec::new();
         // An instance of tracefs is registered as the directory is, before it is made.
@@ -151,7 +156,7 @@ impl Lab {
             host,
             version,
             name,
-            above,
+            stand,
             dir,
             cgroup,
             supervisor,
@@ -160,7 +165,6 @@ impl Lab {
             unnamed: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             maker: Maker::this(),
-            borrowed,
         };
         Ok(Lab { shared: Arc::new(shared) })
     }
@@ -291,15 +295,21 @@ impl Shared {
             child.end_child(deadline);
         }
         // The supervisor does the work; where it was itself killed, the same is done from here.
-        if let Some(put_back) = &self.borrowed {
-            return ended.or_else(|error| match error.kind() {
+        match &self.stand {
+            Stand::Around(put_back) => ended.or_else(|error| match error.kind() {
                 ErrorKind::Closed => put_back.write(&self.dir),
                 _ => Err(error),
-            });
+            }),
+            Stand::Below(above) => leftover::remove_tree(above, &self.dir, self.version, deadline)
+                .map_err(|error| ended.err().unwrap_or(error)),
         }
-        match leftover::remove_tree(&self.above, &self.dir, self.version, deadline) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(ended.err().unwrap_or(error)),
+    }
+
+    /// What is put back at the end, where the group is somebody else's.
+    pub(crate) fn borrowed(&self) -> Option<&PutBack> {
+        match &self.stand {
+            Stand::Around(put_back) => Some(put_back),
+            Stand::Below(_) => None,
         }
     }
 
