@@ -37,6 +37,7 @@ pub(crate) mod backlog;
 mod drain;
 mod gauge;
 mod groups;
+mod index;
 pub(crate) mod names;
 mod observed;
 mod opened;
@@ -233,7 +234,7 @@ impl Hub {
         // What is still open gets its account now, with what is known.
         state.conclude();
         self.collect(&mut state);
-        let ids: Vec<u64> = state.world.groups.keys().copied().collect();
+        let ids: Vec<u64> = state.world.groups.ids().collect();
         for id in ids {
             self.drop_group(&mut state, id);
         }

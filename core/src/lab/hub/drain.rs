@@ -178,7 +178,7 @@ impl Hub {
     }
 
     pub(super) fn read_notification(&self, state: &mut State, id: u64) {
-        let Some(observed) = state.world.groups.get_mut(&id) else { return };
+        let Some(observed) = state.world.groups.get_mut(id) else { return };
         match &observed.notify {
             Some(Notify::V1(event)) => observed.late_rings += event.read().unwrap_or(0),
             Some(Notify::V2(events)) => drop(nix::sys::uio::pread(events, &mut [0; 512], 0)),
@@ -194,7 +194,7 @@ impl Hub {
         // The wake comes on a kill, on a block and on removal: only the files say which.
         match group.counters() {
             Ok(counters) => {
-                if let Some(observed) = state.world.groups.get_mut(&id) {
+                if let Some(observed) = state.world.groups.get_mut(id) {
                     observed.rang_while_there();
                 }
                 // It rings when a process comes to rest, also when it should not have.
@@ -210,7 +210,7 @@ impl Hub {
             Err(error) if error.kind() != ErrorKind::NotFound => state.miss("counters", error.to_string()),
             Err(_) => {
                 let told_by_the_tree = state.tree.is_some();
-                if let Some(observed) = state.world.groups.get_mut(&id) {
+                if let Some(observed) = state.world.groups.get_mut(id) {
                     if observed.removed {
                         self.end_ring(state, id);
                         return;

@@ -90,8 +90,7 @@ impl Hub {
     /// The group is about to be removed by our own hand: what is read of it now is the last.
     pub(crate) fn look_at_last(&self, cgroup: &str) {
         let mut state = self.lock();
-        let mut observed = state.world.groups.values_mut();
-        if let Some(observed) = observed.find(|one| !one.removed && one.group.cgroup() == cgroup) {
+        if let Some(observed) = state.world.groups.living_mut(cgroup) {
             observed.look_at_last();
         }
     }
@@ -99,13 +98,7 @@ impl Hub {
     /// The group is gone, by our own hand. It is forgotten when no account is open that may be of it.
     pub(crate) fn unobserve(&self, cgroup: &str) {
         let mut state = self.lock();
-        let ids: Vec<u64> = state
-            .world
-            .groups
-            .iter()
-            .filter(|(_, observed)| observed.group.cgroup() == cgroup)
-            .map(|(id, _)| *id)
-            .collect();
+        let ids: Vec<u64> = state.world.groups.under(cgroup).map(|(id, _)| id).collect();
         for id in ids {
             self.silence(&mut state, id);
         }
@@ -115,8 +108,8 @@ impl Hub {
     /// A group of that name begins anew: what is still open of the one before is concluded with what is known. `made`
     /// says that it was made just now, so that whatever is observed under that name has gone.
     pub(super) fn begin_anew(&self, state: &mut State, cgroup: &str, made: bool) {
-        let before = |(_, old): &(&u64, &Observed)| (old.removed || made) && old.group.cgroup() == cgroup;
-        let ids: Vec<u64> = state.world.groups.iter().filter(before).map(|(id, _)| *id).collect();
+        let before = |(_, old): &(u64, &Observed)| old.removed || made;
+        let ids: Vec<u64> = state.world.groups.under(cgroup).filter(before).map(|(id, _)| id).collect();
         if ids.is_empty() {
             return;
         }
@@ -133,12 +126,12 @@ impl Hub {
 
     pub(super) fn drop_group(&self, state: &mut State, id: u64) {
         self.silence(state, id);
-        state.world.groups.remove(&id);
+        state.world.groups.remove(id);
     }
 
     /// A group has gone: nothing of it is listened to any more.
     fn silence(&self, state: &mut State, id: u64) {
-        let Some(observed) = state.world.groups.get_mut(&id) else { return };
+        let Some(observed) = state.world.groups.get_mut(id) else { return };
         observed.removed = true;
         self.unlisten(observed.notify.take());
         let cgroup = observed.group.cgroup().to_string();

@@ -67,7 +67,7 @@ impl Hub {
 
     /// A group that stands below the watched one. It may have gone again already, or be told twice.
     fn observe_found(&self, state: &mut State, group: &Arc<Cgroup>) {
-        let known = state.world.groups.values().any(|one| !one.removed && one.group.cgroup() == group.cgroup());
+        let known = state.world.groups.living(group.cgroup()).is_some();
         // Without the controller its processes count for the group above it.
         let counts = group.version() == Version::V1 || group.dir.has(v2::EVENTS);
         if known || !counts {
@@ -114,9 +114,7 @@ impl Hub {
 
     /// A group has gone. It may have been too short-lived to be observed.
     fn end_group(&self, state: &mut State, cgroup: &str) {
-        let observed =
-            state.world.groups.values_mut().find(|observed| !observed.removed && observed.group.cgroup() == cgroup);
-        if let Some(observed) = observed {
+        if let Some(observed) = state.world.groups.living_mut(cgroup) {
             observed.note_gone();
             if !state.collector.has_unclaimed() {
                 self.unlisten(observed.notify.take());
@@ -127,15 +125,15 @@ impl Hub {
 
     /// Groups that have gone and have rung for that, or will not any more: what they rang for before were OOMs.
     pub(super) fn end_rings(&self, state: &mut State) {
-        let over = |(_, one): &(&u64, &Observed)| one.removed && one.has_bell() && !one.awaits_its_ring();
-        let ids: Vec<u64> = state.world.groups.iter().filter(over).map(|(id, _)| *id).collect();
+        let over = |(_, one): &(u64, &Observed)| one.removed && one.has_bell() && !one.awaits_its_ring();
+        let ids: Vec<u64> = state.world.groups.iter().filter(over).map(|(id, _)| id).collect();
         for id in ids {
             self.end_ring(state, id);
         }
     }
 
     pub(super) fn end_ring(&self, state: &mut State, id: u64) {
-        let Some(observed) = state.world.groups.get_mut(&id) else { return };
+        let Some(observed) = state.world.groups.get_mut(id) else { return };
         observed.take_rings();
         let (cgroup, rung) = (observed.group.cgroup().to_string(), observed.ooms_rung());
         self.unlisten(observed.notify.take());
@@ -149,17 +147,10 @@ impl Hub {
             let _ = self.timer.set(soon, TimerSetTimeFlags::empty());
         }
         let State { world: World { groups, .. }, collector, samples, tree, .. } = &mut *state;
-        let top = tree.as_ref().and(groups.keys().next().copied());
-        let mut forgotten = Vec::new();
-        groups.retain(|id, observed| {
-            let cgroup = observed.group.cgroup();
-            let stays = !observed.removed || Some(*id) == top || collector.may_need(cgroup);
-            if !stays {
-                samples.forget(cgroup);
-                forgotten.push(cgroup.to_string());
-            }
-            stays
-        });
+        let top = tree.as_ref().and(groups.ids().next());
+        let needed = |id, one: &Observed| !one.removed || Some(id) == top || collector.may_need(one.group.cgroup());
+        let forgotten = groups.keep(needed);
+        forgotten.iter().for_each(|cgroup| samples.forget(cgroup));
         for cgroup in forgotten {
             state.take(Sign::Forgotten { cgroup });
         }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use super::index::Groups;
 use super::names::Names;
 use super::{Observed, MOST_GENERATIONS};
 use crate::account::oom::SwapUse;
@@ -29,7 +30,7 @@ use crate::sys;
 #[derive(Default)]
 pub(crate) struct World {
     pub(super) supervisor: Option<Arc<Supervisor>>,
-    pub(crate) groups: Map<u64, Observed>,
+    pub(crate) groups: Groups,
     pub(crate) workers: Map<u64, Arc<Process>>,
     pub(crate) orphans: Map<i32, u64>,
     pub(crate) missing: Vec<Missing>,
@@ -52,17 +53,10 @@ impl World {
         World { supervisor, missing, hears_signals, ..World::default() }
     }
 
-    /// The group that is observed under that path; one that has gone, where no other has come.
-    fn observed(&self, cgroup: &str) -> Option<&Observed> {
-        let at = |observed: &&Observed| observed.group.cgroup() == cgroup;
-        let mut living = self.groups.values().filter(|observed| !observed.removed);
-        living.find(at).or_else(|| self.groups.values().find(at))
-    }
-
-    /// The same, or one above a group that is observed.
+    /// The group that is observed under that path, or one above a group that is observed.
     fn find(&self, cgroup: &str) -> Option<&Arc<Cgroup>> {
         let above = || self.groups.values().flat_map(|observed| observed.group.chain());
-        let observed = self.observed(cgroup).map(|observed| &observed.group);
+        let observed = self.groups.at(cgroup).map(|observed| &observed.group);
         observed.or_else(|| above().find(|group| group.cgroup() == cgroup))
     }
 
@@ -73,7 +67,7 @@ impl World {
         of_observed: impl Fn(&Observed) -> Result<T>,
         of_another: impl Fn(&Cgroup) -> Result<T>,
     ) -> std::result::Result<T, String> {
-        let (answer, group) = match (self.observed(cgroup), self.find(cgroup)) {
+        let (answer, group) = match (self.groups.at(cgroup), self.find(cgroup)) {
             (Some(observed), _) => (of_observed(observed), &observed.group),
             (None, Some(group)) => (of_another(group), group),
             (None, None) => return Err("the group is not observed".to_string()),
@@ -158,7 +152,7 @@ impl Scene for World {
     }
 
     fn oom_group(&self, cgroup: &str) -> bool {
-        self.observed(cgroup).is_some_and(Observed::oom_group)
+        self.groups.at(cgroup).is_some_and(Observed::oom_group)
     }
 
     fn has_left(&self, cgroup: &str) -> bool {
@@ -247,7 +241,7 @@ impl Scene for World {
         }
         Some(match version {
             Version::V1 => path,
-            Version::V2 => as_it_was(&path, |cgroup| self.observed(cgroup).is_some()).to_string(),
+            Version::V2 => as_it_was(&path, |cgroup| self.groups.at(cgroup).is_some()).to_string(),
         })
     }
 

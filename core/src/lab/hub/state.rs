@@ -160,9 +160,8 @@ impl State {
     pub(super) fn settle(&mut self) {
         let ooms = self.take(Sign::Settle).ooms;
         for oom in ooms {
-            let is_met = |group: &&Arc<Cgroup>| Some(group.cgroup()) == oom.limit_group.as_deref();
-            let met = self.world.groups.values().map(|observed| &observed.group).find(is_met).cloned();
-            if let Some(group) = met {
+            let met = oom.limit_group.as_deref().and_then(|cgroup| self.world.groups.at(cgroup));
+            if let Some(group) = met.map(|observed| observed.group.clone()) {
                 self.sample(&group);
             }
             let oom = self.ooms.push(oom);
