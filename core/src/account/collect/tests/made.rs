@@ -272,19 +272,34 @@ impl Play {
         self.tell(Sign::Logged { records: vec![line] });
     }
 
-    /// The log shows a whole report.
+    /// The log shows a whole report, without the table of processes.
     pub(super) fn prints_report(&mut self, pid: i32, cgroup: &str) {
-        let lines = [
+        self.prints_table(pid, cgroup, &[]);
+    }
+
+    /// The log shows a whole report, with those processes in its table.
+    pub(super) fn prints_table(&mut self, pid: i32, cgroup: &str, tasks: &[i32]) {
+        let mut lines = vec![
             format!("p{pid} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"),
             format!("CPU: 0 UID: 0 PID: {pid} Comm: p{pid} Not tainted 6.18.0 #1"),
             "memory: usage 65536kB, limit 65536kB, failcnt 7".to_string(),
             format!("Memory cgroup stats for {cgroup}:"),
+        ];
+        if !tasks.is_empty() {
+            lines.push("Tasks state (memory values in pages):".to_string());
+            let columns = "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name";
+            lines.push(columns.to_string());
+        }
+        let row =
+            |pid: &i32| format!("[{pid:7}]     0 {pid:5}    18000    15000    150000        0             0 p{pid}");
+        lines.extend(tasks.iter().map(row));
+        lines.extend([
             format!(
                 "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={cgroup},\
                  task_memcg={cgroup},task=p{pid},pid={pid},uid=0"
             ),
             kill_line(pid),
-        ];
+        ]);
         let records = lines.iter().map(|line| self.record(line)).collect();
         self.tell(Sign::Logged { records });
     }

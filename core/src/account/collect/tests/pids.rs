@@ -70,21 +70,7 @@ fn who_stood_in_the_table_of_an_old_report_is_nobody() {
     let mut play = Play::new();
     play.counts(G, 1);
     play.marks(6, Play::ours(G));
-    let lines = [
-        "p6 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0".to_string(),
-        "CPU: 0 UID: 0 PID: 6 Comm: p6 Not tainted 6.18.0 #1".to_string(),
-        "Tasks state (memory values in pages):".to_string(),
-        "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name".to_string(),
-        "[      6]     0     6    10000     9000    86016        0             0 p6".to_string(),
-        "[      7]     0     7     1000      900    43008        0             0 p7".to_string(),
-        format!(
-            "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={G},task_memcg={G},\
-             task=p6,pid=6,uid=0"
-        ),
-        kill_line(6),
-    ];
-    let records = lines.iter().map(|line| play.record(line)).collect();
-    play.tell(Sign::Logged { records });
+    play.prints_table(6, G, &[6, 7]);
     play.ends(6);
     assert_eq!(victims(&play.read_for(50 * MS)), [[6]]);
     play.tell(Sign::Forgotten { cgroup: G.to_string() });

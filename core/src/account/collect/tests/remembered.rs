@@ -6,33 +6,13 @@ use crate::account::scene::Scene;
 use crate::account::sign::{Sign, Whose};
 use crate::memcg::version::Version;
 
-/// A report whose table has one more process.
-fn report_with(play: &mut Play, pid: i32, cgroup: &str, beside: i32) {
-    let row = |pid: i32| format!("[{pid:7}]     0 {pid:5}    18000    15000    150000        0             0 p{pid}");
-    let lines = [
-        format!("p{pid} invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"),
-        format!("Memory cgroup stats for {cgroup}:"),
-        "Tasks state (memory values in pages):".to_string(),
-        "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name".to_string(),
-        row(pid),
-        row(beside),
-        format!(
-            "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={cgroup},\
-             task_memcg={cgroup},task=p{pid},pid={pid},uid=0"
-        ),
-        kill_line(pid),
-    ];
-    let records = lines.iter().map(|line| play.record(line)).collect();
-    play.tell(Sign::Logged { records });
-}
-
 /// A play in which pid 55 stood in the table of an OOM of G.
 fn one_that_was_seen() -> Play {
     let mut play = Play::new();
     play.worker(7, G);
     play.counts(G, 1);
     play.marks(7, Play::ours(G));
-    report_with(&mut play, 7, G, 55);
+    play.prints_table(7, G, &[7, 55]);
     play.exits(7, -9);
     assert_eq!(victims(&play.read_for(50 * MS)), [[7]]);
     play
