@@ -14,15 +14,16 @@ fn with_spares() -> Supervisor {
 /// The spare's pid, once the supervisor has told it.
 fn spare(supervisor: &Supervisor) -> i32 {
     supervisor.prepare();
-    let mut pid = 0;
     let deadline = soon();
-    while pid == 0 {
+    loop {
+        supervisor.notices().unwrap();
+        // It may have been told with the answer to something else.
+        if let Some(pid) = supervisor.inner.lock().unwrap().spare.as_ref().and_then(|spare| spare.pid()) {
+            return pid;
+        }
         assert!(Instant::now() < deadline, "no spare");
         let _ = readable(supervisor.socket(), deadline).unwrap();
-        supervisor.notices().unwrap();
-        pid = supervisor.inner.lock().unwrap().spare.as_ref().and_then(|spare| spare.pid()).unwrap_or(0);
     }
-    pid
 }
 
 fn start(supervisor: &Supervisor, group: &Group, name: &[u8], oom_score_adj: i16) -> Result<Started> {
