@@ -34,8 +34,9 @@ TAIL = """
 | 128+n | `run`, `observe`, `watch` | signal n ended it; 137 is SIGKILL, and so an OOM kill |
 | 0 | the others | they could do what was asked; `doctor`: a lab can be made; `demo`: every check held; `why`: somebody is named |
 | 1 | the others | they could not, or a check failed; the reason stands on standard error |
-| 2 | all but `run`, `observe`, `fit`, `why` | wrong usage |
-| 125 | `run`, `observe`, `fit`, `why` | memoom failed, or wrong usage |
+| 2 | all but `run`, `observe`, `fit`, `aware`, `why` | wrong usage |
+| 3 | `aware` | it cannot be told; 1 is unaware |
+| 125 | `run`, `observe`, `fit`, `aware`, `why` | memoom failed, or wrong usage |
 | 126, 127 | `run`, `observe` | the command cannot be run; it is not found |
 | 130 | all | Ctrl-C |
 | 141 | all | whoever read the output has gone |
@@ -45,7 +46,7 @@ TAIL = """
 | variable | what it does |
 | --- | --- |
 | `MEMOOM_REQUIRE=1` | the pytest plugin and the `unittest` mixin fail a test that this machine cannot run, instead of skipping it (`--memoom-require`) |
-| `PATH` | where `run`, `observe` and `fit` look for a command without `/` |
+| `PATH` | where `run`, `observe`, `fit` and `aware` look for a command without `/` |
 | `HOME`, `TMPDIR` | where a hog of the kind `file` puts its file, unless it is told a directory |
 | `TERM` | `dumb` or nothing: `memoom lab` writes plain lines |
 

@@ -26,6 +26,7 @@ ORDER = [
     "host",
     "prediction",
     "fit",
+    "aware",
     "postmortem",
     "experiment",
 ]

@@ -31,7 +31,7 @@ RANKS = (
     ("_call", "_live"),
     ("_lab",),
     ("_explain",),
-    ("testing", "_sweep", "_observe"),
+    ("testing", "_sweep", "_observe", "_aware"),
     ("_pytest", "jupyter"),
     ("__init__",),
     ("_cli",),

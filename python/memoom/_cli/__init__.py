@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": ("run", "run a command under a memory limit and account for an OOM"),
     "observe": ("observe", "run a command and explain each death by a signal below it"),
     "fit": ("fit", "find the least memory limit under which a command passes"),
+    "aware": ("aware", "whether a program sizes itself by its memory limit, also by one above its own group"),
     "hog": ("hog", "take memory step by step under a limit, by hand"),
     "watch": ("watch", "show what happens in an existing group"),
     "report": ("report", "parse the OOM reports in a saved kernel log"),
@@ -33,7 +34,7 @@ _COMMANDS = {
     "completion": ("completion", "print what bash, zsh or fish needs to complete commands and options"),
 }
 # Those that make a lab: a user without a place for one gets a scope of the user's own systemd for the time.
-_IN_A_LAB = frozenset({"demo", "run", "fit", "hog", "lab"})
+_IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "hog", "lab"})
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,0 +1,54 @@
+"""``memoom aware``: whether a program sizes itself by its memory limit."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import Parser, complain
+from .run import split
+
+_FAILED = 125
+_STATUS = {"aware": 0, "unaware": 1, "unknown": 3}
+
+
+class _AwareParser(Parser):
+    usage_status = _FAILED
+
+
+def main(arguments: list[str]) -> int:
+    options, command = _parse(arguments)
+
+    from .. import MemoomError, aware
+
+    try:
+        found = aware(
+            command,
+            limits=options.limits.split(",") if options.limits is not None else None,
+            says=options.says,
+            places=options.places.split(","),
+            timeout=options.timeout,
+        )
+    except MemoomError as error:
+        complain("memoom aware", error)
+        return _FAILED
+    print(found.to_json() if options.json else found)
+    return _STATUS[found.verdict]
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = _AwareParser(
+        prog="memoom aware",
+        usage="memoom aware [OPTION...] [--] CMD [ARG...]",
+        description="Runs CMD under several limits, and tells whether it sizes itself by them: whether what it takes, "
+        "or a number that it prints, follows the limit. Each limit is set on the group of CMD, and then on the group "
+        "above, where a program sees it only if it looks there. Its input is empty.",
+        epilog="Exit status 0: aware in every place; 1: unaware in one; 3: it cannot be told; 125: memoom failed.",
+    )
+    add = parser.add_argument
+    add("--limits", metavar="SIZE,...", help="the limits (2G or what is free, a quarter and a sixteenth of it)")
+    add("--says", metavar="REGEX", help="compare a number that CMD prints: what the first group of REGEX matches last")
+    add("--places", default="own,ancestor", metavar="WHERE", help="where the limit is set: own,ancestor or one of them")
+    add("--timeout", type=float, default=30.0, metavar="S", help="end a run after so many seconds; it counts (30)")
+    add("--json", action="store_true", help="print the answer as one JSON document")
+    add("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
+    return split(parser, arguments)
