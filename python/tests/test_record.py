@@ -47,8 +47,8 @@ def test_what_a_killed_watch_has_written_names_the_dead(tmp_path: Path, lab: mem
         assert group.command(["tail", "/dev/zero"]).wait().oom_killed
         # Its parent stays in the group, so that it is placed however late that is read.
         read, write = os.pipe()
-        # Who is killed is a shell's child that becomes nothing else: its name does not hang on how far it came.
-        script = "while :; do :; done & kill -9 $!; wait; echo $!; exec sleep 1000"
+        # Neither of the two becomes another program: their names do not hang on how far they came.
+        script = "while :; do :; done & kill -9 $!; wait; echo $!; sleep 1000; :"
         parent = group.command(["sh", "-c", script], stdout=write)
         os.close(write)
         with open(read) as said:
