@@ -5,41 +5,11 @@ use std::collections::VecDeque;
 use super::draft::Draft;
 use super::finish::LIMITED;
 use super::lines::{self, Kind};
+use super::place::Place;
 use super::scan::trim_start;
 use super::source::Line;
 use super::{again, kill, parse, pieces, trace, Report};
 use crate::map::Map;
-
-/// Where a line stands in the log.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    pub usec: Option<u64>,
-    pub day_second: Option<u32>,
-    pub wall: Option<Vec<u8>>,
-    pub sequence: Option<u64>,
-    /// Something stood before the line.
-    pub prefixed: bool,
-    /// The line ends where the log was cut off at the right.
-    pub cut: bool,
-}
-
-impl Place {
-    fn of(line: &Line<'_>) -> Place {
-        Place {
-            usec: line.moment.usec,
-            day_second: line.moment.day_second(),
-            wall: line.moment.wall.map(<[u8]>::to_vec),
-            sequence: line.sequence,
-            prefixed: line.prefixed,
-            cut: line.cut,
-        }
-    }
-
-    /// A number that grows by a million each second.
-    fn clock(&self) -> Option<u64> {
-        self.usec.or(self.day_second.map(|second| u64::from(second) * 1_000_000))
-    }
-}
 
 /// A line whose later pieces have not come yet.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::assemble::Place;
 use super::kill::Killed;
 use super::lines::{Context, Kind};
 use super::parse::{self, Counters, Summary};
+use super::place::Place;
 use super::scan::{trim_end, trim_start};
 use super::table::Layout;
 use super::{edge, mem_read, trace, Missing, Reaped, Report, Scope};

@@ -10,11 +10,11 @@ use super::anchor::{self, Anchor};
 use super::clock::Moment;
 use super::json;
 use super::lines::{Kind, INVOKED};
+use super::raw::Raw;
 use super::scan::{contains, digits, find, head, rfind, trim_end, trim_start};
 use super::shape;
 use super::source::{self, Line, Origin};
 use super::trace;
-use super::unpack::Raw;
 
 /// No logger ends its lines with more.
 const LONGEST_END: usize = 64;

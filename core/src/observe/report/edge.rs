@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::fold::whole_text;
 use super::lines::Kind;
+use super::raw::Raw;
 use super::source::Line;
-use super::unpack::Raw;
 
 /// No window is narrower.
 const NARROWEST: usize = 60;

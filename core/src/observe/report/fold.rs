@@ -6,8 +6,8 @@ use super::kill;
 use super::lines::{Kind, INVOKED};
 use super::parse;
 use super::pieces::ends_with_old_adj;
+use super::raw::Raw;
 use super::scan::{contains, find, head, rfind, tail, trim_end, trim_start, word};
-use super::unpack::Raw;
 
 /// No log is narrower.
 const NARROWEST: usize = 40;

@@ -1,6 +1,6 @@
 //! The lines about victims: chosen, killed, reaped, spared.
 
-use super::lines::Kind;
+use super::line_kind::Kind;
 use super::scan::{contains, digits, find, head, number, rfind, rsplit, signed, split, tail, trim_end, trim_start};
 use super::{Kill, Process, Reaped, Sacrifice, Scope};
 

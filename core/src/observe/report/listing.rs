@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::anchor::anchor;
+use super::raw::Raw;
 use super::scan::{digits, number};
-use super::unpack::Raw;
 
 /// So many lines in a row must be numbered one after the other.
 const NUMBERED: usize = 3;

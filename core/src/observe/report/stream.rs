@@ -6,10 +6,11 @@ use super::dress::Dress;
 use super::edge;
 use super::fold::fold;
 use super::plain::plain;
+use super::raw::Raw;
 use super::scan::trim_end;
 use super::source::{self, Line, Origin};
 use super::turn::{turn, Twice};
-use super::unpack::{is_blank, unpack, Raw};
+use super::unpack::{is_blank, unpack};
 use crate::observe::kmsg::Record;
 
 /// Gives every kernel line of `input` to `take`, in order.

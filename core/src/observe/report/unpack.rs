@@ -3,55 +3,13 @@
 
 use std::borrow::Cow;
 
-use super::anchor::{anchor, Anchor};
+use super::anchor::anchor;
 use super::joined;
 use super::json;
 use super::listing;
+use super::raw::Raw;
 use super::scan::{find, trim_end, trim_start};
 use super::source;
-
-/// One line as it stands in the log, without what a quotation or a container adds to it.
-#[derive(Debug, Default)]
-pub(super) struct Raw<'a> {
-    pub text: Cow<'a, [u8]>,
-    /// The times that the container names.
-    pub stamp: Option<Box<Stamp>>,
-    /// A whole line that was taken out of a container.
-    pub contained: bool,
-    /// The words that tell where the kernel's text begins.
-    pub anchor: Option<Anchor>,
-    columns: u32,
-}
-
-/// The kernel's clock and the calendar time.
-#[derive(Debug)]
-pub(super) struct Stamp {
-    pub usec: Option<u64>,
-    pub wall: Option<Vec<u8>>,
-}
-
-impl<'a> Raw<'a> {
-    fn of(text: &'a [u8]) -> Raw<'a> {
-        Raw { text: Cow::Borrowed(text), anchor: anchor(text), ..Raw::default() }
-    }
-
-    fn contained(text: Vec<u8>, usec: Option<u64>, wall: Option<&str>) -> Raw<'a> {
-        let anchor = anchor(&text);
-        let wall = wall.map(|wall| wall.as_bytes().to_vec());
-        let stamp = (usec.is_some() || wall.is_some()).then(|| Box::new(Stamp { usec, wall }));
-        Raw { text: Cow::Owned(text), anchor, stamp, contained: true, columns: 0 }
-    }
-
-    /// Its length in the log, in characters.
-    pub fn columns(&self) -> usize {
-        self.columns as usize
-    }
-
-    /// Takes the length of a piece that was added to the end.
-    pub fn ends_at(&mut self, piece: &Raw<'_>) {
-        self.columns = piece.columns;
-    }
-}
 
 fn columns(text: &[u8]) -> u32 {
     u32::try_from(text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()).unwrap_or(u32::MAX)

@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 
 use super::consumers::percent;
-use super::{why_global, Consumer, Report, Scope, Task};
+use super::{Consumer, Report, Scope, Task};
 use crate::memcg::workload::workload;
 use crate::observe::finding::Finding;
 use crate::text::escape;
+
+mod global;
 
 /// A kind of memory that has this many hundredths of all is worth a word.
 pub(super) const MUCH: u64 = 25;
@@ -24,7 +26,7 @@ impl Report {
     fn find(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.scope == Some(Scope::Global) {
-            why_global::find(self, &mut findings);
+            global::find(self, &mut findings);
         } else if self.scope == Some(Scope::Memcg) {
             self.whose_limit(&mut findings);
         }

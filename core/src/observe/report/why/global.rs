@@ -1,9 +1,9 @@
 //! Why the machine ran out of memory although some looks free: by zones, watermarks, free lists and confinement.
 
-use super::mem_info::{MemInfo, Zone};
-use super::why::size;
-use super::Report;
+use super::size;
 use crate::observe::finding::Finding;
+use crate::observe::report::mem_info::{MemInfo, Zone};
+use crate::observe::report::Report;
 
 /// The zones, the lowest first; an allocation may take from its own and from those below.
 const RANKS: [&str; 6] = ["DMA", "DMA32", "Normal", "HighMem", "Movable", "Device"];
@@ -241,7 +241,7 @@ fn cma(reach: &Reach<'_>, findings: &mut Vec<Finding>) {
 /// Huge pages that were set aside and that nobody uses.
 fn idle_huge_pages(report: &Report, info: &MemInfo, findings: &mut Vec<Finding>) {
     let Some((total, idle)) = info.huge() else { return };
-    let much = super::consumers::percent(idle, report.total_bytes()).is_some_and(|share| share >= 10);
+    let much = crate::observe::report::consumers::percent(idle, report.total_bytes()).is_some_and(|share| share >= 10);
     if much {
         let text = format!(
             "Of {} set aside as huge pages, {} were not in use: nothing else can have them.",
