@@ -38,13 +38,12 @@ pub mod memcg {
     pub(crate) mod files;
     pub(crate) mod freeze;
     pub(crate) mod limits;
+    mod names;
     pub(crate) mod owner;
     pub(crate) mod path;
-    pub(crate) mod pause;
     pub(crate) mod v1;
     pub(crate) mod v2;
     pub(crate) mod version;
-    pub(crate) mod wake;
     pub(crate) mod workload;
 
     pub use crate::lab::group::peak::Peak;
@@ -148,6 +147,7 @@ pub mod account {
 /// Where the rooms meet: a lab, its groups, and the hub that reads every source of it.
 mod lab {
     pub(crate) mod adopt;
+    mod bell;
     mod budget;
     pub(crate) mod diary;
     pub(crate) mod ending;
@@ -160,7 +160,9 @@ mod lab {
     pub(crate) mod leftover;
     pub(crate) mod options;
     pub(crate) mod postmortem;
+    mod put_back;
     pub(crate) mod recording;
+    pub(crate) mod shared;
     pub(crate) mod watch;
 }
 
@@ -170,6 +172,7 @@ pub mod pressure {
     mod fit;
     pub(crate) mod function;
     pub(crate) mod hog;
+    mod interpreter;
     mod killed;
     pub(crate) mod kind;
     pub(crate) mod needs;

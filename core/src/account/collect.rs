@@ -16,7 +16,6 @@ use self::outside::Outside;
 use self::reading::Reading;
 use self::records::Records;
 use self::remembered::Remembered;
-use self::settle::within;
 use self::tally::Tally;
 use self::threads::Unexplained;
 use self::unclaimed::Unclaimed;
@@ -190,4 +189,9 @@ impl Collector {
 /// Kill events of a group itself: v1 counts no other; v2 counts those below it too, but not in `events.local`.
 fn own_kills(counters: &Counters) -> u64 {
     counters.local.get("oom_kill").or(counters.oom_kill).unwrap_or(0)
+}
+
+/// Whether less than so long has passed since a moment.
+fn within(longest: Duration, since_ns: u64, now_ns: u64) -> bool {
+    Duration::from_nanos(now_ns.saturating_sub(since_ns)) < longest
 }

@@ -271,13 +271,6 @@ impl Oom {
     /// The revision of this form.
     pub const REVISION: u32 = 2;
 
-    /// The same with its findings and its summary, which are worked out from all the rest.
-    pub(crate) fn explained(mut self) -> Oom {
-        self.findings = super::findings::findings(&self);
-        self.summary = super::summary::summary(&self);
-        self
-    }
-
     /// The process that the kernel chose, or the first that died.
     pub fn victim(&self) -> Option<&Victim> {
         self.victims.iter().find(|victim| victim.cause == Cause::Selected).or_else(|| self.victims.first())

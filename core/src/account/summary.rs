@@ -1,5 +1,6 @@
 //! An account in two or three plain sentences: what filled the limit, who grew, why this one died, what would have helped.
 
+use super::findings::findings;
 use super::oom::Oom;
 use crate::memcg::limits::human_size;
 use crate::text::escape;
@@ -21,8 +22,17 @@ const BESIDE: [&str; 3] = ["no-swap", "huge-pages", "repeated"];
 /// Of the findings, so many texts are said.
 const MOST_TEXTS: usize = 2;
 
+impl Oom {
+    /// The same with its findings and its summary, which are worked out from all the rest.
+    pub(crate) fn explained(mut self) -> Oom {
+        self.findings = findings(&self);
+        self.summary = summary(&self);
+        self
+    }
+}
+
 /// The summary of an account whose findings are there.
-pub(crate) fn summary(oom: &Oom) -> String {
+fn summary(oom: &Oom) -> String {
     let mut sentences = Vec::new();
     let texts = oom.findings.iter().filter(|finding| !BESIDE.contains(&finding.code)).take(MOST_TEXTS);
     if !texts.clone().any(|finding| FILLS.contains(&finding.code)) {

@@ -1,59 +1,22 @@
 //! A group that somebody else keeps, borrowed: memoom's workers stand in it, its limit may be lowered, and everything is
 //! put back at the end, whoever dies.
 
-use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use nix::fcntl::OFlag;
 use nix::unistd::{access, geteuid, AccessFlags};
 
 use super::group::Group;
 use super::host::Host;
 use super::lab::Lab;
 use super::options::LabOptions;
+use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
-use crate::helper::supervisor::Supervisor;
 use crate::memcg::files::Dir;
 use crate::memcg::owner;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
 use crate::sys;
-
-/// What is put back, file by file, in the order in which it was changed.
-#[derive(Default)]
-pub(crate) struct PutBack(Mutex<Vec<(&'static str, String)>>);
-
-impl PutBack {
-    /// Has what a file says now written to it at the end: by the supervisor, which outlives this process, or where it does
-    /// not, from here. Only the first time: what is found later was written by memoom.
-    pub(crate) fn guard(&self, supervisor: &Supervisor, dir: &Dir, file: &'static str) -> Result<()> {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if files.iter().any(|(guarded, _)| *guarded == file) {
-            return Ok(());
-        }
-        let Some(now) = dir.read(file)? else { return Ok(()) };
-        // `memory.oom_control` says more than what can be written to it.
-        let first = now.lines().next().unwrap_or_default();
-        let text = first.strip_prefix("oom_kill_disable ").unwrap_or(first).trim().to_string();
-        let open = dir.open_file(file, OFlag::O_WRONLY)?;
-        supervisor.guard_put_back(open.as_fd(), &text)?;
-        files.push((file, text));
-        Ok(())
-    }
-
-    /// The same from here, where the supervisor has died. A group that has gone needs nothing.
-    pub(crate) fn write(&self, dir: &Dir) -> Result<()> {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((file, text)) = files.first() {
-            if dir.exists() {
-                dir.write(file, text)?;
-            }
-            files.remove(0);
-        }
-        Ok(())
-    }
-}
 
 impl Group {
     /// Borrows an existing group that this process may write: a live container, unit or job. Hogs, tickers, commands and
@@ -104,7 +67,7 @@ impl Group {
         }
         let lab = Lab::around(&LabOptions::default(), host, &found)?;
         lab.shared.hub.observe_opened(&found.0.cgroup)?;
-        Ok(Group::borrowed(found.0.cgroup.clone(), lab))
+        Ok(Group::borrowed(found.0.cgroup.clone(), lab.shared))
     }
 
     /// Ends what memoom has started in a borrowed group and puts back what was changed. Twice is fine.
@@ -132,7 +95,7 @@ impl Group {
     }
 
     /// What only the maker of a group may do to it.
-    pub(crate) fn made(&self, operation: &'static str) -> Result<&Arc<super::lab::Shared>> {
+    pub(crate) fn made(&self, operation: &'static str) -> Result<&Arc<Shared>> {
         let lab = self.lab(operation)?;
         if lab.borrowed().is_some() {
             return Err(Error::new(
@@ -172,15 +135,6 @@ impl Group {
             .remedy(&format!("choose one up to the {first} bytes that its keeper has set"))),
             _ => Ok(()),
         }
-    }
-}
-
-impl PutBack {
-    /// The limit that the keeper has set, where there is one.
-    fn limit(&self) -> Option<u64> {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, text) = files.iter().find(|(file, _)| [v1::LIMIT, v2::LIMIT].contains(file))?;
-        text.parse().ok().filter(|bytes| *bytes < v1::UNLIMITED_FROM)
     }
 }
 

@@ -2,22 +2,22 @@
 
 use std::path::Path;
 
-use super::group::{over_budget, Group};
-use super::lab::Shared;
-use crate::error::Result;
+use super::shared::Shared;
+use crate::error::{Error, ErrorKind, Result};
 use crate::map::Map;
-use crate::memcg::limits::Limit;
+use crate::memcg::cgroup::Cgroup;
+use crate::memcg::limits::{human_size, Limit};
 
 impl Shared {
     /// Whether a new group of that limit keeps the sum within the host's memory.
-    pub(crate) fn check_budget(&self, above: Option<&Group>, limit: Option<Limit>) -> Result<Option<u64>> {
+    pub(crate) fn check_budget(&self, above: Option<&Cgroup>, limit: Option<Limit>) -> Result<Option<u64>> {
         let bytes = limit.and_then(Limit::bytes);
-        let base = above.map_or(self.cgroup.as_str(), Group::cgroup);
+        let base = above.map_or(self.cgroup.as_str(), Cgroup::cgroup);
         self.check_sum(&format!("{base}/ "), bytes, self.dir.path())
     }
 
     /// The same for a group that changes its limit.
-    pub(crate) fn check_budget_change(&self, group: &Group, limit: Limit) -> Result<Option<u64>> {
+    pub(crate) fn check_budget_change(&self, group: &Cgroup, limit: Limit) -> Result<Option<u64>> {
         self.check_sum(group.cgroup(), limit.bytes(), group.path())
     }
 
@@ -42,6 +42,22 @@ fn sum_of_limits(limits: &Map<String, Option<u64>>) -> u64 {
     };
     let counted = limits.iter().filter(|(cgroup, _)| !limited_above(cgroup));
     counted.filter_map(|(_, bytes)| *bytes).fold(0, u64::saturating_add)
+}
+
+/// The answer to a limit that is more than the host can give.
+fn over_budget(path: &Path, wanted: u64, available: u64) -> Error {
+    Error::new(
+        ErrorKind::OutOfMemory,
+        "set limit",
+        &format!(
+            "the limits of this lab would sum to {}, and the host has {} free",
+            human_size(wanted),
+            human_size(available)
+        ),
+    )
+    .path(path)
+    .value(wanted)
+    .remedy("choose a smaller limit, so that the experiment cannot take the host's own memory")
 }
 
 #[cfg(test)]

@@ -132,6 +132,30 @@ pub(crate) fn remove_empty(above: &Dir, dir: &Dir, killed: bool, deadline: Insta
     }
 }
 
+/// Kills what stands in a subtree and removes it, bottom first. One that has gone is fine.
+pub(crate) fn remove_tree(above: &Dir, dir: &Dir, version: Version, deadline: Instant) -> Result<()> {
+    loop {
+        // Somebody else (the supervisor, another gc) may be removing the same tree: what is gone is gone.
+        let removed = kill_tree(dir, version).and_then(|()| {
+            for name in dir.dirs()? {
+                if let Some(below) = dir.dir_if_there(OsStr::from_bytes(&name))? {
+                    remove_tree(dir, &below, version, deadline)?;
+                }
+            }
+            // Each round kills anew, so nobody is waited for here.
+            remove_empty(above, dir, false, deadline, &|| ())
+        });
+        match removed {
+            Ok(()) => return Ok(()),
+            Err(error) if error.errno().is_some() && !dir.exists() => return Ok(()),
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            // A process that was being forked stands there now, or one is still dying: again.
+            Err(error) if error.errno() == Some(Errno::EBUSY as i32) => std::thread::yield_now(),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// The processes of a group, as its `cgroup.procs` has them now.
 fn members(dir: &Dir) -> Result<Vec<i32>> {
     let text = dir.read("cgroup.procs")?.unwrap_or_default();

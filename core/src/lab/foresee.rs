@@ -3,41 +3,13 @@
 use std::sync::Arc;
 
 use crate::account::scope::{Growing, Scope, Weight};
-use crate::account::sign::Sign;
-use crate::account::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input, Prediction};
+use crate::account::victim::{predict, predict_growth, uncertainty, Condition, Growth, GrowthInput, Input};
 use crate::error::{Error, Result};
-use crate::lab::group::Group;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2, Limit};
 use crate::observe::task::{Proc, Stat, TaskState};
 use crate::sys;
-
-impl Group {
-    /// Whom the kernel would kill if the group (or the nearest limit above it in the lab) went over its limit now.
-    ///
-    /// The score of each process is rss + swap + page tables in pages, plus `oom_score_adj` × (limit in pages / 1000)
-    /// (`oom_badness` in mm/oom_kill.c).
-    ///
-    /// # Errors
-    /// `NotFound` where the group was removed; `PermissionDenied` where /proc hides the processes.
-    pub fn predict(&self) -> Result<Prediction> {
-        self.alive("predict")?;
-        scope(&self.0.cgroup, None).map(|scope| scope.prediction)
-    }
-}
-
-impl Group {
-    /// Looks whom the kernel would take, before something is done to this very group that may make it choose: the limit
-    /// is lowered below the usage, or the killer is turned on while somebody waits. The account has it.
-    pub(crate) fn foresee(&self, limit: Limit) {
-        let Some(lab) = &self.0.lab else { return };
-        // A failure of this look must not stop what was asked for.
-        let scope = standing_still(&self.0.cgroup, limit).ok();
-        let cgroup = self.cgroup().to_string();
-        lab.hub.refresh().take(Sign::Before { cgroup, scope: scope.map(Box::new) });
-    }
-}
 
 /// Looks at the scope before a step.
 pub(crate) fn scope(group: &Arc<Cgroup>, growing: Option<Growing>) -> Result<Scope> {

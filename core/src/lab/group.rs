@@ -4,20 +4,20 @@ use std::fmt;
 use std::fs::File;
 use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::ending::{kill_tree, remove_empty};
 use super::host::Host;
-use super::lab;
+use super::shared::{Owned, Shared};
 use crate::account::composition::Composition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::hub::Hub;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::counters::Counters;
 use crate::memcg::files::{check_name, Dir};
-use crate::memcg::limits::{human_size, Limits};
+use crate::memcg::limits::Limits;
 use crate::memcg::owner::Maker;
 use crate::memcg::path::covers;
 use crate::memcg::version::Version;
@@ -27,6 +27,8 @@ pub(crate) mod alarm;
 pub(crate) mod block;
 pub(crate) mod control;
 pub(crate) mod peak;
+mod predict;
+mod sample;
 mod settings;
 pub(crate) mod stall;
 
@@ -44,12 +46,12 @@ pub(crate) struct Inner {
     pub(crate) cgroup: Arc<Cgroup>,
     parent: Option<Group>,
     /// The lab that made it; an opened group has none.
-    pub(crate) lab: Option<Arc<lab::Shared>>,
+    pub(crate) lab: Option<Arc<Shared>>,
     maker: Maker,
     /// The observer of an opened group; a lab's groups share the lab's.
     pub(crate) own_hub: Mutex<Weak<Hub>>,
     /// Of a borrowed group, what gives it back when nobody holds it any longer.
-    pub(super) keeper: Option<lab::Lab>,
+    pub(super) keeper: Option<Owned>,
     /// The recording that the observer of an opened group is to make.
     pub(crate) record: Mutex<Option<File>>,
 }
@@ -110,14 +112,14 @@ impl Group {
     }
 
     /// The group of those files, which the lab has made.
-    pub(crate) fn of(lab: &Arc<lab::Shared>, cgroup: &Arc<Cgroup>) -> Group {
+    pub(crate) fn of(lab: &Arc<Shared>, cgroup: &Arc<Cgroup>) -> Group {
         let parent = cgroup.chain().nth(1).map(|above| Group::of(lab, above));
         Group::build(cgroup.clone(), parent, Some(lab.clone()))
     }
 
     /// Somebody else's group, kept by a lab around it.
-    pub(super) fn borrowed(cgroup: Arc<Cgroup>, keeper: lab::Lab) -> Group {
-        let lab = Some(keeper.shared.clone());
+    pub(super) fn borrowed(cgroup: Arc<Cgroup>, keeper: Owned) -> Group {
+        let lab = Some(Arc::clone(&keeper));
         let mut group = Group::build(cgroup, None, lab);
         if let Some(inner) = Arc::get_mut(&mut group.0) {
             inner.keeper = Some(keeper);
@@ -125,7 +127,7 @@ impl Group {
         group
     }
 
-    fn build(cgroup: Arc<Cgroup>, parent: Option<Group>, lab: Option<Arc<lab::Shared>>) -> Group {
+    fn build(cgroup: Arc<Cgroup>, parent: Option<Group>, lab: Option<Arc<Shared>>) -> Group {
         Group(Arc::new(Inner {
             cgroup,
             parent,
@@ -138,12 +140,12 @@ impl Group {
     }
 
     /// Makes a group in a lab, below `above` or at the lab's top. What was made is removed if any setting fails.
-    pub(crate) fn make(lab: &Arc<lab::Shared>, above: Option<&Group>, name: &[u8], limits: &Limits) -> Result<Group> {
+    pub(crate) fn make(lab: &Arc<Shared>, above: Option<&Group>, name: &[u8], limits: &Limits) -> Result<Group> {
         let name = check_name(name)?;
         lab.check_open("create group")?;
         let version = lab.version;
         let parent_dir = above.map_or(&lab.dir, |group| &group.0.dir);
-        let budget = lab.check_budget(above, limits.limit)?;
+        let budget = lab.check_budget(above.map(|group| &*group.0.cgroup), limits.limit)?;
         if let (Some(group), Version::V2) = (above, version) {
             v2::enable_memory(&group.0.dir)?;
         }
@@ -160,7 +162,7 @@ impl Group {
             let _ = parent_dir.remove_dir(&group.0.dir);
             return Err(error);
         }
-        lab.remember(&group, budget);
+        lab.remember(&group.0.cgroup, budget);
         group.note_settings(limits);
         Ok(group)
     }
@@ -276,12 +278,12 @@ impl Group {
         let killed = self.0.cgroup.was_killed();
         remove_empty(above, dir, killed, Instant::now() + REMOVE_DEADLINE, &|| lab.hub.look_at_last(self.cgroup()))?;
         self.0.note_removed();
-        lab.forget(self);
+        lab.forget(&self.0.cgroup);
         Ok(())
     }
 
     /// The lab of a group that memoom made; an opened group is observed only.
-    pub(crate) fn lab(&self, operation: &'static str) -> Result<&Arc<lab::Shared>> {
+    pub(crate) fn lab(&self, operation: &'static str) -> Result<&Arc<Shared>> {
         match &self.0.lab {
             Some(lab) => lab.check_open(operation).map(|()| lab),
             None => Err(self.0.maker.check(operation).err().unwrap_or_else(|| self.observed_only(operation))),
@@ -322,42 +324,17 @@ impl Group {
     }
 }
 
+/// The group below which a lab is to be made, or was.
+pub(super) fn parent(host: &Host, path: &Path) -> Result<Group> {
+    Group::open(path).or_else(|error| match &host.mount {
+        // The top of a v2 hierarchy has no memory.max, and yet labs are made there.
+        Some(mount) if mount == path => Group::top(host, path),
+        _ => Err(error),
+    })
+}
+
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Group({})", self.cgroup())
     }
-}
-
-impl Host {
-    /// The path from the top of the hierarchy of a directory of the memory controller's mount.
-    pub(crate) fn cgroup_of(&self, directory: &Path) -> Option<String> {
-        let inside = directory.strip_prefix(self.mount.as_deref()?).ok()?;
-        let base = self.mount_root.trim_end_matches('/');
-        let inside: PathBuf = inside.components().collect();
-        Some(if inside.as_os_str().is_empty() {
-            if base.is_empty() {
-                "/".to_string()
-            } else {
-                base.to_string()
-            }
-        } else {
-            format!("{base}/{}", crate::text::shown(&inside))
-        })
-    }
-}
-
-/// The answer to a limit that is more than the host can give.
-pub(crate) fn over_budget(path: &Path, wanted: u64, available: u64) -> Error {
-    Error::new(
-        ErrorKind::OutOfMemory,
-        "set limit",
-        &format!(
-            "the limits of this lab would sum to {}, and the host has {} free",
-            human_size(wanted),
-            human_size(available)
-        ),
-    )
-    .path(path)
-    .value(wanted)
-    .remedy("choose a smaller limit, so that the experiment cannot take the host's own memory")
 }

@@ -20,7 +20,7 @@ use crate::account::timeline::Timeline;
 use crate::error::{Error, Result};
 use crate::helper::process::Process;
 use crate::helper::supervisor::Supervisor;
-use crate::lab::group::alarm::Bell;
+use crate::lab::bell::Bell;
 use crate::lab::hub::backlog::{Backlog, Cursor};
 use crate::lab::hub::gauge::Gauge;
 use crate::lab::hub::tree::Tree;

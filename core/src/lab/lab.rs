@@ -5,33 +5,28 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use super::adopt::PutBack;
-use super::group::Group;
+use super::group::{parent as parent_group, Group};
 use super::host::Host;
 use super::leftover;
 use super::options::LabOptions;
+use super::put_back::PutBack;
 use super::recording;
+use super::shared::{Owned, Place, Shared, Stand};
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::{self, Supervisor};
 use crate::lab::hub::sampling::Samples;
 use crate::lab::hub::{Hub, Keep};
-use crate::map::Map;
 use crate::memcg::files::Dir;
 use crate::memcg::limits::Limits;
-use crate::memcg::owner::{self, Maker};
+use crate::memcg::owner::{self};
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
 use crate::observe::missing::Missing;
 use crate::observe::trace::Naming;
 use crate::observe::tracefs::Tracefs;
-
-/// How long the end of a lab may take before it is an error.
-const END_DEADLINE: Duration = Duration::from_secs(15);
 
 /// One safe place for experiments.
 ///
@@ -41,42 +36,7 @@ const END_DEADLINE: Duration = Duration::from_secs(15);
 /// Calls may come from any thread. After a fork the child can do nothing with the lab, nor with its groups, workers and
 /// watches: every call that could fail gives `Closed`, and the copies do no harm when dropped.
 pub struct Lab {
-    pub(super) shared: Arc<Shared>,
-}
-
-/// What the lab's groups and workers hold in common.
-pub(crate) struct Shared {
-    pub(crate) host: Host,
-    pub(crate) version: Version,
-    pub(crate) name: String,
-    stand: Stand,
-    pub(crate) dir: Dir,
-    pub(crate) cgroup: String,
-    pub(crate) supervisor: Arc<Supervisor>,
-    pub(crate) hub: Arc<Hub>,
-    /// The limit of each group by its path; `None` for "no limit".
-    limits: Mutex<Map<String, Option<u64>>>,
-    unnamed: AtomicU64,
-    closed: AtomicBool,
-    pub(crate) maker: Maker,
-}
-
-/// How a lab stands where it does, and so what becomes of that at its end.
-enum Stand {
-    /// Made below that directory, and removed from it.
-    Below(Dir),
-    /// Around a group of somebody else's: nothing of that is removed, and this is put back.
-    Around(PutBack),
-}
-
-/// Where a lab stands.
-struct Place {
-    host: Host,
-    version: Version,
-    name: String,
-    stand: Stand,
-    dir: Dir,
-    cgroup: String,
+    pub(super) shared: Owned,
 }
 
 impl Lab {
@@ -131,14 +91,14 @@ impl Lab {
 
     /// The sources of what happens there.
     fn equip(options: &LabOptions, record: Option<File>, supervisor: Arc<Supervisor>, place: Place) -> Result<Lab> {
-        let Place { host, version, name, stand, dir, cgroup } = place;
-        let c_name = CString::new(name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
+        let c_name =
+            CString::new(place.name.as_str()).map_err(|_| Error::new(ErrorKind::Io, "make lab", "bad name"))?;
         let mut missing = Vec::new();
         // An instance of tracefs is registered as the directory is, before it is made.
         let named = |tracefs: &Tracefs| {
             drop(leftover::remove_instances(tracefs));
             supervisor.guard_instance(tracefs.instances_dir(), &c_name)?;
-            Ok(name.clone())
+            Ok(place.name.clone())
         };
         let named: Option<Naming<'_>> = if options.call_path { Some(&named) } else { None };
         if named.is_none() {
@@ -152,21 +112,7 @@ impl Lab {
         state.samples = Samples::new(options.sample_every);
         state.keep = Keep { events: options.keep_events, ooms: options.keep_ooms };
         drop(state);
-        let shared = Shared {
-            host,
-            version,
-            name,
-            stand,
-            dir,
-            cgroup,
-            supervisor,
-            hub: Arc::new(hub),
-            limits: Mutex::default(),
-            unnamed: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
-            maker: Maker::this(),
-        };
-        Ok(Lab { shared: Arc::new(shared) })
+        Ok(Lab { shared: Owned::new(Shared::new(place, supervisor, hub)) })
     }
 
     /// Its name: the last component of its directory. It records the owner, so that `memoom gc` can tell whether
@@ -203,10 +149,7 @@ impl Lab {
     pub fn group(&self, name: Option<&str>, limits: &Limits) -> Result<Group> {
         match name {
             Some(name) => Group::make(&self.shared, None, name.as_bytes(), limits),
-            None => {
-                let number = self.shared.unnamed.fetch_add(1, Ordering::Relaxed) + 1;
-                Group::make(&self.shared, None, format!("group{number}").as_bytes(), limits)
-            }
+            None => Group::make(&self.shared, None, self.shared.next_name().as_bytes(), limits),
         }
     }
 
@@ -254,14 +197,7 @@ impl Lab {
 
     /// Whether the lab was closed.
     pub fn closed(&self) -> bool {
-        self.shared.closed.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // An error cannot be returned here; the supervisor goes on removing, and gc finds what it cannot.
-        let _ = self.shared.close();
+        self.shared.is_closed()
     }
 }
 
@@ -271,67 +207,11 @@ impl std::fmt::Debug for Lab {
     }
 }
 
-impl Shared {
-    pub(crate) fn check_open(&self, operation: &'static str) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Closed, operation, "the lab was closed")
-                .path(self.dir.path())
-                .remedy("make a new lab"));
-        }
-        self.maker.check(operation).map_err(|error| error.path(self.dir.path()))
-    }
-
-    fn close(&self) -> Result<()> {
-        self.maker.check("close lab").map_err(|error| error.path(self.dir.path()))?;
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let deadline = Instant::now() + END_DEADLINE;
-        // The instance cannot be removed while its files are open here.
-        let children = self.hub.close();
-        let ended = self.supervisor.end(deadline);
-        // Frozen ones die only now, as the supervisor has thawed them.
-        for child in children {
-            child.end_child(deadline);
-        }
-        // The supervisor does the work; where it was itself killed, the same is done from here.
-        match &self.stand {
-            Stand::Around(put_back) => ended.or_else(|error| match error.kind() {
-                ErrorKind::Closed => put_back.write(&self.dir),
-                _ => Err(error),
-            }),
-            Stand::Below(above) => leftover::remove_tree(above, &self.dir, self.version, deadline)
-                .map_err(|error| ended.err().unwrap_or(error)),
-        }
-    }
-
-    /// What is put back at the end, where the group is somebody else's.
-    pub(crate) fn borrowed(&self) -> Option<&PutBack> {
-        match &self.stand {
-            Stand::Around(put_back) => Some(put_back),
-            Stand::Below(_) => None,
-        }
-    }
-
-    pub(super) fn limits(&self) -> MutexGuard<'_, Map<String, Option<u64>>> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn remember(&self, group: &Group, bytes: Option<u64>) {
-        self.limits().insert(group.cgroup().to_string(), bytes);
-    }
-
-    pub(crate) fn forget(&self, group: &Group) {
-        self.limits().remove(group.cgroup());
-        self.hub.unobserve(group.cgroup());
-    }
-}
-
 /// Where a lab is to be made: below that directory, or where the host has room for it.
 fn place(host: &Host, parent: Option<&Path>) -> Result<(Dir, Version)> {
     let (above, version) = if let Some(parent) = parent {
         host.require_room()?;
-        let version = self::parent(host, parent)?.version();
+        let version = parent_group(host, parent)?.version();
         (Dir::open(parent)?, version)
     } else {
         host.require_lab()?;
@@ -357,15 +237,6 @@ fn make_guarded(supervisor: &Supervisor, above: &Dir, version: Version, name: &C
         Version::V2 => drop(v2::enable_memory(&dir)?),
     }
     Ok(dir)
-}
-
-/// The group below which a lab is to be made.
-pub(super) fn parent(host: &Host, path: &Path) -> Result<Group> {
-    Group::open(path).or_else(|error| match &host.mount {
-        // The top of a v2 hierarchy has no memory.max, and yet labs are made there.
-        Some(mount) if mount == path => Group::top(host, path),
-        _ => Err(error),
-    })
 }
 
 /// Labs need the memory controller in the children of their parent. Where the parent does not give it yet, it is

@@ -5,11 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::unistd::Uid;
 use serde::Serialize;
 
-use super::ending::{kill_tree, remove_empty};
+use super::ending::remove_tree;
+use super::group;
 use super::host::Host;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::Dir;
@@ -69,7 +69,7 @@ pub fn gc() -> Result<Vec<Leftover>> {
 /// `NotFound` where there is no such directory, `InvalidInput` where it is not a group of the memory controller; what
 /// could not be removed is named in the result.
 pub fn gc_below(parent: impl AsRef<Path>) -> Result<Vec<Leftover>> {
-    let group = super::lab::parent(&Host::probe()?, parent.as_ref())?;
+    let group = group::parent(&Host::probe()?, parent.as_ref())?;
     remove_in(&Dir::open(parent.as_ref())?, group.version())
 }
 
@@ -139,28 +139,4 @@ fn remove_if_ours(above: &Dir, name: &OsStr, version: Version) -> std::result::R
         return Err(Owner::Unknown(who).reason());
     }
     remove_tree(above, &dir, version, Instant::now() + REMOVE_DEADLINE).map_err(said)
-}
-
-/// Kills what stands in a subtree and removes it, bottom first. One that has gone is fine.
-pub(crate) fn remove_tree(above: &Dir, dir: &Dir, version: Version, deadline: Instant) -> Result<()> {
-    loop {
-        // Somebody else (the supervisor, another gc) may be removing the same tree: what is gone is gone.
-        let removed = kill_tree(dir, version).and_then(|()| {
-            for name in dir.dirs()? {
-                if let Some(below) = dir.dir_if_there(OsStr::from_bytes(&name))? {
-                    remove_tree(dir, &below, version, deadline)?;
-                }
-            }
-            // Each round kills anew, so nobody is waited for here.
-            remove_empty(above, dir, false, deadline, &|| ())
-        });
-        match removed {
-            Ok(()) => return Ok(()),
-            Err(error) if error.errno().is_some() && !dir.exists() => return Ok(()),
-            Err(error) if Instant::now() >= deadline => return Err(error),
-            // A process that was being forked stands there now, or one is still dying: again.
-            Err(error) if error.errno() == Some(Errno::EBUSY as i32) => std::thread::yield_now(),
-            Err(error) => return Err(error),
-        }
-    }
 }

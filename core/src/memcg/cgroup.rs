@@ -15,11 +15,16 @@ use super::counters::Counters;
 use super::files::Dir;
 use super::limits::Limit;
 use super::path::covers;
-use super::pause::Pause;
 use super::version::Version;
-use super::wake::Relief;
 use super::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) mod pause;
+mod wake;
+
+pub(crate) use self::pause::killer_is_off;
+use self::pause::Pause;
+use self::wake::Relief;
 
 /// The files of a group, and what memoom has done with them. Behind an `Arc` it is the same group for everybody.
 pub(crate) struct Cgroup {
@@ -38,7 +43,7 @@ pub(crate) struct Cgroup {
     /// Swap beyond the limit, to be kept in step when the limit changes (v1 counts memory+swap).
     pub(crate) swap: Mutex<Option<Limit>>,
     /// Whether an OOM is to make processes wait (v2: done by memoom).
-    pub(super) pause: Mutex<Option<Pause>>,
+    pause: Mutex<Option<Pause>>,
     /// What whoever waits in an OOM was last woken for (v1).
     pub(crate) woken_for: Mutex<Option<Relief>>,
 }

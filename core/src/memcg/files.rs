@@ -16,7 +16,7 @@ use nix::sys::statfs::{fstatfs, CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC};
 use nix::sys::uio::pread;
 use nix::unistd::{unlinkat, UnlinkatFlags};
 
-use super::{v1, v2};
+use super::names::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
 
 /// An open directory and the path by which it is named in messages.

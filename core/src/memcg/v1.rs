@@ -3,15 +3,8 @@
 use super::counters::{keyed, Counters};
 use super::files::Dir;
 use super::limits::Limit;
+pub(crate) use super::names::v1::*;
 use crate::error::{Error, ErrorKind, Result};
-
-pub(crate) const LIMIT: &str = "memory.limit_in_bytes";
-pub(crate) const USAGE: &str = "memory.usage_in_bytes";
-const USE_HIERARCHY: &str = "memory.use_hierarchy";
-pub(crate) const OOM_CONTROL: &str = "memory.oom_control";
-pub(crate) const MEMSW_USAGE: &str = "memory.memsw.usage_in_bytes";
-pub(crate) const MEMSW_LIMIT: &str = "memory.memsw.limit_in_bytes";
-pub(crate) const SWAPPINESS: &str = "memory.swappiness";
 
 /// v1 has no word for "no limit": it shows the largest whole number of pages that fits.
 pub(crate) const UNLIMITED_FROM: u64 = 1 << 62;

@@ -3,18 +3,8 @@
 use super::counters::{keyed, Counters};
 use super::files::Dir;
 use super::limits::Limit;
+pub(crate) use super::names::v2::*;
 use crate::error::{Error, ErrorKind, Result};
-
-pub(crate) const LIMIT: &str = "memory.max";
-pub(crate) const MIN: &str = "memory.min";
-pub(crate) const LOW: &str = "memory.low";
-pub(crate) const HIGH: &str = "memory.high";
-pub(crate) const USAGE: &str = "memory.current";
-pub(crate) const EVENTS: &str = "memory.events";
-pub(crate) const OOM_GROUP: &str = "memory.oom.group";
-pub(crate) const SWAP_LIMIT: &str = "memory.swap.max";
-pub(crate) const ZSWAP_LIMIT: &str = "memory.zswap.max";
-pub(crate) const SUBTREE_CONTROL: &str = "cgroup.subtree_control";
 
 /// Reads a limit file.
 pub(crate) fn limit(dir: &Dir, file: &str) -> Result<Option<Limit>> {

@@ -14,7 +14,7 @@ use crate::helper::process::{Answer, Reply, Step};
 use crate::lab::foresee::{nearest_limit, scope};
 use crate::lab::group::block::waiting;
 use crate::lab::hub::{Look, State};
-use crate::memcg::pause::killer_is_off;
+use crate::memcg::cgroup::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
 use crate::observe::event::{EventKind, Source};

@@ -9,7 +9,7 @@ use crate::account::Candidate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::foresee::standing_still;
 use crate::lab::group::Group;
-use crate::memcg::pause::killer_is_off;
+use crate::memcg::cgroup::killer_is_off;
 use crate::memcg::Limit;
 use crate::sys;
 

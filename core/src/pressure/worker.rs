@@ -5,15 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::command::interpreter_of;
+use super::interpreter::interpreter_of;
 use crate::account::outcome::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::Process;
 use crate::helper::supervisor::{Join, Role, Start, Started};
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
-use crate::lab::lab::Shared;
-use crate::memcg::pause::killer_is_off;
+use crate::lab::shared::Shared;
+use crate::memcg::cgroup::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
 use crate::observe::task::Proc;

@@ -1,11 +1,9 @@
 //! When an OOM is complete: every victim has ended, and every source was read once more after that.
 
-use std::time::Duration;
-
 use super::claims::Last;
 use super::episode::Episode;
 use super::reading::Reading;
-use super::{Collector, COMPLETE_WITHIN, LINE_WITHIN};
+use super::{within, Collector, COMPLETE_WITHIN, LINE_WITHIN};
 use crate::account::oom::Oom;
 use crate::account::scene::Scene;
 use crate::memcg::path::covers;
@@ -103,9 +101,4 @@ impl Collector {
         }
         ooms
     }
-}
-
-/// Whether less than so long has passed since a moment.
-pub(super) fn within(longest: Duration, since_ns: u64, now_ns: u64) -> bool {
-    Duration::from_nanos(now_ns.saturating_sub(since_ns)) < longest
 }

@@ -1,18 +1,16 @@
 //! Alarms: the kernel's own notifications of a group that are not OOMs, as events of a watch.
 
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::epoll::EpollFlags;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::lab::bell::{Bell, BellFd};
 use crate::lab::group::Group;
-use crate::memcg::cgroup::Cgroup;
 use crate::memcg::version::Version;
 use crate::memcg::{parse_size, v1, v2};
 use crate::sys::Named;
@@ -85,46 +83,6 @@ impl FromStr for Alarm {
                 Ok(Alarm::Stall { full: kind == "full", stall_usec: number(stall)?, window_usec: number(window)? })
             }
             _ => Err(wrong()),
-        }
-    }
-}
-
-/// An alarm that is set, for as long as it is kept.
-pub(crate) struct Bell {
-    pub(crate) group: Arc<Cgroup>,
-    pub(crate) text: String,
-    fd: BellFd,
-}
-
-enum BellFd {
-    /// v1: the kernel writes to it.
-    Event(EventFd),
-    /// PSI: the file with the trigger in it.
-    File(OwnedFd),
-}
-
-impl Bell {
-    /// What epoll is to wait for.
-    pub(crate) fn flags(&self) -> EpollFlags {
-        match self.fd {
-            BellFd::Event(_) => EpollFlags::EPOLLIN,
-            BellFd::File(_) => EpollFlags::EPOLLPRI,
-        }
-    }
-
-    /// Takes the ring, so that the next one is seen.
-    pub(crate) fn take(&self) {
-        if let BellFd::Event(event) = &self.fd {
-            let _ = event.read();
-        }
-    }
-}
-
-impl AsFd for Bell {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.fd {
-            BellFd::Event(event) => event.as_fd(),
-            BellFd::File(file) => file.as_fd(),
         }
     }
 }

@@ -11,11 +11,11 @@
 use crate::account::oom::Blocked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
+use crate::memcg::cgroup::pause::ceiling;
 use crate::memcg::cgroup::processes_below;
 use crate::memcg::files::missing;
 use crate::memcg::freeze::FREEZE;
 use crate::memcg::limits::Limit;
-use crate::memcg::pause::ceiling;
 use crate::memcg::version::Version;
 use crate::observe::task::Proc;
 
@@ -51,9 +51,9 @@ impl Group {
         if !dir.has(FREEZE) && dir.exists() {
             return Err(missing("block", dir, FREEZE));
         }
-        let budget = lab.check_budget_change(self, ceiling(limit_bytes))?;
+        let budget = lab.check_budget_change(&self.0.cgroup, ceiling(limit_bytes))?;
         self.0.arm(limit_bytes)?;
-        lab.remember(self, budget);
+        lab.remember(&self.0.cgroup, budget);
         lab.hub.note_switch(&self.0, "oom_killer", false);
         Ok(())
     }

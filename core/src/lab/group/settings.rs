@@ -94,7 +94,7 @@ impl Group {
         let lab = self.lab("set limit")?;
         let dir = self.alive("set limit")?;
         self.check_lowered(limit)?;
-        let budget = lab.check_budget_change(self, limit)?;
+        let budget = lab.check_budget_change(&self.0.cgroup, limit)?;
         if self.version() == Version::V2
             && limit.bytes().is_some_and(|limit| self.usage_bytes().is_ok_and(|now| now > limit))
         {
@@ -113,7 +113,7 @@ impl Group {
                 None => v2::set_limit(dir, v2::LIMIT, limit)?,
             },
         }
-        lab.remember(self, budget);
+        lab.remember(&self.0.cgroup, budget);
         lab.hub.note_limit(&self.0, limit);
         Ok(())
     }

@@ -7,9 +7,28 @@ use std::path::{Component, Path, PathBuf};
 use nix::unistd::{access, AccessFlags};
 
 use super::mountinfo::Mount;
+use super::Host;
 use crate::memcg::owner;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
+
+impl Host {
+    /// The path from the top of the hierarchy of a directory of the memory controller's mount.
+    pub(crate) fn cgroup_of(&self, directory: &Path) -> Option<String> {
+        let inside = directory.strip_prefix(self.mount.as_deref()?).ok()?;
+        let base = self.mount_root.trim_end_matches('/');
+        let inside: PathBuf = inside.components().collect();
+        Some(if inside.as_os_str().is_empty() {
+            if base.is_empty() {
+                "/".to_string()
+            } else {
+                base.to_string()
+            }
+        } else {
+            format!("{base}/{}", crate::text::shown(&inside))
+        })
+    }
+}
 
 /// Reason and remedy where a process of a lab cannot have one of its own within the limits of that lab.
 pub(super) fn nested(refusals: &[String], remedy: &str) -> (String, String) {

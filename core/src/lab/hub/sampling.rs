@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 use super::State;
 use crate::account::scope::Scope;
 use crate::account::victim::Input;
-use crate::error::Result;
 use crate::helper::process::Process;
 use crate::lab::foresee::read_tree;
-use crate::lab::group::Group;
 use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
 use crate::observe::task::Proc;
@@ -47,31 +45,6 @@ impl Share {
             rss_bytes: input.rss_pages.saturating_mul(page),
             swap_bytes: input.swap_pages.saturating_mul(page),
         }
-    }
-}
-
-impl Group {
-    /// Notes in the timeline what the group uses now, and what each process in it and below it holds.
-    ///
-    /// A share is what `/proc/PID/stat` calls resident (anonymous, file and shared pages) and the swap of
-    /// `/proc/PID/status`. It need not add up to the usage: shared pages are charged to one group only, and the usage
-    /// also has page cache and kernel memory. A share that has not changed is not told again; a process that has gone
-    /// is told once, with 0.
-    ///
-    /// # Errors
-    /// `InvalidInput` for an opened group, which has no timeline; `NotFound` where the group was removed;
-    /// `PermissionDenied` where /proc hides the processes; `Closed`.
-    pub fn sample(&self) -> Result<()> {
-        let lab = self.lab("sample")?;
-        self.alive("sample")?;
-        let usage_bytes = self.usage_bytes()?;
-        let mut inputs = Vec::new();
-        read_tree(&self.0.cgroup, &mut inputs)?;
-        let mut state = lab.hub.refresh();
-        state.told_usage(&self.0.cgroup, usage_bytes);
-        state.told_all(&self.0.cgroup, inputs);
-        state.ring();
-        Ok(())
     }
 }
 
@@ -152,14 +125,14 @@ impl State {
         self.samples.due = Instant::now().checked_add(every);
     }
 
-    fn told_usage(&mut self, group: &Arc<Cgroup>, usage_bytes: u64) {
+    pub(crate) fn told_usage(&mut self, group: &Arc<Cgroup>, usage_bytes: u64) {
         self.samples.usages.insert(group.cgroup().to_string(), usage_bytes);
         let kind = EventKind::Usage { usage_bytes };
         self.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
     }
 
     /// All that stand in a group and below it; who is known from before and is not among them has gone.
-    fn told_all(&mut self, group: &Arc<Cgroup>, inputs: Vec<Input>) {
+    pub(crate) fn told_all(&mut self, group: &Arc<Cgroup>, inputs: Vec<Input>) {
         let gone: Vec<i32> = self
             .samples
             .shares

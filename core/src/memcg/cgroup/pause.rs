@@ -4,13 +4,13 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::cgroup::Cgroup;
-use super::files::{missing, Dir};
-use super::freeze::{is_frozen, write_freeze};
-use super::limits::Limit;
-use super::v2;
-use super::version::Version;
+use super::Cgroup;
 use crate::error::{Error, ErrorKind, Result};
+use crate::memcg::files::{missing, Dir};
+use crate::memcg::freeze::{is_frozen, write_freeze};
+use crate::memcg::limits::Limit;
+use crate::memcg::v2;
+use crate::memcg::version::Version;
 
 /// What is changed on v2 while a group is told to block.
 #[derive(Debug)]

@@ -6,11 +6,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::cgroup::Cgroup;
-use super::limits::Limit;
 use super::pause::killer_is_off;
-use super::v1;
+use super::Cgroup;
 use crate::error::Result;
+use crate::memcg::limits::Limit;
+use crate::memcg::v1;
 use crate::memcg::version::Version;
 use crate::sys;
 
