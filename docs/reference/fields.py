@@ -27,6 +27,7 @@ ORDER = [
     "prediction",
     "fit",
     "aware",
+    "campaign",
     "postmortem",
     "experiment",
 ]

@@ -42,7 +42,21 @@ def test_version_and_bad_usage(cli: Cli) -> None:
         done = cli(*arguments)
         assert done.returncode == 2 and done.stdout == "" and "usage:" in done.stderr, arguments
     assert "no command is named; there are doctor, demo, run" in cli().stderr
-    for command in ("doctor", "demo", "run", "fit", "aware", "hog", "watch", "report", "why", "replay", "sweep", "gc"):
+    for command in (
+        "doctor",
+        "demo",
+        "run",
+        "fit",
+        "aware",
+        "hog",
+        "watch",
+        "report",
+        "why",
+        "replay",
+        "sweep",
+        "campaign",
+        "gc",
+    ):
         assert command in cli("--help").stdout
         assert cli(command, "--help").returncode == 0
 

@@ -29,12 +29,13 @@ _COMMANDS = {
     "replay": ("replay", "make the accounts again that a recording led to, on any machine"),
     "compare": ("compare", "two accounts side by side: what two kernels did differently"),
     "sweep": ("sweep", "run many trials, over threads, processes or Dask, and go on after an interruption"),
+    "campaign": ("campaign", "have a command OOM-killed at many moments, and check what each kill leaves behind"),
     "lab": ("lab", "the experiment in your hands: step two hogs, switch the killer, see what the kernel says"),
     "gc": ("gc", "remove what dead owners have left behind"),
     "completion": ("completion", "print what bash, zsh or fish needs to complete commands and options"),
 }
 # Those that make a lab: a user without a place for one gets a scope of the user's own systemd for the time.
-_IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "hog", "lab"})
+_IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "campaign", "hog", "lab"})
 
 
 class Parser(argparse.ArgumentParser):

@@ -150,13 +150,14 @@ def _read(path: Path) -> Any:
         # Only a newline ends a line: JSON may hold other ends of lines in its texts.
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     if path.suffix == ".toml":
-        return _toml().loads(text)
+        return toml_library().loads(text)
     if path.suffix == ".json":
         return json.loads(text)
     raise _wrong(f"{path}: the name ends in none of .toml, .json, .jsonl")
 
 
-def _toml() -> Any:
+def toml_library() -> Any:
+    """What reads TOML."""
     try:
         return importlib.import_module("tomllib")
     except ModuleNotFoundError:

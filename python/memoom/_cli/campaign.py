@@ -1,0 +1,76 @@
+"""``memoom campaign``: a command is OOM-killed at many moments, and a check looks at what is left."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import Parser, complain
+
+_FAILED = 125
+
+
+class _CampaignParser(Parser):
+    usage_status = _FAILED
+
+
+def main(arguments: list[str]) -> int:
+    options = _parse(arguments)
+
+    from .. import MemoomError, campaign
+
+    output = options.output
+    if output is None and not options.only:
+        output = str(Path(options.file).with_suffix(".results.jsonl"))
+    pool = ThreadPoolExecutor(options.jobs, thread_name_prefix="memoom-campaign")
+    try:
+        found = campaign(
+            options.file,
+            only=options.only or None,
+            output=output,
+            keep=options.keep,
+            executor=pool,
+            retry_errors=options.retry_errors,
+            progress=options.progress,
+        )
+    except (MemoomError, OSError) as error:
+        complain("memoom campaign", error)
+        return _FAILED
+    except KeyboardInterrupt:
+        complain("memoom campaign", f"interrupted; what was finished is in {output}; start again to go on")
+        sys.stderr.flush()
+        # The moments that run in threads would be waited for; their labs end with this process.
+        os._exit(130)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    print(found.to_json() if options.json else found)
+    if found.failed:
+        return 1
+    return _FAILED if found.not_tried else 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _CampaignParser(
+        prog="memoom campaign",
+        description="Runs the command of FILE (.toml) once for each moment, in a fresh copy of its directory; there it "
+        "is killed by an OOM, and a check looks at what is left. Between a moment that passes and one that fails it "
+        "finds the smallest that fails. Moments that have their result already are not run again.",
+        epilog="Exit status 0: the check passed after each kill; 1: it failed after one; 125: memoom failed, or some "
+        "moment could not be tried; 130 after Ctrl-C.",
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help="the campaign: command, check, prepare, workdir, moments")
+    add("--only", action="append", metavar="MOMENT", help="run this moment alone, such as write=17; may be repeated")
+    add("--output", metavar="RESULTS", help="the file of results (FILE's name with .results.jsonl; none with --only)")
+    add("--keep", metavar="DIR", help="keep what a failing moment leaves in a directory of its name in DIR")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many moments run at a time")
+    add("--retry-errors", action="store_true", help="run those again that could not be run")
+    add("--json", action="store_true", help="print what was found as one JSON document")
+    add("--progress", action=argparse.BooleanOptionalAction, help="tell how far it is")
+    options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error("argument --jobs: give 1 or more")
+    return options

@@ -1,0 +1,224 @@
+"""``memoom.campaign`` and ``memoom campaign``: programs of which it is known when a kill hurts them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CHECKOUT, PATIENCE, Cli, needs_time, skip
+from test_schema import check
+
+import memoom
+from memoom._campaign.plan import read_plan
+from memoom._campaign.strike import _killed
+
+EXAMPLES = CHECKOUT / "examples/campaign"
+MIB = 1 << 20
+PYTHON = [sys.executable, "-S"]
+# Each write adds a line; it says so as well.
+LINES = """
+import os
+file = os.open("lines", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+for number in range(1, 25):
+    os.write(file, b"%d\\n" % number)
+    print("wrote", number, flush=True)
+"""
+# From 12 to 16 lines nobody may be killed.
+BROKEN = "import sys; sys.exit(12 <= open('lines').read().count('\\n') <= 16)"
+
+
+def plan(program: str, check: str, **moments: Any) -> dict[str, Any]:
+    return {
+        "command": [*PYTHON, "-c", program],
+        "check": [*PYTHON, "-c", check],
+        "prepare": ["touch", "lines"],
+        "timeout": PATIENCE,
+        "moments": moments,
+    }
+
+
+def example(name: str, **more: Any) -> dict[str, Any]:
+    """An example of the checkout, with this Python."""
+    found = memoom._sweep.plan.toml_library().loads((EXAMPLES / name).read_text())
+    for key in ("command", "check", "prepare"):
+        words = [sys.executable if word == "python3" else word for word in found.get(key, [])]
+        if words:
+            found[key] = [word.replace("{here}", str(EXAMPLES)) for word in words]
+    return {**found, "timeout": PATIENCE, **more}
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_the_smallest_write_that_hurts_is_found_and_repeated(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    broken = plan(LINES, BROKEN, write=5)
+    found = memoom.campaign(broken, output=results)
+    check("campaign", found.to_json())
+    # Killed before the 13th write it leaves 12 lines.
+    assert found.smallest == ("write=13",), str(found)
+    assert found.counts["write"] == 24
+    statuses = {one.moment: one.status for one in found.moments}
+    assert [statuses[f"write={number}"] for number in (5, 10, 15, 20)] == ["passed", "passed", "failed", "passed"]
+    assert set(statuses.values()) == {"passed", "failed"}
+    for one in found.moments:
+        # A real OOM, whose account names the command.
+        assert one.oom is not None and one.victim["pid"] in [victim.pid for victim in one.oom.victims]
+    assert "write=13 failed" in str(found) and "before its write of 3 bytes to lines" in str(found)
+
+    # What has a result is not run again, and what is asked for alone is, to the same end.
+    before = results.read_bytes()
+    assert memoom.campaign(broken, output=results) == found and results.read_bytes() == before
+    again = memoom.campaign(broken, only="write=13", keep=tmp_path / "kept")
+    assert [one.status for one in again.moments] == ["failed"] and again.counts is None
+    left = tmp_path / "kept/write=13/lines"
+    assert again.moments[0].kept == str(left.parent) and left.read_text().split() == [str(n) for n in range(1, 13)]
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_a_file_that_is_written_in_place_is_lost_and_one_that_is_renamed_is_not() -> None:
+    found = memoom.campaign(example("in_place.toml"))
+    assert found.smallest == ("write=1",), str(found)
+    lines = [one for one in found.moments if one.moment.startswith("line")]
+    assert [one.status for one in lines] == ["passed"] * 5 and lines[2].doing == "line 'saved 3'"
+    right = example("in_place.toml", moments={"write": 2, "fsync": 3, "rename": 2})
+    right["command"].append("--rename")
+    found = memoom.campaign(right)
+    assert found.failed == found.not_tried == () and found.smallest == (), str(found)
+    assert (found.counts["write"], found.counts["fsync"], found.counts["rename"]) == (5, 5, 5)
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_at_a_number_of_charged_bytes_and_at_a_time() -> None:
+    # A line for each MiB: what is left says how far it came.
+    takes = """
+import os
+file, held = os.open("lines", os.O_WRONLY | os.O_APPEND), []
+for number in range(40):
+    held.append(bytearray(1 << 20))
+    held[-1][::4096] = b"x" * 256
+    os.write(file, b"%d\\n" % number)
+"""
+    few = "import sys; sys.exit(20 < open('lines').read().count('\\n') < 40)"
+    found = memoom.campaign(plan(takes, few, charged=["16M", "40M", "200M"]))
+    assert [(one.moment, one.status) for one in found.moments if one.moment in ("charged=16M", "charged=40M")] == [
+        ("charged=16M", "passed"),
+        ("charged=40M", "failed"),
+    ], str(found)
+    assert found.moments[-1].status == "not reached" and "never met the limit" in str(found.moments[-1].reason)
+    (smallest,) = found.smallest
+    # 20 lines and a little for Python itself.
+    assert 20 * MIB < memoom.parse_size(smallest.removeprefix("charged=")) < 36 * MIB
+
+    endless = plan("import time\nwhile True: time.sleep(0.01)", "pass", time=1)
+    found = memoom.campaign(endless, only=["time=0.3"])
+    assert found.moments[0].status == "passed" and found.moments[0].victim["comm"].startswith("python"), str(found)
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_children_and_threads_are_followed() -> None:
+    program = """
+import os, sys, threading
+def write(name):
+    with open(name, "wb", buffering=0) as file:
+        for number in range(2): file.write(b"x")
+write("first")
+thread = threading.Thread(target=write, args=["second"]); thread.start(); thread.join()
+third = "open('third', 'wb', buffering=0).write(b'x')"
+if os.fork() == 0: os.execv(sys.executable, [sys.executable, "-S", "-c", third])
+os.wait()
+write("fourth")
+"""
+    here = "import glob, os; print(sorted((name, os.path.getsize(name)) for name in glob.glob('[fst]*')))"
+    found = memoom.campaign(plan(program, here, write=1))
+    assert found.counts["write"] == 7 and {one.status for one in found.moments} == {"passed"}, str(found)
+    said = [one.check_output for one in found.moments]
+    assert said[2] == "[('first', 2), ('second', 0)]" and said[4] == "[('first', 2), ('second', 2), ('third', 0)]"
+    # The one that makes the call is killed: here a child.
+    assert found.moments[4].doing == "write of 1 bytes to third"
+    main = found.moments[3].oom
+    assert main is not None and len(main.victims) == 1
+
+
+def test_a_kill_of_another_one_is_not_counted() -> None:
+    oom = memoom.Oom._part({"schema": "memoom.oom/1", "victims": [{"pid": 7, "comm": "other", "cause": "selected"}]})
+    assert (
+        _killed(oom, {8}, None)["status"] == "not tried" and "took other (pid 7)" in _killed(oom, {8}, None)["reason"]
+    )
+    assert _killed(oom, {7}, None)["status"] is None and _killed(oom, None, None)["victim"]["comm"] == "other"
+    nobody = memoom.Oom._part({"schema": "memoom.oom/1", "victims": []})
+    assert "took nobody" in _killed(nobody, None, None)["reason"]
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
+    def file(**more: Any) -> str:
+        words = {**plan(LINES, "pass", write=[3, 4]), **more}
+        moments = "".join(f"{name} = {json.dumps(value)}\n" for name, value in words.pop("moments").items())
+        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in words.items())
+        (tmp_path / "campaign.toml").write_text(f"{text}[moments]\n{moments}")
+        return str(tmp_path / "campaign.toml")
+
+    done = cli("campaign", file())
+    assert done.returncode == 0 and "write            2       2" in done.stdout, done.stdout + done.stderr
+    assert len((tmp_path / "campaign.results.jsonl").read_text().splitlines()) == 3
+    done = cli("campaign", file(check=["grep", "-q", "5", "lines"]), "--only", "write=5", "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["smallest"] == ["write=5"], done.stderr
+    # Nobody needs a kill to break that.
+    done = cli("campaign", file(command=["sh", "-c", "echo no; exit 3"]))
+    assert done.returncode == 125 and "ended with 3 (exited): no" in done.stderr
+    for wrong in ({"checks": ["true"]}, {"moments": {"writes": 1}}, {"moments": {"write": 0}}, {"command": []}):
+        done = cli("campaign", file(**wrong))
+        assert done.returncode == 125 and "campaign.toml: " in done.stderr, wrong
+    done = cli("campaign", file(), "--only", "write=x")
+    assert done.returncode == 125 and "is no moment" in done.stderr
+    assert cli("campaign", str(tmp_path / "absent.toml")).returncode == 125
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"check": "true"}, "list of words"),
+        ({"workdir": "/no/such/directory"}, "is no directory"),
+        ({"timeout": 0}, "no time span"),
+        ({"moments": {}}, "no moment is wanted"),
+        ({"moments": {"line": "("}}, "no regular expression"),
+        ({"moments": {"line": {"match": "x", "every": 2}}}, "give an expression"),
+        ({"moments": {"charged": "4Q"}}, "4Q"),
+        ({"moments": {"write": []}}, "write is empty"),
+        ({"moments": {"fsnc": 1}}, "did you mean 'fsync'"),
+        ({"comand": ["true"]}, "did you mean 'command'"),
+    ],
+)
+def test_what_is_no_campaign_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(memoom.InvalidInputError, match=said.replace("(", r"\(")):
+        read_plan({**plan("pass", "pass", write=1), **wrong})
+
+
+def test_more_moments_than_anybody_wants_are_refused() -> None:
+    many = read_plan(plan("pass", "pass", write=1, most=100))
+    with pytest.raises(memoom.InvalidInputError, match="take each 3th"):
+        many.moments({"write": 250})
+    assert len(many.moments({"write": 100})) == 100
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_sqlite_with_and_without_a_journal() -> None:
+    durable = example("sqlite.toml", moments={"write": 9, "fsync": 4, "rename": 1})
+    found = memoom.campaign(durable)
+    assert found.failed == found.not_tried == (), str(found)
+    found = memoom.campaign(example("sqlite-no-journal.toml", moments={"write": [1, 3]}))
+    assert [one.status for one in found.moments if one.moment in ("write=1", "write=3")] == ["passed", "failed"]
+    assert "where 2000 should be" in str(found)
+
+
+@needs_time
+@pytest.mark.usefixtures("needs_lab")
+def test_what_redis_has_acknowledged_is_there() -> None:
+    if shutil.which("redis-check-rdb") is None:
+        skip("redis-tools is not installed")
+    found = memoom.campaign(example("redis.toml", moments={"write": 7, "line": {"match": "^stored", "at": [4]}}))
+    assert found.failed == found.not_tried == (), str(found)
+    assert {one.victim["comm"] for one in found.moments} == {"redis-server"}
