@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import _wires
 from ._document import Document
 from ._result import Readable
 
@@ -38,3 +39,7 @@ class Fitted(Readable):
 
     _nested = {"runs": FitRun._part}
     _shown = ("limit_bytes", "failed_bytes", "unslowed_bytes")
+
+    def to_svg(self) -> str:
+        """A chart of the runs: how long the command took under each limit, and the least one."""
+        return _wires.display().fit_svg(self)

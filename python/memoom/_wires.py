@@ -36,6 +36,9 @@ class Display(Protocol):
     def svg(self, timeline: Any, group: str | None, /) -> str:
         """The chart of a group."""
 
+    def fit_svg(self, fitted: Any, /) -> str:
+        """The chart of the runs of a fit."""
+
     def axes(self, timeline: Any, axes: Any, group: str | None, /) -> Any:
         """The same with matplotlib."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -38,6 +40,23 @@ def test_the_command_gives_the_answer_as_text_and_json() -> None:
     assert done.returncode == 1 and "exit status 4" in done.stdout
     done = cli("--most", "64M", "--check", "false", "true")
     assert done.returncode == 1 and "the check ended with 1" in done.stdout
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_the_runs_are_drawn(tmp_path: Path) -> None:
+    plot = tmp_path / "plot.svg"
+    for _ in range(2):  # the second one takes the place of the first
+        done = cli("--most", "64M", "--runs", "3", "--plot", str(plot), "--", sys.executable, "-S", "-c", "pass")
+        assert done.returncode == 0, done.stderr
+    drawn = ElementTree.parse(plot)
+    titles = [title.text or "" for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles[0] == "time under each limit" and sum(": " in title for title in titles) >= 2
+    mine = tmp_path / "mine.svg"
+    mine.write_text("<svg>mine</svg>")
+    done = cli("--plot", str(mine), "true")
+    assert (
+        done.returncode == 125 and "is no plot of memoom fit" in done.stderr and mine.read_text().endswith("mine</svg>")
+    )
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 
 from . import Parser, complain
@@ -21,9 +22,13 @@ def main(arguments: list[str]) -> int:
     from subprocess import DEVNULL
 
     from .. import MemoomError, fit
+    from .._files import replacing, require_own
 
     output = None if options.show else DEVNULL
     try:
+        if options.plot is not None:
+            # Said before the runs, not after them.
+            require_own(_WRITING, options.plot, _is_plot, _PLOT)
         fitted = fit(
             command,
             check=shlex.split(options.check) if options.check is not None else None,
@@ -37,7 +42,10 @@ def main(arguments: list[str]) -> int:
             stdout=output,
             stderr=output,
         )
-    except MemoomError as error:
+        if options.plot is not None:
+            with replacing(_WRITING, options.plot, _is_plot, _PLOT) as new, open(new, "w", encoding="utf-8") as file:
+                file.write(fitted.to_svg())
+    except (MemoomError, OSError) as error:
         complain("memoom fit", error)
         return _FAILED
     print(fitted.to_json() if options.json else fitted)
@@ -50,6 +58,14 @@ def main(arguments: list[str]) -> int:
             f"limits.memory: {mebibytes}Mi (Kubernetes), --mem={mebibytes}M (Slurm)."
         )
     return 0
+
+
+_WRITING, _PLOT = "write plot", "plot of memoom fit"
+
+
+def _is_plot(fd: int) -> bool:
+    """Whether a file is a plot of an earlier fit."""
+    return os.pread(fd, 200, 0).startswith(b"<svg") and b"time under each limit" in os.pread(fd, 1000, 0)
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -70,6 +86,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--within", type=float, default=2.0, metavar="PERCENT", help="how close the answer must be (2)")
     add("--slower", type=float, default=10.0, metavar="PERCENT", help="what counts as slowed down (10)")
     add("--show", action="store_true", help="show what CMD and the check write")
+    add("--plot", metavar="FILE", help="draw limit against time in FILE (SVG); an earlier plot is replaced")
     add("--json", action="store_true", help="print the answer as one JSON document")
     add("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
     options, command = split(parser, arguments)

@@ -17,11 +17,12 @@ from .chart import timeline_svg
 from .log import report_html
 from .markup import Markup, box
 from .now import group_html, host_html, lab_html, worker_html
+from .points import fit_svg
 from .series import chosen
 from .table import call_path_html
 from .timeline import timeline_html
 
-__all__ = ["altair", "axes", "call_path_html", "html", "svg"]
+__all__ = ["altair", "axes", "call_path_html", "fit_svg", "html", "svg"]
 
 
 @singledispatch
