@@ -2601,6 +2601,24 @@ MEMOOM_MUST_USE memoom_status memoom_watch_wait_oom(const struct memoom_watch *w
     struct memoom_oom **ret_oom, struct memoom_error **reterr_error);
 
 /**
+ * Keeps a record in a directory of whatever dies from now on: each death by a signal and each account that this watch
+ * gives is on the disk before it is given, the oldest going first. It is what memoom_postmortem_with reads, also after a
+ * restart of the machine.
+ *
+ * From then on memoom_watch_next and memoom_watch_wait_oom give MEMOOM_ERR_IO for what could not be written.
+ *
+ * \param watch         the watch
+ * \param directory     where; it is made, for its owner alone, where it is not there
+ * \param most_bytes    the most bytes it takes in all, at least 65536
+ *
+ * Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL and fewer bytes; MEMOOM_ERR_PERMISSION_DENIED where others may write
+ * to the directory; MEMOOM_ERR_BUSY where another watch does; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+ * Thread safety: any thread; see memoom_watch.
+ */
+MEMOOM_MUST_USE memoom_status memoom_watch_keep_record(const struct memoom_watch *watch,
+    const char *directory, uint64_t most_bytes, struct memoom_error **reterr_error);
+
+/**
  * Closes and frees a watch.
  *
  * \param watch  a watch, or NULL, which does nothing
@@ -3287,6 +3305,22 @@ typedef struct memoom_throttled {
     uint32_t reserved;
 } memoom_throttled;
 
+/** Where else to look. Begin with MEMOOM_POSTMORTEM_OPTIONS_INIT: nowhere. */
+typedef struct memoom_postmortem_options {
+    /** sizeof(memoom_postmortem_options). */
+    size_t struct_size;
+    /** The directory in which a watch keeps its record (memoom_watch_keep_record), or NULL. */
+    const char *record;
+    /**
+     * A saved kernel log, which is read in place of this machine's: whatever it tells of, also of another machine. NULL
+     * for this machine's.
+     */
+    const char *log;
+} memoom_postmortem_options;
+
+/** The start of a memoom_postmortem_options: nowhere else. */
+#define MEMOOM_POSTMORTEM_OPTIONS_INIT { sizeof(memoom_postmortem_options), NULL, NULL }
+
 /**
  * Who sent the signal that ended the worker.
  * Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
@@ -3528,6 +3562,22 @@ static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcom
  */
 MEMOOM_MUST_USE memoom_status memoom_postmortem_of(memoom_subject subject, const char *name,
     struct memoom_postmortem **ret_postmortem, struct memoom_error **reterr_error);
+
+/**
+ * The same with the record of a watch, or with another log: then the process, the unit or the group may be long gone.
+ *
+ * \param subject         one of the MEMOOM_SUBJECT_ numbers
+ * \param name            which one; NULL for MEMOOM_SUBJECT_LAST
+ * \param options         where else to look; NULL for MEMOOM_POSTMORTEM_OPTIONS_INIT
+ * \param ret_postmortem  where the answer goes
+ *
+ * Returns: as memoom_postmortem_of; also MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED or MEMOOM_ERR_IO for a record
+ * or a log that cannot be read.
+ * Ownership: free the answer with memoom_postmortem_free.
+ */
+MEMOOM_MUST_USE memoom_status memoom_postmortem_with(memoom_subject subject, const char *name,
+    const struct memoom_postmortem_options *options, struct memoom_postmortem **ret_postmortem,
+    struct memoom_error **reterr_error);
 
 /**
  * Who it was.

@@ -302,6 +302,7 @@ static void calls(void)
     REFUSES("memoom_watch_open_of", "name", memoom_watch_open_of(MEMOOM_SUBJECT_UNIT, NULL, &out.watch, &error));
     REFUSES("memoom_watch_open_of", "ret_watch", memoom_watch_open_of(MEMOOM_SUBJECT_LAST, NULL, NULL, &error));
     REFUSES("memoom_watch_next", "watch", memoom_watch_next(NULL, 0, &out.event, &error));
+    REFUSES("memoom_watch_keep_record", "watch", memoom_watch_keep_record(NULL, "/nowhere", 65536, &error));
     REFUSES("memoom_watch_wait_oom", "watch", memoom_watch_wait_oom(NULL, 0, &out.oom, &error));
     REFUSES("memoom_command_spawn", "group", memoom_command_spawn(NULL, argv, NULL, &out.worker, &error));
     REFUSES("memoom_hog_spawn", "group", memoom_hog_spawn(NULL, NULL, &out.worker, &error));
@@ -314,6 +315,8 @@ static void calls(void)
     REFUSES("memoom_run", "argv", memoom_run(NULL, NULL, &out.outcome, &error));
     REFUSES("memoom_run", "ret_outcome", memoom_run(argv, NULL, NULL, &error));
     REFUSES("memoom_postmortem_of", "ret_postmortem", memoom_postmortem_of(MEMOOM_SUBJECT_LAST, NULL, NULL, &error));
+    REFUSES("memoom_postmortem_with", "ret_postmortem", memoom_postmortem_with(MEMOOM_SUBJECT_LAST, NULL, NULL, NULL, &error));
+    REFUSES("memoom_postmortem_with", "name", memoom_postmortem_with(MEMOOM_SUBJECT_UNIT, NULL, NULL, &out.postmortem, &error));
     REFUSES("memoom_postmortem_of", "name", memoom_postmortem_of(MEMOOM_SUBJECT_UNIT, NULL, &out.postmortem, &error));
     REFUSES("memoom_fit", "argv", memoom_fit(NULL, NULL, NULL, &out.fitted, &error));
     REFUSES("memoom_fit", "ret_fitted", memoom_fit(argv, NULL, NULL, NULL, &error));
@@ -371,6 +374,7 @@ static void live_calls(void)
     REFUSES("memoom_watch_open", "ret_watch", memoom_watch_open(group, NULL, &error));
     REFUSES("memoom_watch_open_recursive", "ret_watch", memoom_watch_open_recursive(group, NULL, &error));
     REFUSES("memoom_watch_next", "ret_event", memoom_watch_next(watch, 0, NULL, &error));
+    REFUSES("memoom_watch_keep_record", "directory", memoom_watch_keep_record(watch, NULL, 65536, &error));
     REFUSES("memoom_watch_wait_oom", "ret_oom", memoom_watch_wait_oom(watch, 0, NULL, &error));
     REFUSES("memoom_command_spawn", "argv", memoom_command_spawn(group, NULL, NULL, &out.worker, &error));
     REFUSES("memoom_command_spawn", "ret_worker", memoom_command_spawn(group, argv, NULL, NULL, &error));

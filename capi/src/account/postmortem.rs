@@ -2,11 +2,12 @@
 #![allow(unsafe_code)] // exported names, and strings of the caller's
 
 use std::ffi::{c_char, CString, OsStr};
-use std::mem::MaybeUninit;
+use std::mem::{size_of, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr;
 
-use memoom::{Postmortem, Subject};
+use memoom::{Postmortem, PostmortemOptions, Subject};
 
 use super::killed_by::{killed_by, memoom_killed_by};
 use crate::error::{memoom_error, memoom_status};
@@ -29,6 +30,35 @@ pub const MEMOOM_SUBJECT_CONTAINER: memoom_subject = 4;
 pub const MEMOOM_SUBJECT_POD: memoom_subject = 5;
 /// A Slurm job, or a step of one: "JOB" or "JOB.STEP".
 pub const MEMOOM_SUBJECT_SLURM: memoom_subject = 6;
+
+/// Where else to look. Begin with MEMOOM_POSTMORTEM_OPTIONS_INIT: nowhere.
+///
+/// Since 0.1.
+#[repr(C)]
+pub struct memoom_postmortem_options {
+    /// sizeof(memoom_postmortem_options).
+    pub struct_size: usize,
+    /// The directory in which a watch keeps its record (memoom_watch_keep_record), or NULL.
+    pub record: *const c_char,
+    /// A saved kernel log, which is read in place of this machine's: whatever it tells of, also of another machine. NULL
+    /// for this machine's.
+    pub log: *const c_char,
+}
+
+impl Default for memoom_postmortem_options {
+    fn default() -> memoom_postmortem_options {
+        memoom_postmortem_options {
+            struct_size: size_of::<memoom_postmortem_options>(),
+            record: ptr::null(),
+            log: ptr::null(),
+        }
+    }
+}
+
+// SAFETY: repr(C), a usize first, then two pointers.
+unsafe impl ffi::Struct for memoom_postmortem_options {
+    const NAME: &'static str = "memoom_postmortem_options";
+}
 
 /// Who killed something, as far as what is left can tell.
 ///
@@ -67,20 +97,68 @@ pub unsafe extern "C" fn memoom_postmortem_of(
     reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
 ) -> memoom_status {
     ffi::call("memoom_postmortem_of", reterr_error, || {
-        let ret_postmortem = need(ret_postmortem, "ret_postmortem")?;
-        let made = if subject == MEMOOM_SUBJECT_LAST {
-            memoom::postmortem(&Subject::Last)?
-        } else {
-            // SAFETY: the caller promises a string.
-            let name = unsafe { ffi::bytes(name, "name") }?;
-            match subject {
-                MEMOOM_SUBJECT_GROUP => memoom::postmortem_of_group(OsStr::from_bytes(name))?,
-                _ => memoom::postmortem(&named(subject, ffi::utf8(name, "name")?)?)?,
-            }
-        };
-        ret_postmortem.write(memoom_postmortem::new(&made));
-        Ok(())
+        // SAFETY: the caller promises a string.
+        unsafe { ask(subject, name, &PostmortemOptions::default(), ret_postmortem) }
     })
+}
+
+/// The same with the record of a watch, or with another log: then the process, the unit or the group may be long gone.
+///
+/// \param subject         one of the MEMOOM_SUBJECT_ numbers
+/// \param name            which one; NULL for MEMOOM_SUBJECT_LAST
+/// \param options         where else to look; NULL for MEMOOM_POSTMORTEM_OPTIONS_INIT
+/// \param ret_postmortem  where the answer goes
+/// \param reterr_error    where the error goes on failure, or NULL
+///
+/// Returns: as memoom_postmortem_of; also MEMOOM_ERR_NOT_FOUND, MEMOOM_ERR_PERMISSION_DENIED or MEMOOM_ERR_IO for a record
+/// or a log that cannot be read.
+/// Ownership: free the answer with memoom_postmortem_free.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_postmortem_with(
+    subject: memoom_subject,
+    name: *const c_char,
+    options: *const memoom_postmortem_options,
+    ret_postmortem: Option<&mut MaybeUninit<Box<memoom_postmortem>>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_postmortem_with", reterr_error, || {
+        // SAFETY: the caller promises options of their struct_size, or NULL.
+        let memoom_postmortem_options { struct_size: _, record, log } = unsafe { ffi::options(options) }?;
+        let path = |text: Option<&[u8]>| text.map(|text| PathBuf::from(OsStr::from_bytes(text)));
+        // SAFETY: the caller promises strings.
+        let options =
+            unsafe { PostmortemOptions { record: path(ffi::maybe_bytes(record)), log: path(ffi::maybe_bytes(log)) } };
+        // SAFETY: the same.
+        unsafe { ask(subject, name, &options, ret_postmortem) }
+    })
+}
+
+/// Asks, and gives the answer away.
+///
+/// # Safety
+/// The name is NULL or a string.
+unsafe fn ask(
+    subject: memoom_subject,
+    name: *const c_char,
+    options: &PostmortemOptions,
+    ret_postmortem: Option<&mut MaybeUninit<Box<memoom_postmortem>>>,
+) -> ffi::Done<()> {
+    let ret_postmortem = need(ret_postmortem, "ret_postmortem")?;
+    let made = if subject == MEMOOM_SUBJECT_LAST {
+        memoom::postmortem_with(&Subject::Last, options)?
+    } else {
+        // SAFETY: the caller's promise.
+        let name = unsafe { ffi::bytes(name, "name") }?;
+        match subject {
+            MEMOOM_SUBJECT_GROUP => memoom::postmortem_of_group_with(OsStr::from_bytes(name), options)?,
+            _ => memoom::postmortem_with(&named(subject, ffi::utf8(name, "name")?)?, options)?,
+        }
+    };
+    ret_postmortem.write(memoom_postmortem::new(&made));
+    Ok(())
 }
 
 /// What a name means.

@@ -1,9 +1,10 @@
 //! A watch: the pollable stream of what happens in a group.
 #![allow(unsafe_code)] // exported names
 
-use std::ffi::c_char;
+use std::ffi::{c_char, OsStr};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, PoisonError};
 
 use memoom::{Subject, Watch};
@@ -202,6 +203,38 @@ pub extern "C" fn memoom_watch_wait_oom(
         let oom = watch.wait_oom(ffi::wait(timeout_ns))?;
         ret_oom.write(oom.map(|oom| Box::new(memoom_oom::new(oom))));
         Ok(())
+    })
+}
+
+/// Keeps a record in a directory of whatever dies from now on: each death by a signal and each account that this watch
+/// gives is on the disk before it is given, the oldest going first. It is what memoom_postmortem_with reads, also after a
+/// restart of the machine.
+///
+/// From then on memoom_watch_next and memoom_watch_wait_oom give MEMOOM_ERR_IO for what could not be written.
+///
+/// \param watch         the watch
+/// \param directory     where; it is made, for its owner alone, where it is not there
+/// \param most_bytes    the most bytes it takes in all, at least 65536
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL and fewer bytes; MEMOOM_ERR_PERMISSION_DENIED where others may write
+/// to the directory; MEMOOM_ERR_BUSY where another watch does; MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
+/// Thread safety: any thread; see memoom_watch.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn memoom_watch_keep_record(
+    watch: Option<&memoom_watch>,
+    directory: *const c_char,
+    most_bytes: u64,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_keep_record", reterr_error, || {
+        let watch = need(watch, "watch")?;
+        // SAFETY: the caller promises a string.
+        let directory = OsStr::from_bytes(unsafe { ffi::bytes(directory, "directory") }?);
+        let mut watch = watch.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(watch.keep_record(directory, most_bytes)?)
     })
 }
 
