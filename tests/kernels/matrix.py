@@ -53,6 +53,8 @@ class Suite:
     quick: bool = False
     # What it needs as process 1; None where it minds none.
     init: str | None = ""
+    # The entries where it runs when it is asked for by its name alone; without any those that have its init.
+    entries: tuple[str, ...] = ()
 
     def fits(self, entry: Entry) -> bool:
         return entry.hierarchy in self.hierarchies and self.init in (None, entry.init)
@@ -80,6 +82,18 @@ ENTRIES = (
     Entry("newest-systemd", SERIES_NEWEST, "v2", init="systemd"),
 )
 
+# Where a campaign goes: each kernel and hierarchy that is another one. Long ones are by name, and their size is told by
+# the variables below, which a guest is given as they are here.
+EVERY_KERNEL = ("6.1-v1", "6.1-v2", "5.10-v1", "5.10-v2", "6.12-v2", "newest-v2")
+TOLD = (
+    "MEMOOM_DEATHS",
+    "MEMOOM_RUNS",
+    "MEMOOM_SEED",
+    "MEMOOM_SOAK_CYCLES",
+    "MEMOOM_SOAK_FACES",
+    "MEMOOM_STORM_SIGNALS",
+)
+
 # Programs are built outside; a suite only runs them. A status other than 0 is a failure.
 SUITES = (
     Suite("smoke", "sh tests/kernels/suite-smoke.sh", deadline=120, quick=True),
@@ -88,8 +102,11 @@ SUITES = (
     Suite("python", "sh tests/kernels/suite-python.sh", deadline=1500),
     Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500, default=False),
     Suite("bursts", "sh tests/kernels/suite-bursts.sh", deadline=600),
-    Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=3000, default=False),
-    Suite("deaths", "sh tests/kernels/suite-deaths.sh", deadline=1500, default=False),
+    Suite("hostile", "sh tests/kernels/suite-hostile.sh", deadline=1200),
+    Suite("why", "sh tests/kernels/suite-why.sh", deadline=900),
+    Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=6000, default=False, entries=EVERY_KERNEL),
+    Suite("deaths", "sh tests/kernels/suite-deaths.sh", deadline=6000, default=False, entries=EVERY_KERNEL),
+    Suite("soak", "sh tests/kernels/suite-soak.sh", deadline=12000, default=False, entries=EVERY_KERNEL),
     Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False, init=None),
     Suite("doctor", "sh tests/kernels/suite-doctor.sh", deadline=120, default=False, init=None),
     Suite("systemd", "sh tests/kernels/suite-systemd.sh", deadline=2400, init="systemd"),

@@ -27,12 +27,14 @@ import root
 import system
 import table
 from guest import Guest, fresh_results
-from matrix import ENTRIES, SERIES_OWN, SUITES, Entry, Series, Suite
+from matrix import ENTRIES, SERIES_OWN, SUITES, TOLD, Entry, Series, Suite
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Of a guest's own root; the others use this machine's.
 OWN_PYTHON = "/usr/bin/python3"
 TAIL_LINES = 25
+# Seconds, for one guest.
+USUAL_DEADLINE = 2700
 KERNEL_TROUBLE = re.compile(r"\b(WARNING: CPU|BUG:|Oops|general protection fault|INFO: task .* blocked)")
 
 
@@ -75,7 +77,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--kernel", type=Path, metavar="FILE", help="run in this kernel, such as a bzImage that was just built")
     add("--hierarchy", default="v2", choices=["v1", "v2", "hybrid"], help="what --kernel is set up with (v2)")
     add("--write-table", action="store_true", help="write docs/kernels.md of what doctor and facts said; see --suite")
-    add("--deadline", type=float, default=2700, metavar="S", help="for one guest (default %(default)s)")
+    add("--deadline", type=float, metavar="S", help="for one guest (default 2700, more where a suite has more)")
     add("--jobs", type=int, metavar="N", help="guests at a time (default: one per processor, at most 2)")
     add("--results", type=Path, default=CHECKOUT / "target" / "test-kernels", metavar="DIR")
     add("--cache", type=Path, default=fetch.default_cache(), metavar="DIR")
@@ -108,12 +110,19 @@ def chosen_entries(args: argparse.Namespace) -> list[Entry]:
         return [Entry("own", SERIES_OWN, args.hierarchy)]
     if args.shell:
         return chosen(args.shell, ENTRIES, "entry")[:1]
-    if args.names:
-        named = [one for one in ENTRIES if one.name in args.names]
-        return named or [one for one in ENTRIES if any(suite.init and suite.fits(one) for suite in chosen_suites(args))]
     if args.only:
         return chosen(args.only, ENTRIES, "entry")
+    if args.names:
+        named = [one for one in ENTRIES if one.name in args.names]
+        return named or [one for one in ENTRIES if any(belongs(suite, one) for suite in chosen_suites(args))]
     return [entry for entry in ENTRIES if args.all or entry.default]
+
+
+def belongs(suite: Suite, entry: Entry) -> bool:
+    """Whether the suite runs there when nothing but its name is told."""
+    if suite.entries:
+        return entry.name in suite.entries
+    return suite.fits(entry) and (bool(suite.init) or entry.default)
 
 
 def chosen_suites(args: argparse.Namespace) -> list[Suite]:
@@ -121,7 +130,7 @@ def chosen_suites(args: argparse.Namespace) -> list[Suite]:
     if names:
         return chosen(",".join(names), SUITES, "suite")
     if args.command:
-        return [Suite("command", args.command, deadline=int(args.deadline), init=None)]
+        return [Suite("command", args.command, deadline=int(args.deadline or USUAL_DEADLINE), init=None)]
     if args.suite:
         return chosen(args.suite, SUITES, "suite")
     return [suite for suite in SUITES if suite.default and (suite.quick or not args.quick)]
@@ -141,6 +150,7 @@ def write_plan(folder: Path, args: argparse.Namespace, entry: Entry, suites: lis
         inside = "/srv/memoom"
         variables |= {"MEMOOM_INIT": entry.init, "MEMOOM_CHECKOUT": inside}
         variables |= {"MEMOOM_PYTHON": python, "PYTHONPATH": f"{inside}/python"}
+    variables |= {name: os.environ[name] for name in TOLD if name in os.environ}
     if args.quick:
         variables["MEMOOM_QUICK"] = "1"
     if args.enable:
@@ -225,7 +235,8 @@ class Matrix:
                 return Outcome(entry, "", None, 0, (Result("(guest)", "", "not started"),))
             guest.start()
             self.guests.append(guest)
-        ended = guest.wait(self.args.deadline)
+        longest = max((suite.deadline for suite in suites), default=0)
+        ended = guest.wait(self.args.deadline or max(USUAL_DEADLINE, longest + 300))
         with self.lock:
             self.guests.remove(guest)
         results = judge(guest.results, suites, ended)

@@ -12,9 +12,6 @@ status=0
 # machine is slow (and on 7.2 always). Run one check of it by hand: target/guest/core-victims NAME.
 # Nor is core-unkillable: for seconds the kernel spins and floods its log, which a busy emulated machine pays for. By hand:
 # --command 'target/guest/core-unkillable --test-threads=1'.
-# Nor is core-why: it holds on 7.2 (v2); on 6.1 four of its scenarios found the account short of a word, and it has not been
-# run there since (docs/kernel.md, "What explains less on 6.1"). By hand:
-# --only newest-v2 --command 'target/guest/core-why --test-threads=1'.
 # For the hogs of reserved huge pages; a guest is thrown away.
 echo 16 >/proc/sys/vm/nr_hugepages
 # And of transparent ones of 2 MiB, which are not the usual ones where pages have more than 4 KiB.
@@ -24,7 +21,8 @@ if grep -q '\[never\]' "$thp/hugepages-2048kB/enabled" 2>/dev/null; then
     echo never >"$thp/hugepages-$(($(cat "$thp/hpage_pmd_size") / 1024))kB/enabled"
     echo madvise >"$thp/hugepages-2048kB/enabled"
 fi
-for program in core-bad_input core-outcomes core-leftovers core-control core-trigger core-kinds_blocked core-kinds core-prediction core-functions core-adopt core-whose core-scenarios; do
+for program in core-bad_input core-outcomes core-accounts core-leftovers core-control core-trigger core-kinds_blocked core-kinds \
+    core-prediction core-functions core-adopt core-nested core-whose core-samples core-scenarios; do
     echo "== $program"
     case $program in
     # Stall triggers did not ring on 6.1 under emulation; on 5.10, 6.12 and 7.2 they did.
