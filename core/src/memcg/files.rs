@@ -190,12 +190,15 @@ impl Dir {
         }
     }
 
-    /// Whether the file or directory of that name is there; also where the kernel would not say.
+    /// Whether the file or directory of that name is there; also where the kernel would not say. Where fstatat(2) is
+    /// refused, whether it can be named by an open file is asked instead.
     pub(crate) fn has(&self, name: &str) -> bool {
-        !matches!(
-            fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW),
-            Err(Errno::ENOENT | Errno::ENODEV | Errno::ENOTDIR)
-        )
+        let is_not = |errno| matches!(errno, Errno::ENOENT | Errno::ENODEV | Errno::ENOTDIR);
+        match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(_) => true,
+            Err(errno) if is_not(errno) => false,
+            Err(_) => !self.open_at(OsStr::new(name), OFlag::O_PATH).is_err_and(is_not),
+        }
     }
 
     /// Writes a value in one system call, as cgroup files need it.
