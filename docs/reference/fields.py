@@ -28,6 +28,7 @@ ORDER = [
     "fit",
     "aware",
     "campaign",
+    "policy",
     "postmortem",
     "experiment",
 ]
@@ -38,6 +39,7 @@ UNITS = {
     "_usec": "µs",
     "_percent": "%",
     "_permille": "‰",
+    "_byte_seconds": "bytes·s",
     "score": "pages",
     "_bytes_per_sec": "bytes/s",
 }

@@ -20,7 +20,10 @@ from . import _wires
 # What is public stands once: in `__all__` of these rooms. At run time a room is imported when a name of it is first
 # asked for, the cheap rooms first, so that `import memoom` costs next to nothing where nothing of it is needed (a test
 # suite that has the plugin).
-_ROOMS = ("_errors", "_values", "_core", "_log", "_lab", "_run", "_call", "_aio", "_sweep", "_aware", "_campaign")
+_ROOMS = (
+    *("_errors", "_values", "_core", "_log", "_lab", "_run", "_call", "_aio"),
+    *("_sweep", "_aware", "_campaign", "_policy"),
+)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from ._errors import *
     from ._lab import *
     from ._log import *
+    from ._policy import *
     from ._run import *
     from ._sweep import *
     from ._values import *

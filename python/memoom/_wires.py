@@ -39,6 +39,9 @@ class Display(Protocol):
     def fit_svg(self, fitted: Any, /) -> str:
         """The chart of the runs of a fit."""
 
+    def policy_svg(self, results: Any, /) -> str:
+        """The chart of policies."""
+
     def axes(self, timeline: Any, axes: Any, group: str | None, /) -> Any:
         """The same with matplotlib."""
 

@@ -55,6 +55,7 @@ def test_version_and_bad_usage(cli: Cli) -> None:
         "replay",
         "sweep",
         "campaign",
+        "policy",
         "gc",
     ):
         assert command in cli("--help").stdout

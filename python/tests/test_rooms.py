@@ -32,7 +32,7 @@ RANKS = (
     ("_lab",),
     ("_explain",),
     ("testing", "_sweep", "_observe", "_aware"),
-    ("_campaign",),
+    ("_campaign", "_policy"),
     ("_pytest", "jupyter"),
     ("__init__",),
     ("_cli",),

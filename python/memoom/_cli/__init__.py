@@ -30,12 +30,13 @@ _COMMANDS = {
     "compare": ("compare", "two accounts side by side: what two kernels did differently"),
     "sweep": ("sweep", "run many trials, over threads, processes or Dask, and go on after an interruption"),
     "campaign": ("campaign", "have a command OOM-killed at many moments, and check what each kill leaves behind"),
+    "policy": ("policy", "hold killers against one curve of pressure: who dies, what is lost, how long it lasts"),
     "lab": ("lab", "the experiment in your hands: step two hogs, switch the killer, see what the kernel says"),
     "gc": ("gc", "remove what dead owners have left behind"),
     "completion": ("completion", "print what bash, zsh or fish needs to complete commands and options"),
 }
 # Those that make a lab: a user without a place for one gets a scope of the user's own systemd for the time.
-_IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "campaign", "hog", "lab"})
+_IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "campaign", "policy", "hog", "lab"})
 
 
 class Parser(argparse.ArgumentParser):

@@ -14,6 +14,7 @@ from .._values import Counters, Grow, Host, Oom, Outcome, Prediction, Timeline
 from .account import oom_html, outcome_html
 from .calls import counters_html, grow_html, prediction_html
 from .chart import timeline_svg
+from .lines import policy_svg
 from .log import report_html
 from .markup import Markup, box
 from .now import group_html, host_html, lab_html, worker_html
@@ -22,7 +23,7 @@ from .series import chosen
 from .table import call_path_html
 from .timeline import timeline_html
 
-__all__ = ["altair", "axes", "call_path_html", "fit_svg", "html", "svg"]
+__all__ = ["altair", "axes", "call_path_html", "fit_svg", "html", "policy_svg", "svg"]
 
 
 @singledispatch
