@@ -3322,14 +3322,6 @@ typedef struct memoom_postmortem_options {
 #define MEMOOM_POSTMORTEM_OPTIONS_INIT { sizeof(memoom_postmortem_options), NULL, NULL }
 
 /**
- * Who sent the signal that ended the worker.
- * Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
- * for NULL.
- * Needs: a tracefs instance (root) to name other processes; without it what memoom has killed and OOM kills are known.
- */
-const struct memoom_killed_by *memoom_outcome_killed_by(const struct memoom_outcome *outcome);
-
-/**
  * How the worker ended.
  * Returns: one of the MEMOOM_VERDICT_ numbers; MEMOOM_VERDICT_OTHER for NULL.
  */
@@ -3541,6 +3533,14 @@ size_t memoom_outcome_throttled_frame_count(const struct memoom_outcome *outcome
  */
 const struct memoom_frame *memoom_outcome_throttled_frame_at(const struct memoom_outcome *outcome,
     size_t index);
+
+/**
+ * Who sent the signal that ended the worker.
+ * Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
+ * for NULL.
+ * Needs: a tracefs instance (root) to name other processes; without it what memoom has killed and OOM kills are known.
+ */
+const struct memoom_killed_by *memoom_outcome_killed_by(const struct memoom_outcome *outcome);
 
 /** For __attribute__((cleanup(memoom_outcome_freep))): frees what the variable holds. */
 static inline void memoom_outcome_freep(memoom_outcome **object) { memoom_outcome_free(*object); }

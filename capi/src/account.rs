@@ -2,11 +2,7 @@
 
 pub(crate) mod killed_by;
 pub(crate) mod oom;
-pub(crate) mod oom_holders;
-pub(crate) mod oom_lists;
-pub(crate) mod oom_rows;
 pub(crate) mod outcome;
 pub(crate) mod postmortem;
 pub(crate) mod replay;
 pub(crate) mod timeline;
-pub(crate) mod why;

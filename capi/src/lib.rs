@@ -22,7 +22,8 @@ mod text;
 mod words;
 
 pub use account::{
-    killed_by::*, oom::*, oom_holders::*, oom_lists::*, oom_rows::*, outcome::*, postmortem::*, timeline::*, why::*,
+    killed_by::*, oom::holders::*, oom::lists::*, oom::rows::*, oom::why::*, oom::*, outcome::why::*, outcome::*,
+    postmortem::*, timeline::*,
 };
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
@@ -32,7 +33,8 @@ pub use memcg::{
     workload::*,
 };
 pub use observe::{
-    event::*, report::*, report_list::*, report_memory::*, report_reader::*, report_tasks::*, report_why::*, watch::*,
+    event::*, report::list::*, report::memory::*, report::reader::*, report::tasks::*, report::why::*, report::*,
+    watch::*,
 };
 pub use pressure::{command::*, fit::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
 

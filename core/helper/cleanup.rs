@@ -1,7 +1,6 @@
 //! The end of a lab: every process ended and reaped, every guarded tree removed, every setting put back.
 
 use crate::state::{Kind, State};
-use crate::supervisor::collect;
 use crate::sys::{self, Errno, Poll};
 use crate::text::{self, Decimal};
 use crate::tree::{self, Spared};
@@ -68,7 +67,7 @@ fn attempt(state: &mut State) -> Left {
         }
     }
     // Dead ones may have made room in the trees: that is the next round's.
-    if collect(state) && !left.is_worth_waiting() {
+    if state.collect() && !left.is_worth_waiting() {
         let alive = state.workers.iter().find(|worker| worker.pid != 0 && !worker.ended);
         left =
             Left { stage: stage::PROCESSES, errno: sys::EBUSY, name: None, pid: alive.map_or(0, |worker| worker.pid) };

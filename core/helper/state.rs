@@ -130,6 +130,17 @@ impl State {
         self.workers[slot] = Worker { pid, ended: false, id, status: 0, usage: Usage::default(), time_ns: 0 };
     }
 
+    /// Takes the pending signals and reaps whoever has ended.
+    pub fn collect(&mut self) -> bool {
+        let mut signals = [0u8; 128 * 4];
+        while let Ok(length) = sys::read(self.signals, &mut signals) {
+            if length < signals.len() {
+                break;
+            }
+        }
+        self.reap()
+    }
+
     /// Reaps every child that has ended. False when there is none left at all.
     pub fn reap(&mut self) -> bool {
         loop {

@@ -42,7 +42,7 @@ pub fn run() -> ! {
             continue;
         }
         if files[1].revents != 0 {
-            collect(state);
+            state.collect();
         }
         if files[2].revents != 0 || files[0].revents & (sys::POLLHUP | sys::POLLERR) != 0 {
             state.host_gone = true;
@@ -157,17 +157,6 @@ fn close_from(first: i32) {
         }
     }
     sys::close(directory);
-}
-
-/// Takes the pending signals and reaps whoever has ended.
-pub fn collect(state: &mut State) -> bool {
-    let mut signals = [0u8; 128 * 4];
-    while let Ok(length) = sys::read(state.signals, &mut signals) {
-        if length < signals.len() {
-            break;
-        }
-    }
-    state.reap()
 }
 
 /// Receives one request and answers it.

@@ -1,5 +1,7 @@
 //! The rooms of core/src: a file names rooms of a lower rank and its own, nothing else (ARCHITECTURE.md, "The rooms").
 
+#[path = "rooms/circles.rs"]
+mod circles;
 #[path = "rooms/lengths.rs"]
 mod lengths;
 #[path = "rooms/readme.rs"]

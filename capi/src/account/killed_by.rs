@@ -1,13 +1,10 @@
 //! Who sent the signal that ended a process.
-#![allow(unsafe_code)] // exported names
 
 use std::ffi::c_char;
 use std::mem::size_of;
-use std::ptr;
 
 use memoom::KilledBy;
 
-use super::outcome::memoom_outcome;
 use crate::ffi::{self, known};
 use crate::list::Rows;
 
@@ -60,19 +57,4 @@ pub(crate) fn killed_by(item: Option<&KilledBy>) -> Rows<memoom_killed_by> {
         pid: one.pid.unwrap_or(0),
         signal: one.signal,
     })
-}
-
-/// Who sent the signal that ended the worker.
-///
-/// \param outcome  an outcome, or NULL
-///
-/// Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
-/// for NULL.
-/// Ownership: borrowed from the outcome.
-/// Thread safety: any thread.
-/// Needs: a tracefs instance (root) to name other processes; without it what memoom has killed and OOM kills are known.
-/// Since 0.1.
-#[no_mangle]
-pub extern "C" fn memoom_outcome_killed_by(outcome: Option<&memoom_outcome>) -> *const memoom_killed_by {
-    ffi::get(outcome, ptr::null(), |outcome| outcome.killed_by.at(0))
 }

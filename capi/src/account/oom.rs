@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use memoom::Oom;
 
-use super::oom_holders::{grower, holders, memoom_grower, memoom_holder};
-use super::oom_rows::{
+use self::holders::{grower, holders, memoom_grower, memoom_holder};
+use self::rows::{
     blocked, disagreements, memoom_blocked, memoom_disagreement, memoom_predicted, memoom_process, memoom_victim,
     victims,
 };
@@ -21,6 +21,11 @@ use crate::memcg::composition::memoom_composition;
 use crate::memcg::group_limits::memoom_counters;
 use crate::memcg::host::{memoom_cgroup_version, version_number, MEMOOM_CGROUP_NONE};
 use crate::observe::report::memoom_report;
+
+pub(crate) mod holders;
+pub(crate) mod lists;
+pub(crate) mod rows;
+pub(crate) mod why;
 
 /// The account of one OOM: whose limit, who asked, who was predicted, who was killed or blocked, and what is missing.
 ///

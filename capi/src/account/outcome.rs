@@ -8,11 +8,13 @@ use std::sync::OnceLock;
 
 use memoom::{Outcome, Verdict};
 
+use self::why::{memoom_throttled, throttled};
 use super::killed_by::{killed_by, memoom_killed_by};
 use super::oom::memoom_oom;
-use super::why::{memoom_throttled, throttled};
 use crate::ffi::{self, known, text};
 use crate::list::{findings, frames, memoom_finding, memoom_frame, memoom_missing, missing, Rows};
+
+pub(crate) mod why;
 
 /// How a worker ended.
 pub type memoom_verdict = u32;

@@ -3,12 +3,10 @@
 
 use std::ffi::{c_char, CStr};
 use std::mem::{size_of, MaybeUninit};
-use std::ptr;
 
 use memoom::Composition;
 
 use super::group::memoom_group;
-use crate::account::oom::memoom_oom;
 use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, known, need};
 
@@ -184,17 +182,4 @@ pub unsafe extern "C" fn memoom_group_composition(
         output.write(&memoom_composition::new(&group.group.composition()?));
         Ok(())
     })
-}
-
-/// What the charged bytes of the group whose limit was hit were before the kill, by what holds them.
-///
-/// \param oom  an account, or NULL
-///
-/// Returns: the bytes; NULL where nothing was read in time, and for NULL.
-/// Ownership: borrowed from the account.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-pub extern "C" fn memoom_oom_composition(oom: Option<&memoom_oom>) -> *const memoom_composition {
-    ffi::get(oom, ptr::null(), |oom| oom.composition.as_ref().map_or(ptr::null(), ptr::from_ref))
 }

@@ -8,12 +8,18 @@ use std::sync::{Arc, OnceLock};
 
 use memoom::Report;
 
-use super::report_memory::Memory;
-use super::report_tasks::memoom_task;
-use super::report_why::memoom_consumer;
+use self::memory::Memory;
+use self::tasks::memoom_task;
+use self::why::memoom_consumer;
 use crate::ffi::{self, known, pointer, text};
 use crate::list::{memoom_finding, memoom_missing, missing, Rows};
 use crate::memcg::workload::memoom_workload;
+
+pub(crate) mod list;
+pub(crate) mod memory;
+pub(crate) mod reader;
+pub(crate) mod tasks;
+pub(crate) mod why;
 
 /// A process that the kernel killed, from its "Killed process" line. What the line lacks is MEMOOM_UNKNOWN.
 ///
@@ -65,7 +71,7 @@ pub struct memoom_report {
     pub(super) findings: OnceLock<Rows<memoom_finding>>,
     pub(super) consumers: OnceLock<Rows<memoom_consumer>>,
     pub(super) tasks: OnceLock<Rows<memoom_task>>,
-    pub(super) memory: OnceLock<Memory>,
+    memory: OnceLock<Memory>,
     json: OnceLock<CString>,
     text: OnceLock<CString>,
 }

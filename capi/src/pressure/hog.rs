@@ -9,7 +9,8 @@ use std::ptr;
 
 use memoom::{Grow, GrowStatus, HogOptions};
 
-use super::worker::{memoom_state, memoom_worker};
+use super::worker::memoom_worker;
+use crate::account::oom::rows::memoom_state;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need, Done};
 use crate::memcg::group::memoom_group;

@@ -8,6 +8,7 @@ use std::ptr;
 
 use memoom::{Hog, Worker};
 
+use crate::account::oom::rows::memoom_state;
 use crate::account::outcome::memoom_outcome;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need, text, Done};
@@ -112,10 +113,6 @@ pub extern "C" fn memoom_worker_ended(worker: Option<&memoom_worker>) -> u32 {
 pub extern "C" fn memoom_worker_ticks(worker: Option<&memoom_worker>) -> u64 {
     ffi::get(worker, 0, |worker| worker.worker().ticks())
 }
-
-/// The letter of a process's state, as in /proc/PID/stat: 'R', 'S', 'D', 'T', 'Z'; 'X' for one that has ended; 0 where
-/// none is told. It compares with a character, and prints with %c.
-pub type memoom_state = u32;
 
 /// The state of a worker now.
 ///

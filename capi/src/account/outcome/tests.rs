@@ -8,11 +8,11 @@ use memoom::{Command, Lab, Limits, Run};
 use serde_json::Value;
 
 use super::*;
+use crate::account::oom::lists::{memoom_oom_victim_at, memoom_oom_victim_count};
 use crate::account::oom::{
     memoom_oom_limit_bytes, memoom_oom_limit_group, memoom_oom_missing_at, memoom_oom_missing_count, memoom_oom_report,
     memoom_oom_to_json, memoom_oom_to_text, memoom_oom_usage_after, memoom_oom_usage_before,
 };
-use crate::account::oom_lists::{memoom_oom_victim_at, memoom_oom_victim_count};
 use crate::ffi::{MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
 use crate::observe::report::memoom_report_to_json;
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memoom::ReportLog;
 
-use super::report::memoom_report;
+use super::memoom_report;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::failure::Own;
 use crate::ffi::{self, need};

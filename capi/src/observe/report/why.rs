@@ -7,7 +7,7 @@ use std::ptr;
 
 use memoom::observe::report::Scope;
 
-use super::report::memoom_report;
+use super::memoom_report;
 use crate::ffi::{self, known, pointer};
 use crate::list::{findings, memoom_finding, Rows};
 use crate::memcg::workload::memoom_workload;

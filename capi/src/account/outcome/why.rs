@@ -1,4 +1,4 @@
-//! Why: the summaries and findings of accounts and outcomes, and what held a command that was throttled.
+//! Why a worker ended as it did: summary and findings, who sent the signal, and what held a command that was throttled.
 #![allow(unsafe_code)] // exported names
 
 use std::ffi::c_char;
@@ -7,62 +7,10 @@ use std::ptr;
 
 use memoom::account::Throttled;
 
-use super::oom::memoom_oom;
-use super::outcome::memoom_outcome;
+use super::memoom_outcome;
+use crate::account::killed_by::memoom_killed_by;
 use crate::ffi::{self, known};
 use crate::list::{memoom_finding, memoom_frame, Rows};
-
-/// The account in two or three plain sentences: what filled the limit, who grew, why this one died, what would have helped.
-///
-/// \param oom  an account, or NULL
-///
-/// Returns: the sentences; NULL for NULL.
-/// Ownership: borrowed from the account.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-pub extern "C" fn memoom_oom_summary(oom: Option<&memoom_oom>) -> *const c_char {
-    ffi::get(oom, ptr::null(), |oom| oom.summary.as_ptr())
-}
-
-/// How many findings the account has.
-///
-/// \param oom  an account, or NULL
-///
-/// Returns: the number; 0 for NULL.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-pub extern "C" fn memoom_oom_finding_count(oom: Option<&memoom_oom>) -> usize {
-    ffi::get(oom, 0, |oom| oom.findings.len())
-}
-
-/// One of the findings; what a reader needs first comes first.
-///
-/// \param oom    an account, or NULL
-/// \param index  from 0 to memoom_oom_finding_count - 1
-///
-/// Returns: the finding; NULL beyond the end, and for NULL.
-/// Ownership: borrowed from the account.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-pub extern "C" fn memoom_oom_finding_at(oom: Option<&memoom_oom>, index: usize) -> *const memoom_finding {
-    ffi::get(oom, ptr::null(), |oom| oom.findings.at(index))
-}
-
-/// The account in 15 lines at most, each ending in a newline: without call path and without the kernel's own lines.
-///
-/// \param oom  an account, or NULL
-///
-/// Returns: the text; NULL for NULL.
-/// Ownership: borrowed from the account.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-pub extern "C" fn memoom_oom_to_short_text(oom: Option<&memoom_oom>) -> *const c_char {
-    ffi::get(oom, ptr::null(), |oom| ffi::kept(&oom.short_text, &|| oom.oom.to_short_text()))
-}
 
 /// The outcome in a few plain sentences: how it ended, and why.
 ///
@@ -216,4 +164,19 @@ pub extern "C" fn memoom_outcome_throttled_frame_at(
     index: usize,
 ) -> *const memoom_frame {
     ffi::get(outcome, ptr::null(), |outcome| outcome.throttled_stack.at(index))
+}
+
+/// Who sent the signal that ended the worker.
+///
+/// \param outcome  an outcome, or NULL
+///
+/// Returns: who it was, with "unknown" and the reason where nobody can tell; NULL where the worker ended by itself, and
+/// for NULL.
+/// Ownership: borrowed from the outcome.
+/// Thread safety: any thread.
+/// Needs: a tracefs instance (root) to name other processes; without it what memoom has killed and OOM kills are known.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_outcome_killed_by(outcome: Option<&memoom_outcome>) -> *const memoom_killed_by {
+    ffi::get(outcome, ptr::null(), |outcome| outcome.killed_by.at(0))
 }

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void, CString};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use super::report::memoom_report;
+use super::memoom_report;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need, text};
 

@@ -7,7 +7,7 @@ use std::ptr;
 
 use memoom::observe::report::{MemInfo, Node, Zone};
 
-use super::report::memoom_report;
+use super::memoom_report;
 use crate::ffi::{self, known, MEMOOM_UNKNOWN};
 use crate::list::Rows;
 

@@ -7,9 +7,10 @@ use std::ptr;
 
 use memoom::account::{Grower, Holder};
 
-use super::oom::memoom_oom;
+use super::memoom_oom;
 use crate::ffi::{self, known};
 use crate::list::Rows;
+use crate::memcg::composition::memoom_composition;
 
 /// What one process held before the kill, or what no process holds.
 ///
@@ -164,4 +165,17 @@ pub extern "C" fn memoom_oom_holder_at(oom: Option<&memoom_oom>, index: usize) -
 #[no_mangle]
 pub extern "C" fn memoom_oom_grower(oom: Option<&memoom_oom>) -> *const memoom_grower {
     ffi::get(oom, ptr::null(), |oom| oom.grower.at(0))
+}
+
+/// What the charged bytes of the group whose limit was hit were before the kill, by what holds them.
+///
+/// \param oom  an account, or NULL
+///
+/// Returns: the bytes; NULL where nothing was read in time, and for NULL.
+/// Ownership: borrowed from the account.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+pub extern "C" fn memoom_oom_composition(oom: Option<&memoom_oom>) -> *const memoom_composition {
+    ffi::get(oom, ptr::null(), |oom| oom.composition.as_ref().map_or(ptr::null(), ptr::from_ref))
 }

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use std::mem::size_of;
 use std::ptr;
 
-use super::report::memoom_report;
+use super::memoom_report;
 use crate::ffi::{self, known, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNKNOWN};
 use crate::list::Rows;
 

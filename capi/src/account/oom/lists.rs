@@ -5,8 +5,8 @@ use std::ptr;
 
 use memoom::Cause;
 
-use super::oom::memoom_oom;
-use super::oom_rows::{memoom_blocked, memoom_predicted, memoom_process, memoom_victim};
+use super::memoom_oom;
+use super::rows::{memoom_blocked, memoom_predicted, memoom_process, memoom_victim};
 use crate::ffi;
 use crate::list::{memoom_candidate, memoom_frame, Rows};
 

@@ -7,7 +7,6 @@ use memoom::{Blocked, Cause, Disagreement, Victim};
 
 use crate::ffi::{self, known};
 use crate::list::Rows;
-use crate::pressure::worker::memoom_state;
 
 /// A process by pid and name.
 ///
@@ -131,6 +130,10 @@ pub(crate) fn disagreements(items: &[Disagreement]) -> Rows<memoom_disagreement>
         }
     })
 }
+
+/// The letter of a process's state, as in /proc/PID/stat: 'R', 'S', 'D', 'T', 'Z'; 'X' for one that has ended; 0 where
+/// none is told. It compares with a character, and prints with %c.
+pub type memoom_state = u32;
 
 /// A process that waits in an OOM, as the OOM killer is off.
 ///
