@@ -202,6 +202,11 @@ def test_more_moments_than_anybody_wants_are_refused() -> None:
     with pytest.raises(memoom.InvalidInputError, match="take each 3th"):
         many.moments({"write": 250})
     assert len(many.moments({"write": 100})) == 100
+    # v2 before about 5.19 keeps no mark of the peak.
+    charged = plan("pass", "pass", charged="1M")
+    with pytest.raises(memoom.InvalidInputError, match="keeps no mark"):
+        read_plan(charged).moments({"charged": None})
+    assert len(read_plan({**charged, "moments": {"charged": ["8M"]}}).moments({"charged": None})) == 1
 
 
 @pytest.mark.usefixtures("needs_lab")

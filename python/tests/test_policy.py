@@ -12,6 +12,7 @@ from test_schema import check
 
 import memoom
 from memoom._policy.plan import Curve, read_plan
+from memoom._policy.trial import _refused
 
 MIB = 1 << 20
 # The small one grows over the limit, and the kernel takes the large one.
@@ -119,6 +120,21 @@ def test_a_curve_is_a_line_between_its_points() -> None:
 def test_what_is_no_plan_is_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(memoom.InvalidInputError, match=said):
         read_plan({**PLAN, **wrong}, None)
+
+
+def test_a_killer_of_the_whole_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, path=None: f"/usr/bin/{name}")
+    plan = read_plan(PLAN, ["earlyoom", "systemd-oomd"])
+    earlyoom, oomd = plan.policies
+    assert "machine = true" in str(_refused(plan, earlyoom)) and "units of systemd's alone" in str(_refused(plan, oomd))
+    allowed = read_plan({**PLAN, "machine": True}, ["earlyoom"])
+    assert _refused(allowed, earlyoom) is None
+    scored = [{"name": "one", "curve": [[0, "1M"]], "oom_score_adj": 5}]
+    assert "oom_score_adj" in str(
+        _refused(read_plan({**PLAN, "machine": True, "process": scored}, ["earlyoom"]), earlyoom)
+    )
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    assert _refused(allowed, earlyoom) == "earlyoom is not installed"
 
 
 def test_the_example_can_be_read() -> None:

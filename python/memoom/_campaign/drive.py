@@ -103,7 +103,7 @@ def _value(moment: Moment | None, result: TrialResult) -> dict[str, Any]:
     return {**told, **dict.fromkeys(empty), "elapsed_ns": round((result.seconds or 0) * 1e9)}
 
 
-def _undisturbed(run: _Run) -> dict[str, int]:
+def _undisturbed(run: _Run) -> dict[str, int | None]:
     """The last number of each trigger in a run that nobody kills."""
     found = run([None])[None]
     if found["status"] != "passed":

@@ -72,13 +72,19 @@ class Plan(NamedTuple):
         text = json.dumps(plain, sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def moments(self, counts: Mapping[str, int]) -> list[Moment]:
+    def moments(self, counts: Mapping[str, int | None]) -> list[Moment]:
         """The moments, after a run that nobody disturbed: `counts` has the last number of each trigger."""
         found = []
         for one in self.wanted:
-            numbers = one.those if one.every is None else range(one.every, counts[one.trigger] + 1, one.every)
+            last = counts[one.trigger]
+            if one.every is not None and last is None:
+                raise _wrong(
+                    f"the kernel keeps no mark of what {one.trigger} came to",
+                    'give the moments as a list, such as charged = ["8M", "16M"]',
+                )
+            numbers = one.those if one.every is None else range(one.every, (last or 0) + 1, one.every)
             if len(numbers) > self.most:
-                step = -(-counts[one.trigger] // self.most)
+                step = -(-(last or 0) // self.most)
                 raise _wrong(
                     f"{one.trigger} has {len(numbers)} moments, more than {self.most}",
                     f"take each {step}th (what fails is narrowed down to a single one), or give most",

@@ -16,7 +16,7 @@ from .._text import readable
 
 __all__ = ["BUILT_IN", "Curve", "Plan", "Policy", "read_plan"]
 
-_KEYS = ("limit", "process", "recorded", "policies", "every")
+_KEYS = ("limit", "process", "recorded", "policies", "every", "machine")
 BUILT_IN = ("kernel", "oom-group", "earlyoom", "systemd-oomd")
 
 
@@ -62,6 +62,8 @@ class Plan(NamedTuple):
     policies: tuple[Policy, ...]
     every: float
     here: str
+    # Whether this is a machine for tests, anybody on which may be killed.
+    machine: bool
 
     @property
     def seconds(self) -> float:
@@ -100,6 +102,7 @@ def read_plan(
         _policies(given.get("policies", ["kernel"]) if policies is None else policies),
         float(every),
         here,
+        given.get("machine") is True,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from .._errors import MemoomError, WorkerGoneError
 from .._lab import Lab
 from .._native import Group, Hog
+from .beside import SCORE, running
 from .plan import Plan, Policy
 
 __all__ = ["PolicyNow", "run"]
@@ -22,12 +23,14 @@ __all__ = ["PolicyNow", "run"]
 _AT_THE_LIMIT = 0.98
 # How long one step may take before it counts as held up.
 _STEP_WITHIN = 10.0
-_GLOBAL = {
-    "earlyoom": "it looks at the memory of the whole machine and kills anybody on it, so it cannot be held against a "
-    "group; remedy: give what it does as a command or a function",
-    "systemd-oomd": "it kills units of systemd's alone, and the groups of a lab are none; remedy: give what it does as "
-    "a command or a function, which sees usage and stall times",
-}
+_NO_MACHINE = (
+    "it looks at the memory of the whole machine, and may kill anybody on it; remedy: machine = true, where this is a "
+    "machine for tests"
+)
+_NO_UNITS = (
+    "it kills units of systemd's alone, and the groups of a lab are none; remedy: give what it does as a command or a "
+    "function, which sees usage and stall times"
+)
 
 
 class PolicyNow(NamedTuple):
@@ -47,14 +50,16 @@ class PolicyNow(NamedTuple):
 
 def run(plan: Plan, policy: Policy) -> dict[str, Any]:
     """Holds one policy against the curves."""
-    refused = _refused(policy)
+    refused = _refused(plan, policy)
     if refused is not None:
         return _told(policy, refused=refused)
     with Lab() as lab:
         group = lab.group("policy", limit=plan.limit, oom_group=True if policy.name == "oom-group" else None)
-        hogs = {c.name: group.hog(c.name, step=4096, oom_score_adj=c.oom_score_adj) for c in plan.curves}
-        driven = _Driven(plan, policy, group, hogs)
-        driven.follow()
+        with running(plan, policy):
+            score = SCORE if policy.name == "earlyoom" else None
+            hogs = {c.name: group.hog(c.name, step=4096, oom_score_adj=score or c.oom_score_adj) for c in plan.curves}
+            driven = _Driven(plan, policy, group, hogs)
+            driven.follow()
         stalled = _stalled(group)
         ooms = len(lab.timeline().ooms)
     deaths = driven.deaths
@@ -72,15 +77,20 @@ def run(plan: Plan, policy: Policy) -> dict[str, Any]:
     )
 
 
-def _refused(policy: Policy) -> str | None:
+def _refused(plan: Plan, policy: Policy) -> str | None:
     """Why a policy cannot be tried here; None where it can."""
     if policy.command is not None or policy.function is not None or policy.name == "kernel":
         return None
     if policy.name == "oom-group":
         with Lab(kernel_log=False, call_path=False) as lab:
             return None if lab.hierarchy == "v2" else "memory.oom.group is a file of cgroup v2"
-    program = shutil.which(policy.name) or shutil.which(policy.name, path="/usr/lib/systemd:/lib/systemd")
-    return _GLOBAL[policy.name] if program else f"{policy.name} is not installed"
+    if not (shutil.which(policy.name) or shutil.which(policy.name, path="/usr/lib/systemd:/lib/systemd")):
+        return f"{policy.name} is not installed"
+    if policy.name == "systemd-oomd":
+        return _NO_UNITS
+    if any(curve.oom_score_adj for curve in plan.curves):
+        return "the hogs need an oom_score_adj of their own for it; remedy: give the processes none"
+    return None if plan.machine else _NO_MACHINE
 
 
 def _told(policy: Policy, **more: Any) -> dict[str, Any]:
@@ -99,6 +109,8 @@ class _Driven:
         self._last_ns = time.monotonic_ns()
         self._began_ns = self._last_ns
         self._was_at_the_limit = False
+        # Whoever has sent a signal was the killer that runs beside.
+        self._beside = "policy" if policy.name == "earlyoom" else "unknown"
         self._first: dict[str, int] = {}
         self.deaths: dict[str, dict[str, Any]] = {}
         self.samples: list[list[int]] = []
@@ -130,7 +142,7 @@ class _Driven:
         self.samples.append([now - self._began_ns, usage])
         for name, hog in self._hogs.items():
             if hog.ended and name not in self.deaths:
-                self._died(name, "kernel" if hog.wait().oom_killed else "unknown")
+                self._died(name, "kernel" if hog.wait().oom_killed else self._beside)
 
     def _bring(self, hog: Hog, wanted: int) -> None:
         wanted -= wanted % 4096
