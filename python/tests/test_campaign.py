@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,16 @@ write("fourth")
     assert found.moments[4].doing == "write of 1 bytes to third"
     main = found.moments[3].oom
     assert main is not None and len(main.victims) == 1
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_the_callers_own_children_stay_its_own() -> None:
+    with subprocess.Popen(["true"]) as ended, subprocess.Popen(["cat"], stdin=subprocess.PIPE) as living:
+        found = memoom.campaign(plan(LINES, "pass", write=[2]))
+        assert [one.status for one in found.moments] == ["passed"], str(found)
+        assert living.poll() is None and living.stdin is not None
+        living.stdin.close()
+        assert (ended.wait(PATIENCE), living.wait(PATIENCE)) == (0, 0)
 
 
 def test_a_kill_of_another_one_is_not_counted() -> None:
