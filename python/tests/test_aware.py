@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import PATIENCE, SLOW, needs_time
 from test_schema import check
 
 import memoom
 from memoom._aware.judge import judge
 
-LIMITS = ("24M", "48M", "96M")
+# The fewer the better where each start takes seconds.
+LIMITS = ("24M", "96M") if SLOW else ("24M", "48M", "96M")
 # What a program knows of its limit: the files of its own group, those of all groups above, or the machine's memory.
 LOOKS = """
 import os, pathlib, sys
@@ -58,21 +60,23 @@ def verdicts(found: memoom.Awareness) -> dict[str, str]:
 
 @pytest.mark.usefixtures("needs_lab")
 def test_one_that_reads_its_own_group_alone_does_not_see_the_limit_above() -> None:
-    found = memoom.aware(python(OWN_ONLY), limits=LIMITS)
+    found = memoom.aware(python(OWN_ONLY), limits=LIMITS, timeout=PATIENCE)
     check("aware", found.to_json())
     assert verdicts(found) == {"own": "aware", "ancestor": "unaware"} and found.verdict == "unaware", str(found)
-    assert len(found.runs) == 6 and {run.verdict for run in found.runs[:3]} == {"aware"}
+    own, above = found.runs[: len(LIMITS)], found.runs[len(LIMITS) :]
+    assert len(above) == len(LIMITS) and {run.verdict for run in own} == {"aware"}
     # It takes 40 MiB wherever the limit is not its own: the least limit above kills it.
-    assert found.runs[3].outcome == "oom-killed" and found.runs[3].verdict == "unaware"
+    assert above[0].outcome == "oom-killed" and above[0].verdict == "unaware"
     assert "limit on the group above: unaware" in str(found)
 
 
 @pytest.mark.usefixtures("needs_lab")
 def test_one_that_looks_at_every_group_above_is_aware() -> None:
-    found = memoom.aware(python(ALL_ABOVE), limits=LIMITS)
+    found = memoom.aware(python(ALL_ABOVE), limits=LIMITS, timeout=PATIENCE)
     assert verdicts(found) == {"own": "aware", "ancestor": "aware"} and found.verdict == "aware", str(found)
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_what_it_says_is_compared() -> None:
     found = memoom.aware(python(MEMINFO), limits=("32M", "64M"), says=r"heap size (\d+)", places=["own"])
@@ -84,6 +88,7 @@ def test_what_it_says_is_compared() -> None:
     assert found.verdict == "unknown" and "nothing that matches" in found.places[0].reason
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_what_takes_little_tells_nothing_and_what_never_ends_is_ended() -> None:
     found = memoom.aware(["sh", "-c", "exec sleep 1000"], limits=("64M", "256M"), places=["own"], timeout=0.3)
@@ -91,6 +96,7 @@ def test_what_takes_little_tells_nothing_and_what_never_ends_is_ended() -> None:
     assert [run.outcome for run in found.runs] == ["timeout", "timeout"] and "--says" in str(found)
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_the_command_and_its_status() -> None:
     def cli(*arguments: str) -> subprocess.CompletedProcess[str]:

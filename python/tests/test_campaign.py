@@ -21,21 +21,19 @@ EXAMPLES = CHECKOUT / "examples/campaign"
 MIB = 1 << 20
 PYTHON = [sys.executable, "-S"]
 # Each write adds a line; it says so as well.
-LINES = """
-import os
-file = os.open("lines", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-for number in range(1, 25):
-    os.write(file, b"%d\\n" % number)
-    print("wrote", number, flush=True)
-"""
+LINES = 'for number in $(seq 24); do echo "$number" >> lines; echo "wrote $number"; done'
 # From 12 to 16 lines nobody may be killed.
-BROKEN = "import sys; sys.exit(12 <= open('lines').read().count('\\n') <= 16)"
+BROKEN = "number=$(wc -l < lines); [ $number -lt 12 ] || [ $number -gt 16 ]"
 
 
-def plan(program: str, check: str, **moments: Any) -> dict[str, Any]:
+def shell(program: str) -> list[str]:
+    return ["sh", "-c", program]
+
+
+def plan(command: list[str], check: list[str], **moments: Any) -> dict[str, Any]:
     return {
-        "command": [*PYTHON, "-c", program],
-        "check": [*PYTHON, "-c", check],
+        "command": command,
+        "check": check,
         "prepare": ["touch", "lines"],
         "timeout": PATIENCE,
         "moments": moments,
@@ -55,7 +53,7 @@ def example(name: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.usefixtures("needs_lab")
 def test_the_smallest_write_that_hurts_is_found_and_repeated(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    broken = plan(LINES, BROKEN, write=5)
+    broken = plan(shell(LINES), shell(BROKEN), write=5)
     found = memoom.campaign(broken, output=results)
     check("campaign", found.to_json())
     # Killed before the 13th write it leaves 12 lines.
@@ -78,6 +76,7 @@ def test_the_smallest_write_that_hurts_is_found_and_repeated(tmp_path: Path) -> 
     assert again.moments[0].kept == str(left.parent) and left.read_text().split() == [str(n) for n in range(1, 13)]
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_a_file_that_is_written_in_place_is_lost_and_one_that_is_renamed_is_not() -> None:
     found = memoom.campaign(example("in_place.toml"))
@@ -102,8 +101,8 @@ for number in range(40):
     held[-1][::4096] = b"x" * 256
     os.write(file, b"%d\\n" % number)
 """
-    few = "import sys; sys.exit(20 < open('lines').read().count('\\n') < 40)"
-    found = memoom.campaign(plan(takes, few, charged=["16M", "40M", "200M"]))
+    few = shell("number=$(wc -l < lines); [ $number -le 20 ] || [ $number -eq 40 ]")
+    found = memoom.campaign(plan([*PYTHON, "-c", takes], few, charged=["16M", "40M", "200M"]))
     assert [(one.moment, one.status) for one in found.moments if one.moment in ("charged=16M", "charged=40M")] == [
         ("charged=16M", "passed"),
         ("charged=40M", "failed"),
@@ -113,11 +112,12 @@ for number in range(40):
     # 20 lines and a little for Python itself.
     assert 20 * MIB < memoom.parse_size(smallest.removeprefix("charged=")) < 36 * MIB
 
-    endless = plan("import time\nwhile True: time.sleep(0.01)", "pass", time=1)
+    endless = plan(shell("while sleep 0.01; do :; done"), ["true"], time=1)
     found = memoom.campaign(endless, only=["time=0.3"])
-    assert found.moments[0].status == "passed" and found.moments[0].victim["comm"].startswith("python"), str(found)
+    assert found.moments[0].status == "passed" and found.moments[0].victim["comm"] == "sh", str(found)
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_children_and_threads_are_followed() -> None:
     program = """
@@ -133,7 +133,7 @@ os.wait()
 write("fourth")
 """
     here = "import glob, os; print(sorted((name, os.path.getsize(name)) for name in glob.glob('[fst]*')))"
-    found = memoom.campaign(plan(program, here, write=1))
+    found = memoom.campaign(plan([*PYTHON, "-c", program], [*PYTHON, "-c", here], write=1))
     assert found.counts["write"] == 7 and {one.status for one in found.moments} == {"passed"}, str(found)
     said = [one.check_output for one in found.moments]
     assert said[2] == "[('first', 2), ('second', 0)]" and said[4] == "[('first', 2), ('second', 2), ('third', 0)]"
@@ -146,7 +146,7 @@ write("fourth")
 @pytest.mark.usefixtures("needs_lab")
 def test_the_callers_own_children_stay_its_own() -> None:
     with subprocess.Popen(["true"]) as ended, subprocess.Popen(["cat"], stdin=subprocess.PIPE) as living:
-        found = memoom.campaign(plan(LINES, "pass", write=[2]))
+        found = memoom.campaign(plan(shell(LINES), ["true"], write=[2]))
         assert [one.status for one in found.moments] == ["passed"], str(found)
         assert living.poll() is None and living.stdin is not None
         living.stdin.close()
@@ -163,10 +163,11 @@ def test_a_kill_of_another_one_is_not_counted() -> None:
     assert "took nobody" in _killed(nobody, None, None)["reason"]
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
     def file(**more: Any) -> str:
-        words = {**plan(LINES, "pass", write=[3, 4]), **more}
+        words = {**plan(shell(LINES), ["true"], write=[3, 4]), **more}
         moments = "".join(f"{name} = {json.dumps(value)}\n" for name, value in words.pop("moments").items())
         text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in words.items())
         (tmp_path / "campaign.toml").write_text(f"{text}[moments]\n{moments}")
@@ -205,21 +206,22 @@ def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
 )
 def test_what_is_no_campaign_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(memoom.InvalidInputError, match=said.replace("(", r"\(")):
-        read_plan({**plan("pass", "pass", write=1), **wrong})
+        read_plan({**plan(["true"], ["true"], write=1), **wrong})
 
 
 def test_more_moments_than_anybody_wants_are_refused() -> None:
-    many = read_plan(plan("pass", "pass", write=1, most=100))
+    many = read_plan(plan(["true"], ["true"], write=1, most=100))
     with pytest.raises(memoom.InvalidInputError, match="take each 3th"):
         many.moments({"write": 250})
     assert len(many.moments({"write": 100})) == 100
     # v2 before about 5.19 keeps no mark of the peak.
-    charged = plan("pass", "pass", charged="1M")
+    charged = plan(["true"], ["true"], charged="1M")
     with pytest.raises(memoom.InvalidInputError, match="keeps no mark"):
         read_plan(charged).moments({"charged": None})
     assert len(read_plan({**charged, "moments": {"charged": ["8M"]}}).moments({"charged": None})) == 1
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_sqlite_with_and_without_a_journal() -> None:
     durable = example("sqlite.toml", moments={"write": 9, "fsync": 4, "rename": 1})

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import CHECKOUT, HIERARCHY, PATIENCE, Cli
+from conftest import CHECKOUT, HIERARCHY, PATIENCE, Cli, needs_time
 from test_schema import check
 
 import memoom
@@ -75,6 +75,7 @@ def test_a_recorded_timeline_is_a_curve_too(tmp_path: Path) -> None:
         memoom.policy({"limit": "16M", "recorded": str(tmp_path / "empty.json")})
 
 
+@needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_the_command_with_a_policy_that_is_a_program(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "first.sh").write_text("grep -q '\"grows\"' && echo grows; true\n")

@@ -27,6 +27,8 @@ __all__ = ["execute", "prepared"]
 _GATE = 'read -r go && exec "$@" </dev/null'
 _TAIL = 1000
 _OOM_WITHIN = 20.0
+# A score of 1000 is worth the limit's pages in whole thousands: what the filler has, and the victim's own on top.
+_FILLS_PAGES = 5000
 
 
 def execute(plan: Plan, template: str, keep: str | None, trial: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +121,7 @@ def _at_a_call(moment: Moment, plan: Plan, directory: str, output: IO[bytes]) ->
             return _found(status="not reached", reason=f"it ended before, with {worker.wait().returncode}")
         # The one that makes the call is the one that must not make it; whoever prints may be a client of the command's.
         pid = worker.pid if moment.trigger == "line" else _process_of(tid)
+        _fill(group)
         with open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
             file.write("1000")
         oom = group.oom_now(timeout=_OOM_WITHIN).oom
@@ -133,8 +136,18 @@ def _at_a_time(moment: Moment, plan: Plan, directory: str, output: IO[bytes]) ->
             outcome = worker.wait(moment.number / 1000)
             return _found(status="not reached", reason=f"it ended before, with {outcome.returncode}")
         except TimedOutError:
+            _fill(group)
             oom = group.oom_now(worker, timeout=_OOM_WITHIN).oom
     return _killed(oom, {worker.pid}, None)
+
+
+def _fill(group: Group) -> None:
+    """Below a limit of 1000 pages `oom_score_adj` has no effect, and the kernel takes the largest: so whoever is small,
+    and not alone, gets a neighbour who brings the group above that."""
+    limit = group.limit
+    size = _FILLS_PAGES * os.sysconf("SC_PAGE_SIZE")
+    if group.usage_bytes < size and (limit is None or limit > 2 * size):
+        group.hog("filler").grow(size, timeout=_OOM_WITHIN)
 
 
 def _at_a_charge(moment: Moment, plan: Plan, directory: str, output: IO[bytes]) -> dict[str, Any]:
