@@ -67,6 +67,11 @@ def test_the_smallest_write_that_hurts_is_found_and_repeated(tmp_path: Path) -> 
         assert one.oom is not None and one.victim["pid"] in [victim.pid for victim in one.oom.victims]
     assert "write=13 failed" in str(found) and "before its write of 3 bytes to lines" in str(found)
 
+    # Another run that nobody disturbs is needed where it counted no calls.
+    timed = {**broken, "moments": {"time": 50.0}}
+    assert memoom.campaign(timed, output=tmp_path / "other.jsonl").moments == ()
+    assert memoom.campaign({**broken, "moments": {"write": [1]}}, output=tmp_path / "other.jsonl").counts["write"] == 24
+
     # What has a result is not run again, and what is asked for alone is, to the same end.
     before = results.read_bytes()
     assert memoom.campaign(broken, output=results) == found and results.read_bytes() == before
@@ -107,6 +112,8 @@ for number in range(40):
         ("charged=16M", "passed"),
         ("charged=40M", "failed"),
     ], str(found)
+    # Where no call is a moment none is counted, and nobody is traced.
+    assert found.counts["write"] is None and found.counts["charged"] > 40 * MIB
     assert found.moments[-1].status == "not reached" and "never met the limit" in str(found.moments[-1].reason)
     (smallest,) = found.smallest
     # 20 lines and a little for Python itself.
@@ -186,6 +193,8 @@ def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
         assert done.returncode == 125 and "campaign.toml: " in done.stderr, wrong
     done = cli("campaign", file(), "--only", "write=x")
     assert done.returncode == 125 and "is no moment" in done.stderr
+    done = cli("campaign", file(), "--only", "line=2")
+    assert done.returncode == 125 and "no line is looked for" in done.stderr
     assert cli("campaign", str(tmp_path / "absent.toml")).returncode == 125
 
 

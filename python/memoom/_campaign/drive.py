@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from .._errors import MemoomError, UnsupportedError
+from .._errors import InvalidInputError, MemoomError, UnsupportedError
 from .._sweep import TrialResult, sweep
 from .moments import TRACED, Moment, moment_of
 from .plan import Plan, read_plan
@@ -48,8 +48,9 @@ def campaign(
     it, `UnsupportedError` for moments that need a tracer on a processor whose system calls are not known.
     """
     known = read_plan(plan)
-    chosen = None if only is None else [moment_of(one) for one in ([only] if isinstance(only, str) else only)]
-    if not supported() and any(one.trigger in TRACED for one in known.wanted):
+    chosen = None if only is None else _chosen(known, [only] if isinstance(only, str) else only)
+    wanted = {one.trigger for one in known.wanted if chosen is None} | {one.trigger for one in chosen or ()}
+    if not supported() and wanted & {*TRACED}:
         raise UnsupportedError(
             f"campaign: the system calls of {os.uname().machine} are not known; remedy: use charged and time",
             operation="campaign",
@@ -61,9 +62,8 @@ def campaign(
 
         def run(moments: Sequence[Moment | None]) -> dict[Moment | None, dict[str, Any]]:
             trials = [_trial(known, digest, moment) for moment in moments]
-            found = sweep(
-                trials, executor=executor, output=output, run=strike, retry_errors=retry_errors, progress=progress
-            )
+            options: dict[str, Any] = {"executor": executor, "output": output, "retry_errors": retry_errors}
+            found = sweep(trials, run=strike, progress=progress, **options)
             return {moment: _value(moment, one) for moment, one in zip(moments, found, strict=True)}
 
         counts = None
@@ -86,8 +86,19 @@ def campaign(
     return Campaign._make(document, None, text_of(document))
 
 
+def _chosen(plan: Plan, names: Iterable[str]) -> list[Moment]:
+    chosen = [moment_of(name) for name in names]
+    if plan.line is None and any(moment.trigger == "line" for moment in chosen):
+        raise InvalidInputError(
+            "campaign: no line is looked for; remedy: give the campaign an expression (line under moments)",
+            operation="campaign",
+        )
+    return chosen
+
+
 def _trial(plan: Plan, digest: str, moment: Moment | None) -> dict[str, Any]:
-    name = "undisturbed" if moment is None else str(moment)
+    # One that counted no calls is none for a campaign that asks for them.
+    name = str(moment) if moment is not None else "undisturbed-counted" if plan.is_traced else "undisturbed"
     trial: dict[str, Any] = {"key": f"{name}-{digest}", "moment": None if moment is None else name}
     return trial if plan.limit is None else {**trial, "limit": plan.limit}
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .._errors import InvalidInputError
 from .._native import parse_size
 from .._sweep.plan import toml_library
-from .moments import TRIGGERS, Moment, moment_of
+from .moments import TRACED, TRIGGERS, Moment, moment_of
 
 __all__ = ["Plan", "read_plan"]
 
@@ -56,6 +56,11 @@ class Plan(NamedTuple):
     def line(self) -> str | None:
         """The expression of the lines that count."""
         return next((one.line for one in self.wanted if one.line is not None), None)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether there are calls or lines to be counted."""
+        return any(one.trigger in TRACED for one in self.wanted)
 
     def argv(self, words: Sequence[str], workdir: str) -> list[str]:
         """A command with the places that it names."""

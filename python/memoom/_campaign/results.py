@@ -7,7 +7,7 @@ from typing import Any, Literal
 from .._account import Oom
 from .._result import Table
 from .._units import size
-from .moments import TRIGGERS, moment_of
+from .moments import TRACED, TRIGGERS, moment_of
 
 __all__ = ["Campaign", "CampaignMoment", "text_of"]
 
@@ -69,11 +69,10 @@ def text_of(document: dict[str, Any]) -> str:
     counts = document["counts"]
     lines = []
     if counts is not None:
-        peak = "" if counts["charged"] is None else f", {size(counts['charged'])} charged at most"
-        lines.append(
-            f"Undisturbed: {counts['write']} writes, {counts['fsync']} fsyncs, {counts['rename']} renames, "
-            f"{counts['line']} lines{peak}, {counts['time'] / 1000:g} s."
-        )
+        done = [f"{counts[name]} {name}s" for name in TRACED if counts[name] is not None]
+        peak = [] if counts["charged"] is None else [f"{size(counts['charged'])} charged at most"]
+        took = f"{counts['time'] / 1000:g} s"
+        lines.append(f"Undisturbed: {', '.join([*done, *peak, took])}.")
     head = f"{'trigger':<8} {'killed at':>9} {'passed':>7} {'failed':>7} {'not reached':>12} {'not tried':>10}"
     lines.append(head + "  smallest that failed")
     smallest = {moment_of(one).trigger: one for one in reversed(document["smallest"])}

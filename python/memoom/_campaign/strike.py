@@ -84,17 +84,20 @@ def _found(**more: Any) -> dict[str, Any]:
 
 
 def _undisturbed(plan: Plan, directory: str, output: IO[bytes]) -> dict[str, Any]:
+    """The run that counts; a tracer slows it, so it has one only where there is something to be counted."""
     counter = Counter(directory, plan.files, output, plan.line, None)
     with Lab() as lab:
-        group, worker, tracer = _started(lab, plan, directory, output, counter)
-        _until_the_moment(plan, worker, tracer)
-        outcome = worker.wait()
-        counts = {
-            **counter.counts,
-            "charged": group.peak_bytes,
-            "time": (outcome.ended_ns - outcome.started_ns) // 10**6,
-        }
-    tracer.join()
+        if plan.is_traced:
+            group, worker, tracer = _started(lab, plan, directory, output, counter)
+            _until_the_moment(plan, worker, tracer)
+        else:
+            group, worker = _begin(lab, plan, directory, output)
+        outcome = _ended(plan, worker)
+        took = (outcome.ended_ns - outcome.started_ns) // 10**6
+        calls = counter.counts if plan.is_traced else dict.fromkeys(TRACED)
+        counts = {**calls, "charged": group.peak_bytes, "time": took}
+    if plan.is_traced:
+        tracer.join()
     found = _found(counts=counts, returncode=outcome.returncode)
     if outcome.verdict != "exited" or outcome.returncode != 0:
         found.update(status="failed", reason=f"the command ended with {outcome.returncode} ({outcome.verdict})")
