@@ -71,8 +71,9 @@ pub(crate) struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// Reads the first line of a record. Unknown fields before the `;` are skipped, as the ABI document asks.
     pub(crate) fn parse(line: &'a [u8]) -> Option<RawRecord<'a>> {
+        line.first().filter(|first| first.is_ascii_digit())?;
         // The header is short; a limit keeps a long line without `;` from being searched whole.
-        let end = line.iter().take(256).position(|&byte| byte == b';')?;
+        let end = memchr::memchr(b';', &line[..line.len().min(256)])?;
         let mut fields = line[..end].split(|&byte| byte == b',');
         let priority = decimal(fields.next()?)?;
         let sequence = decimal(fields.next()?)?;
@@ -91,10 +92,9 @@ impl<'a> RawRecord<'a> {
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let digit = |value: u64, byte: &u8| value.checked_mul(10)?.checked_add(u64::from(byte.wrapping_sub(b'0')));
+    let decimal = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    digits.iter().try_fold(0, digit).filter(|_| decimal)
 }
 
 /// What one read of the kernel log gave.

@@ -5,6 +5,9 @@ use super::lines::{self, Kind};
 use super::scan::{contains, digits, find, head, number, rfind, trim_end};
 use super::table;
 
+/// The kind of a line, and where it ends if that is known.
+pub(super) type Told = (Kind, Option<usize>);
+
 /// Words of a report's line that stand where its text begins, and where it ends if that is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Anchor {
@@ -38,7 +41,7 @@ pub(super) fn anchor(line: &[u8]) -> Option<Anchor> {
     let mut inside = false;
     for (at, &byte) in window.iter().enumerate() {
         let begins = !inside || byte == b'[';
-        inside = byte.is_ascii_alphanumeric() || byte == b'_';
+        inside = is_word(byte);
         if begins && FIRST[byte as usize] {
             if let Some((kind, end)) = here(&line[at..]) {
                 return Some(Anchor::new(kind, at, end.map(|end| at + end)));
@@ -46,6 +49,21 @@ pub(super) fn anchor(line: &[u8]) -> Option<Anchor> {
         }
     }
     None
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The first anchor in the end of a line whose own is known already; `None` where that does not tell.
+pub(super) fn behind(line: &[u8], anchor: Option<Anchor>, end: &[u8]) -> Option<Option<Anchor>> {
+    let at = line.len().checked_sub(end.len())?;
+    let is_end = std::ptr::eq(line.as_ptr_range().end, end.as_ptr_range().end);
+    let searched = line.len() <= WIDEST && (at == 0 || !is_word(line[at - 1]));
+    if !is_end || !searched || anchor.is_some_and(|anchor| anchor.start() < at) {
+        return None;
+    }
+    Some(anchor.map(|anchor| Anchor::new(anchor.kind, anchor.start() - at, anchor.end().map(|end| end - at))))
 }
 
 /// The letters that the lines of [`here`] begin with.
@@ -61,7 +79,7 @@ const FIRST: [bool; 256] = {
 };
 
 /// The kind of a text that begins as a line of a report does, and the length of it where that is certain.
-pub(super) fn here(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+pub(super) fn here(text: &[u8]) -> Option<Told> {
     let word = |words: &[u8]| text.starts_with(words);
     match text.first()? {
         b'M' if word(lines::STAT_HEADER) && matches!(text.get(19), Some(b' ' | b':')) => {
@@ -107,14 +125,14 @@ pub(super) fn here(text: &[u8]) -> Option<(Kind, Option<usize>)> {
 
 const TITLE: &[u8] = b"Tasks state (memory values in pages):";
 
-fn cpu(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+fn cpu(text: &[u8]) -> Option<Told> {
     let (_, rest) = number(&text[5..])?;
     let known = rest.starts_with(b" PID: ") || rest.starts_with(b" UID: ");
     (known && contains(head(rest, 64), b" Comm: ")).then_some((Kind::Cpu, None))
 }
 
 /// The table's header or one of its rows.
-fn bracket(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+fn bracket(text: &[u8]) -> Option<Told> {
     if table::is_header(text) {
         let window = head(text, 256);
         return Some((Kind::TableHeader, rfind(window, b"name").map(|at| at + 4)));
@@ -123,7 +141,7 @@ fn bracket(text: &[u8]) -> Option<(Kind, Option<usize>)> {
 }
 
 /// A line about a victim: its heading and a process, so that no sentence about an OOM is taken for it.
-fn victim(text: &[u8]) -> Option<(Kind, Option<usize>)> {
+fn victim(text: &[u8]) -> Option<Told> {
     if text.starts_with(b"Out of memory and no killable processes") {
         let dots = text[39..].iter().position(|&byte| byte != b'.').unwrap_or(text.len() - 39);
         return Some((Kind::NoKillable, Some(39 + dots)));

@@ -1,6 +1,8 @@
 //! Blanks that a page, a chat or an editor made of the kernel's: no-break spaces, tabs, runs of them, characters that take
 //! no room at all.
 
+use memchr::memchr;
+
 use super::scan::{contains, find};
 
 /// Characters that browsers and chats put in place of a blank.
@@ -18,13 +20,13 @@ pub(super) fn spaced(input: &[u8]) -> Option<Vec<u8>> {
         || find(input, b"\xe3\x80").is_some()
     {
         WIDE.into_iter().filter(|space| is_spacing(input, space)).collect()
-    } else if input.contains(&0xa0) && latin() {
+    } else if memchr(0xa0, input).is_some() && latin() {
         vec![b"\xa0"]
     } else {
         Vec::new()
     };
     let narrow: Vec<&[u8]> = NARROW.into_iter().filter(|mark| is_inside(input, mark)).collect();
-    let tabs = input.contains(&b'\t') && is_tabbed(input);
+    let tabs = memchr(b'\t', input).is_some() && is_tabbed(input);
     let runs = RUNS.iter().any(|words| contains(input, words));
     if wide.is_empty() && narrow.is_empty() && !tabs && !runs {
         return None;

@@ -1,12 +1,15 @@
 //! What mail and wikis write in place of the kernel's characters: quoted-printable text, backslashes before punctuation.
 
-use super::scan::contains;
+use memchr::{memchr, memchr_iter, memmem, memrchr};
+
+use super::scan::{contains, head, tail};
 use crate::text::nibble;
 
 /// Mail in quoted-printable: `=3D` for the equals sign, and lines that go on behind an `=` at their end.
 pub(super) fn from_quoted_printable(input: &[u8]) -> Option<Vec<u8>> {
     const PROOFS: [&[u8]; 5] = [b"gfp_mask=3D0x", b"order=3D", b"oom_score_adj=3D", b"constraint=3D", b"cpuset=3D"];
-    if !(PROOFS.iter().any(|proof| contains(input, proof)) || is_softly_broken(input)) {
+    let coded = contains(input, b"=3D") && PROOFS.iter().any(|proof| contains(input, proof));
+    if !(coded || is_softly_broken(input)) {
         return None;
     }
     let mut plain = Vec::with_capacity(input.len());
@@ -33,9 +36,14 @@ fn is_upper_hex(byte: u8) -> bool {
 
 /// Whether a line of the greatest length that such mail has ends in `=`, in the middle of a kill line.
 fn is_softly_broken(input: &[u8]) -> bool {
-    input.split(|&byte| byte == b'\n').any(|line| {
+    const WORDS: &[u8] = b"ut of memory: Kill";
+    memmem::find_iter(input, WORDS).any(|at| {
+        let (before, after) = (tail(&input[..at], 80), head(&input[at..], 80));
+        let begin = memrchr(b'\n', before).map_or(before.len(), |end| before.len() - end - 1);
+        let end = memchr(b'\n', after).unwrap_or(after.len());
+        let line = &input[at - begin..at + end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        (70..=76).contains(&line.len()) && line.ends_with(b"=") && contains(line, b"ut of memory: Kill")
+        (70..=76).contains(&line.len()) && line.ends_with(b"=")
     })
 }
 
@@ -53,7 +61,9 @@ pub(super) fn without_backslashes(input: &[u8]) -> Option<Vec<u8>> {
         b"out\\_of\\_memory",
         b"CONSTRAINT\\_",
     ];
-    if !PROOFS.iter().any(|proof| contains(input, proof)) {
+    // The kernel and dmesg write a backslash before letters.
+    let marked = |at: usize| matches!(input.get(at + 1), Some(b'_' | b'[' | b'-'));
+    if !(memchr_iter(b'\\', input).any(marked) && PROOFS.iter().any(|proof| contains(input, proof))) {
         return None;
     }
     let mut plain = Vec::with_capacity(input.len());

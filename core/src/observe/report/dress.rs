@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use super::anchor::{self, Anchor};
+use super::anchor::{self, Anchor, Told};
 use super::clock::Moment;
 use super::json;
-use super::lines::{Kind, INVOKED};
+use super::lines::{invoked, Kind, INVOKED};
 use super::raw::Raw;
 use super::scan::{contains, digits, find, head, rfind, trim_end, trim_start};
 use super::shape;
@@ -22,6 +22,8 @@ const LONGEST_END: usize = 64;
 const FORMS: usize = 8;
 /// So many lines tell enough.
 const TELLING: usize = 512;
+/// No line of a report is longer.
+const LONGEST: usize = 8192;
 /// Names of tasks have at most this many bytes.
 const COMM: usize = 15;
 
@@ -65,13 +67,38 @@ pub(super) enum Start {
     Nothing,
 }
 
+/// A line with what stands before it.
+pub(super) struct Read<'a> {
+    origin: Origin<'a>,
+    /// Behind a prefix that was learnt.
+    learnt: bool,
+}
+
+impl Read<'_> {
+    /// What the line begins with.
+    pub fn start(&self, raw: &Raw<'_>) -> Start {
+        let read = match &self.origin {
+            Origin::Kernel(read) if !raw.contained && !self.learnt => read,
+            _ => return Start::Prefixed,
+        };
+        let blank = || trim_end(trim_start(&read.text)).is_empty();
+        match read.prefixed {
+            true if !read.record && read.moment != Moment::default() && blank() => Start::Empty,
+            true => Start::Prefixed,
+            false if blank() => Start::Blank,
+            false if raw.anchor.is_some() || invoked(head(&raw.text, 256)).is_some() => Start::Bare,
+            false => Start::Nothing,
+        }
+    }
+}
+
 impl Dress {
     /// Looks at the first lines that can tell.
     pub fn learn(raws: &[Raw<'_>]) -> Dress {
         let (mut dress, mut seen) = (Dress::default(), Seen::default());
         let tells = |raw: &&Raw<'_>| match raw.anchor {
             Some(anchor) => anchor.kind != Kind::Row,
-            None => contains(head(&raw.text, 256), INVOKED),
+            None => invoked(head(&raw.text, 256)).is_some(),
         };
         let mut invoker: Option<&Raw<'_>> = None;
         for raw in raws.iter().filter(tells).take(TELLING) {
@@ -149,7 +176,7 @@ impl Dress {
     fn agree(&mut self, invoker: Option<&Raw<'_>>, raw: &Raw<'_>, cpu: &Anchor) {
         let Some(invoker) = invoker.filter(|_| self.front(&raw.text).is_some()) else { return };
         let Some(comm) = trace::cpu(&raw.text[cpu.start()..], None).comm else { return };
-        let before = find(&invoker.text, INVOKED).and_then(|at| invoker.text[..at].strip_suffix(comm.as_slice()));
+        let before = invoked(&invoker.text).and_then(|at| invoker.text[..at].strip_suffix(comm.as_slice()));
         if let Some(front) = before.filter(|front| !front.last().is_some_and(u8::is_ascii_alphanumeric)) {
             self.put(front);
         }
@@ -171,33 +198,8 @@ impl Dress {
         }
     }
 
-    /// What a line begins with.
-    pub fn start(&self, raw: &Raw<'_>) -> Start {
-        if raw.contained || self.front(&raw.text).is_some() {
-            return Start::Prefixed;
-        }
-        let read = match source::read_as(&raw.text, !self.hostless) {
-            Origin::Other => return Start::Prefixed,
-            Origin::Kernel(read) => read,
-        };
-        let blank = trim_end(trim_start(&read.text)).is_empty();
-        let bare = raw.anchor.is_some() || contains(head(&raw.text, 256), INVOKED);
-        match (read.prefixed, blank) {
-            (true, true) if read.moment != Moment::default() && !read.record => Start::Empty,
-            (true, _) => Start::Prefixed,
-            (false, true) => Start::Blank,
-            (false, false) if bare => Start::Bare,
-            (false, false) => Start::Nothing,
-        }
-    }
-
-    /// What stands behind the front of a line.
-    fn front<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        self.fronts.iter().find_map(|front| shape::strip(front, line))
-    }
-
-    /// Takes the dress off one line.
-    pub fn remove<'a>(&self, raw: &'a Raw<'_>) -> Origin<'a> {
+    /// Reads what stands before a line.
+    pub fn read<'a>(&self, raw: &'a Raw<'_>) -> Read<'a> {
         let line: &'a [u8] = &raw.text;
         let front = if raw.contained { None } else { self.front(line) };
         let origin = match front {
@@ -208,13 +210,23 @@ impl Dress {
             }
             None => source::read_as(line, !self.hostless),
         };
-        let Origin::Kernel(mut line) = origin else { return Origin::Other };
+        Read { origin, learnt: front.is_some() }
+    }
+
+    /// What stands behind the front of a line.
+    fn front<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+        self.fronts.iter().find_map(|front| shape::strip(front, line))
+    }
+
+    /// Takes the dress off one line.
+    pub fn remove<'a>(&self, raw: &'a Raw<'_>, read: Read<'a>) -> Origin<'a> {
+        let Origin::Kernel(mut line) = read.origin else { return Origin::Other };
+        line.told = raw.told(&line.text);
         if !line.record && !line.foreign {
-            if front.is_none() && !self.uncover(&mut line) {
+            if !read.learnt && !uncover(raw, &mut line) {
                 return Origin::Other;
             }
-            let before = head(&raw.text, line.width);
-            self.trim(&mut line, before);
+            self.trim(raw, &mut line);
         }
         if let Some(stamp) = raw.stamp.as_deref() {
             line.moment.usec = line.moment.usec.or(stamp.usec);
@@ -224,48 +236,16 @@ impl Dress {
         Origin::Kernel(line)
     }
 
-    /// Cuts a line off before text that only the kernel prints; no, if it is a monitor's who tells about it.
-    fn uncover(&self, line: &mut Line<'_>) -> bool {
-        let first = line.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        if anchor::here(trim_start(first)).is_some() {
-            return true;
-        }
-        let start = match anchor::anchor(first) {
-            Some(found) => found.start(),
-            None => match find(head(first, 512), INVOKED) {
-                Some(at) if at > COMM => name_start(&first[..at]),
-                _ => return true,
-            },
-        };
-        if start == 0 || is_mark(&first[..start]) {
-            return true;
-        }
-        if is_echo(&first[..start]) {
-            return false;
-        }
-        let moment = source::moment_of(&first[..start]);
-        line.moment.usec = line.moment.usec.or(moment.usec);
-        line.width += start;
-        line.prefixed = true;
-        line.text = match std::mem::take(&mut line.text) {
-            Cow::Borrowed(text) => {
-                line.moment.wall = line.moment.wall.or_else(|| source::moment_of(&text[..start]).wall);
-                Cow::Borrowed(&text[start..])
-            }
-            Cow::Owned(text) => Cow::Owned(text[start..].to_vec()),
-        };
-        true
-    }
-
     /// Takes off what stands behind the text, and the blanks that every line begins with.
-    fn trim(&self, line: &mut Line<'_>, before: &[u8]) {
+    fn trim(&self, raw: &Raw<'_>, line: &mut Line<'_>) {
         let text: &[u8] = &line.text;
+        let before = head(&raw.text, line.width);
         let blanks = text.iter().take(self.indent).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let mut end = text.len();
         let mut escaped = false;
         if !text.contains(&b'\n') {
             let body = &text[blanks..];
-            let known = known_end(body).map(|end| blanks + end);
+            let known = known_end(body, line.told).map(|end| blanks + end);
             let shown = trim_end(text);
             let back = self.backs.iter().filter(|back| shown.ends_with(back)).max_by_key(|back| back.len());
             let string = closing(before, text);
@@ -278,6 +258,7 @@ impl Dress {
         }
         if escaped && find(text, b"\\\"").is_some() {
             line.text = Cow::Owned(json::unescaped(&text[blanks.min(end)..end]));
+            line.told = raw.told(&line.text);
             return;
         }
         if blanks == 0 && end == text.len() {
@@ -293,7 +274,43 @@ impl Dress {
             }
         };
         line.width += blanks;
+        line.told = raw.told(&line.text);
     }
+}
+
+/// Cuts a line off before text that only the kernel prints; no, if it is a monitor's who tells about it.
+fn uncover(raw: &Raw<'_>, line: &mut Line<'_>) -> bool {
+    let first = line.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let told = if first.len() == line.text.len() { line.told } else { raw.told(first) };
+    if told.is_some() {
+        return true;
+    }
+    let start = match raw.anchor_in(first) {
+        Some(found) => found.start(),
+        None => match invoked(head(first, 512)) {
+            Some(at) if at > COMM => name_start(&first[..at]),
+            _ => return true,
+        },
+    };
+    if start == 0 || is_mark(&first[..start]) {
+        return true;
+    }
+    if is_echo(&first[..start]) {
+        return false;
+    }
+    let moment = source::moment_of(&first[..start]);
+    line.moment.usec = line.moment.usec.or(moment.usec);
+    line.width += start;
+    line.prefixed = true;
+    line.text = match std::mem::take(&mut line.text) {
+        Cow::Borrowed(text) => {
+            line.moment.wall = line.moment.wall.or_else(|| source::moment_of(&text[..start]).wall);
+            Cow::Borrowed(&text[start..])
+        }
+        Cow::Owned(text) => Cow::Owned(text[start..].to_vec()),
+    };
+    line.told = raw.told(&line.text);
+    true
 }
 
 fn is_of(shape: &[u8], front: &[u8]) -> bool {
@@ -301,19 +318,19 @@ fn is_of(shape: &[u8], front: &[u8]) -> bool {
 }
 
 /// Where a text ends that begins as a line of a report.
-fn known_end(text: &[u8]) -> Option<usize> {
-    let text = head(text, 8192);
-    let blanks = text.len() - trim_start(text).len();
-    if let Some((_, end)) = anchor::here(&text[blanks..]) {
-        return end.map(|end| blanks + end);
+fn known_end(text: &[u8], told: Option<Told>) -> Option<usize> {
+    let begun = trim_start(text);
+    let told = if text.len() > LONGEST { anchor::here(trim_start(head(text, LONGEST))) } else { told };
+    match told {
+        Some((_, end)) => end.map(|end| text.len() - begun.len() + end),
+        None => invoker_end(text),
     }
-    invoker_end(text)
 }
 
 /// Where a line about the invoker ends.
 fn invoker_end(text: &[u8]) -> Option<usize> {
     let text = head(text, 1024);
-    let at = find(text, INVOKED)? + INVOKED.len();
+    let at = invoked(text)? + INVOKED.len();
     [&b" oom_score_adj="[..], b" oomkilladj=", b" oom_adj="].iter().find_map(|key| {
         let value = rfind(&text[at..], key)? + at + key.len();
         let value = value + usize::from(text.get(value) == Some(&b'-'));

@@ -26,17 +26,18 @@ pub(super) fn mark(line: &mut Line<'_>, raw: &Raw<'_>, edge: Option<usize>) {
     let at_edge = edge.is_some_and(|edge| raw.columns() == edge);
     let text: &[u8] = &line.text;
     let shorter = text.strip_suffix(ELLIPSIS).or_else(|| {
-        let told = at_edge || whole_text(text) == Some(false);
-        text.strip_suffix(b"...").filter(|_| told).or_else(|| text.strip_suffix(b">").filter(|_| at_edge))
+        let told = || at_edge || whole_text(text) == Some(false);
+        text.strip_suffix(b"...").filter(|_| told()).or_else(|| text.strip_suffix(b">").filter(|_| at_edge))
     });
-    line.cut = at_edge || shorter.is_some();
-    if let Some(length) = shorter.map(<[u8]>::len) {
+    let shorter = shorter.map(<[u8]>::len);
+    if let Some(length) = shorter {
         line.text = match std::mem::take(&mut line.text) {
             Cow::Borrowed(text) => Cow::Borrowed(&text[..length]),
             Cow::Owned(text) => Cow::Owned(text[..length].to_vec()),
         };
+        line.told = raw.told(&line.text);
     }
-    line.cut &= whole_text(&line.text) != Some(true);
+    line.cut = (at_edge || shorter.is_some()) && whole_text(&line.text) != Some(true);
 }
 
 /// Whether a line of this kind ends in a name or a number, which may then be longer than it looks.

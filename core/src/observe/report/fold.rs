@@ -1,13 +1,13 @@
 //! Lines that a terminal, a mail program or a page broke at its width are put together again.
 
 use super::anchor::anchor;
-use super::dress::{Dress, Start};
+use super::dress::{Read, Start};
 use super::kill;
-use super::lines::{Kind, INVOKED};
+use super::lines::{invoked, Kind};
 use super::parse;
 use super::pieces::ends_with_old_adj;
 use super::raw::Raw;
-use super::scan::{contains, find, head, rfind, tail, trim_end, trim_start, word};
+use super::scan::{contains, head, rfind, tail, trim_end, trim_start, word};
 
 /// No log is narrower.
 const NARROWEST: usize = 40;
@@ -34,35 +34,56 @@ struct Width {
     prefixed: bool,
 }
 
-/// Puts the broken lines of a log together.
-pub(super) fn fold<'a>(raws: Vec<Raw<'a>>, dress: &Dress) -> Vec<Raw<'a>> {
-    let starts: Vec<Start> = raws.iter().map(|raw| dress.start(raw)).collect();
-    let prefixed = starts.contains(&Start::Prefixed);
-    let mut candidates: Vec<usize> = Vec::new();
-    for at in 1..raws.len() {
-        if may_continue(&raws, &starts, at, prefixed || candidates.last() == Some(&(at - 1))) {
-            candidates.push(at);
+/// Where the lines of a log may have been broken.
+pub(super) struct Breaks {
+    starts: Vec<Start>,
+    /// The lines that may be the rest of the one above.
+    candidates: Vec<usize>,
+}
+
+impl Breaks {
+    /// `None` where every line is whole.
+    pub fn find(raws: &[Raw<'_>], reads: &[Read<'_>]) -> Option<Breaks> {
+        let starts: Vec<Start> = raws.iter().zip(reads).map(|(raw, read)| read.start(raw)).collect();
+        let prefixed = starts.contains(&Start::Prefixed);
+        let mut candidates: Vec<usize> = Vec::new();
+        for at in 1..raws.len() {
+            if may_continue(raws, &starts, at, prefixed || candidates.last() == Some(&(at - 1))) {
+                candidates.push(at);
+            }
         }
+        let any = !candidates.is_empty() || starts.contains(&Start::Empty);
+        any.then_some(Breaks { starts, candidates })
     }
-    let width = width(&raws, &candidates).map(|width| Width { prefixed, ..width });
-    let mut folded: Vec<Raw<'a>> = Vec::with_capacity(raws.len());
-    let mut candidates = candidates.into_iter().peekable();
-    let mut before = (0, Start::Blank);
-    for (at, raw) in raws.into_iter().enumerate() {
-        let candidate = candidates.next_if(|&next| next == at).is_some();
-        let now = (raw.columns(), starts[at]);
-        let (columns, start) = std::mem::replace(&mut before, now);
-        let bare = matches!(now.1, Start::Bare | Start::Nothing);
-        match folded.last_mut() {
-            Some(last) if start == Start::Empty && bare => join(last, &raw, b" "),
-            Some(last) if candidate => match width.and_then(|width| glue(last, &raw, columns, width)) {
-                Some(glue) => join(last, &raw, &glue),
-                None => folded.push(raw),
-            },
-            _ => folded.push(raw),
+
+    /// Puts the broken lines together.
+    pub fn fold<'a>(self, raws: Vec<Raw<'a>>) -> Vec<Raw<'a>> {
+        let Breaks { starts, candidates } = self;
+        let prefixed = starts.contains(&Start::Prefixed);
+        let width = width(&raws, &candidates).map(|width| Width { prefixed, ..width });
+        let mut folded: Vec<Raw<'a>> = Vec::with_capacity(raws.len());
+        let mut candidates = candidates.into_iter().peekable();
+        let mut before = (0, Start::Blank);
+        for (at, raw) in raws.into_iter().enumerate() {
+            let candidate = candidates.next_if(|&next| next == at).is_some();
+            let now = (raw.columns(), starts[at]);
+            let (columns, start) = std::mem::replace(&mut before, now);
+            let bare = matches!(now.1, Start::Bare | Start::Nothing);
+            match folded.last_mut() {
+                Some(last) if start == Start::Empty && bare => join(last, &raw, b" "),
+                Some(last) if candidate => match width.and_then(|width| glue(last, &raw, columns, width)) {
+                    Some(glue) => join(last, &raw, &glue),
+                    None => folded.push(raw),
+                },
+                _ => folded.push(raw),
+            }
         }
+        // What was known of a joined line's end was known of its beginning.
+        for joined in folded.iter_mut().filter(|raw| raw.joined) {
+            joined.anchor = anchor(&joined.text);
+        }
+        folded
     }
-    folded
 }
 
 /// Whether a line can be the rest of the one above.
@@ -236,7 +257,7 @@ fn apart(line: &[u8], words: &[&[u8]]) -> bool {
 pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
     let text = trim_end(text);
     let Some(found) = anchor(text) else {
-        let at = find(head(text, 256), INVOKED)?;
+        let at = invoked(head(text, 256))?;
         let plain = head(&text[at..], 512);
         let flags = plain.split(|&byte| byte == b'(').nth(1).and_then(|flags| flags.split(|&byte| byte == b')').next());
         let sound = flags.is_none_or(|flags| !flags.contains(&b' '));

@@ -1,6 +1,8 @@
 //! Lines of a log that came into one: a chat, a cell of a table or a sentence took the line breaks away.
 
-use super::anchor::anchor;
+use memchr::memchr_iter;
+
+use super::anchor::{anchor, Anchor};
 use super::clock::bracketed;
 use super::scan::head;
 
@@ -9,26 +11,26 @@ const LONGEST: usize = 256 * 1024;
 /// So far apart may two lines in one sentence stand.
 const BETWEEN: usize = 48;
 
-/// The lines in one line: each behind its own time of the kernel's clock, or each a whole line of a report.
-pub(super) fn lines(text: &[u8]) -> Option<Vec<&[u8]>> {
+/// The lines in one line: each behind its own time of the kernel's clock, or each a whole line of a report. `first`: the
+/// first words in it that tell.
+pub(super) fn lines<'a>(text: &'a [u8], first: &Anchor) -> Option<Vec<&'a [u8]>> {
     if text.len() > LONGEST {
         return None;
     }
-    by_time(text).or_else(|| by_words(text))
+    by_time(text).or_else(|| by_words(text, first))
 }
 
 fn by_time(text: &[u8]) -> Option<Vec<&[u8]>> {
-    let times: Vec<usize> = text
-        .iter()
-        .enumerate()
-        .filter(|(at, &byte)| byte == b'[' && (*at == 0 || matches!(text[at - 1], b' ' | b'\t' | b'>' | b':')))
-        .map(|(at, _)| at)
+    let times: Vec<usize> = memchr_iter(b'[', text)
+        .filter(|&at| at == 0 || matches!(text[at - 1], b' ' | b'\t' | b'>' | b':'))
         .filter(|&at| bracketed(head(&text[at..], 48)).is_some_and(|(moment, _)| moment.usec.is_some()))
         .collect();
+    if times.len() < 2 {
+        return None;
+    }
     let pieces =
         || times.iter().enumerate().map(|(at, &start)| &text[start..*times.get(at + 1).unwrap_or(&text.len())]);
-    let told = pieces().filter(|piece| anchor(piece).is_some()).count();
-    if times.len() < 2 || told == 0 {
+    if !pieces().any(|piece| anchor(piece).is_some()) {
         return None;
     }
     let mut lines: Vec<&[u8]> = pieces().map(|piece| piece.strip_suffix(b" ").unwrap_or(piece)).collect();
@@ -40,8 +42,7 @@ fn by_time(text: &[u8]) -> Option<Vec<&[u8]>> {
     Some(lines)
 }
 
-fn by_words(text: &[u8]) -> Option<Vec<&[u8]>> {
-    let first = anchor(text)?;
+fn by_words<'a>(text: &'a [u8], first: &Anchor) -> Option<Vec<&'a [u8]>> {
     let (mut start, mut end, mut lines) = (0, first.end()?, Vec::new());
     while let Some(next) = anchor(&text[end..]) {
         if next.start() == 0 || next.start() > BETWEEN {
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn breaks_that_were_lost() {
         let seen = |text: &str| {
-            lines(text.as_bytes())
+            lines(text.as_bytes(), &anchor(text.as_bytes()).unwrap())
                 .map(|lines| lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>())
         };
         let text = "a: [    1.000001] x invoked [    1.000002] CPU: 1 PID: 2 Comm: x Not [    1.000003] y";

@@ -1,5 +1,7 @@
 //! What each line of a report is.
 
+use memchr::memchr_iter;
+
 use super::kill;
 pub(super) use super::line_kind::Kind;
 use super::scan::{contains, digits, find, head, trim_end, trim_start};
@@ -23,12 +25,17 @@ pub(super) const TASK_IN_MIDDLE: &[u8] = b" killed as a result of limit of ";
 pub(super) const GROUP_TAIL: &[u8] = b" are going to be killed due to memory.oom.group set";
 pub(super) const USAGES: [&[u8]; 4] = [b"memory: usage ", b"memory+swap: usage ", b"swap: usage ", b"kmem: usage "];
 
+/// Where [`INVOKED`] begins; its rarest letter is searched for.
+pub(super) fn invoked(text: &[u8]) -> Option<usize> {
+    memchr_iter(b'v', text).filter_map(|at| at.checked_sub(3)).find(|&at| text[at..].starts_with(INVOKED))
+}
+
 /// The kind of one line. `text` may have leading blanks.
 // Long: one decision, an arm for each kind of line.
 pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     let line = trim_start(text);
     let Some(&first) = line.first() else { return Kind::Other };
-    if find(head(text, 256), INVOKED).is_some() || trim_end(head(line, 64)).ends_with(b" invoked") && line.len() < 64 {
+    if invoked(head(text, 256)).is_some() || trim_end(head(line, 64)).ends_with(b" invoked") && line.len() < 64 {
         return Kind::Invoker;
     }
     match first {

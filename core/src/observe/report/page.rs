@@ -1,5 +1,7 @@
 //! A log out of the source of a web page: tags are taken off, names of characters become the characters.
 
+use memchr::{memchr, memchr2};
+
 use super::scan::{contains, digits, find, trim_start};
 
 /// Tags that end a line.
@@ -39,13 +41,14 @@ const PLAIN: [&[u8]; 27] = [
 /// A page's text. A name may hold `&lt;` or `</p>` as well: only what the kernel prints in brackets or before a time, or tags
 /// that are closed, are taken for proof.
 pub(super) fn from_html(input: &[u8]) -> Option<Vec<u8>> {
+    memchr2(b'<', b'&', input)?;
     let tagged = is_tagged(input);
     let named = is_named(input);
     if !tagged && !named {
         return None;
     }
     let untagged = if tagged { untag(input) } else { input.to_vec() };
-    if !named && find(&untagged, b"&").is_none() {
+    if !named && memchr(b'&', &untagged).is_none() {
         return Some(untagged);
     }
     let mut plain = characters(&untagged);
@@ -62,7 +65,7 @@ fn is_tagged(input: &[u8]) -> bool {
         b"</font>",
     ];
     // Once may be a name; a log has many lines.
-    find(input, b"<").is_some()
+    (contains(input, b"</") || contains(input, b"<br"))
         && CLOSED.iter().any(|tag| {
             find(input, tag).is_some_and(|at| contains(&input[at + 1..], b"</") || contains(&input[at + 1..], tag))
                 || (*tag == b"</pre>" || *tag == b"</code>") && contains(input, tag)
@@ -91,7 +94,7 @@ fn is_named(input: &[u8]) -> bool {
         };
         input.split(|&byte| byte == b'\n').any(level)
     };
-    find(input, b"&").is_some() && (PROOFS.iter().any(|proof| contains(input, proof)) || levels())
+    memchr(b'&', input).is_some() && (PROOFS.iter().any(|proof| contains(input, proof)) || levels())
 }
 
 /// Takes the tags of a page off; brackets that are no tags stay.

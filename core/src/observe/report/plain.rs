@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr3};
+
 use super::blanks::spaced;
 use super::coded::{from_quoted_printable, without_backslashes};
 use super::page::from_html;
@@ -44,18 +46,19 @@ fn from_utf16(input: &[u8]) -> Option<Vec<u8>> {
 
 /// Serial consoles and logs that a crash left behind hold NULs; no name can.
 fn without_nuls(input: &[u8]) -> Option<Vec<u8>> {
-    input.contains(&0).then(|| input.iter().copied().filter(|&byte| byte != 0).collect())
+    memchr(0, input).map(|_| input.iter().copied().filter(|&byte| byte != 0).collect())
 }
 
 /// Lines that end with a carriage return alone.
 fn from_carriage_returns(input: &[u8]) -> Option<Vec<u8>> {
-    (input.contains(&b'\r') && !input.contains(&b'\n'))
+    (memchr(b'\r', input).is_some() && memchr(b'\n', input).is_none())
         .then(|| input.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect())
 }
 
 /// `dmesg --color` begins every line with a colour, and grep colours what it found and ends that. Only then are colours taken
 /// off, because a name in plain text may hold an escape sequence too.
 fn from_colours(input: &[u8]) -> Option<Vec<u8>> {
+    memchr3(b'\x1b', b'^', b'\\', input)?;
     ESCAPES.iter().find(|escape| is_coloured(input, escape)).map(|escape| without_colours(input, escape))
 }
 

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::anchor::{anchor, Anchor};
+use super::anchor::{self, anchor, Anchor, Told};
+use super::scan::trim_start;
 
 /// One line as it stands in the log, without what a quotation or a container adds to it.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Raw<'a> {
     /// The words that tell where the kernel's text begins.
     pub anchor: Option<Anchor>,
     pub(super) columns: u32,
+    /// Pieces were added to its end.
+    pub joined: bool,
 }
 
 /// The kernel's clock and the calendar time.
@@ -33,7 +36,21 @@ impl<'a> Raw<'a> {
         let anchor = anchor(&text);
         let wall = wall.map(|wall| wall.as_bytes().to_vec());
         let stamp = (usec.is_some() || wall.is_some()).then(|| Box::new(Stamp { usec, wall }));
-        Raw { text: Cow::Owned(text), anchor, stamp, contained: true, columns: 0 }
+        Raw { text: Cow::Owned(text), anchor, stamp, contained: true, ..Raw::default() }
+    }
+
+    /// What the words tell with which a part of the line begins.
+    pub fn told(&self, text: &[u8]) -> Option<Told> {
+        let text = trim_start(text);
+        match anchor::behind(&self.text, self.anchor, text) {
+            Some(found) => found.filter(|anchor| anchor.start() == 0).map(|anchor| (anchor.kind, anchor.end())),
+            None => anchor::here(text),
+        }
+    }
+
+    /// The words that tell in a part of the line.
+    pub fn anchor_in(&self, text: &[u8]) -> Option<Anchor> {
+        anchor::behind(&self.text, self.anchor, text).unwrap_or_else(|| anchor(text))
     }
 
     /// Its length in the log, in characters.
@@ -43,6 +60,6 @@ impl<'a> Raw<'a> {
 
     /// Takes the length of a piece that was added to the end.
     pub fn ends_at(&mut self, piece: &Raw<'_>) {
-        self.columns = piece.columns;
+        (self.columns, self.joined) = (piece.columns, true);
     }
 }

@@ -1,11 +1,20 @@
 //! Small readers of bytes; none of them looks further than its caller lets it.
 
+use memchr::{memchr, memmem, memrchr};
+
+/// In a text as long as this the search that has to be prepared is the faster one.
+const LONG: usize = 512;
+
 /// Where `needle` begins in `text`.
 pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let (&first, last) = (needle.first()?, text.len().checked_sub(needle.len())?);
+    if text.len() >= LONG {
+        return memmem::find(text, needle);
+    }
+    let (rare, byte) = rare(needle)?;
+    let last = text.len().checked_sub(needle.len())?;
     let mut from = 0;
     while from <= last {
-        from += text[from..=last].iter().position(|&byte| byte == first)?;
+        from += memchr(byte, &text[from + rare..=last + rare])?;
         if text[from..].starts_with(needle) {
             return Some(from);
         }
@@ -16,12 +25,22 @@ pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// Where the last `needle` begins in `text`.
 pub(super) fn rfind(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let mut end = text.len().checked_sub(needle.len())?;
+    let (rare, byte) = rare(needle)?;
+    let mut end = text.len().checked_sub(needle.len())? + 1;
     loop {
+        end = memrchr(byte, &text[rare..end + rare])?;
         if text[end..].starts_with(needle) {
             return Some(end);
         }
-        end = end.checked_sub(1)?;
+    }
+}
+
+/// The byte of a needle that is searched for, and its place: a blank or a comma is everywhere, what follows it is not.
+fn rare(needle: &[u8]) -> Option<(usize, u8)> {
+    match needle {
+        [b' ' | b',', second, ..] => Some((1, *second)),
+        [first, ..] => Some((0, *first)),
+        [] => None,
     }
 }
 
@@ -66,17 +85,18 @@ pub(super) fn digits(text: &[u8]) -> usize {
 
 /// The number that `text` begins with, and the rest; `None` without digits or when it does not fit.
 pub(super) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let length = digits(text);
-    let value = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
-    Some((value, &text[length..]))
+    let (digits, rest) = text.split_at(digits(text));
+    let digit = |value: u64, byte: &u8| value.checked_mul(10)?.checked_add(u64::from(byte - b'0'));
+    let value = digits.iter().try_fold(0, digit).filter(|_| !digits.is_empty())?;
+    Some((value, rest))
 }
 
 /// The same with an optional minus sign.
 pub(super) fn signed(text: &[u8]) -> Option<(i64, &[u8])> {
-    let negative = text.first() == Some(&b'-');
-    let length = digits(&text[usize::from(negative)..]) + usize::from(negative);
-    let value = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
-    Some((value, &text[length..]))
+    match text.strip_prefix(b"-") {
+        Some(text) => number(text).and_then(|(value, rest)| Some((0i64.checked_sub_unsigned(value)?, rest))),
+        None => number(text).and_then(|(value, rest)| Some((i64::try_from(value).ok()?, rest))),
+    }
 }
 
 /// A whole text as one number.

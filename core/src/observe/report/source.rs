@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2};
+
+use super::anchor::Told;
 use super::clock::{bracketed, date, iso_inside, Moment};
 use super::program::{identifier, is_program, Identifier};
 use super::scan::{contains, digits, find, head, number, trim_start, word};
@@ -29,6 +32,8 @@ pub(super) struct Line<'a> {
     pub named: bool,
     /// The log was cut off at the right, and this line reaches there.
     pub cut: bool,
+    /// What the words tell with which it begins, if they are a report's beyond doubt.
+    pub told: Option<Told>,
 }
 
 impl<'a> Line<'a> {
@@ -154,10 +159,15 @@ fn of_record<'a>(record: &RawRecord<'a>, width: usize, outer: Moment<'a>) -> Ori
 
 /// A record as the extended netconsole sends it: `6.4.0,4,7,100,-;text`.
 fn behind_release(text: &[u8]) -> Option<RawRecord<'_>> {
-    let at = head(text, 80).iter().position(|&byte| byte == b',')?;
+    text.first().filter(|first| first.is_ascii_digit())?;
+    let at = memchr(b',', head(text, 80))?;
     let (release, rest) = (&text[..at], &text[at + 1..]);
-    let named = release.first().is_some_and(u8::is_ascii_digit) && release.contains(&b'.') && !release.contains(&b' ');
-    RawRecord::parse(rest).filter(|_| named)
+    let named = release.contains(&b'.') && !release.contains(&b' ');
+    if named {
+        RawRecord::parse(rest)
+    } else {
+        None
+    }
 }
 
 /// Takes `> ` marks of quoted mail off.
@@ -290,8 +300,7 @@ fn buried(text: &[u8]) -> Option<(&[u8], Moment<'_>)> {
 
 /// Undoes what text loggers do to control characters: `\xNN` and (in syslog) `#NNN` become bytes.
 pub(super) fn readable(text: &[u8], syslog: bool) -> Cow<'_, [u8]> {
-    let suspicious = text.iter().any(|&byte| byte == b'\\' || (syslog && byte == b'#'));
-    if !suspicious {
+    if memchr2(b'\\', if syslog { b'#' } else { b'\\' }, text).is_none() {
         return Cow::Borrowed(text);
     }
     let mut plain = Vec::with_capacity(text.len());

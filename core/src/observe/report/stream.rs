@@ -2,51 +2,63 @@
 
 use std::borrow::Cow;
 
-use super::dress::Dress;
-use super::edge;
-use super::fold::fold;
+use super::dress::{Dress, Read};
+use super::fold::Breaks;
 use super::plain::plain;
 use super::raw::Raw;
-use super::scan::trim_end;
+use super::scan::{trim_end, trim_start};
 use super::source::{self, Line, Origin};
 use super::turn::{turn, Twice};
 use super::unpack::{is_blank, unpack};
+use super::{anchor, edge};
 use crate::observe::kmsg::Record;
 
 /// Gives every kernel line of `input` to `take`, in order.
-pub(super) fn lines(input: &[u8], mut take: impl FnMut(&Line<'_>)) {
+pub(super) fn lines(input: &[u8], take: impl FnMut(&Line<'_>)) {
     let plain = plain(input);
     let raws = unpack(&plain);
     let dress = Dress::learn(&raws);
-    let raws = fold(raws, &dress);
-    let mut lines = undressed(&raws, &dress);
+    let reads: Vec<Read<'_>> = raws.iter().map(|raw| dress.read(raw)).collect();
+    let Some(breaks) = Breaks::find(&raws, &reads) else { return in_order(undressed(&raws, reads, &dress), take) };
+    drop(reads);
+    let raws = breaks.fold(raws);
+    let reads = raws.iter().map(|raw| dress.read(raw)).collect();
+    in_order(undressed(&raws, reads, &dress), take);
+}
+
+fn in_order(mut lines: Vec<Line<'_>>, mut take: impl FnMut(&Line<'_>)) {
     turn(&mut lines);
     let mut twice = Twice::default();
-    for line in lines {
-        if !twice.is_again(&line) {
-            take(&line);
+    for (at, line) in lines.iter().enumerate() {
+        if !twice.is_again(&lines, at) {
+            take(line);
         }
     }
 }
 
 /// The kernel's lines, each with the later lines of its message.
-fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> Vec<Line<'a>> {
+fn undressed<'a>(raws: &'a [Raw<'_>], reads: Vec<Read<'a>>, dress: &Dress) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'a>> = Vec::with_capacity(raws.len());
     let edge = edge::edge(raws);
     // Whether the last line may go on, and whether the one before this was blank.
     let (mut open, mut blank) = (false, false);
-    for raw in raws {
+    let mut grown = Vec::new();
+    for (raw, read) in raws.iter().zip(reads) {
         let nothing = is_blank(raw);
         // Of blank lines in a row the first one says all.
         if std::mem::replace(&mut blank, nothing) && nothing {
             continue;
         }
+        let at = lines.len().wrapping_sub(1);
         if let Some(line) = lines.last_mut().filter(|_| open && !raw.contained) {
             if belongs(line, &raw.text) {
+                if !line.record && grown.last() != Some(&at) {
+                    grown.push(at);
+                }
                 continue;
             }
         }
-        match dress.remove(raw) {
+        match dress.remove(raw, read) {
             Origin::Kernel(mut line) => {
                 edge::mark(&mut line, raw, edge);
                 open = true;
@@ -54,6 +66,9 @@ fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> Vec<Line<'a>> {
             }
             Origin::Other => open = false,
         }
+    }
+    for at in grown {
+        lines[at].told = anchor::here(trim_start(&lines[at].text));
     }
     lines
 }
@@ -89,6 +104,7 @@ pub(super) fn of_record(record: &Record) -> Line<'_> {
         foreign: record.facility() != 0,
         named: true,
         cut: false,
+        told: None,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use super::lines::{Kind, INVOKED};
-use super::scan::{contains, head, trim_start};
+use super::lines::{invoked, Kind};
+use super::scan::{head, trim_start};
 use super::source::Line;
-use super::{anchor, kill, parse, trace};
+use super::{kill, parse, trace};
 
 /// Turns the lines of a log that has the newest first.
 pub(super) fn turn(lines: &mut [Line<'_>]) {
@@ -24,7 +24,7 @@ fn newest_first(lines: &[Line<'_>]) -> bool {
         kernel.to(line.moment.usec, None);
         wall.to(line.moment.day_second().map(u64::from), Some(86_400));
         let text = trim_start(&line.text);
-        let Some((kind, _)) = anchor::here(text).or_else(|| invoker(text)) else { continue };
+        let Some((kind, _)) = line.told.or_else(|| invoker(text)) else { continue };
         course.to(rank(kind), None);
         turned |= before.is_some_and(|(above, first)| are_turned((above, first), (kind, text)));
         before = Some((kind, text));
@@ -59,7 +59,7 @@ fn are_turned(first: (Kind, &[u8]), second: (Kind, &[u8])) -> bool {
 }
 
 fn invoker(text: &[u8]) -> Option<(Kind, Option<usize>)> {
-    contains(head(text, 64), INVOKED).then_some((Kind::Invoker, None))
+    invoked(head(text, 64)).is_some().then_some((Kind::Invoker, None))
 }
 
 /// The place of a line in its report; members of a group and the line about it may alternate.
@@ -99,34 +99,43 @@ const REMEMBERED: usize = 1 << 15;
 pub(super) struct Twice {
     seen: HashSet<u64>,
     order: VecDeque<u64>,
-    latest: u64,
+    /// So many lines are remembered: a log in which time goes on has none twice.
+    remembered: usize,
+    latest: Option<u64>,
     /// The log went back in time, to lines that were there.
     again: bool,
 }
 
 impl Twice {
-    /// Whether the line is there for the second time.
-    pub fn is_again(&mut self, line: &Line<'_>) -> bool {
+    /// Whether the line at that place is there for the second time. To be asked of one line after the other.
+    pub fn is_again(&mut self, lines: &[Line<'_>], at: usize) -> bool {
+        let line = &lines[at];
         let Some(usec) = line.moment.usec else { return false };
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((usec, line.sequence, &line.text));
-        let known = self.seen.contains(&hash);
+        let latest = self.latest.replace(self.latest.map_or(usec, |latest| latest.max(usec)));
         // Within one tick the kernel may print a line twice, but none that tells of a task.
-        let same = usec == self.latest && (self.again || anchor::here(trim_start(&line.text)).is_some());
-        if known && (usec < self.latest || same) {
-            self.again = true;
-            return true;
-        }
-        self.again = false;
-        self.latest = self.latest.max(usec);
-        if !known {
-            self.seen.insert(hash);
-            self.order.push_back(hash);
+        let may = latest.is_some_and(|latest| usec < latest || usec == latest && (self.again || line.told.is_some()));
+        self.again = may && {
+            self.remember(&lines[..at]);
+            self.seen.contains(&fingerprint(line))
+        };
+        self.again
+    }
+
+    /// Remembers all lines up to there.
+    fn remember(&mut self, lines: &[Line<'_>]) {
+        for line in lines[self.remembered..].iter().filter(|line| line.moment.usec.is_some()) {
+            let fingerprint = fingerprint(line);
+            if self.seen.insert(fingerprint) {
+                self.order.push_back(fingerprint);
+            }
             if self.order.len() > REMEMBERED {
-                if let Some(old) = self.order.pop_front() {
-                    self.seen.remove(&old);
-                }
+                self.order.pop_front().map(|old| self.seen.remove(&old));
             }
         }
-        false
+        self.remembered = lines.len();
     }
+}
+
+fn fingerprint(line: &Line<'_>) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one((line.moment.usec, line.sequence, &line.text))
 }

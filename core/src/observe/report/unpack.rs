@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr3};
+
 use super::anchor::anchor;
 use super::joined;
 use super::json;
@@ -12,7 +14,8 @@ use super::scan::{find, trim_end, trim_start};
 use super::source;
 
 fn columns(text: &[u8]) -> u32 {
-    u32::try_from(text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()).unwrap_or(u32::MAX)
+    let count = if text.is_ascii() { text.len() } else { text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() };
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Documents in documents deeper than this are no logs.
@@ -37,7 +40,7 @@ fn unpack_as<'a>(text: &'a [u8], proven: &mut bool) -> Vec<Raw<'a>> {
     let mut raws = Vec::new();
     let (mut rest, mut attempts) = (text, ATTEMPTS);
     while !rest.is_empty() {
-        let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
         let line = &rest[..end];
         let next = (end + 1).min(rest.len());
         if opens_document(line) {
@@ -100,7 +103,9 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool 
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let columns = columns(line);
     let text = unmarked(source::unquote(line));
-    if text.contains(&b'"') {
+    // Most lines hold nothing but themselves.
+    let holds = memchr3(b'"', b'\\', b'#', text).is_some();
+    if holds && memchr(b'"', text).is_some() {
         if let Some(entries) = json::part(text) {
             entries_into(raws, entries, DEPTH);
             return false;
@@ -110,7 +115,8 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool 
             return true;
         }
     }
-    if let Some(pieces) = escaped_lines(text) {
+    let pieces = if holds { escaped_lines(text) } else { None };
+    if let Some(pieces) = pieces {
         for (at, piece) in pieces.into_iter().enumerate() {
             if at == 0 {
                 let anchor = anchor(&piece);
@@ -122,8 +128,8 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool 
         return false;
     }
     let mut raw = Raw::of(text);
-    if raw.anchor.is_some() {
-        if let Some(lines) = joined::lines(text) {
+    if let Some(anchor) = raw.anchor {
+        if let Some(lines) = joined::lines(text, &anchor) {
             raws.extend(lines.into_iter().map(Raw::of));
             return false;
         }
@@ -137,10 +143,14 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool 
 fn unmarked(mut text: &[u8]) -> &[u8] {
     const MARKS: [&[u8]; 9] =
         [b"{noformat}", b"{code}", b"{quote}", b"[/code]", b"[/CODE]", b"[/quote]", b"[/QUOTE]", b"[/pre]", b"```"];
-    while let Some(shorter) = MARKS.iter().find_map(|mark| trim_end(text).strip_suffix(*mark)) {
-        text = shorter;
+    loop {
+        let trimmed = trim_end(text);
+        let ends = matches!(trimmed.last(), Some(b'}' | b']' | b'`'));
+        match MARKS.iter().filter(|_| ends).find_map(|mark| trimmed.strip_suffix(*mark)) {
+            Some(shorter) => text = shorter,
+            None => return text,
+        }
     }
-    text
 }
 
 /// The lines of a text whose line breaks are written as `\n` or, by syslog, as `#012`, if that is what they are: behind one
