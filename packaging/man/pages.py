@@ -135,6 +135,10 @@ def blocks(header: str) -> list[tuple[str, str]]:
             continue
         if not code and (not bare or bare.startswith(("#if", "#else", "#endif", "#include", "extern", "}", "/*", "*"))):
             continue
+        # The comment of a value stands behind it where there is room.
+        line, _, behind = line.partition(" /**< ")
+        if behind:
+            comment = [behind.removesuffix("*/").strip()]
         code.append(line)
         depth += 0 if bare.startswith(("/*", "*")) else line.count("{") - line.count("}")
         directive = code[0].startswith("#")
@@ -257,7 +261,7 @@ def literal(code: str) -> str:
 
 
 def fields(code: str) -> list[str]:
-    found = re.findall(r"/\*\*\n(.*?)\*/\n\s*(.*?);", code[code.index("{") :], re.S)
+    found = re.findall(r"/\*\*\s(.*?)\s*\*/\n\s*(.*?);", code[code.index("{") :], re.S)
     if not found:
         return []
     out = [".Bl -tag -width Ds -compact"]

@@ -33,6 +33,18 @@ const GUARD: &str = "/* -- added -- */";
 /// # Panics
 /// With what is to be done, where an item has no section.
 pub fn arranged(generated: &str) -> String {
+    written(generated, brief::lines)
+}
+
+/// The same with all that the sources say of each item.
+pub fn whole(generated: &str) -> String {
+    written(generated, |comment, _| brief::bare(comment))
+}
+
+/// The lines of a comment, made of those that cbindgen writes, at an indent.
+type Lines = fn(&[String], &str) -> Vec<String>;
+
+fn written(generated: &str, lines: Lines) -> String {
     let (head, rest) = generated.split_once(FIRST).expect("the mark in cbindgen.toml");
     let (main, added) = rest.split_once(GUARD).expect("the second mark in cbindgen.toml");
     let mut items = items(main);
@@ -47,7 +59,7 @@ pub fn arranged(generated: &str) -> String {
             section = item.place.0;
             text.push_str(&banner(section));
         }
-        text.push_str(&show(item));
+        text.push_str(&show(item, lines));
     }
     text + "\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* MEMOOM_H */\n"
 }
@@ -165,28 +177,30 @@ fn mentions(text: &str, name: &str) -> bool {
 }
 
 /// An item as the header has it, with an empty line before what is longer than a line.
-fn show(item: &Item) -> String {
-    let parameters = if item.rank == Rank::Function { parameters(&item.code) } else { 0 };
-    let lines = brief::lines(&item.comment, parameters);
-    let said = brief::comment(&lines, "");
+fn show(item: &Item, lines: Lines) -> String {
+    let lines_said = lines(&item.comment, "");
+    let said = brief::comment(&lines_said, "");
     let code = match item.rank {
         Rank::Function if item.code[0].starts_with("static") => item.code.join("\n") + "\n",
         Rank::Function => brief::declaration(&item.code),
-        Rank::Type if item.code.len() > 1 && item.code[0].contains('{') => fields(&item.code),
+        Rank::Type if item.code.len() > 1 && item.code[0].contains('{') => fields(&item.code, lines),
         Rank::Value if item.code.len() == 1 => parenthesized(&item.code[0]) + "\n",
         _ => item.code.join("\n") + "\n",
     };
-    let apart = if item.rank == Rank::Value { "" } else { "\n" };
+    // What frees by cleanup stands with what frees, and the start of a struct with the struct.
+    let helper = item.code[0].starts_with("static") || item.name.ends_with("_INIT") && item.rank == Rank::Type;
+    let joins = item.rank == Rank::Value || helper;
+    let apart = if joins { "" } else { "\n" };
+    if item.rank == Rank::Value && item.code[0].starts_with("#define") {
+        if let Some(line) = brief::beside(code.trim_end(), &lines_said) {
+            return line;
+        }
+    }
     format!("{apart}{said}{code}")
 }
 
-fn parameters(code: &[String]) -> usize {
-    let flat = code.join(" ");
-    flat.split_once('(').map_or(0, |(_, inner)| inner.split(',').count())
-}
-
 /// The fields of a struct, each comment on one line where it fits.
-fn fields(code: &[String]) -> String {
+fn fields(code: &[String], lines: Lines) -> String {
     let mut text = String::new();
     let mut comment: Vec<String> = Vec::new();
     for line in code {
@@ -196,7 +210,7 @@ fn fields(code: &[String]) -> String {
             continue;
         }
         if !comment.is_empty() {
-            text.push_str(&brief::comment(&brief::lines(&std::mem::take(&mut comment), 0), "    "));
+            text.push_str(&brief::comment(&lines(&std::mem::take(&mut comment), "    "), "    "));
         }
         text.push_str(line);
         text.push('\n');

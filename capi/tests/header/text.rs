@@ -46,6 +46,11 @@ fn blocks(header: &str) -> Vec<(String, String)> {
         if text.is_empty() {
             continue;
         }
+        // The comment of a value stands behind it where there is room.
+        let (text, behind) = text.split_once(" /**<").unwrap_or((text, ""));
+        if !behind.is_empty() {
+            comment = behind.trim_end_matches(['*', '/']).trim().to_string();
+        }
         code.push_str(text);
         code.push(' ');
         if ["#if", "#else", "#endif"].iter().any(|condition| code.starts_with(condition)) {
@@ -115,7 +120,7 @@ pub fn undocumented(header: &str) -> Vec<String> {
             in_struct = true;
         } else if line.starts_with('}') {
             in_struct = false;
-        } else if in_struct && !line.starts_with('*') && line.ends_with(';') && !last.ends_with("*/") {
+        } else if in_struct && !line.starts_with(['*', '/']) && line.ends_with(';') && !last.ends_with("*/") {
             bare.push(line.to_string());
         }
         last = line;
