@@ -106,8 +106,7 @@ class _Driven:
         self._plan, self._group, self._hogs = plan, group, hogs
         self._ask = _asker(plan, policy)
         self._seconds = 0.0
-        self._last_ns = time.monotonic_ns()
-        self._began_ns = self._last_ns
+        self._began_ns = self._last_ns = 0
         self._was_at_the_limit = False
         # Whoever has sent a signal was the killer that runs beside.
         self._beside = "policy" if policy.name == "earlyoom" else "unknown"
@@ -118,6 +117,10 @@ class _Driven:
 
     def follow(self) -> None:
         """To the end of the curves. Time does not wait for a policy: while that thinks, memory is wanted."""
+        # Where the curves begin is no growth: the clock runs from there.
+        for curve in self._plan.curves:
+            self._bring(self._hogs[curve.name], curve.at(0.0))
+        self._began_ns = self._last_ns = time.monotonic_ns()
         while True:
             self._seconds = min((time.monotonic_ns() - self._began_ns) / 1e9, self._plan.seconds)
             for curve in self._plan.curves:
