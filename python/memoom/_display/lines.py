@@ -40,10 +40,10 @@ def _usage(trial: dict[str, Any], across: Scale, up: Scale, colour: str) -> Mark
 
 
 def _death(trial: dict[str, Any], death: dict[str, Any], across: Scale, up: Scale) -> Markup:
-    """Stands where the usage was at last before it."""
+    """Stands where the usage was before it: the last sample may be behind it already."""
     before = [count for time_ns, count in trial["samples"] if time_ns <= death["time_ns"]]
     words = f"{death['name']} died under {trial['policy']}, by the {death['by']}"
-    return mark(tag("title", words), across.at(death["time_ns"]), up.at(before[-1] if before else 0), False)
+    return mark(tag("title", words), across.at(death["time_ns"]), up.at(max(before[-2:], default=0)), False)
 
 
 def _axes(across: Scale, up: Scale) -> Markup:
