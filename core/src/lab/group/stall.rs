@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
 use crate::memcg::files::missing;
 use crate::memcg::v1;
@@ -45,7 +45,8 @@ impl Group {
     /// How long tasks of the group have waited for memory: `memory.pressure` (v2).
     ///
     /// # Errors
-    /// `Unsupported` on v1, and where the kernel has no PSI or it is off (boot option `psi=1`).
+    /// `Unsupported` on v1, and where the kernel has no PSI or it is off (boot option `psi=1`); `Io` where the file lacks a
+    /// number, which is then not taken for 0.
     pub fn pressure(&self) -> Result<Pressure> {
         let dir = self.alive("read pressure")?;
         if self.0.version == Version::V1 {
@@ -55,33 +56,32 @@ impl Group {
             Some(libc::EOPNOTSUPP) => error.with_kind(ErrorKind::Unsupported).remedy("boot with psi=1"),
             _ => error,
         })?;
-        text.as_deref()
-            .map(parse_pressure)
-            .ok_or_else(|| missing("read pressure", dir, PRESSURE).remedy("boot with psi=1"))
+        let text = text.ok_or_else(|| missing("read pressure", dir, PRESSURE).remedy("boot with psi=1"))?;
+        parse_pressure(&text).map_err(|lacks| {
+            Error::new(ErrorKind::Io, "read pressure", "the file does not hold such a number")
+                .path(dir.path().join(PRESSURE))
+                .value(lacks)
+        })
     }
 }
 
-/// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, and the same with `full`.
-pub(crate) fn parse_pressure(text: &str) -> Pressure {
-    let mut pressure = Pressure::default();
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        let stall = match words.next() {
-            Some("some") => &mut pressure.some,
-            Some("full") => &mut pressure.full,
-            _ => continue,
-        };
-        for (key, value) in words.filter_map(|word| word.split_once('=')) {
-            match key {
-                "avg10" => stall.avg10 = share(value).unwrap_or_default(),
-                "avg60" => stall.avg60 = share(value).unwrap_or_default(),
-                "avg300" => stall.avg300 = share(value).unwrap_or_default(),
-                "total" => stall.total_usec = value.parse().unwrap_or_default(),
-                _ => {}
-            }
-        }
-    }
-    pressure
+/// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, and the same with `full`; else which of them it lacks.
+pub(crate) fn parse_pressure(text: &str) -> std::result::Result<Pressure, &'static str> {
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let some = line("some").ok_or("some").and_then(parse_stall)?;
+    let full = line("full").ok_or("full").and_then(parse_stall)?;
+    Ok(Pressure { some, full })
+}
+
+/// One line, without its name.
+fn parse_stall(line: &str) -> std::result::Result<Stall, &'static str> {
+    let value = |key: &str| line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    Ok(Stall {
+        avg10: value("avg10").and_then(share).ok_or("avg10")?,
+        avg60: value("avg60").and_then(share).ok_or("avg60")?,
+        avg300: value("avg300").and_then(share).ok_or("avg300")?,
+        total_usec: value("total").and_then(|total| total.parse().ok()).ok_or("total")?,
+    })
 }
 
 /// A share in percent, which the kernel always writes with two decimals.
@@ -98,11 +98,25 @@ mod tests {
     #[test]
     fn pressure_of_a_kernel_and_of_a_later_one() {
         let text = "some avg10=1.50 avg60=2.25 avg300=3.00 total=400\nfull avg10=0.10 avg60=0.20 avg300=0.30 total=5 new=1\nother avg10=9\n";
-        let pressure = parse_pressure(text);
+        let pressure = parse_pressure(text).unwrap();
         assert_eq!(pressure.some, Stall { avg10: 1.5, avg60: 2.25, avg300: 3.0, total_usec: 400 });
         assert_eq!(pressure.full, Stall { avg10: 0.1, avg60: 0.2, avg300: 0.3, total_usec: 5 });
-        assert_eq!(parse_pressure(""), Pressure::default());
-        // What does not fit into 64 bits is no share.
-        assert_eq!(parse_pressure("some avg10=184467440737095516.99").some.avg10, 0.0);
+    }
+
+    #[test]
+    fn what_a_file_lacks_is_not_taken_for_0() {
+        let whole =
+            "some avg10=1.50 avg60=2.25 avg300=3.00 total=400\nfull avg10=0.10 avg60=0.20 avg300=0.30 total=5\n";
+        assert!(parse_pressure(whole).is_ok());
+        for (text, lacks) in [
+            (String::new(), "some"),
+            (whole.replace("full", "more"), "full"),
+            (whole.replace("total=5", "total="), "total"),
+            (whole.replace("avg60=0.20 ", ""), "avg60"),
+            // What does not fit into 64 bits is no share.
+            (whole.replace("avg10=1.50", "avg10=184467440737095516.99"), "avg10"),
+        ] {
+            assert_eq!(parse_pressure(&text), Err(lacks), "{text}");
+        }
     }
 }
