@@ -42,6 +42,7 @@ mod logs;
 mod marks;
 mod members;
 mod outside;
+mod owing;
 mod parts;
 mod reading;
 mod records;

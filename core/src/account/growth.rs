@@ -215,6 +215,15 @@ impl Growth {
         self.known.get(&pid).filter(|seen| seen.gone_ns.is_none_or(|gone_ns| until(gone_ns) >= time_ns))
     }
 
+    /// The group in which a process was seen that lived at that moment: not long before, so that its pid is not another's by
+    /// now, and not gone by then.
+    pub(crate) fn stood(&self, pid: i32, time_ns: u64) -> Option<&str> {
+        let seen = self.known.get(&pid)?;
+        let recent = seen.seen_ns.saturating_add(ABOUT.as_nanos() as u64) >= time_ns;
+        let there = seen.gone_ns.is_none_or(|gone_ns| time_ns <= gone_ns);
+        (recent && there).then_some(seen.group.as_str())
+    }
+
     /// Since when a process can have come that was there at `at_ns` and was never seen: the last look before that, as it may
     /// have gone when all were looked at again. `None` where it may have been there before.
     pub(crate) fn unseen_since(&self, at_ns: u64) -> Option<u64> {

@@ -68,7 +68,9 @@ impl Collector {
 
     /// A group was made while we watched: whatever it counts has happened since.
     pub(super) fn began(&mut self, cgroup: &str, counters: Option<Counters>, now_ns: u64) {
-        self.tallies.or_insert_with(cgroup.to_string(), || Tally::new(0, now_ns));
+        // It may have been made, and have counted a kill, since the sources were read before.
+        let since_ns = self.read_before_ns;
+        self.tallies.or_insert_with(cgroup.to_string(), || Tally::of_new(since_ns, now_ns));
         let untouched = |now: &Counters| [own_kills(now), now.failcnt.unwrap_or(0), now.oom.unwrap_or(0)] == [0; 3];
         let counters = counters.filter(untouched).unwrap_or_default();
         let before = Before { counters, ..Before::default() };

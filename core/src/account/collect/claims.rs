@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::owing::Owing;
 use super::tally::{Step, Tally};
 use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Reading};
@@ -18,7 +19,7 @@ use crate::observe::missing::Missing;
 const STEADY: Duration = Duration::from_millis(20);
 /// After so long a kill that is counted and that nobody can place gets an account without a victim. Where neither
 /// tracepoint nor log is read nothing can come late, and [`STEADY`] is enough.
-const GIVE_UP: Duration = Duration::from_millis(200);
+pub(super) const GIVE_UP: Duration = Duration::from_millis(200);
 
 /// After so long a group that has gone has rung for that (v1), and one that cannot be read is not waited for.
 const ALL_KNOWN_WITHIN: Duration = Duration::from_millis(400);
@@ -26,16 +27,6 @@ const ALL_KNOWN_WITHIN: Duration = Duration::from_millis(400);
 /// So long after the ring of a v1 group its counters are read again and again, where nothing else tells of the kill that
 /// it rang for. Nobody's outcome waits for this.
 const RUNG_FOR: Duration = Duration::from_millis(500);
-
-/// A group that has counted kills without an account.
-pub(super) struct Owing {
-    pub(super) cgroup: String,
-    pub(super) owed: u64,
-    /// When it counted them.
-    steps: Vec<Step>,
-    /// What a process can hold in it at most.
-    most_bytes: Option<u64>,
-}
 
 /// Whether anybody will ask again whose the kills are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,18 +46,8 @@ impl Last<'_> {
 /// Kills that groups have counted and that have no account, as they were last seen.
 pub(super) struct Debt {
     total: u64,
-    candidates: usize,
-    since_ns: u64,
     /// How often it was asked whether a worker is dying of it.
     asked: u32,
-}
-
-impl Debt {
-    /// How long it has stayed the same while the tracepoint and the log were read. Not the time of day counts but the
-    /// last reading: whoever was kept from reading meanwhile has not seen the marks that were there.
-    fn stayed(&self, read_ns: u64) -> Duration {
-        Duration::from_nanos(read_ns.saturating_sub(self.since_ns))
-    }
 }
 
 impl Collector {
@@ -110,12 +91,6 @@ impl Collector {
         }
     }
 
-    /// Kill events of this very group that have no account yet.
-    pub(super) fn unaccounted(&self, cgroup: &str, counted: u64) -> u64 {
-        let tally = self.tallies.get(cgroup);
-        tally.map_or(0, |tally| counted.saturating_sub(tally.base + tally.accounted))
-    }
-
     /// Whether the groups of the victims of an open account count more kills than are known.
     pub(super) fn counts_more(&self, at: usize, reading: &Reading, scene: &dyn Scene) -> bool {
         let mut groups = self.open[at].kills.iter().filter_map(|kill| kill.victim.group.as_deref());
@@ -132,34 +107,9 @@ impl Collector {
         self.open.iter().flat_map(move |episode| episode.counted_by(cgroup).map(move |_| episode))
     }
 
-    /// The groups that have counted kills without an account, and how many; and whether all counters could be read: those
-    /// of a group that has just been removed, of which we have not heard yet, cannot.
-    fn owing(&mut self, scene: &dyn Scene) -> (Vec<Owing>, bool) {
-        let mut all_read = true;
-        let groups = scene.groups();
-        for seen in &groups {
-            if let Some(tally) = self.tallies.get_mut(&seen.cgroup) {
-                all_read &= tally.read(&seen.cgroup, scene) || seen.removed;
-            }
-        }
-        let mut owing = Vec::new();
-        for cgroup in groups.into_iter().map(|seen| seen.cgroup) {
-            let Some(tally) = self.tallies.get(&cgroup) else { continue };
-            let pending = self.pending(&cgroup).count() as u64;
-            let owed = tally.seen.saturating_sub(tally.base + tally.accounted + pending);
-            if owed > 0 {
-                let most_bytes = scene.chain(&cgroup).iter().filter_map(|at| scene.limit(at).ok()?.bytes()).min();
-                let marks = self.pending(&cgroup).filter_map(|episode| episode.marked_ns);
-                let steps = tally.unpaid(marks);
-                owing.push(Owing { cgroup, owed, steps, most_bytes });
-            }
-        }
-        (owing, all_read)
-    }
-
     /// Gives unclaimed victims to the groups that owe them.
     pub(super) fn claim(&mut self, scene: &dyn Scene, last: Last<'_>) {
-        let (owing, all_read) = self.owing(scene);
+        let (owing, unread_ns) = self.owing(scene);
         let total = owing.iter().map(|one| one.owed).sum::<u64>().saturating_sub(self.unplaced);
         // Those that descend from our workers are ours whatever the counters say.
         while let Some(at) = self.unclaimed.iter().position(|one| one.ours) {
@@ -170,27 +120,28 @@ impl Collector {
                 return self.claim(scene, last);
             }
         }
-        if total == 0 && !all_read && last == Last::No {
-            return;
-        }
+        // The kernel counts a kill before it marks the victim: whom no group can have counted was somebody else's.
+        let unread_ns = unread_ns.filter(|_| last == Last::No);
+        let may_be_counted = |one: &Unclaimed| unread_ns.is_some_and(|unread_ns| one.was_killed_after(unread_ns));
+        self.unclaimed.retain(|one| may_be_counted(one) || owing.iter().any(|owing| owing.may_have(one)));
         if total == 0 {
-            // The kernel counts a kill before it marks the victim: nothing owed means that these were somebody else's.
-            self.unclaimed.clear();
-            self.debt = None;
-            self.look_for_debts = self.expecting(scene.now_ns());
-            if self.unplaced > 0 && self.open.is_empty() {
-                self.pay(&owing);
+            if unread_ns.is_none() {
+                self.unclaimed.clear();
+                self.debt = None;
+                self.look_for_debts = self.expecting(scene.now_ns());
+                if self.unplaced > 0 && self.open.is_empty() {
+                    self.pay(&owing);
+                }
             }
             return;
         }
-        let candidates = self.unclaimed.len();
-        let same = |debt: &&Debt| debt.total == total && debt.candidates == candidates;
-        let (since_ns, asked) =
-            self.debt.as_ref().filter(same).map_or_else(|| (scene.now_ns(), 0), |debt| (debt.since_ns, debt.asked));
-        let read_ns = if last == Last::No { self.read_ns } else { u64::MAX };
-        let debt = Debt { total, candidates, since_ns, asked };
-        let stayed = debt.stayed(read_ns);
-        self.debt = Some(debt);
+        self.claim_owed(owing, total, unread_ns.is_none(), scene, last);
+    }
+
+    /// The same where kills are owed.
+    fn claim_owed(&mut self, owing: Vec<Owing>, total: u64, all_read: bool, scene: &dyn Scene, last: Last<'_>) {
+        let asked = self.debt.as_ref().filter(|debt| debt.total == total).map_or(0, |debt| debt.asked);
+        self.debt = Some(Debt { total, asked });
         // With memory.oom.group counters run ahead of the victims until all of them are known.
         let whole = |episode: &Episode| {
             episode.is_of_a_whole_group()
@@ -199,24 +150,40 @@ impl Collector {
         if self.open.iter().any(whole) {
             return;
         }
-        // While it is not known yet what one of the groups has counted, the others are not given what may be its own.
-        let all_known = all_read || stayed >= ALL_KNOWN_WITHIN;
-        // A kill of ours whose mark comes late must not be taken for a stranger's that happened at the same time.
-        let anybody = stayed >= GIVE_UP || last != Last::No;
-        let by_time = self.claim_by_time(&owing, read_ns, anybody, scene);
-        if by_time || all_known && stayed >= STEADY && self.claim_all(&owing, total, anybody, scene) {
+        let read_ns = if last == Last::No { self.read_ns } else { u64::MAX };
+        if self.claim_by_time(&owing, read_ns, scene) || self.claim_all(&owing, total, all_read, read_ns, scene) {
             self.debt = None;
         } else if last != Last::No {
             let given_up: Vec<Owing> = owing.into_iter().filter(|one| last.is_of(&one.cgroup)).collect();
             let total = given_up.iter().map(|one| one.owed).sum::<u64>().min(total);
             self.without_victim(&given_up, total, scene.now_ns());
-        } else if all_known && stayed >= self.patience() && !self.awaits_an_exit(&owing, stayed, scene) {
-            if self.by_exits(scene, Some(&owing)) {
-                self.debt = None;
-            } else {
-                self.without_victim(&owing, total, scene.now_ns());
-            }
+        } else {
+            self.give_up(owing, total, all_read, read_ns, scene);
         }
+    }
+
+    /// What nobody could place in time gets its account; all of it together where kills have an account and nobody knows in
+    /// which of the groups they were counted.
+    fn give_up(&mut self, owing: Vec<Owing>, total: u64, all_read: bool, read_ns: u64, scene: &dyn Scene) {
+        let patience = if all_read { self.patience() } else { self.patience().max(ALL_KNOWN_WITHIN) };
+        let apart = self.unplaced == 0;
+        if !apart && owing.iter().any(|one| one.stayed(read_ns) < patience) {
+            return;
+        }
+        let owing: Vec<Owing> = match apart {
+            true => owing.into_iter().filter_map(|one| one.over(patience, read_ns)).collect(),
+            false => owing,
+        };
+        let Some(stayed) = owing.iter().map(|one| one.stayed(read_ns)).min() else { return };
+        if self.awaits_an_exit(&owing, stayed, scene) {
+            return;
+        }
+        if self.by_exits(scene, Some(&owing)) {
+            self.debt = None;
+            return;
+        }
+        let owed = owing.iter().map(|one| one.owed).sum::<u64>();
+        self.without_victim(&owing, if apart { owed } else { total }, scene.now_ns());
     }
 
     /// How long a source may take to tell of a kill that is counted.
@@ -250,36 +217,25 @@ impl Collector {
         !self.has_trace && !self.has_log && self.rung_ns.is_some_and(|rung_ns| within(RUNG_FOR, rung_ns, now_ns))
     }
 
-    /// The group has gone, and its counters can no longer be read. On v1 it has rung at each OOM: while there are victims
-    /// that nobody could place, what it rang for counts as kills of it.
-    pub(super) fn count_rings(&mut self, cgroup: &str, rung: u64, now_ns: u64) {
-        let pending = self.pending(cgroup).count() as u64;
-        let unplaced = !self.unclaimed.is_empty();
-        let Some(tally) = self.tallies.get_mut(cgroup).filter(|_| unplaced) else { return };
-        let seen = tally.seen.saturating_sub(tally.base);
-        let count = rung.saturating_sub(seen.max(tally.accounted + pending));
-        if count > 0 {
-            tally.steps.push_back(Step { from_ns: tally.seen_ns, to_ns: now_ns, count });
-            tally.seen += count;
-        }
-    }
-
     /// Claims the victims that only one group can have counted, by when it did. Whether there were any. A step counts
-    /// once the sources were read when it was [`STEADY`]: by then its victims have been marked, so that no other is taken for one of them.
-    /// Who is unrelated is taken only where `anybody` is.
-    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64, anybody: bool, scene: &dyn Scene) -> bool {
-        let may_be = |one: &Unclaimed| anybody || !one.unrelated;
-        let steady = |step: &&Step| read_ns.saturating_sub(step.to_ns) >= STEADY.as_nanos() as u64;
+    /// once the sources were read when it was [`STEADY`]: by then its victims have been marked, so that no other is taken for
+    /// one of them. How much a victim held says nothing: it may have had it before it came there, and a limit may be lowered.
+    fn claim_by_time(&mut self, owing: &[Owing], read_ns: u64, scene: &dyn Scene) -> bool {
+        // A mark of ours that comes late would have come by then: before, no stranger's may be taken for it.
+        let may_be = |one: &Unclaimed, step: &Step| step.age(read_ns) >= GIVE_UP || !one.unrelated;
+        let steady = |step: &&Step| step.age(read_ns) >= STEADY;
         let mut claimed: Vec<(usize, String)> = Vec::new();
-        for (at, one) in self.unclaimed.iter().enumerate().filter(|(_, one)| may_be(one)) {
-            let may_have = |owing: &&Owing| owing.steps.iter().any(|step| one.fits(step, owing.most_bytes));
-            let groups: Vec<&Owing> = owing.iter().filter(may_have).collect();
+        for (at, one) in self.unclaimed.iter().enumerate() {
+            let groups: Vec<&Owing> = owing.iter().filter(|owing| owing.has(one)).collect();
             let [group] = groups.as_slice() else { continue };
+            // A mark that came late counts too, unless it is in time for another group.
+            let is_rival = |other: &Unclaimed, step: &Step| {
+                other.fits(step) || other.may_be_of(step) && !owing.iter().any(|owing| owing.has(other))
+            };
             // As many as the step has counted, or nobody can tell which.
             let sure = group.steps.iter().filter(steady).any(|step| {
-                let rivals = self.unclaimed.iter().filter(|other| may_be(other) && other.fits(step, group.most_bytes));
-                let rivals = rivals.count() as u64;
-                one.fits(step, group.most_bytes) && rivals == step.count
+                let rivals = self.unclaimed.iter().filter(|other| may_be(other, step) && is_rival(other, step));
+                one.fits(step) && may_be(one, step) && rivals.count() as u64 == step.count
             });
             if sure {
                 claimed.push((at, group.cgroup.clone()));
@@ -293,10 +249,14 @@ impl Collector {
         !claimed.is_empty()
     }
 
-    /// As many as are owed: all are ours, though not each in a group that could be told. Whether it is so.
-    fn claim_all(&mut self, owing: &[Owing], total: u64, anybody: bool, scene: &dyn Scene) -> bool {
-        let may_be = |one: &Unclaimed| anybody || !one.unrelated;
-        if total == 0 || self.unclaimed.iter().filter(|one| may_be(one)).count() as u64 != total {
+    /// As many as are owed: all are ours, though not each in a group that could be told. Whether it is so. While it is not
+    /// known yet what one of the groups has counted, the others are not given what may be its own.
+    fn claim_all(&mut self, owing: &[Owing], total: u64, all_read: bool, read_ns: u64, scene: &dyn Scene) -> bool {
+        let stayed = owing.iter().map(|one| one.stayed(read_ns)).min().unwrap_or_default();
+        let all_known = all_read || stayed >= ALL_KNOWN_WITHIN;
+        let anybody = stayed >= GIVE_UP;
+        let may_be = |one: &Unclaimed| (anybody || !one.unrelated) && owing.iter().any(|owing| owing.may_have(one));
+        if stayed < STEADY || !all_known || self.unclaimed.iter().filter(|one| may_be(one)).count() as u64 != total {
             return false;
         }
         let only = (owing.len() == 1).then(|| owing[0].cgroup.clone());
@@ -322,7 +282,8 @@ impl Collector {
 
     /// Kills that are counted and that nobody can place: an account each, which says what is known.
     fn without_victim(&mut self, owing: &[Owing], total: u64, now_ns: u64) {
-        let pids: Vec<String> = std::mem::take(&mut self.unclaimed).iter().map(|one| one.pid.to_string()).collect();
+        let may_be = |one: &&Unclaimed| owing.iter().any(|owing| owing.may_have(one));
+        let pids: Vec<String> = self.unclaimed.iter().filter(may_be).map(|one| one.pid.to_string()).collect();
         let counted: Vec<String> = owing.iter().map(|one| format!("{} in {}", one.owed, one.cgroup)).collect();
         let counted = counted.join(", ");
         let reason = if pids.is_empty() {
@@ -352,36 +313,9 @@ impl Collector {
         self.pay(owing);
         self.debt = None;
     }
-
-    /// All that is counted has an account, though not each in its group: the counters are taken as they are.
-    fn pay(&mut self, owing: &[Owing]) {
-        for one in owing {
-            if let Some(tally) = self.tallies.get_mut(&one.cgroup) {
-                tally.accounted += one.owed;
-                tally.steps.clear();
-                tally.marks.clear();
-            }
-        }
-        self.unplaced = 0;
-    }
 }
 
 /// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.
 pub(super) fn flagged(cgroup: &str, scene: &dyn Scene) -> bool {
     scene.groups().iter().any(|at| covers(&at.cgroup, cgroup) && scene.oom_group(&at.cgroup))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Debt, GIVE_UP};
-
-    #[test]
-    fn a_debt_grows_old_only_while_the_sources_are_read() {
-        let debt = Debt { total: 1, candidates: 0, since_ns: 1_000_000_000, asked: 0 };
-        // The last reading was before the counter moved, however long ago that is by now.
-        assert!(debt.stayed(999_000_000).is_zero());
-        assert!(debt.stayed(1_199_000_000) < GIVE_UP);
-        assert!(debt.stayed(1_200_000_000) >= GIVE_UP);
-        assert!(debt.stayed(u64::MAX) >= GIVE_UP);
-    }
 }

@@ -1,6 +1,7 @@
 //! Kills that no source tells of: who ended by SIGKILL in a group that has counted as many.
 
-use super::claims::{flagged, Owing};
+use super::claims::flagged;
+use super::owing::Owing;
 use super::{own_kills, Collector, Episode};
 use crate::account::oom::{Cause, Victim};
 use crate::account::scene::{Scene, WorkerSeen};

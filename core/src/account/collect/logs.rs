@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::unclaimed::{Sign, Unclaimed};
-use super::{within, Collector, Episode, Whose, COMPLETE_WITHIN, MOST_RECORDS};
+use super::{within, Collector, Episode, Whose, COMPLETE_WITHIN, LINE_WITHIN, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
 use crate::account::scene::Scene;
 use crate::memcg::path::covers;
@@ -100,12 +100,16 @@ impl Collector {
         let group = group_of(&report, tops);
         let struck = report.oom_memcg.as_deref().and_then(|path| inside(path, tops));
         let ours = group.or(struck).or_else(|| report.kills.iter().find_map(|kill| known(kill.pid)));
+        let ours = ours.or_else(|| report.kills.iter().find_map(|kill| self.seen_by_looks(&report, kill.pid)));
         if ours.is_none() && !of_open {
             // Of a bare kill line only its pid is known. The tracepoint has told of it too, where there is one.
             if let ([kill], true, None) = (report.kills.as_slice(), !self.has_trace, &report.oom_memcg) {
                 if !self.unclaimed.iter().any(|one| one.pid == kill.pid) {
                     self.told.extend(report.first_sequence);
-                    self.hold(Unclaimed::logged(kill.pid, report));
+                    // Printed since the reading before this one, or a moment before that.
+                    let moment_ns = LINE_WITHIN.as_nanos() as u64;
+                    let within = self.read_before_ns.saturating_sub(moment_ns)..=self.read_ns + moment_ns;
+                    self.hold(Unclaimed::logged(kill.pid, report, within));
                 }
             }
             return;
@@ -137,6 +141,12 @@ impl Collector {
                 scene.group_of(pid).filter(|group| limit_group.is_some_and(|limit| covers(limit, group)))
             }
         }
+    }
+
+    /// The group in which a process was seen that a kill line names. A whole report names its group itself.
+    fn seen_by_looks(&self, report: &Report, pid: i32) -> Option<String> {
+        let seen = self.growth.stood(pid, self.read_ns).filter(|_| report.oom_memcg.is_none());
+        seen.map(str::to_string)
     }
 
     /// Whether a process of that pid has an account, of a kill that may have lines still to come.
@@ -186,15 +196,15 @@ impl Collector {
                 self.open.len() - 1
             }
         };
-        let episode = &mut self.open[at];
         for kill in &report.kills {
             let group = known(kill.pid).or_else(|| self.remembered.place(kill.pid).flatten());
+            let group = group.or_else(|| named(kill)).or_else(|| self.seen_by_looks(&report, kill.pid));
             let cause = if selected(kill) { Cause::Selected } else { Cause::Group };
-            let victim = Victim::logged(kill, cause, group.or_else(|| named(kill)));
             let number = self.next;
             self.next += 1;
-            episode.add(victim, number, scene);
+            self.open[at].add(Victim::logged(kill, cause, group), number, scene);
         }
+        let episode = &mut self.open[at];
         // The trace may know the invoker by its pid alone.
         if episode.invoker.as_ref().is_none_or(|invoker| invoker.comm.is_empty()) {
             let reported = report.invoker.as_ref();

@@ -16,7 +16,11 @@ impl Collector {
             episode.kills.iter().find(|kill| kill.victim.pid == trace.pid).map(|kill| kill.victim.group.clone())
         };
         let logged = self.open.iter().find_map(of);
-        let remembered = self.remembered.place(trace.pid);
+        let seen = self.growth.stood(trace.pid, trace.time_ns).map(str::to_string);
+        let remembered = match (self.remembered.place(trace.pid), seen) {
+            (None | Some(None), Some(seen)) => Some(Some(seen)),
+            (remembered, _) => remembered,
+        };
         let unrelated = whose == Whose::Unrelated;
         let (group, ours) = match (whose, logged, remembered) {
             (Whose::Strangers, None, _) => return,

@@ -1,13 +1,17 @@
 //! What the kill counter of one group has shown, and how much of it has an account.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::own_kills;
 use crate::account::scene::Scene;
 use crate::order::order;
 
-/// How much later than the reading of a counter a kill may be marked that the reading has seen.
+/// How much later than the reading of a counter a kill is marked that the reading has seen: the kernel does both while it
+/// holds the victim's task lock ...
 pub(super) const MARKED_WITHIN_NS: u64 = 5_000_000;
+/// ... and how much later it may be, where an interrupt or the host of a virtual machine comes in between.
+pub(super) const MARKED_LATE_NS: u64 = 20_000_000;
 /// Readings of a counter, and kills, that are remembered for each group.
 const MOST_STEPS: usize = 256;
 
@@ -17,8 +21,12 @@ pub(super) struct Tally {
     pub(super) accounted: u64,
     pub(super) seen: u64,
     pub(super) seen_ns: u64,
+    /// How many it owes, and since when no more than that.
+    owes: Option<(u64, u64)>,
     /// Since when its group is observed.
     pub(super) born_ns: u64,
+    /// When its group was told to have gone.
+    pub(super) gone_ns: Option<u64>,
     pub(super) steps: VecDeque<Step>,
     /// When the kills were marked that were accounted for.
     pub(super) marks: VecDeque<u64>,
@@ -32,6 +40,14 @@ pub(super) struct Step {
     pub(super) count: u64,
 }
 
+impl Step {
+    /// How long ago that was when the tracepoint and the log were read. Not the time of day counts but the last reading:
+    /// whoever was kept from reading meanwhile has not seen the marks that were there.
+    pub(super) fn age(&self, read_ns: u64) -> Duration {
+        Duration::from_nanos(read_ns.saturating_sub(self.to_ns))
+    }
+}
+
 impl Tally {
     pub(super) fn new(base: u64, seen_ns: u64) -> Tally {
         Tally {
@@ -39,10 +55,17 @@ impl Tally {
             accounted: 0,
             seen: base,
             seen_ns,
+            owes: None,
             born_ns: seen_ns,
+            gone_ns: None,
             steps: VecDeque::new(),
             marks: VecDeque::new(),
         }
+    }
+
+    /// Of a group that was made since that moment, perhaps.
+    pub(super) fn of_new(since_ns: u64, now_ns: u64) -> Tally {
+        Tally { seen_ns: since_ns, ..Tally::new(0, now_ns) }
     }
 
     /// Reads the counter of its group once more; whether it could be read.
@@ -62,6 +85,26 @@ impl Tally {
             self.marks.pop_front();
         }
         true
+    }
+
+    /// So many have an account, and nobody knows which they were but that they were counted by then.
+    pub(super) fn pay(&mut self, owed: u64, steps: &[Step]) {
+        self.accounted += owed;
+        if self.seen <= self.base + self.accounted {
+            self.steps.clear();
+            self.marks.clear();
+            return;
+        }
+        for step in steps {
+            self.marks.extend((0..step.count).map(|_| step.to_ns));
+        }
+    }
+
+    /// It owes so many by the last reading; since when no more than these.
+    pub(super) fn owes(&mut self, owed: u64) -> u64 {
+        let since_ns = self.owes.filter(|(before, _)| owed <= *before).map_or(self.seen_ns, |(_, since_ns)| since_ns);
+        self.owes = (owed > 0).then_some((owed, since_ns));
+        since_ns
     }
 
     /// The steps of which kills are left when the `marks` of kills that are known are taken away.

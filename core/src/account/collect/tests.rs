@@ -1,6 +1,7 @@
 //! The collector on signs that are made up, in a world that is: what it concludes, and when.
 
 mod complete;
+mod crowd;
 mod gone;
 pub(super) mod made;
 mod missing;

@@ -1,6 +1,8 @@
 //! A victim of which nobody can say yet in which group it stood.
 
-use super::tally::{Step, MARKED_WITHIN_NS};
+use std::ops::RangeInclusive;
+
+use super::tally::{Step, MARKED_LATE_NS, MARKED_WITHIN_NS};
 use super::{Collector, MOST_UNCLAIMED};
 use crate::observe::missing::Missing;
 use crate::observe::report::Report;
@@ -10,6 +12,9 @@ use crate::observe::trace::TraceVictim;
 pub(super) struct Unclaimed {
     pub(super) pid: i32,
     pub(super) sign: Sign,
+    /// Between these moments it was killed.
+    from_ns: u64,
+    to_ns: u64,
     /// It was one of ours, nobody knows in which group.
     pub(super) ours: bool,
     /// It descends from nobody of ours, so that it is a stranger's unless somebody has moved it.
@@ -23,20 +28,34 @@ pub(super) enum Sign {
 }
 
 impl Unclaimed {
-    /// Whether it may be what a step has counted, in a group that can hold so much.
-    pub(super) fn fits(&self, step: &Step, most_bytes: Option<u64>) -> bool {
-        let Sign::Traced(trace) = &self.sign else { return true };
-        let then = (step.from_ns..=step.to_ns + MARKED_WITHIN_NS).contains(&trace.time_ns);
-        // A process that grew in a group holds no more than the group's limit.
-        then && trace.anon_rss_bytes.zip(most_bytes).is_none_or(|(held, most)| held <= most)
+    /// Whether it is what a step has counted, by when it was marked.
+    pub(super) fn fits(&self, step: &Step) -> bool {
+        self.is_within(step, MARKED_WITHIN_NS)
+    }
+
+    /// Whether it may be that, as a mark may come late.
+    pub(super) fn may_be_of(&self, step: &Step) -> bool {
+        self.is_within(step, MARKED_LATE_NS)
+    }
+
+    fn is_within(&self, step: &Step, late_ns: u64) -> bool {
+        self.from_ns <= step.to_ns.saturating_add(late_ns) && self.to_ns >= step.from_ns
+    }
+
+    /// Whether it may have been killed after that moment.
+    pub(super) fn was_killed_after(&self, then_ns: u64) -> bool {
+        self.to_ns >= then_ns
     }
 
     pub(super) fn traced(trace: TraceVictim, ours: bool, unrelated: bool) -> Unclaimed {
-        Unclaimed { pid: trace.pid, sign: Sign::Traced(Box::new(trace)), ours, unrelated }
+        let (pid, time_ns) = (trace.pid, trace.time_ns);
+        Unclaimed { pid, sign: Sign::Traced(Box::new(trace)), from_ns: time_ns, to_ns: time_ns, ours, unrelated }
     }
 
-    pub(super) fn logged(pid: i32, report: Report) -> Unclaimed {
-        Unclaimed { pid, sign: Sign::Logged(Box::new(report)), ours: false, unrelated: false }
+    /// A line has its time by another clock, so all that is known is between which readings it came.
+    pub(super) fn logged(pid: i32, report: Report, within: RangeInclusive<u64>) -> Unclaimed {
+        let (from_ns, to_ns) = within.into_inner();
+        Unclaimed { pid, sign: Sign::Logged(Box::new(report)), from_ns, to_ns, ours: false, unrelated: false }
     }
 }
 
