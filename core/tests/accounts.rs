@@ -8,11 +8,11 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use common::kept::Kept;
 use common::{lab, shortest, EATS, LONG};
 use memoom::{Command, EventKind, Group, GrowStatus, HogOptions, Lab, LabOptions, Limits, Oom, Verdict, Version};
 
@@ -175,7 +175,7 @@ fn descriptors_of_removed_groups_are_closed() {
 
 /// A unit of somebody else's, as a service manager makes it: its OOM kills the whole of it, and it is removed as soon as
 /// the kernel allows. Gives the pid of its first process.
-fn short_lived_unit(path: &Path, version: Version) -> i32 {
+fn short_lived_unit(path: &Path, version: Version, ends: &Ends) -> i32 {
     fs::create_dir(path).unwrap();
     let limit = if version == Version::V1 { "memory.limit_in_bytes" } else { "memory.max" };
     fs::write(path.join(limit), (16 * MIB).to_string()).unwrap();
@@ -183,11 +183,8 @@ fn short_lived_unit(path: &Path, version: Version) -> i32 {
         fs::write(path.join("memory.oom.group"), "1").unwrap();
     }
     // Both observers have it: of one that came and went before that, on a busy machine, v1 leaves nothing but a name.
-    let kept = if version == Version::V1 { path.to_path_buf() } else { path.join("memory.events") };
-    let observed = || {
-        let all = fs::read_dir("/proc/self/fd").unwrap().flatten();
-        all.filter(|one| fs::read_link(one.path()).is_ok_and(|to| to == kept)).count() >= 2
-    };
+    let name = format!("/{}", path.file_name().unwrap().to_str().unwrap());
+    let observed = || ends.seen.lock().unwrap().iter().filter(|group| group.ends_with(&name)).count() >= 2;
     assert!(common::gone_by(Instant::now() + LONG, || !observed()), "nobody observes {}", path.display());
     let helper = if version == Version::V2 { "sleep 1000 &" } else { "" };
     let script = format!("echo $$ > '{}/cgroup.procs'; {helper} echo inside; {EATS}", path.display());
@@ -205,19 +202,42 @@ fn short_lived_unit(path: &Path, version: Version) -> i32 {
     pid
 }
 
-/// Reads the accounts of a directory and of all below it, until told to stop and nothing comes for a while.
-fn observer(directory: &Path, stop: &Arc<AtomicBool>) -> JoinHandle<Vec<Arc<Oom>>> {
-    let mut watch = Group::open(directory).unwrap().watch_recursive().unwrap();
-    let stop = stop.clone();
+/// What the observers and whoever makes the units tell each other.
+#[derive(Default)]
+struct Ends {
+    /// Each group once for each observer that has it.
+    seen: Mutex<Vec<String>>,
+    /// How many units there were in all.
+    units: OnceLock<usize>,
+}
+
+/// Reads the accounts of a directory and of all below it, and records what they are made of: until there are as many as
+/// units, once their number is told, and then for as long as anything takes that nobody could place.
+fn observer(directory: &Path, record: &Path, ends: &Arc<Ends>) -> JoinHandle<Vec<Arc<Oom>>> {
+    let group = Group::open(directory).unwrap();
+    group.record(record).unwrap();
+    let mut watch = group.watch_recursive().unwrap();
+    let ends = ends.clone();
     std::thread::spawn(move || {
-        let mut accounts = Vec::new();
+        let (mut accounts, mut seen) = (Vec::new(), Vec::new());
+        let mut deadline = None;
         loop {
-            let told = stop.load(Ordering::Acquire);
-            // Whatever nobody could place has an account by then.
-            match watch.wait_oom(Duration::from_millis(2000)).unwrap() {
+            let number = ends.units.get();
+            let until = number.map(|_| *deadline.get_or_insert_with(|| Instant::now() + LONG));
+            let all_there = number.is_some_and(|number| accounts.len() >= *number);
+            let wait = if all_there { Duration::from_secs(2) } else { Duration::from_millis(10) };
+            match watch.wait_oom(wait).unwrap() {
                 Some(oom) => accounts.push(oom),
-                None if told => return accounts,
+                None if all_there || until.is_some_and(|until| Instant::now() >= until) => return accounts,
                 None => {}
+            }
+            // The first look at a group is told when its notifications are registered.
+            while let Some(event) = watch.next(Duration::ZERO).unwrap() {
+                let group = event.group.clone().filter(|group| !seen.contains(group));
+                if let (Some(group), EventKind::Usage { .. }) = (group, &event.kind) {
+                    seen.push(group.clone());
+                    ends.seen.lock().unwrap().push(group);
+                }
             }
         }
     })
@@ -230,14 +250,15 @@ fn a_unit_that_goes_at_once_has_one_account_for_each_observer() {
     // The lab's directory stands for a slice, which has the controller for those below.
     let slice = lab.path().to_path_buf();
     lab.group(Some("first"), &Limits::bytes(16 * MIB)).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let observers = [observer(&slice, &stop), observer(&slice, &stop)];
+    let kept = Kept::new("memoom-accounts-");
+    let ends = Arc::new(Ends::default());
+    let observers = ["one.jsonl", "other.jsonl"].map(|name| observer(&slice, &kept.path().join(name), &ends));
     let mut units = Vec::new();
     for round in 0..12 {
         let unit = slice.join(format!("unit{round}.service"));
-        units.push(short_lived_unit(&unit, lab.version()));
+        units.push(short_lived_unit(&unit, lab.version(), &ends));
     }
-    stop.store(true, Ordering::Release);
+    ends.units.set(units.len()).unwrap();
     for observer in observers {
         let accounts = observer.join().unwrap();
         let all = || accounts.iter().map(|oom| oom.to_text()).collect::<String>();

@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod findings;
+pub mod kept;
 pub mod kinds;
 pub mod person;
 mod processes;
