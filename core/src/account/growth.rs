@@ -94,6 +94,11 @@ impl Seen {
         (self.seen_ns > since.time_ns).then_some(since.time_ns)
     }
 
+    /// Whether a look before that moment, or at it, did not meet it any more.
+    pub(crate) fn gone_by(&self, time_ns: u64) -> bool {
+        self.gone_ns.is_some_and(|gone_ns| gone_ns <= time_ns)
+    }
+
     fn saw(&mut self, input: &Input, time_ns: u64, page: u64) {
         self.comm.clone_from(&input.comm);
         self.group.clone_from(&input.group);
@@ -213,6 +218,11 @@ impl Growth {
     pub(crate) fn of(&self, pid: i32, time_ns: u64) -> Option<&Seen> {
         let until = |gone_ns: u64| gone_ns.saturating_add(ABOUT.as_nanos() as u64);
         self.known.get(&pid).filter(|seen| seen.gone_ns.is_none_or(|gone_ns| until(gone_ns) >= time_ns))
+    }
+
+    /// All that were seen in a group or below it, whether they have gone or not.
+    pub(crate) fn below<'a>(&'a self, cgroup: &'a str) -> impl Iterator<Item = (i32, &'a Seen)> {
+        self.known.iter().filter(|(_, seen)| covers(cgroup, &seen.group)).map(|(pid, seen)| (*pid, seen))
     }
 
     /// The group in which a process was seen that lived at that moment: not long before, so that its pid is not another's by

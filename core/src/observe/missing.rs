@@ -32,6 +32,7 @@ const SOURCES: &[&str] = &[
     "counters",
     "exit",
     "groups-below",
+    "holders",
     "kernel-log",
     "limit",
     "limit-group",

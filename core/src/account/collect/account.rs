@@ -3,6 +3,7 @@
 use super::contents::charged_ahead;
 use super::episode::{Episode, Kill};
 use super::gaps::{limit_of, without_group};
+use super::holding::Unsure;
 use super::logs::inside;
 use super::parts::{call_path, predicted, timings};
 use super::{within, Before, Collector, Reading, COMPLETE_WITHIN, MOST_UNCLAIMED};
@@ -96,9 +97,12 @@ impl Collector {
             let reason = "no report was read, and memory.stat was not read while the memory of the victim was there";
             missing.push(Missing::new("composition", reason));
         }
-        let holders = self.holders(&episode, limit_group.as_deref().filter(is_seen), composition.as_ref(), scene);
+        let (holders, unsure) =
+            self.holders(&episode, limit_group.as_deref().filter(is_seen), composition.as_ref(), scene);
         let struck_ns = episode.marked_ns.unwrap_or_else(|| scene.now_ns());
         let grower = grower(&holders, &self.growth, struck_ns, limit_bytes, charged_ahead(scene));
+        missing.extend(unsure.iter().map(Unsure::as_missing));
+        let grower = grower.filter(|one| unsure.iter().all(|other| other.grown_bytes <= one.grown_bytes));
         let struck = limit_group.as_deref();
         let groups = struck.map_or_else(Vec::new, |cgroup| self.groups_below(cgroup, scene));
         let occurrence = self.occurred(struck);

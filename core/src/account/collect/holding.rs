@@ -4,39 +4,122 @@
 use super::contents::charged_ahead;
 use super::{Collector, Episode};
 use crate::account::composition::Composition;
-use crate::account::growth::Held;
+use crate::account::growth::{Growth, Held, Seen};
 use crate::account::holders::{holders, Holder, Holding};
 use crate::account::oom::Cause;
-use crate::account::scene::Scene;
+use crate::account::scene::{Scene, WorkerSeen};
 use crate::account::victim::Input;
+use crate::memcg::limits::human_size;
 use crate::memcg::path::covers;
+use crate::observe::missing::Missing;
 use crate::observe::report::{Kill, Report, Task};
 
 /// Processes that are asked for their proportional share.
 const MOST_SHARES: usize = 8;
 
+/// A process of which nobody can say whether it was there still at the kill.
+pub(super) struct Unsure {
+    pid: i32,
+    comm: Vec<u8>,
+    held_bytes: u64,
+    pub(super) grown_bytes: u64,
+}
+
+impl Unsure {
+    fn of(holding: &Holding, growth: &Growth) -> Unsure {
+        let held_bytes = holding.held.own_bytes();
+        let first = growth.of(holding.pid, holding.read_ns).map_or(0, |seen| seen.first.bytes);
+        let (pid, comm, grown_bytes) = (holding.pid, holding.comm.clone(), held_bytes.saturating_sub(first));
+        Unsure { pid, comm, held_bytes, grown_bytes }
+    }
+
+    pub(super) fn as_missing(&self) -> Missing {
+        let (name, held) = (crate::text::escape(&self.comm), human_size(self.held_bytes));
+        let reason = format!(
+            "{name} (pid {}) held {held} when it was last seen, and had gone by the time of this account: nobody can say \
+             whether it was there at the kill",
+            self.pid
+        );
+        Missing::new("holders", reason)
+    }
+}
+
 impl Collector {
-    /// Who held what before the kill.
+    /// Who held what before the kill; and of whom that cannot be said, by how much they had grown when they were last seen.
     pub(super) fn holders(
         &mut self,
         episode: &Episode,
         limit_group: Option<&str>,
         composition: Option<&Composition>,
         scene: &dyn Scene,
-    ) -> Vec<Holder> {
+    ) -> (Vec<Holder>, Vec<Unsure>) {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
         let table = episode.report.as_deref().filter(|report| !report.tasks.is_empty());
+        let mut unsure = Vec::new();
         let mut found = match table {
             Some(report) => self.of_table(report, episode, read_ns, limit_group, scene),
             None => self.of_the_dead(episode, read_ns),
         };
-        if table.is_none() {
+        if let (None, Some(cgroup)) = (table, limit_group) {
             // Who is left is as it was a moment ago.
-            let inputs = limit_group.map(|cgroup| scene.living(cgroup)).unwrap_or_default();
+            let inputs = scene.living(cgroup);
             let living = self.living(&inputs, scene);
             found.extend(living.into_iter().filter(|holding| !episode.has(holding.pid)));
+            for (holding, was_there) in self.gone_since(&found, episode, cgroup, scene) {
+                match was_there {
+                    true => found.push(holding),
+                    false => unsure.push(Unsure::of(&holding, &self.growth)),
+                }
+            }
         }
-        holders(found, composition, &self.growth, charged_ahead(scene))
+        unsure.retain(|one| one.grown_bytes > charged_ahead(scene));
+        (holders(found, composition, &self.growth, charged_ahead(scene)), unsure)
+    }
+
+    /// Who was seen in a group before, is none of its victims and is not there any more: with whether it was there at the
+    /// kill for certain. Who had gone before is left out.
+    fn gone_since(
+        &self,
+        found: &[Holding],
+        episode: &Episode,
+        cgroup: &str,
+        scene: &dyn Scene,
+    ) -> Vec<(Holding, bool)> {
+        let workers = scene.workers();
+        let known = |pid: i32| episode.has(pid) || found.iter().any(|holding| holding.pid == pid);
+        let mut gone = Vec::new();
+        for (pid, seen) in self.growth.below(cgroup).filter(|(pid, seen)| seen.held.rss_bytes > 0 && !known(*pid)) {
+            let Some(was_there) = self.was_there(pid, seen, episode, &workers) else { continue };
+            let holding = Holding {
+                pid,
+                comm: seen.comm.clone(),
+                group: Some(seen.group.clone()),
+                held: seen.held,
+                alive: true,
+                watched: true,
+                source: "procfs",
+                read_ns: seen.seen_ns,
+            };
+            gone.push((holding, was_there));
+        }
+        gone
+    }
+
+    /// Whether a process that was seen was there for certain at a kill; `None` for one that was not.
+    fn was_there(&self, pid: i32, seen: &Seen, episode: &Episode, workers: &[WorkerSeen]) -> Option<bool> {
+        let at_ns = episode.marked_ns.unwrap_or(episode.opened_ns);
+        let was_victim = self.accounted.iter().any(|(of, until_ns)| *of == pid && *until_ns >= seen.seen_ns);
+        if was_victim || seen.gone_by(at_ns) {
+            return None;
+        }
+        match workers.iter().rev().find(|worker| worker.pid == pid) {
+            Some(worker) if worker.exit.is_none_or(|(_, end_ns)| end_ns >= at_ns) => return Some(true),
+            // Without a mark the kill was at some time before it was heard of.
+            Some(_) => return episode.marked_ns.is_none().then_some(false),
+            None => {}
+        }
+        let later = |other: &Episode| other.has(pid) && other.marked_ns.is_some_and(|later_ns| later_ns >= at_ns);
+        Some(seen.seen_ns >= at_ns || self.open.iter().any(later))
     }
 
     /// Who holds what while somebody waits: all of them are there, and there is the time for a dear look.
@@ -102,7 +185,8 @@ impl Collector {
                 read_ns,
             }
         };
-        report.tasks.iter().map(of).collect()
+        // Of a row that does not tell it nobody knows what it held.
+        report.tasks.iter().filter(|task| task.rss_pages.is_some()).map(of).collect()
     }
 
     /// Those that were killed: what they held stands in the kill line or in the mark.

@@ -3,6 +3,7 @@
 mod complete;
 mod crowd;
 mod gone;
+mod holders;
 pub(super) mod made;
 mod missing;
 mod pids;
