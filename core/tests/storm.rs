@@ -118,7 +118,7 @@ fn storm() {
         assert!(tally.left.len() < 20, "{tally}");
         seed = seeds.below(u64::MAX);
         // Whoever waits for a long run sees that it goes on.
-        if tally.rounds % 200 == 0 {
+        if tally.rounds % 50 == 0 {
             println!("{} rounds, {} signals in {:.0} s", tally.rounds, tally.signals(), begun.elapsed().as_secs_f64());
         }
     }

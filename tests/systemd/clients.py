@@ -42,6 +42,11 @@ def until(what: str, look: Callable[[], Found]) -> Found:
     return found
 
 
+def stood_in(event, group: str) -> None:
+    """Where a process stood that was killed; of one that went too soon to be looked at it is a guess, and said so."""
+    assert event.group == group or event.placed_by in ("sender", "parent"), event
+
+
 # systemd
 
 

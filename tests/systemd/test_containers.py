@@ -28,7 +28,9 @@ def test_the_main_process(machine, image, runtime):
     assert oom.limit_workload.words.startswith(f"the Podman container {name} ({container[:12]})")
     podman("wait", name)
     state = clients.inspect(name)["State"]
-    assert (state["OOMKilled"], state["ExitCode"]) == (True, 137)
+    assert state["ExitCode"] == 137
+    # Of a container of runc podman does not always know that it was an OOM; memoom, above, did.
+    assert state["OOMKilled"] or runtime == "runc"
     podman("rm", "--force", name)
 
 
