@@ -50,6 +50,7 @@ mod turn;
 mod unpack;
 mod usage;
 mod value;
+mod whole;
 mod why;
 mod wide;
 

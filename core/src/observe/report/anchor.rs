@@ -82,7 +82,7 @@ const FIRST: [bool; 256] = {
 pub(super) fn here(text: &[u8]) -> Option<Told> {
     let word = |words: &[u8]| text.starts_with(words);
     match text.first()? {
-        b'M' if word(lines::STAT_HEADER) && matches!(text.get(19), Some(b' ' | b':')) => {
+        b'M' if lines::is_stat_header(text) && matches!(text.get(19), Some(b' ' | b':')) => {
             Some((Kind::StatHeader, stat_header_end(text)))
         }
         b'M' if word(lines::PROTECTION) => Some((Kind::Protection, number_end(text, b"low protection ", b"kB"))),
@@ -101,7 +101,7 @@ pub(super) fn here(text: &[u8]) -> Option<Told> {
             let name = lines::USAGES.iter().find(|name| word(name))?;
             (digits(&text[name.len()..]) > 0).then(|| (Kind::Usage, number_end(text, b"kB, failcnt ", b"")))
         }
-        b'o' if word(lines::SUMMARY) => Some((Kind::Summary, summary_end(text))),
+        b'o' if lines::is_summary(text) => Some((Kind::Summary, summary_end(text))),
         b'o' if word(b"oom_reaper: ") => {
             let rest = &text[12..];
             let known = [&b"reaped process "[..], b"unable to reap pid:", b"giving up pid:"];

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::finish::LIMITED;
 use super::lines::{self, Kind};
 use super::place::Place;
-use super::scan::trim_start;
+use super::scan::{trim_end, trim_start};
 use super::source::Line;
 use super::{again, kill, parse, pieces, trace, Report};
 use crate::map::Map;
@@ -58,7 +58,10 @@ impl Assembler {
             return;
         }
         self.lines[usize::from(line.prefixed)] += usize::from(!trim_start(&line.text).is_empty());
-        let kind = lines::classify(&line.text, self.context());
+        let kind = match lines::classify(&line.text, self.context()) {
+            Kind::Other if line.prefixed && lines::bare_invoker(&line.text).is_some() => Kind::Invoker,
+            kind => kind,
+        };
         if kind == Kind::Other {
             // A line that is broken by a mail program goes on at once or not at all.
             if self.open.as_ref().is_some_and(|open| !open.kind.in_pieces()) {
@@ -191,6 +194,10 @@ impl Assembler {
     /// Takes the open line as it is.
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
+        if open.kind == Kind::Invoker && trim_end(&open.buffer).ends_with(b" invoked") {
+            // Nothing has come that makes it the kernel's.
+            return;
+        }
         let cut = open.kind.in_pieces()
             && !pieces::complete(open.kind, &open.buffer, 0)
             && !(open.kind == Kind::StatHeader && open.buffer.ends_with(b":"));

@@ -227,6 +227,10 @@ impl Draft {
             return;
         }
         self.strangers = self.strangers.saturating_add(1);
+        if line.starts_with(b"Kernel panic - not syncing: System is deadlocked on memory") {
+            // It never panics for a group.
+            self.kill_scope = self.kill_scope.or(Some(Scope::Global));
+        }
         if parse::is_panic(text) {
             // What comes behind it, another dump of the stack, is the panic's.
             self.panicked = true;

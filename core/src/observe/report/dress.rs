@@ -288,6 +288,8 @@ fn uncover(raw: &Raw<'_>, line: &mut Line<'_>) -> bool {
     let start = match raw.anchor_in(first) {
         Some(found) => found.start(),
         None => match invoked(head(first, 512)) {
+            // The format by which a source of the kernel prints it.
+            Some(at) if first[..at].ends_with(b"%s") => return false,
             Some(at) if at > COMM => name_start(&first[..at]),
             _ => return true,
         },
@@ -363,8 +365,14 @@ fn closing(before: &[u8], text: &[u8]) -> Option<(u8, usize)> {
     rest.then_some((mark, end))
 }
 
-/// Whether words before a kernel line are those of a monitor that tells what it has read in the log.
+/// Whether words before a kernel line are those of a monitor that tells what it has read in the log, or of a program that
+/// prints it.
 fn is_echo(front: &[u8]) -> bool {
+    const PRINTS: [&[u8]; 7] =
+        [b"printk(", b"pr_info(", b"pr_warn(", b"pr_warning(", b"pr_err(", b"pr_cont(", b"pr_notice("];
+    if front.contains(&b'(') && PRINTS.iter().any(|print| contains(front, print)) {
+        return true;
+    }
     contains(front, b"kernel-monitor Events:")
         || contains(front, b"New status generated")
         || contains(front, b"OOM event")

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::fold::whole_text;
 use super::lines::Kind;
 use super::raw::Raw;
 use super::source::Line;
+use super::whole::whole_text;
 
 /// No window is narrower.
 const NARROWEST: usize = 60;

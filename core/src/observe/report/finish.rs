@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::lines::Kind;
 use super::parse::Summary;
-use super::{Chosen, Kill, Report, Scope, Task};
+use super::{trace, Chosen, Kill, Report, Scope, Task};
 
 /// Why there is nothing but a kill, where the log shows it.
 pub(super) const LIMITED: &str =
@@ -37,7 +37,7 @@ impl Draft {
         } else if memcg || summary.is_some_and(|summary| summary.constraint.as_deref() == Some("CONSTRAINT_MEMCG")) {
             Some(Scope::Memcg)
         } else {
-            self.mem_info.then_some(Scope::Global)
+            (self.mem_info || trace::is_of_machine(&self.report.call_trace)).then_some(Scope::Global)
         }
     }
 

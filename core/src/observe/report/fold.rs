@@ -2,12 +2,10 @@
 
 use super::anchor::anchor;
 use super::dress::{Read, Start};
-use super::kill;
-use super::lines::{invoked, Kind};
-use super::parse;
-use super::pieces::ends_with_old_adj;
+use super::lines::{invoked, Kind, INVOKED};
 use super::raw::Raw;
-use super::scan::{contains, head, rfind, tail, trim_end, trim_start, word};
+use super::scan::{contains, head, tail, trim_end, trim_start, word};
+use super::whole::{has_known_columns, whole_text};
 
 /// No log is narrower.
 const NARROWEST: usize = 40;
@@ -61,20 +59,27 @@ impl Breaks {
         let Breaks { starts, candidates } = self;
         let prefixed = starts.contains(&Start::Prefixed);
         let width = width(&raws, &candidates).map(|width| Width { prefixed, ..width });
+        let proofs = proofs(&raws, &candidates);
+        let mut proofs = proofs.into_iter().peekable();
         let mut folded: Vec<Raw<'a>> = Vec::with_capacity(raws.len());
         let mut candidates = candidates.into_iter().peekable();
         let mut before = (0, Start::Blank);
         for (at, raw) in raws.into_iter().enumerate() {
             let candidate = candidates.next_if(|&next| next == at).is_some();
+            let proof = proofs.next_if(|proof| proof.at == at);
             let now = (raw.columns(), starts[at]);
             let (columns, start) = std::mem::replace(&mut before, now);
             let bare = matches!(now.1, Start::Bare | Start::Nothing);
             match folded.last_mut() {
-                Some(last) if start == Start::Empty && bare => join(last, &raw, b" "),
-                Some(last) if candidate => match width.and_then(|width| glue(last, &raw, columns, width)) {
-                    Some(glue) => join(last, &raw, &glue),
-                    None => folded.push(raw),
-                },
+                Some(last) if start == Start::Empty && bare => join(last, &raw.text, &raw, b" "),
+                Some(last) if candidate => {
+                    let by_width = width.and_then(|width| glue(last, &raw, columns, width));
+                    match (proof, by_width) {
+                        (Some(proof), by_width) if !proof.either || by_width.is_none() => prove(last, &raw, &proof),
+                        (_, Some(glue)) => join(last, &raw.text, &raw, &glue),
+                        _ => folded.push(raw),
+                    }
+                }
                 _ => folded.push(raw),
             }
         }
@@ -84,6 +89,74 @@ impl Breaks {
         }
         folded
     }
+}
+
+/// What stood before a line that makes the broken one above whole.
+#[derive(Debug)]
+struct Proof {
+    at: usize,
+    glue: &'static [u8],
+    /// The line above is whole with a blank as well as without.
+    either: bool,
+}
+
+/// A line of a report is broken into no more pieces than this.
+const PIECES: usize = 4;
+
+/// The pieces that make lines of a report whole, whatever the width is: a terminal may have broken them, then a mail program.
+fn proofs(raws: &[Raw<'_>], candidates: &[usize]) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = Vec::new();
+    for (index, &first) in candidates.iter().enumerate() {
+        let within =
+            index > 0 && candidates[index - 1] + 1 == first && proofs.last().is_some_and(|last| last.at + 1 == first);
+        let above = &raws[first - 1];
+        // What comes behind these words is joined where reports are put together.
+        let joined = trim_end(&above.text).ends_with(INVOKED);
+        if within || joined || is_broken(above, &raws[first]) != Some(true) {
+            continue;
+        }
+        let run = candidates[index..].iter().zip(first..).take_while(|(at, next)| *at == next).count();
+        let found = (1..=run.min(PIECES)).find_map(|count| whole_pieces(raws, first, count));
+        proofs.extend(found.into_iter().flatten());
+    }
+    proofs
+}
+
+/// The glue of so many pieces that makes a whole line of them and the one above: the likelier at each place first.
+fn whole_pieces(raws: &[Raw<'_>], first: usize, count: usize) -> Option<Vec<Proof>> {
+    let above = &raws[first - 1];
+    let likely = |at: usize| -> [&'static [u8]; 2] {
+        let last = raws[at - 1].text.last();
+        let apart =
+            matches!(last, None | Some(b',' | b')' | b';' | b' ')) || last == Some(&b':') && above.anchor.is_some();
+        if apart {
+            [b" ", b""]
+        } else {
+            [b"", b" "]
+        }
+    };
+    let mut proofs: Option<Vec<Proof>> = None;
+    for choice in 0..1usize << count {
+        let mut text = trim_end(&above.text).to_vec();
+        let glues: Vec<&'static [u8]> = (0..count).map(|piece| likely(first + piece)[choice >> piece & 1]).collect();
+        for (at, glue) in (first..).zip(&glues) {
+            text.extend_from_slice(glue);
+            text.extend_from_slice(trim_end(trim_start(&raws[at].text)));
+        }
+        if whole_text(&text) != Some(true) || !has_known_columns(&text) {
+            continue;
+        }
+        match &mut proofs {
+            None => {
+                let glues = (first..).zip(glues);
+                proofs = Some(glues.map(|(at, glue)| Proof { at, glue, either: false }).collect());
+            }
+            Some(proofs) => {
+                proofs.iter_mut().zip(&glues).for_each(|(proof, glue)| proof.either |= proof.glue != *glue);
+            }
+        }
+    }
+    proofs
 }
 
 /// Whether a line can be the rest of the one above.
@@ -218,8 +291,8 @@ fn is_broken(above: &Raw<'_>, raw: &Raw<'_>) -> Option<bool> {
     if above.anchor.is_none() && contains(last, b"+0x") && !word(&raw.text).0.iter().all(digit) {
         return Some(false);
     }
-    // Broken before the words that make it one.
-    if above.anchor.is_none() && contains(tail(&above.text, 64), b"ut of memory: Kill") {
+    // Broken before the words that make it one, or among them.
+    if above.anchor.is_none() && (contains(tail(&above.text, 64), b"ut of memory: Kill") || is_parted(above, raw)) {
         return Some(true);
     }
     match (above.anchor.map(|anchor| anchor.kind), whole_text(&above.text)) {
@@ -227,6 +300,19 @@ fn is_broken(above: &Raw<'_>, raw: &Raw<'_>) -> Option<bool> {
         (Some(Kind::Row | Kind::TaskIn | Kind::LimitReached | Kind::GroupTail), None) => Some(false),
         (_, whole) => whole.map(|whole| !whole),
     }
+}
+
+/// Whether the words with which a line of a report begins stand in two pieces.
+fn is_parted(above: &Raw<'_>, raw: &Raw<'_>) -> bool {
+    let text = trim_end(&above.text);
+    if text.len() > 256 || invoked(text).is_some() {
+        return false;
+    }
+    [&b""[..], b" "].iter().any(|glue| {
+        let joined = [text, glue, head(trim_start(&raw.text), 64)].concat();
+        let begins = |at: usize| at < text.len();
+        anchor(&joined).is_some_and(|anchor| begins(anchor.start())) || invoked(&joined).is_some_and(begins)
+    })
 }
 
 /// What makes two pieces a whole line.
@@ -248,64 +334,17 @@ fn whole(above: &Raw<'_>, raw: &Raw<'_>, glue: &[u8]) -> bool {
     whole_text(&text) == Some(true)
 }
 
-/// Whether a blank stands before each of these words that is there.
-fn apart(line: &[u8], words: &[&[u8]]) -> bool {
-    words.iter().all(|word| rfind(line, word).is_none_or(|at| at > 0 && line[at - 1] == b' '))
+/// Joins what was proved to be one line, without the blanks that the wrap has left on either side.
+fn prove<'a>(above: &mut Raw<'a>, raw: &Raw<'a>, proof: &Proof) {
+    let end = trim_end(&above.text).len();
+    above.text.to_mut().truncate(end);
+    join(above, trim_start(&raw.text), raw, proof.glue);
 }
 
-/// Whether a line of a report has all that its kind has; `None`: it is none, or its kind does not tell.
-pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
-    let text = trim_end(text);
-    let Some(found) = anchor(text) else {
-        let at = invoked(head(text, 256))?;
-        let plain = head(&text[at..], 512);
-        let flags = plain.split(|&byte| byte == b'(').nth(1).and_then(|flags| flags.split(|&byte| byte == b')').next());
-        let sound = flags.is_none_or(|flags| !flags.contains(&b' '));
-        let (invoker, _) = parse::invoker(text)?;
-        let adj = invoker.oom_score_adj.is_some() || ends_with_old_adj(text);
-        let sound = sound && apart(text, &[b"gfp_mask=", b"order=", b"nodemask=", b"oom_score_adj="]);
-        return Some(sound && invoker.gfp_mask.is_some() && invoker.order.is_some() && adj);
-    };
-    let line = &text[found.start()..];
-    let ended = found.end() == Some(text.len());
-    match found.kind {
-        Kind::Killed => {
-            let killed = kill::killed(line)?;
-            // Only kernels of which the line has no heading end it before shmem-rss.
-            let kill = &killed.kill;
-            let sizes = (kill.shmem_rss_bytes.is_some() || killed.scope.is_none())
-                && (kill.anon_rss_bytes.is_some() && kill.file_rss_bytes.is_some() || kill.total_vm_bytes.is_none());
-            const KEYS: [&[u8]; 7] =
-                [b"total-vm:", b"anon-rss:", b"file-rss:", b"shmem-rss:", b"UID:", b"pgtables:", b"oom_score_adj:"];
-            Some(ended && sizes && killed.unread.is_empty() && apart(line, &KEYS))
-        }
-        Kind::Usage => Some(ended && parse::usage(line).is_some_and(|(_, usage)| usage.is_some())),
-        Kind::Summary => {
-            let summary = parse::summary(line);
-            let short = [&summary.nodemask, &summary.mems_allowed].into_iter().flatten();
-            let sound = short.into_iter().all(|list| !list.contains(&b' '));
-            let end = summary.end(None);
-            let named = end.task_memcg.is_some() && end.comm.is_some();
-            Some(ended && sound && named && (summary.memcg || summary.global) && summary.pid.is_some())
-        }
-        Kind::StatHeader => {
-            let (_, pairs) = parse::stat_header(line);
-            let sound = |word: &[u8]| word.is_empty() || word.contains(&b':') && word.ends_with(b"B");
-            Some(ended || !pairs.is_empty() && pairs.split(|&byte| byte == b' ').all(sound))
-        }
-        Kind::KillProcess => {
-            Some(ended && kill::sacrifice(line).is_some_and(|(sacrifice, _)| sacrifice.score.is_some()))
-        }
-        Kind::TableHeader => Some(ended && !contains(line, b" _")),
-        Kind::Protection => Some(ended),
-        _ => None,
-    }
-}
-
-fn join<'a>(above: &mut Raw<'a>, raw: &Raw<'a>, glue: &[u8]) {
+fn join<'a>(above: &mut Raw<'a>, rest: &[u8], raw: &Raw<'a>, glue: &[u8]) {
     let text = above.text.to_mut();
     text.extend_from_slice(glue);
-    text.extend_from_slice(&raw.text);
+    text.extend_from_slice(rest);
     above.ends_at(raw);
     if above.anchor.is_none_or(|anchor| anchor.end().is_none()) {
         above.anchor = anchor(&above.text);

@@ -163,7 +163,7 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     let sizeless =
         sizeless_end(names).is_some() && (scope.is_none() || names.starts_with(b", UID ") || line_is_old(names));
     if sizes.is_empty() && !sizeless {
-        if sizeless_end(names).is_none() {
+        if sizeless_end(without_dots(names)).is_none() {
             unread.push("the name");
         }
         unread.push("total-vm:");
@@ -187,9 +187,20 @@ fn line_is_old(names: &[u8]) -> bool {
     trim_end(names).ends_with(b").")
 }
 
+/// Without the dots that whoever quotes a line puts in place of its end.
+fn without_dots(text: &[u8]) -> &[u8] {
+    let dots = |byte: &u8| b". []\xe2\x80\xa6".contains(byte);
+    let end = text.iter().rposition(|byte| !dots(byte)).map_or(0, |at| at + 1);
+    if end > 0 && text[end - 1] == b')' && contains(&text[end..], b" ") {
+        &text[..end]
+    } else {
+        text
+    }
+}
+
 /// ` (comm) `, el7's ` (comm), UID 0, ` and el6's `, UID 0, (comm) `.
 fn name(text: &[u8]) -> (Vec<u8>, Option<u64>) {
-    let text = trim_end(text);
+    let text = without_dots(trim_end(text));
     // 2.6.18: `Killed process 12 (comm).`
     let mut text = text.strip_suffix(b").").map_or(text, |_| &text[..text.len() - 1]);
     let mut uid = None;

@@ -40,7 +40,7 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     }
     match first {
         b'M' => {
-            if line.starts_with(STAT_HEADER) {
+            if is_stat_header(line) {
                 return Kind::StatHeader;
             }
             if line.starts_with(PROTECTION) {
@@ -63,7 +63,7 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
         }
         b'm' | b's' | b'k' if USAGES.iter().any(|name| line.starts_with(name)) => return Kind::Usage,
         b'o' => {
-            if line.starts_with(SUMMARY) {
+            if is_summary(line) {
                 return Kind::Summary;
             }
             if line.starts_with(b"oom_reaper: ") {
@@ -101,6 +101,25 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
         return Kind::Cpuset;
     }
     Kind::Other
+}
+
+/// The end of the name in `comm invoked oom-killer` and nothing else, as whoever quotes a line shortens it.
+pub(super) fn bare_invoker(line: &[u8]) -> Option<usize> {
+    let comm = trim_end(line).strip_suffix(&INVOKED[..INVOKED.len() - 1])?;
+    (1..=15).contains(&trim_start(comm).len()).then_some(comm.len())
+}
+
+/// Not the format that a source of the kernel prints it by.
+pub(super) fn is_summary(line: &[u8]) -> bool {
+    line.strip_prefix(SUMMARY).is_some_and(|rest| rest.first() != Some(&b'%'))
+}
+
+/// Its path begins with a slash, or is told to be missing.
+pub(super) fn is_stat_header(line: &[u8]) -> bool {
+    line.strip_prefix(STAT_HEADER).is_some_and(|rest| {
+        let path = trim_start(rest.strip_prefix(b" for").unwrap_or(rest));
+        matches!(path.first(), None | Some(b'/' | b'(' | b':'))
+    })
 }
 
 /// `start` and then a blank or nothing: a fragment may end there.

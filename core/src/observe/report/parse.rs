@@ -8,8 +8,8 @@ use crate::map::Map;
 /// `comm invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), nodemask=(null), order=0, oom_score_adj=0`; also the
 /// node mask, which 4.9 to 4.20 print here.
 pub(super) fn invoker(line: &[u8]) -> Option<(Invoker, Option<Vec<u8>>)> {
-    let at = find(line, b" invoked oom-killer:")?;
-    let rest = &line[at + 20..];
+    let at = lines::invoked(line).or_else(|| lines::bare_invoker(line))?;
+    let rest = line.get(at + lines::INVOKED.len()..).unwrap_or_default();
     let mut invoker = Invoker { comm: line[..at].to_vec(), ..Invoker::default() };
     if let Some(at) = find(head(rest, 64), b"gfp_mask=0x") {
         let mask = &rest[at + 11..];

@@ -12,7 +12,12 @@ pub(super) fn complete(kind: Kind, buffer: &[u8], columns: usize) -> bool {
     if buffer.len() > LONGEST {
         return true;
     }
-    let end = trim_end(tail(buffer, 96));
+    // A policy of a BPF program has a line of its own in the message about the invoker.
+    let first = match find(buffer, b"\noom_policy=").filter(|_| kind == Kind::Invoker) {
+        Some(at) => &buffer[..at],
+        None => buffer,
+    };
+    let end = trim_end(tail(first, 96));
     match kind {
         Kind::Invoker => ends_with_number(end, b"oom_score_adj=") || ends_with_old_adj(end),
         Kind::Cpuset => rfind(head(buffer, 512), b" mems_allowed=").is_some_and(|at| buffer.len() > at + 14),
@@ -155,7 +160,8 @@ pub(super) fn wrapped(kind: Kind, buffer: &[u8], piece: &[u8], columns: usize) -
         }
         Kind::TableHeader => table::is_header_rest(start),
         Kind::Cpu => {
-            !start.is_empty() && start.len() < 160 && trace::release(&[buffer, b" ", start].concat()).is_some()
+            let joined = [trim_end(buffer), b" ", start].concat();
+            !start.is_empty() && start.len() < 160 && trace::release(&joined).is_some()
         }
         Kind::KillProcess => {
             [&b"score "[..], b"or ", b"sacrifice ", b"child", b"("].iter().any(|word| start.starts_with(word))

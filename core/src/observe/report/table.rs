@@ -22,6 +22,11 @@ pub(super) fn is_header_rest(text: &[u8]) -> bool {
     !tokens.is_empty() && tokens.iter().all(|token| known(token))
 }
 
+/// Whether a header has no words but those of some kernel.
+pub(super) fn is_known_header(line: &[u8]) -> bool {
+    line.iter().position(|&byte| byte == b']').is_some_and(|at| is_header_rest(&line[at + 1..]))
+}
+
 /// `[   76]     0    76 …`
 pub(super) fn is_row(line: &[u8]) -> bool {
     row_start(line).is_some_and(|(_, rest)| signed(trim_start(rest)).is_some())

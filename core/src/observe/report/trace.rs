@@ -62,6 +62,14 @@ pub(super) fn is_of_oom(function: &str) -> bool {
     is_of_memcg(function) || ["out_of_memory", "oom_kill_process", "dump_header", "__out_of_memory"].contains(&function)
 }
 
+/// Whether a trace shows that the machine's memory was out: the allocator of pages called the killer, or a user did.
+pub(super) fn is_of_machine(trace: &[TraceFrame]) -> bool {
+    let mut certain = trace.iter().filter(|frame| !frame.uncertain).map(|frame| frame.function.as_str());
+    let killer = certain.find(|function| *function == "out_of_memory" || function.starts_with("out_of_memory."));
+    let caller = killer.and_then(|_| certain.next()).unwrap_or_default();
+    caller.starts_with("__alloc_pages") || ["pagefault_out_of_memory", "moom_callback"].contains(&caller)
+}
+
 fn trim_name(name: &[u8]) -> &[u8] {
     name.strip_suffix(b" Kdump: loaded").unwrap_or(name)
 }

@@ -1,0 +1,127 @@
+//! Logs as people quote them: broken twice, shortened by hand, beside the source that prints them.
+
+use memoom::observe::report::{Report, Scope};
+
+use super::parse_reports;
+
+fn one(log: &str) -> Report {
+    let mut reports = parse_reports(log.as_bytes());
+    assert_eq!(reports.len(), 1, "{reports:#?}");
+    reports.remove(0)
+}
+
+fn said(report: &Report, source: &str) -> bool {
+    report.missing.iter().any(|missing| missing.source == source)
+}
+
+/// A terminal breaks in the middle of words, and a mail program what is left of it at blanks.
+#[test]
+fn lines_that_were_broken_twice() {
+    let report = one("[   61.200100] hog invoked oom-\n\
+         killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+         [   61.200110] CPU: 1 PID: 812 Comm: hog Not \n\
+         tainted 6.9.2+ #4\n\
+         [   61.200120] memory: usage 2048kB, limit 20\n\
+         48kB, failcnt 31\n\
+         [   61.200130] \n\
+         oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom\n\
+         _memcg=/small,task_m\n\
+         emcg=/small/one,task=hog,pid=812,uid=7\n\
+         [   61.200140] Memory cgroup out of memory: Killed process 812 (hog) \n\
+         total-vm:9180kB, anon-rss:1900kB, file-rss\n\
+         :512kB, shmem-rss:0kB, UID:7 pgtables:48kB oom_score_adj:0\n\
+         [   61.200150] oom_reaper: reaped process 812 (hog), now anon-rss:0kB, file-\n\
+         rss:0kB, shmem-rss:0kB\n");
+    let invoker = report.invoker.as_ref().unwrap();
+    assert_eq!((invoker.comm.as_slice(), invoker.pid, invoker.order), (&b"hog"[..], Some(812), Some(0)));
+    assert_eq!(report.release.as_deref(), Some(&b"6.9.2+"[..]));
+    assert_eq!(report.memory.unwrap().limit_bytes, Some(2 << 20));
+    assert_eq!((report.oom_memcg.as_deref(), report.task_memcg.as_deref()), {
+        (Some(&b"/small"[..]), Some(&b"/small/one"[..]))
+    });
+    let (chosen, kill) = (report.chosen.as_ref().unwrap(), &report.kills[0]);
+    assert_eq!((chosen.pid, chosen.uid, report.mems_allowed.as_deref()), (812, Some(7), Some(&b"0"[..])));
+    assert_eq!((kill.total_vm_bytes, kill.file_rss_bytes, kill.uid), (Some(9180 << 10), Some(512 << 10), Some(7)));
+    assert_eq!((kill.pgtables_bytes, kill.oom_score_adj), (Some(48 << 10), Some(0)));
+    assert!(!said(&report, "kills") && !said(&report, "chosen"), "{:?}", report.missing);
+
+    let old = one("[   95.100000] Memory cgroup out of memory: Kill process 284 \n\
+         (two words) score \n\
+         870 or sacrifice child\n\
+         [   95.100200] Killed process 284 (two words) total-vm:37044kB, \n\
+         anon-rss:76kB, file-rss:632kB, shmem-rss:0kB\n");
+    let sacrifice = old.sacrifice.as_ref().unwrap();
+    assert_eq!((sacrifice.pid, sacrifice.comm.as_slice(), sacrifice.score), (284, &b"two words"[..], Some(870)));
+    assert_eq!((old.scope, old.kills[0].file_rss_bytes), (Some(Scope::Memcg), Some(632 << 10)));
+}
+
+/// Whoever quotes a line may leave its end out.
+#[test]
+fn lines_that_were_shortened_by_hand() {
+    let report = one("[  700.100000] Memory cgroup out of memory: Killed process 3370 (a (b)) ....\n");
+    assert_eq!((report.kills[0].pid, report.kills[0].comm.as_slice()), (3370, &b"a (b)"[..]));
+    assert!(said(&report, "kills"), "its sizes are left out: {:?}", report.missing);
+
+    let report = one("[  701.100000] hog node1 invoked oom-killer\n\
+         [  701.200000] Out of memory: Killed process 12 (hog)\n");
+    assert_eq!(report.invoker.as_ref().unwrap().comm, b"hog node1");
+    assert!(said(&report, "invoker"), "{:?}", report.missing);
+    assert_eq!(report.kills[0].pid, 12);
+
+    let prose = "We saw that the killer was invoked\nand that it was the OOM killer invoked oom-killer\n";
+    assert_eq!(parse_reports(prose.as_bytes()), []);
+}
+
+/// The sources of the kernel print these words; they are no log.
+#[test]
+fn what_the_kernels_source_prints() {
+    let source = "\tpr_info(\"oom-kill:constraint=%s,nodemask=%*pbl\",\n\
+        -\tpr_warn(\"%s invoked oom-killer: gfp_mask=%#x(%pGg), order=%d, oom_score_adj=%hd\\n\",\n\
+        +\t\t\"%s invoked oom-killer: gfp_mask=%#x(%pGg), order=%d, oom_score_adj=%d\\n\",\n\
+        \tpr_info(\"[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\\n\");\n\
+        \tpr_info(\"Tasks state (memory values in pages):\\n\");\n\
+        \tpr_info(\"Memory cgroup stats for \");\n\
+        \tpr_cont(\"Memory limit reached of cgroup \");\n\
+        \tpr_warn(\"Out of memory and no killable processes...\\n\");\n";
+    assert_eq!(parse_reports(source.as_bytes()), []);
+    let quoted =
+        "+\techo \"[    1.500000] Memory cgroup out of memory: Killed process 7 (hog) total-vm:8kB, anon-rss:4kB, \
+        file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:4kB oom_score_adj:0\" > /dev/kmsg\n";
+    assert_eq!(one(quoted).kills[0].pid, 7);
+}
+
+/// The policy of a BPF program stands on a second line of the message about the invoker.
+#[test]
+fn an_invoker_with_a_policy() {
+    let report = one("[  315.224875] kworker/u17:0 invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0\n\
+         \x20              oom_policy=steady\n\
+         [  315.226532] CPU: 1 UID: 0 PID: 74 Comm: kworker/u17:0 Not tainted 6.16.0-9 #102 PREEMPT(full)\n");
+    assert_eq!(report.invoker.as_ref().unwrap().pid, Some(74));
+    assert!(!said(&report, "invoker"), "{:?}", report.missing);
+}
+
+/// Who called the killer tells whose memory it was, where nothing else does.
+#[test]
+fn the_trace_tells_that_it_was_the_machines_memory() {
+    let log = |caller: &str| {
+        format!(
+            "[    9.100000] hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+             [    9.100001] CPU: 1 PID: 12 Comm: hog Not tainted 5.9.0 #1\n[    9.100002] Call Trace:\n\
+             [    9.100003]  dump_header+0x64/0x274\n[    9.100004]  oom_kill_process+0x284/0x290\n\
+             [    9.100005]  out_of_memory+0x220/0x790\n[    9.100006]  ? find_lock_task_mm+0x10/0x90\n\
+             [    9.100007]  {caller}+0xd60/0xeb0\n[    9.100008]  do_fork+0x1/0x20\n"
+        )
+    };
+    for caller in ["__alloc_pages_slowpath.constprop.0", "__alloc_pages_may_oom", "pagefault_out_of_memory"] {
+        assert_eq!(one(&log(caller)).scope, Some(Scope::Global), "{caller}");
+    }
+    assert_eq!(one(&log("mem_cgroup_out_of_memory")).scope, Some(Scope::Memcg));
+    assert_eq!(one(&log("bpf_out_of_memory")).scope, None, "it may be either");
+
+    let panic = one("[   48.100000] Tasks state (memory values in pages):\n\
+         [   48.100001] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n\
+         [   48.100002] [   2578]    81  2578      523        0   393216        6          -900 dbus-daemon\n\
+         [   48.100003] Out of memory and no killable processes...\n\
+         [   48.100004] Kernel panic - not syncing: System is deadlocked on memory\n");
+    assert_eq!((panic.scope, panic.no_killable, panic.tasks.len()), (Some(Scope::Global), true, 1));
+}
