@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::kept::Kept;
 use common::{lab, LONG};
 use memoom::{Command, Group, GrowStatus, Hog, HogOptions, Lab, LabOptions, Limit, Limits, Oom, Resume, Version};
 
@@ -238,8 +239,8 @@ fn a_process_whose_first_thread_has_ended() {
 fn opened(name: &str, end: impl FnOnce(Group)) {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some(name), &Limits::bytes(16 * MIB)).unwrap();
-    let tree = tempfile::tempdir().unwrap();
-    let path = tree.path().join("signs");
+    let kept = Kept::new("memoom-recordings-");
+    let path = kept.path().join("signs");
     assert_eq!(group.record(&path).unwrap_err().kind(), memoom::ErrorKind::InvalidInput, "a lab is recorded whole");
     let opened = Group::open(group.path()).unwrap();
     opened.record(&path).unwrap();

@@ -48,17 +48,26 @@ pub(super) struct Debt {
     total: u64,
     /// How often it was asked whether a worker is dying of it.
     asked: u32,
+    /// When they were counted; nothing where that is not known of all.
+    steps: Vec<Step>,
+}
+
+impl Debt {
+    fn may_have(&self, one: &Unclaimed) -> bool {
+        self.steps.is_empty() || self.steps.iter().any(|step| one.may_be_of(step))
+    }
 }
 
 impl Collector {
     /// Whether a victim that nobody has placed was killed before that moment, while kills without an account are owed: it
     /// may be one of them, and its account comes first.
     pub(super) fn awaits_a_claim(&self, marked_ns: Option<u64>) -> bool {
+        let Some(debt) = &self.debt else { return false };
         let earlier = |one: &Unclaimed| match (&one.sign, marked_ns) {
-            (Sign::Traced(trace), Some(marked_ns)) => trace.time_ns < marked_ns,
+            (Sign::Traced(trace), Some(marked_ns)) => trace.time_ns < marked_ns && debt.may_have(one),
             _ => false,
         };
-        self.debt.is_some() && self.unclaimed.iter().any(earlier)
+        self.unclaimed.iter().any(earlier)
     }
 
     /// Counts the kills of an account as accounted for. With memory.oom.group the first victim is counted twice: then
@@ -141,7 +150,9 @@ impl Collector {
     /// The same where kills are owed.
     fn claim_owed(&mut self, owing: Vec<Owing>, total: u64, all_read: bool, scene: &dyn Scene, last: Last<'_>) {
         let asked = self.debt.as_ref().filter(|debt| debt.total == total).map_or(0, |debt| debt.asked);
-        self.debt = Some(Debt { total, asked });
+        let known = owing.iter().all(|one| !one.steps.is_empty());
+        let steps = owing.iter().filter(|_| known).flat_map(|one| one.steps.iter().copied()).collect();
+        self.debt = Some(Debt { total, asked, steps });
         // With memory.oom.group counters run ahead of the victims until all of them are known.
         let whole = |episode: &Episode| {
             episode.is_of_a_whole_group()

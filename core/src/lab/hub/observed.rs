@@ -10,9 +10,9 @@ use crate::memcg::cgroup::Cgroup;
 use crate::memcg::{Counters, Limit};
 use crate::sys;
 
-/// The ring at the end of a group comes from a work queue, so soon after it even where ten processes wait for each CPU.
-/// Only a victim that nobody could place is kept waiting for it.
-const ITS_END_WITHIN_NS: u64 = 1_000_000_000;
+/// The ring at the end of a group comes from a work queue after a grace period of RCU: at once on an idle machine, after more
+/// than a second where twenty processes wait for each CPU. Only a victim that nobody could place is kept waiting for it.
+const ITS_END_WITHIN_NS: u64 = 10_000_000_000;
 
 /// A group whose notifications are read.
 pub(crate) struct Observed {
@@ -75,11 +75,11 @@ impl Observed {
         matches!(self.notify, Some(Notify::V1(_)))
     }
 
-    /// Whether the ring of its end may still come.
+    /// Whether the ring of its end may still come, and matters: where it has rung for nothing when it was gone there was no
+    /// OOM, as it rings for one before anybody is killed.
     pub(crate) fn awaits_its_ring(&self) -> bool {
         let gone_for = |gone_ns: u64| sys::monotonic_ns().saturating_sub(gone_ns);
-        matches!(self.notify, Some(Notify::V1(_)))
-            && self.gone_ns.is_some_and(|gone| gone_for(gone) < ITS_END_WITHIN_NS)
+        self.has_bell() && self.late_rings > 0 && self.gone_ns.is_some_and(|gone| gone_for(gone) < ITS_END_WITHIN_NS)
     }
 
     pub(super) fn take_rings(&mut self) {
@@ -88,7 +88,7 @@ impl Observed {
         }
     }
 
-    /// For how many OOMs it has rung, when it has rung for its end (v1).
+    /// For how many OOMs it has rung at least, as one ring may be that of its end; when that has come, for how many (v1).
     pub(super) fn ooms_rung(&self) -> u64 {
         self.rung + self.late_rings.saturating_sub(1)
     }
@@ -134,5 +134,42 @@ impl Observed {
     /// what the kernel does.
     pub(crate) fn oom_group(&self) -> bool {
         self.group.oom_group().unwrap_or(self.oom_group)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::eventfd::EfdFlags;
+
+    use super::*;
+    use crate::memcg::files::Dir;
+    use crate::memcg::version::Version;
+
+    /// What is known of a group of v1 that was gone when it had rung so often.
+    fn gone_after(rings: u64) -> Observed {
+        let tree = tempfile::tempdir().unwrap();
+        let group = Cgroup::observed(Version::V1, Dir::open(tree.path()).unwrap(), "/g".to_string());
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).unwrap();
+        for _ in 0..rings {
+            event.write(1).unwrap();
+        }
+        let mut observed = Observed::new(&group, Some(Notify::V1(event)));
+        observed.note_gone();
+        observed
+    }
+
+    #[test]
+    fn one_ring_may_be_that_of_its_end() {
+        let none = gone_after(0);
+        assert_eq!((none.awaits_its_ring(), none.ooms_rung()), (false, 0), "nothing to be waited for");
+        let mut one = gone_after(1);
+        assert_eq!((one.awaits_its_ring(), one.ooms_rung()), (true, 0));
+        if let Some(Notify::V1(event)) = &one.notify {
+            event.write(1).unwrap();
+        }
+        one.take_rings();
+        assert_eq!(one.ooms_rung(), 1);
+        // Of two one at least was for an OOM: that is not waited for.
+        assert_eq!(gone_after(2).ooms_rung(), 1);
     }
 }

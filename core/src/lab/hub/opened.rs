@@ -102,8 +102,8 @@ impl Hub {
                     // What its counters said when they were last read is all that they will ever say.
                     state.read_trace();
                     state.read_log();
-                    self.end_group(state, &cgroup);
-                    state.take(Sign::Gone { cgroup, rung: 0 });
+                    let rung = self.end_group(state, &cgroup);
+                    state.take(Sign::Gone { cgroup, rung });
                 }
             }
         }
@@ -112,15 +112,18 @@ impl Hub {
         }
     }
 
-    /// A group has gone. It may have been too short-lived to be observed.
-    fn end_group(&self, state: &mut State, cgroup: &str) {
+    /// A group has gone; for how many OOMs it has rung at least. It may have been too short-lived to be observed.
+    fn end_group(&self, state: &mut State, cgroup: &str) -> u64 {
+        let mut rung = 0;
         if let Some(observed) = state.world.groups.living_mut(cgroup) {
             observed.note_gone();
-            if !state.collector.has_unclaimed() {
+            rung = observed.ooms_rung();
+            if !state.collector.has_unclaimed() || !observed.awaits_its_ring() {
                 self.unlisten(observed.notify.take());
             }
         }
         state.push(sys::monotonic_ns(), Source::Counters, Some(cgroup), None, EventKind::Removed);
+        rung
     }
 
     /// Groups that have gone and have rung for that, or will not any more: what they rang for before were OOMs.

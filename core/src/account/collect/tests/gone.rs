@@ -81,6 +81,29 @@ fn the_ring_of_a_group_that_has_gone_places_its_victim() {
 }
 
 #[test]
+fn the_ring_of_an_end_that_comes_late_places_its_victim_all_the_same() {
+    let mut play = Play::of(Collector::new(true, true), Version::V1);
+    play.group(G);
+    play.group(OTHER);
+    play.world.gone.borrow_mut().extend([7, 8]);
+    play.marks(7, Whose::Unknown);
+    play.prints_line(7);
+    // It has rung once, which may be for its end.
+    play.world.with(G, |group| group.counters = Err("gone".to_string()));
+    play.tell(Sign::Gone { cgroup: G.to_string(), rung: 0 });
+    // Whoever is placed meanwhile has an account meanwhile.
+    play.counts(OTHER, 1);
+    play.marks(8, Play::ours(OTHER));
+    play.prints_line(8);
+    assert_eq!(victims(&play.read_for(100 * MS)), [[8]]);
+    assert!(play.read_for(5000 * MS).is_empty());
+    play.world.with(G, |group| group.removed = true);
+    play.tell(Sign::Gone { cgroup: G.to_string(), rung: 1 });
+    let ooms = play.read_for(500 * MS);
+    assert_eq!((victims(&ooms), ooms[0].victims[0].group.as_deref()), (vec![vec![7]], Some(G)));
+}
+
+#[test]
 fn a_group_that_is_killed_as_a_whole_is_waited_for_until_nobody_is_left() {
     let mut play = Play::new();
     play.world.with(G, |group| (group.oom_group, group.left) = (true, true));
