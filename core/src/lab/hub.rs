@@ -133,6 +133,11 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A forked child has a copy, with which it may do nothing.
+    pub(crate) fn check(&self, operation: &'static str) -> Result<()> {
+        self.maker.check(operation)
+    }
+
     /// The one descriptor that becomes readable when a source has something.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()

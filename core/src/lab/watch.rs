@@ -165,8 +165,9 @@ impl Watch {
     ///
     /// # Errors
     /// `InvalidInput` for less than 64 KiB; `PermissionDenied` where others may write to the directory; `Busy` where another
-    /// watch does; `Io`. From then on also `next` and `wait_oom` give `Io` for what could not be written.
+    /// watch does; `Closed` in a forked child; `Io`. From then on also `next` and `wait_oom` give `Io` for what could not be written.
     pub fn keep_record(&mut self, directory: impl AsRef<Path>, most_bytes: u64) -> Result<()> {
+        self.hub.check("keep record")?;
         let mut diary = Diary::open(directory.as_ref(), most_bytes)?;
         let group = self.group.cgroup().to_string();
         diary.write(crate::sys::monotonic_ns(), What::Watching { group })?;

@@ -48,14 +48,21 @@ impl Trace {
     /// # Errors
     /// As [`Tracefs::find`]; `Unsupported` when the kernel has no such event; those of `named`.
     pub(crate) fn open(named: Naming<'_>) -> Result<Trace> {
+        let mut refused = None;
         if std::env::var_os(WAY).is_none_or(|way| way != "instance") {
-            if let Ok(perf) = Perf::open() {
-                return Ok(Trace::Perf(perf));
+            match Perf::open() {
+                Ok(perf) => return Ok(Trace::Perf(perf)),
+                Err(error) => refused = Some(error),
             }
         }
-        let tracefs = Tracefs::find()?;
-        let name = named(&tracefs)?;
-        TraceInstance::create(&tracefs, &name).map(Trace::Instance)
+        let instance = Tracefs::find().and_then(|tracefs| {
+            let name = named(&tracefs)?;
+            TraceInstance::create(&tracefs, &name)
+        });
+        instance.map(Trace::Instance).map_err(|error| match refused {
+            Some(refused) => both(&refused, error),
+            None => error,
+        })
     }
 
     /// Makes ready for kills: what would take long when the first one comes is done now.
@@ -112,6 +119,16 @@ impl Trace {
             Trace::Perf(perf) => perf.read(),
             Trace::Instance(instance) => instance.finish(),
         }
+    }
+}
+
+/// Neither way is open: the one that leaves nothing behind is what a remedy may open again, so both say why.
+fn both(refused: &Error, error: Error) -> Error {
+    let reason = format!("{error}; nor by perf_event_open: {refused}");
+    let told = Error::new(error.kind(), "open tracepoints", &reason);
+    match error.errno().and(error.concerned_path()) {
+        Some(path) => told.path(path),
+        None => told,
     }
 }
 

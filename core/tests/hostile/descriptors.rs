@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use memoom::{EventKind, GrowStatus, HogOptions, Lab, LabOptions, Limits};
+use memoom::{Command, EventKind, GrowStatus, HogOptions, Lab, LabOptions, Limits};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
 use super::common::{lab, LONG};
@@ -19,6 +19,10 @@ pub fn nothing_is_said_that_is_not_so() {
 /// Whether the process is there, asked without a file.
 fn lives(pid: i32) -> bool {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
+}
+
+fn pids(file: &Path) -> Vec<i32> {
+    std::fs::read_to_string(file).unwrap().lines().map(|line| line.parse().unwrap()).collect()
 }
 
 /// Takes every descriptor that this process may still have.
@@ -53,7 +57,7 @@ pub fn inside(parent: &Path) -> String {
     let grower = group.hog(&HogOptions::named("grower")).unwrap();
     let kept = group.hog(&HogOptions::named("kept")).unwrap();
     let mut watch = group.watch().unwrap();
-    let taken = Taken::all();
+    let mut taken = Taken::all();
     // The notification of the kill comes, and the counters cannot be read.
     let mut last = GrowStatus::Grew;
     while last == GrowStatus::Grew {
@@ -67,7 +71,20 @@ pub fn inside(parent: &Path) -> String {
     let removed = group.remove();
     assert!(removed.is_err(), "{removed:?}");
     assert!(lives(kept.pid()));
+    // With each one more there may be enough for a part of a start.
+    let started = loop {
+        match group.command(&Command::new(["sleep", "1000"])) {
+            Ok(worker) => break worker,
+            Err(error) => assert_eq!(error.errno(), Some(nix::libc::EMFILE), "{error}"),
+        }
+        taken.files.pop().expect("a start takes fewer");
+    };
     drop(taken);
+    let mut inside: Vec<i32> = pids(&group.path().join("cgroup.procs"));
+    inside.sort_unstable();
+    let mut expected = [kept.pid(), started.pid()];
+    expected.sort_unstable();
+    assert_eq!(inside, expected, "a start that failed left somebody");
     let timeline = lab.timeline();
     let gone = timeline.events.iter().find(|event| matches!(event.kind, EventKind::Removed));
     assert!(gone.is_none(), "{gone:?}");

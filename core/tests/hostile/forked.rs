@@ -112,6 +112,8 @@ impl Things {
             "watch.next" => watch.next(soon),
             "watch.next at once" => watch.next(Duration::ZERO),
             "watch.wait_oom" => watch.wait_oom(soon),
+            "watch.keep_record" => watch.keep_record("/nowhere/at/all", 1 << 20),
+            "opened watch.keep_record" => opened_watch.keep_record("/nowhere/at/all", 1 << 20),
             "opened.usage_bytes" => opened.usage_bytes(),
             "opened.counters" => opened.counters(),
             "opened.limit" => opened.limit(),

@@ -63,6 +63,22 @@ fn what_is_no_log_is_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(error.concerned_path(), Some(file.path()));
         assert!(error.to_string().contains("cat"), "{error}");
+        // A pipe may give its first bytes one by one.
+        let (read, mut write) = std::io::pipe().unwrap();
+        let mut log = ReportLog::of(read.into()).unwrap();
+        let (last, first) = magic.split_last().unwrap();
+        for byte in first {
+            write.write_all(&[*byte]).unwrap();
+            match log.next(std::time::Duration::from_millis(1)) {
+                Ok(none) => assert!(none.is_none()),
+                // What follows the first two says no more of gzip.
+                Err(error) => assert!(magic[0] == 0x1f && error.to_string().contains("zcat"), "{error}"),
+            }
+        }
+        write.write_all(&[*last]).unwrap();
+        drop(write);
+        let told = log.next(Wait::forever());
+        assert!(log.ended() && (magic[0] == 0x1f || told.is_err()), "{magic:?}: {told:?}");
     }
     let mut zeros = ReportLog::open("/dev/zero").unwrap();
     let error = zeros.next(Wait::forever()).unwrap_err();

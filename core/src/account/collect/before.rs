@@ -83,6 +83,7 @@ impl Collector {
         self.before.remove(cgroup);
         self.notified.remove(cgroup);
         self.sampled.remove(cgroup);
+        self.occurrences.remove(cgroup);
         self.remembered.forget(cgroup);
         self.growth.forget_group(cgroup);
     }

@@ -223,6 +223,9 @@ impl Supervisor {
         request.id = inner.next_id;
         // A supervisor that sleeps on another CPU is woken by an interrupt, which costs as much as all the rest.
         let near = spawn::follow(self.pid, &self.cpu);
+        // The reply brings a descriptor, for which there has to be a number before anything is started: of a worker without
+        // its pidfd nobody would know.
+        let place = self.socket().try_clone_to_owned().map_err(|error| Error::os(what, error).call("fcntl"))?;
         let serial = self.send(&mut inner, what, &Request::Start(request), &fds)?;
         let channel = channel.map(|(channel, _page)| channel);
         // READY first: it comes after the supervisor's reply, so that one wake-up serves both. The supervisor rings
@@ -230,6 +233,7 @@ impl Supervisor {
         if let Some(channel) = &channel {
             self.first_wait(channel.as_fd(), near).map_err(|errno| Error::os(what, errno))?;
         }
+        drop(place);
         let reply = self.reply(&mut inner, what, serial, Instant::now() + PATIENCE)?;
         drop(inner);
         if reply.stage != stage::NONE {

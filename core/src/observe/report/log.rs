@@ -21,6 +21,9 @@ const LONGEST_LINE: u64 = 64 << 20;
 const PACKED: [(&[u8], &str, &str); 3] =
     [(b"\x1f\x8b", "gzip", "zcat"), (b"\xfd7zXZ\0", "xz", "xzcat"), (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat")];
 
+/// The most bytes by which it is known that a log is packed.
+const LONGEST_MAGIC: usize = 6;
+
 /// A log that is read from a descriptor: a file to its end, a pipe or `/dev/kmsg` for as long as somebody asks.
 ///
 /// Memory is bounded by a window of some MiB and by the largest report, however long the log is. Of a pipe or device a
@@ -46,7 +49,8 @@ pub struct ReportLog {
     piece: Vec<u8>,
     /// Not a regular file: there may be nothing to read now, and more later.
     live: bool,
-    began: bool,
+    /// How it begins, as far as that tells whether it is packed.
+    first: Vec<u8>,
     ended: bool,
     pauses: Pauses,
 }
@@ -72,7 +76,7 @@ impl ReportLog {
         let file = File::from(descriptor);
         let live = !file.metadata().map_err(|error| Error::os("open log", error))?.is_file();
         let (path, reader, ready, piece) = (None, ReportReader::new(), VecDeque::new(), vec![0; PIECE]);
-        Ok(ReportLog { file, path, reader, ready, piece, live, began: false, ended: false, pauses: Pauses::new() })
+        Ok(ReportLog { file, path, reader, ready, piece, live, first: Vec::new(), ended: false, pauses: Pauses::new() })
     }
 
     /// The next report; `None` where none was complete in time, and at the end of the log ([`ended`](ReportLog::ended)
@@ -152,8 +156,10 @@ impl ReportLog {
             }
             Ok(length) => {
                 let piece = &self.piece[..length];
-                if !std::mem::replace(&mut self.began, true) {
-                    refuse_packed(piece)?;
+                // A pipe may give the first bytes one by one.
+                if self.first.len() < LONGEST_MAGIC {
+                    self.first.extend_from_slice(&piece[..length.min(LONGEST_MAGIC - self.first.len())]);
+                    refuse_packed(&self.first)?;
                 }
                 self.ready.extend(self.reader.feed(piece));
                 if self.live {

@@ -134,3 +134,17 @@ fn a_wake_that_somebody_else_took_does_not_hide_the_record() {
     ask();
     assert!(trace.has_news(), "the fd may have fallen silent, the ring has not");
 }
+
+#[test]
+fn where_neither_way_is_open_both_say_why() {
+    let perf = Error::os("open tracepoints", std::io::Error::from_raw_os_error(libc::EACCES));
+    let instance =
+        Error::os("create instance", std::io::Error::from_raw_os_error(libc::EROFS)).path("/sys/kernel/tracing");
+    let told = super::both(&perf, instance);
+    assert_eq!(told.concerned_path(), Some(std::path::Path::new("/sys/kernel/tracing")));
+    let told = told.to_string();
+    assert!(
+        told.contains("Read-only") && told.contains("perf_event_open") && told.contains("Permission denied"),
+        "{told}"
+    );
+}

@@ -133,3 +133,20 @@ fn a_worker_with_the_pid_of_an_earlier_victim_gets_its_account() {
         play.world.ended.borrow_mut().clear();
     }
 }
+
+#[test]
+fn a_group_that_is_made_anew_has_had_no_oom() {
+    let mut play = Play::new();
+    for (kills, occurrence) in [(1, 1), (2, 2), (1, 1)] {
+        if kills == 1 {
+            play.tell(Sign::Forgotten { cgroup: G.to_string() });
+            play.counts(G, 0);
+            play.tell(Sign::Began { cgroup: G.to_string(), counters: None });
+        }
+        play.counts(G, kills);
+        play.marks(7, Play::ours(G));
+        play.prints_report(7, G);
+        play.ends(7);
+        assert_eq!(play.read_for(500 * MS)[0].occurrence, Some(occurrence));
+    }
+}
