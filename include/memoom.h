@@ -164,11 +164,24 @@ typedef struct memoom_run_options {
     /** A file into which everything is recorded that the accounts are made of (memoom_lab_options.record); NULL for
      * none. */
     const char *record;
+    /** A command line for /bin/sh that is run outside of the group when the limit is met, while everybody inside
+     * stands still and before anybody dies; NULL for none. {pid} (the predicted victim, or else who met the limit),
+     * {invoker}, {group} and {pids} are filled in, and stand in its environment too (memoom-run(1)). A line
+     * "memoom: raise SIZE" of its output raises the limit; else the kernel's choice takes its course.
+     * memoom_outcome_to_json has what it wrote. */
+    const char *at_limit;
+    /** The room above the limit while everybody stands still: bytes, at least a page. */
+    uint64_t headroom_bytes;
+    /** How long that command may take, or MEMOOM_FOREVER; then it and all its children are killed. */
+    uint64_t at_limit_timeout_ns;
+    /** The limit to which it is raised after that command where it is lower, or MEMOOM_UNCHANGED. */
+    uint64_t raise_bytes;
 } memoom_run_options;
 /** The start of a memoom_run_options: no limit, swap kept out, no timeout, the rest is the caller's. */
 #define MEMOOM_RUN_OPTIONS_INIT \
     { sizeof(memoom_run_options), MEMOOM_UNCHANGED, 0, MEMOOM_UNCHANGED, MEMOOM_FOREVER, NULL, NULL, \
-      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0, NULL }
+      MEMOOM_SWITCH_UNCHANGED, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, MEMOOM_FD_INHERIT, 0, 0, NULL, NULL, 4194304, \
+      60000000000, MEMOOM_UNCHANGED }
 
 /** A function of the caller's that runs in a forked child, in a group. What it returns is the exit code (its low 8
  * bits).

@@ -326,7 +326,11 @@ fn the_layout_is_the_one_that_c_programs_assert() {
             stderr_fd,
             oom_score_adj,
             reserved,
-            record
+            record,
+            at_limit,
+            headroom_bytes,
+            at_limit_timeout_ns,
+            raise_bytes
         }
     );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/c/layout.h");

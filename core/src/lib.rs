@@ -105,6 +105,7 @@ mod helper {
 
 /// The findings: the account of an OOM, the outcome of a worker, the timeline of a lab.
 pub mod account {
+    pub(crate) mod at_limit;
     pub(crate) mod collect;
     pub(crate) mod composition;
     mod findings;
@@ -133,6 +134,7 @@ pub mod account {
         postmortem, postmortem_of_group, postmortem_of_group_with, postmortem_with, PostmortemOptions,
     };
     pub use crate::lab::recording::replay;
+    pub use at_limit::{AtLimit, HookRun};
     pub use composition::Composition;
     pub use grower::Grower;
     pub use holders::Holder;
@@ -168,10 +170,12 @@ mod lab {
 
 /// Allocation pressure: the workers of a group and the supervisor that starts, reaps and cleans up.
 pub mod pressure {
+    mod at_limit;
     pub(crate) mod command;
     mod fit;
     pub(crate) mod function;
     pub(crate) mod hog;
+    mod hook;
     mod interpreter;
     mod killed;
     pub(crate) mod kind;
@@ -188,10 +192,12 @@ pub mod pressure {
     mod way;
     pub(crate) mod worker;
 
+    pub use at_limit::StopAtLimit;
     pub use command::{Command, Stdio};
     pub use fit::{Fit, FitRun, Fitted};
     pub use function::Function;
     pub use hog::{Hog, HogOptions};
+    pub use hook::{Hook, HookAnswer, HookFunction};
     pub use kind::{Kind, Pattern};
     pub use pace::{Pace, Paced, Stop};
     pub use resume::Resume;
@@ -204,9 +210,9 @@ pub mod pressure {
 }
 
 pub use account::{
-    postmortem, postmortem_of_group, postmortem_of_group_with, postmortem_with, Blocked, Candidate, Cause, Composition,
-    Disagreement, Evidence, Oom, Outcome, Postmortem, PostmortemOptions, Prediction, Subject, Timeline, Verdict,
-    Victim,
+    postmortem, postmortem_of_group, postmortem_of_group_with, postmortem_with, AtLimit, Blocked, Candidate, Cause,
+    Composition, Disagreement, Evidence, HookRun, Oom, Outcome, Postmortem, PostmortemOptions, Prediction, Subject,
+    Timeline, Verdict, Victim,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use lab::recording::replay;
@@ -219,7 +225,7 @@ pub use observe::{
     Missing, Report, ReportLog, ReportReader, Source, Step, Wait, Watch,
 };
 pub use pressure::{
-    Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Kind, Pace, Paced, Pattern, Resume, Run,
-    Stdio, Stop, TickerOptions, Triggered, Way, Worker,
+    Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Hook, HookAnswer, HookFunction, Kind,
+    Pace, Paced, Pattern, Resume, Run, Stdio, Stop, StopAtLimit, TickerOptions, Triggered, Way, Worker,
 };
 pub use text::{escape, unescape};

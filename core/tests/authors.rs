@@ -123,6 +123,7 @@ fn what_memoom_was_asked_for_is_its_own() {
             limits: Limits::bytes(64 * MIB),
             timeout: Some(Duration::from_millis(50)),
             lab: LabOptions { call_path, ..LabOptions::default() },
+            at_limit: None,
         };
         let outcome = run.run(LONG).unwrap();
         let by = outcome.killed_by.as_ref().expect("a signal ended it");

@@ -144,7 +144,13 @@ fn what_is_forced_spins_until_its_deadline() {
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
     ended_by_its_deadline(&group, &hog);
 
-    let run = Run { command: grows(-1000, None), limits: Limits::bytes(16 * MIB), timeout: Some(WITHIN), lab: quiet };
+    let run = Run {
+        command: grows(-1000, None),
+        limits: Limits::bytes(16 * MIB),
+        timeout: Some(WITHIN),
+        lab: quiet,
+        at_limit: None,
+    };
     assert_eq!(run.run(LONG).unwrap().verdict, Verdict::Timeout);
     let path = lab.path().to_path_buf();
     lab.close().unwrap();

@@ -50,7 +50,7 @@ fn oom_killed(outcome: &Outcome) {
 
 /// Runs a command under a limit, in a lab with those sources.
 fn run(lab: &LabOptions, argv: &[&str], limits: Limits, timeout: Option<Duration>) -> Outcome {
-    let run = Run { command: Command::new(argv.iter().copied()), limits, timeout, lab: lab.clone() };
+    let run = Run { command: Command::new(argv.iter().copied()), limits, timeout, lab: lab.clone(), at_limit: None };
     let outcome = run.run(LONG).unwrap();
     println!("{}: {}", outcome.verdict.name(), outcome.summary);
     outcome

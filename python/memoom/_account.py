@@ -225,6 +225,56 @@ class Throttled(Document):
     _shown = ("high_bytes", "usage_bytes", "over_bytes", "stalled_usec", "wchan")
 
 
+class HookRun(Document):
+    """How a hook at the limit went."""
+
+    kind: Literal["command", "function"]
+    argv: tuple[str, ...]
+    returncode: int | None
+    timed_out: bool
+    error: str | None
+    elapsed_ns: int
+    output_bytes: bytes
+    dropped_bytes: int
+
+    _shown = ("kind", "returncode", "timed_out", "error")
+
+    @property
+    def output(self) -> str:
+        """What it wrote, line by line, read as UTF-8; `output_bytes` is what it was in any case."""
+        return self.output_bytes.decode(errors="replace")
+
+
+class AtLimit(Readable):
+    """One time that the limit of a run was met and everybody was held before anybody died."""
+
+    time_ns: int
+    group: str
+    limit_bytes: int
+    usage_bytes: int
+    headroom_bytes: int
+    predicted: Predicted | None
+    invoker: Process | None
+    processes: tuple[Process, ...]
+    held: Literal["stopped", "frozen"]
+    held_ns: int
+    hook: HookRun
+    died: tuple[Process, ...]
+    then: Literal["kernel", "raised", "ended"]
+    limit_after_bytes: int
+    missing: tuple[Missing, ...]
+
+    _nested = {
+        "predicted": Predicted._part,
+        "invoker": Process._part,
+        "processes": Process._part,
+        "hook": HookRun._part,
+        "died": Process._part,
+        "missing": Missing._part,
+    }
+    _shown = ("limit_bytes", "usage_bytes", "predicted", "invoker", "hook", "then")
+
+
 class Oom(Told, Table):
     """The account of one OOM; ``print(oom)`` shows it the way a person reads it."""
 
@@ -397,6 +447,7 @@ class Outcome(Told, Readable):
     ooms: tuple[Oom, ...]
     ooms_inside: int
     throttled: Throttled | None
+    at_limit: tuple[AtLimit, ...] | None
     name: str
     group: str
     evidence: tuple[Evidence, ...]
@@ -417,6 +468,7 @@ class Outcome(Told, Readable):
     _nested = {
         "ooms": Oom._part,
         "throttled": Throttled._part,
+        "at_limit": AtLimit._part,
         "evidence": Evidence._part,
         "missing": Missing._part,
         "findings": Finding._part,

@@ -10,6 +10,7 @@ from typing_extensions import disjoint_base
 
 from ._aio import AsyncWatch
 from ._values import (
+    AtLimit,
     Blocked,
     Composition,
     Counters,
@@ -142,6 +143,10 @@ def run(
     call_path: bool = True,
     record: _Path | None = None,
     started: Callable[[Worker], object] | None = None,
+    at_limit: str | Iterable[_Argument] | Callable[[AtLimit], object] | None = None,
+    headroom: _Size = 4194304,
+    at_limit_timeout: float = 60.0,
+    raise_to: _Size | None = None,
 ) -> Outcome: ...
 
 @disjoint_base

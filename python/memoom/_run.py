@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._errors import InvalidInputError
+from ._hook import bounded
 from ._stdio import Pipes
 
 if TYPE_CHECKING:
     from ._native import Worker
-    from ._values import Outcome
+    from ._values import AtLimit, Outcome
 
 __all__ = ["run"]
 
@@ -37,6 +38,10 @@ def run(
     call_path: bool = True,
     record: str | os.PathLike[str] | None = None,
     started: Callable[[Worker], object] | None = None,
+    at_limit: str | Sequence[str | bytes | os.PathLike[str]] | Callable[[AtLimit], int | str | None] | None = None,
+    headroom: int | str = "4M",
+    at_limit_timeout: float = 60.0,
+    raise_to: int | str | None = None,
     capture_output: bool = False,
     input: bytes | str | None = None,
 ) -> Outcome:
@@ -48,6 +53,13 @@ def run(
     and `stderr`; `input` is what it reads (text as UTF-8).
     `record` is a file into which everything is recorded that the accounts are made of, for :func:`memoom.replay`; a
     recording that stands there is written over, all else is refused.
+
+    `at_limit` is done when the limit is met, while everybody in the group stands still and before anybody dies; then
+    the kernel's choice takes its course, or the limit is raised to `raise_to` and the run goes on. It is a text for the
+    shell or a list of arguments, run outside of the group, in which ``{pid}`` (the predicted victim), ``{invoker}``,
+    ``{group}`` and ``{pids}`` are filled in; or a function, which gets an :class:`AtLimit` in a thread of its own and
+    may give the limit to raise to. It has `at_limit_timeout` seconds, and meanwhile there is `headroom` above the
+    limit. ``outcome.at_limit`` has what was seen each time.
     """
     if capture_output and (stdout is not None or stderr is not None):
         raise _exclude("capture_output", "stdout and stderr")
@@ -78,6 +90,10 @@ def run(
             call_path=call_path,
             record=record,
             started=started,
+            at_limit=bounded(at_limit, at_limit_timeout) if callable(at_limit) else at_limit,
+            headroom=headroom,
+            at_limit_timeout=at_limit_timeout,
+            raise_to=raise_to,
         )
     return outcome._with(pipes.captured) if capture_output else outcome
 

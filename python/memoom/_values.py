@@ -7,6 +7,7 @@ Sizes are in bytes (``_bytes``), times in nanoseconds of CLOCK_MONOTONIC (``_ns`
 from __future__ import annotations
 
 from ._account import (
+    AtLimit,
     Candidate,
     Disagreement,
     Evidence,
@@ -14,6 +15,7 @@ from ._account import (
     GroupUse,
     Grower,
     Holder,
+    HookRun,
     KilledBy,
     Oom,
     OomKilledError,
@@ -38,6 +40,7 @@ from ._timeline import Event, Timeline
 
 __all__ = [
     "Ability",
+    "AtLimit",
     "Blocked",
     "Candidate",
     "Composition",
@@ -54,6 +57,7 @@ __all__ = [
     "Grow",
     "Grower",
     "Holder",
+    "HookRun",
     "Host",
     "KilledBy",
     "Leftover",

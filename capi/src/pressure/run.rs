@@ -5,8 +5,9 @@ use std::ffi::{c_char, OsStr};
 use std::mem::{size_of, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
+use std::time::Duration;
 
-use memoom::{LabOptions, Limits, Run};
+use memoom::{Hook, LabOptions, Limits, Run, StopAtLimit};
 
 use super::command::{command, memoom_command_options};
 use crate::account::outcome::memoom_outcome;
@@ -48,6 +49,17 @@ pub struct memoom_run_options {
     pub reserved: u32,
     /// A file into which everything is recorded that the accounts are made of (memoom_lab_options.record); NULL for none.
     pub record: *const c_char,
+    /// A command line for /bin/sh that is run outside of the group when the limit is met, while everybody inside stands still
+    /// and before anybody dies; NULL for none. {pid} (the predicted victim, or else who met the limit), {invoker}, {group}
+    /// and {pids} are filled in, and stand in its environment too (memoom-run(1)). A line "memoom: raise SIZE" of its output
+    /// raises the limit; else the kernel's choice takes its course. memoom_outcome_to_json has what it wrote.
+    pub at_limit: *const c_char,
+    /// The room above the limit while everybody stands still: bytes, at least a page.
+    pub headroom_bytes: u64,
+    /// How long that command may take, or MEMOOM_FOREVER; then it and all its children are killed.
+    pub at_limit_timeout_ns: u64,
+    /// The limit to which it is raised after that command where it is lower, or MEMOOM_UNCHANGED.
+    pub raise_bytes: u64,
 }
 
 impl Default for memoom_run_options {
@@ -77,11 +89,16 @@ impl Default for memoom_run_options {
             oom_score_adj,
             reserved: 0,
             record: ptr::null(),
+            at_limit: ptr::null(),
+            headroom_bytes: 4 << 20,
+            at_limit_timeout_ns: 60_000_000_000,
+            raise_bytes: ffi::MEMOOM_UNCHANGED,
         }
     }
 }
 
-// SAFETY: repr(C), a usize first, then u64, pointers and an even number of 32-bit integers.
+// SAFETY: repr(C), a usize first, then u64, pointers and an even number of 32-bit integers, then pointers and
+// u64.
 unsafe impl ffi::Struct for memoom_run_options {
     const NAME: &'static str = "memoom_run_options";
 }
@@ -150,12 +167,21 @@ pub(crate) unsafe fn run_of(options: &memoom_run_options) -> Done<Run> {
     let memoom_run_options {
         struct_size: _, limit_bytes, swap_bytes, high_bytes, timeout_ns, env: _, cwd: _, oom_group,
         stdin_fd: _, stdout_fd: _, stderr_fd: _, oom_score_adj: _, reserved, record,
+        at_limit, headroom_bytes, at_limit_timeout_ns, raise_bytes,
     } = *options;
     if reserved != 0 {
         return Err(crate::error::Failure::input("options.reserved is not 0"));
     }
     // SAFETY: our caller's promise.
     let record = unsafe { ffi::maybe_bytes(record) };
+    // SAFETY: the same.
+    let at_limit = unsafe { ffi::maybe_bytes(at_limit) }.map(|text| StopAtLimit {
+        headroom_bytes,
+        // Centuries are for ever.
+        timeout: Duration::from_nanos(at_limit_timeout_ns),
+        raise_bytes: (raise_bytes != ffi::MEMOOM_UNCHANGED).then_some(raise_bytes),
+        ..StopAtLimit::new(Hook::shell(OsStr::from_bytes(text)))
+    });
     Ok(Run {
         command: memoom::Command::default(),
         limits: Limits {
@@ -167,5 +193,6 @@ pub(crate) unsafe fn run_of(options: &memoom_run_options) -> Done<Run> {
         },
         timeout: ffi::timeout(timeout_ns),
         lab: LabOptions { record: record.map(|path| OsStr::from_bytes(path).into()), ..LabOptions::default() },
+        at_limit,
     })
 }

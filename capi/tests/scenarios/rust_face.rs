@@ -351,6 +351,7 @@ impl Face for Rust {
             limits: Limits::bytes(limit),
             timeout,
             lab: LabOptions::default(),
+            at_limit: None,
         };
         Ok(ended(&run.run(memoom::Wait::forever())?))
     }

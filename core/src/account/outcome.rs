@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::at_limit::AtLimit;
 use super::oom::Oom;
 use super::throttled::Throttled;
 use crate::observe::author::KilledBy;
@@ -75,6 +76,8 @@ pub struct Outcome {
     pub ooms_inside: u64,
     /// What shows that `memory.high` held it; null where it did not.
     pub throttled: Option<Throttled>,
+    /// Each time that its limit was met and everybody was held for the hook of a run; null where none was asked for.
+    pub at_limit: Option<Vec<AtLimit>>,
     /// Its name.
     #[serde(serialize_with = "crate::text::bytes")]
     pub name: Vec<u8>,
@@ -110,7 +113,7 @@ impl Outcome {
     /// The form of this document.
     pub const SCHEMA: &'static str = "memoom.outcome/1";
     /// The revision of this form.
-    pub const REVISION: u32 = 2;
+    pub const REVISION: u32 = 3;
 
     /// The same with what is to be said of it, which is worked out from all the rest.
     pub(crate) fn explained(mut self) -> Outcome {

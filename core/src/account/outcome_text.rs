@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::at_limit::AtLimit;
 use super::oom_text::{shortened, wrapped, SHORT_LINES};
 use super::outcome::{Outcome, Verdict};
 use crate::memcg::limits::human_size;
@@ -77,6 +78,7 @@ impl Outcome {
     /// it lived, what each source says, and what is missing.
     pub fn to_text(&self) -> String {
         let mut text = self.opening();
+        text.push_str(&self.held());
         if let Some(killed_by) = &self.killed_by {
             let _ = writeln!(text, "  killed by   {}", killed_by.to_text());
         }
@@ -95,13 +97,19 @@ impl Outcome {
         text
     }
 
-    /// The outcome in 15 lines at most: the sentence, and the account of the OOM that explains it.
+    /// The outcome in 15 lines at most: the sentence, and the account of the OOM that explains it. What a hook at the limit
+    /// saw and wrote comes after them.
     pub fn to_short_text(&self) -> String {
         let mut text = self.opening();
         if let Some(oom) = self.oom().or(self.ooms.first()) {
             text.push_str(&oom.to_short_text());
         }
-        shortened(&text, SHORT_LINES)
+        shortened(&text, SHORT_LINES) + &self.held()
+    }
+
+    /// Each time that everybody was held at the limit. What the hook wrote is what was asked for, so all of it stands there.
+    fn held(&self) -> String {
+        self.at_limit.iter().flatten().map(AtLimit::to_text).collect()
     }
 
     /// The sentence on a line of its own, and what else is to be said of the end.
@@ -135,6 +143,7 @@ mod tests {
             ooms: Vec::new(),
             ooms_inside: 0,
             throttled: None,
+            at_limit: None,
             name: b"a\nb".to_vec(),
             group: "/g".to_string(),
             evidence: vec![Evidence { source: "exit-status", says: "it says".to_string() }],

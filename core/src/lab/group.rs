@@ -31,6 +31,7 @@ mod predict;
 mod sample;
 mod settings;
 pub(crate) mod stall;
+pub(crate) mod still;
 
 /// How long a removal may wait for the kernel to let go of dead processes.
 const REMOVE_DEADLINE: Duration = Duration::from_secs(10);

@@ -171,7 +171,7 @@ impl Fit {
         let (lab, group) = run.make_lab()?;
         let began = Instant::now();
         let worker = group.command(&run.command)?;
-        let outcome = run.ended(&worker, wait.reborrow());
+        let outcome = run.ended(&worker, None, wait.reborrow());
         let elapsed_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let used = Used::of(&group);
         lab.close()?;

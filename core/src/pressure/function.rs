@@ -127,8 +127,9 @@ impl Run {
         let force_within = function.force_within.or(self.forced(function.oom_score_adj));
         let function = Function { force_within, ..function.clone() };
         let (lab, group) = self.make_lab()?;
+        let watched = self.watched(&lab, &group)?;
         // SAFETY: the caller's promise.
         let worker = unsafe { group.function(&function, body) }?;
-        self.outcome(&lab, &worker, wait.into())
+        self.outcome(&lab, &worker, watched, wait.into())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::at_limit::{StopAtLimit, Watched};
 use super::command::Command;
 use super::throttled::throttled;
 use super::worker::Worker;
@@ -29,6 +30,8 @@ pub struct Run {
     pub timeout: Option<Duration>,
     /// The lab in which the group is made.
     pub lab: LabOptions,
+    /// What is done when the limit is met, before anybody dies; its time does not count for the timeout.
+    pub at_limit: Option<StopAtLimit>,
 }
 
 /// How much later than a timeout the supervisor ends a worker.
@@ -52,9 +55,10 @@ impl Run {
         let force_within = self.command.force_within.or(self.forced(self.command.oom_score_adj));
         let command = Command { force_within, ..self.command.clone() };
         let (lab, group) = self.make_lab()?;
+        let watched = self.watched(&lab, &group)?;
         let worker = group.command(&command)?;
         started(&worker);
-        self.outcome(&lab, &worker, wait.into())
+        self.outcome(&lab, &worker, watched, wait.into())
     }
 
     /// A worker that nobody may kill is forced by its timeout. The supervisor's deadline is for the case that this
@@ -70,9 +74,20 @@ impl Run {
         Ok((lab, group))
     }
 
+    /// Who holds the group at its limit, where that was asked for.
+    pub(super) fn watched<'a>(&'a self, lab: &'a Lab, group: &'a Group) -> Result<Option<Watched<'a>>> {
+        self.at_limit.as_ref().map(|stop| Watched::new(stop, lab, group)).transpose()
+    }
+
     /// Waits for the end of the worker, and closes its lab.
-    pub(super) fn outcome(&self, lab: &Lab, worker: &Worker, wait: Wait<'_>) -> Result<Outcome> {
-        let outcome = self.ended(worker, wait);
+    pub(super) fn outcome(
+        &self,
+        lab: &Lab,
+        worker: &Worker,
+        watched: Option<Watched<'_>>,
+        wait: Wait<'_>,
+    ) -> Result<Outcome> {
+        let outcome = self.ended(worker, watched, wait);
         let closed = lab.close();
         let outcome = outcome?;
         closed.map_err(|error: Error| error.value(format!("after {} had ended", outcome.pid)))?;
@@ -80,8 +95,22 @@ impl Run {
     }
 
     /// Waits for the end of the worker, and reads what its group, which is the run's own, has used at most.
-    pub(super) fn ended(&self, worker: &Worker, wait: Wait<'_>) -> Result<Outcome> {
-        let mut outcome = self.ended_in_time(worker, wait)?;
+    pub(super) fn ended(
+        &self,
+        worker: &Worker,
+        mut watched: Option<Watched<'_>>,
+        mut wait: Wait<'_>,
+    ) -> Result<Outcome> {
+        let mut deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        if let Some(watched) = &mut watched {
+            watched.watch(worker, deadline, &mut wait)?;
+            deadline = deadline.and_then(|deadline| deadline.checked_add(watched.held));
+        }
+        let mut outcome = self.ended_in_time(worker, deadline, wait)?;
+        if let Some(Watched { met, missing, .. }) = watched {
+            outcome.at_limit = Some(met);
+            outcome.missing.extend(missing);
+        }
         match worker.group().peak_bytes() {
             Ok(peak) => outcome.peak_bytes = peak,
             Err(error) => outcome.missing.push(Missing::new("peak", error.to_string())),
@@ -90,8 +119,7 @@ impl Run {
     }
 
     /// Waits for the end of the worker, or brings it about when its time is over.
-    fn ended_in_time(&self, worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
-        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    fn ended_in_time(&self, worker: &Worker, deadline: Option<Instant>, mut wait: Wait<'_>) -> Result<Outcome> {
         let first = match deadline {
             Some(deadline) => worker.wait(wait.at_most(deadline.saturating_duration_since(Instant::now()))),
             None => worker.wait(wait.reborrow()),

@@ -41,6 +41,7 @@ impl Worker {
             ooms,
             ooms_inside: 0,
             throttled: None,
+            at_limit: None,
             name: process.name.clone(),
             group: process.group.cgroup().to_string(),
             evidence,

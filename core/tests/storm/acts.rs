@@ -236,7 +236,9 @@ impl Host {
         command.stdio = [Stdio::Null, Stdio::Null, Stdio::Null];
         let lab = self.options();
         let timeout = Some(Duration::from_millis(self.random.below(50)));
-        Run { command, limits: Limits::bytes(32 * MIB), timeout, lab }.run(super::common::LONG).map(drop)
+        Run { command, limits: Limits::bytes(32 * MIB), timeout, lab, at_limit: None }
+            .run(super::common::LONG)
+            .map(drop)
     }
 
     fn gc(&mut self) -> Result<()> {

@@ -52,6 +52,10 @@ def main(arguments: list[str]) -> int:
             timeout=options.timeout,
             record=options.record,
             started=forwarder.attach,
+            at_limit=options.at_limit,
+            headroom=options.headroom,
+            at_limit_timeout=options.at_limit_timeout,
+            raise_to=options.raise_to,
         )
         forwarder.stop()
     except (MemoomError, OSError) as error:
@@ -88,6 +92,19 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--high", metavar="SIZE", help="throttle above this (v2)")
     parser.add_argument("--oom-group", action="store_true", help="an OOM kill takes all processes of CMD (v2)")
     parser.add_argument("--timeout", type=float, metavar="S", help="kill CMD and its children after so many seconds")
+    parser.add_argument(
+        "--at-limit",
+        metavar="COMMAND",
+        help="when the limit is met, hold everybody before anybody dies and run this in a shell outside; {pid} is the "
+        "predicted victim, {invoker} who met the limit, {group} and {pids} the rest",
+    )
+    parser.add_argument("--headroom", default="4M", metavar="SIZE", help="room above the limit meanwhile (4M)")
+    parser.add_argument(
+        "--at-limit-timeout", type=float, default=60.0, metavar="S", help="kill that command after so many seconds (60)"
+    )
+    parser.add_argument(
+        "--raise", dest="raise_to", metavar="SIZE", help="raise the limit to this after it, and let CMD go on"
+    )
     parser.add_argument("--json", action="store_true", help="write the outcome to standard error as one line of JSON")
     parser.add_argument("--output", metavar="FILE", help="write that line to FILE, in place of an earlier outcome")
     parser.add_argument(
@@ -102,6 +119,10 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     options, command = split(parser, arguments)
     if options.timeout is not None and not options.timeout >= 0:
         parser.error("argument --timeout: give seconds, 0 or more")
+    if not 0 <= options.at_limit_timeout < float("inf"):
+        parser.error("argument --at-limit-timeout: give seconds, 0 or more")
+    if options.raise_to is not None and options.at_limit is None:
+        parser.error("argument --raise: give --at-limit too (true, where nothing is to be looked at)")
     return options, command
 
 
@@ -150,8 +171,9 @@ def _status_of(error: Exception) -> int:
 
 def _tell(outcome: Outcome, full: bool) -> None:
     lines = []
-    if outcome.ooms or outcome.verdict in ("timeout", "throttled") or outcome.returncode == -_SIGKILL:
-        brief = outcome.ooms or outcome.verdict == "throttled"
+    happened = outcome.at_limit or outcome.ooms
+    if happened or outcome.verdict in ("timeout", "throttled") or outcome.returncode == -_SIGKILL:
+        brief = happened or outcome.verdict == "throttled"
         headline, *details = (str(outcome) if full or not brief else outcome.short_text).splitlines()
         lines += [f"memoom: {headline}", *details]
     if lines:

@@ -82,7 +82,7 @@ pub(super) fn command_of(
             "argv is a text, not a list of arguments; remedy: split it, or run [\"sh\", \"-c\", text]",
         ));
     }
-    let argv = argv.try_iter()?.map(|argument| os_string(&argument?)).collect::<PyResult<Vec<_>>>()?;
+    let argv = arguments(argv)?;
     let env = match env {
         None => None,
         Some(env) => {
@@ -97,6 +97,11 @@ pub(super) fn command_of(
     command.stdio = stdio.child.clone();
     command.oom_score_adj = oom_score_adj;
     Ok(command)
+}
+
+/// A list of arguments.
+pub(super) fn arguments(argv: &Bound<'_, PyAny>) -> PyResult<Vec<OsString>> {
+    argv.try_iter()?.map(|argument| os_string(&argument?)).collect()
 }
 
 /// Text, bytes or a path, as the system has it.

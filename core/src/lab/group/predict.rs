@@ -29,4 +29,9 @@ impl Group {
         let cgroup = self.cgroup().to_string();
         lab.hub.refresh().take(Sign::Before { cgroup, scope: scope.map(Box::new) });
     }
+
+    /// Whom the kernel would take of this very group at that limit, while everybody stands still.
+    pub(crate) fn foreseen(&self, limit: Limit) -> Result<Prediction> {
+        standing_still(&self.0.cgroup, limit).map(|scope| scope.prediction)
+    }
 }

@@ -58,6 +58,11 @@ impl Cgroup {
         }
     }
 
+    /// Whether not a page more can be charged to this very group (v1).
+    pub(crate) fn is_full(&self) -> Result<bool> {
+        Ok(!has_room(self, v1::USAGE, v1::LIMIT)? || !has_room(self, v1::MEMSW_USAGE, v1::MEMSW_LIMIT)?)
+    }
+
     fn hold(self: &Arc<Self>) -> Result<Hold> {
         if self.counters()?.under_oom != Some(true) {
             return Ok(Hold::Nobody);
@@ -66,7 +71,7 @@ impl Cgroup {
             return Ok(Hold::Nothing(Relief::Killer));
         }
         for at in self.chain() {
-            if !has_room(at, v1::USAGE, v1::LIMIT)? || !has_room(at, v1::MEMSW_USAGE, v1::MEMSW_LIMIT)? {
+            if at.is_full()? {
                 return Ok(Hold::Oom);
             }
         }

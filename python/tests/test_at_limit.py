@@ -1,0 +1,128 @@
+"""`run(at_limit=...)` and `memoom run --at-limit`: what a hook sees while all stand still, and may do."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE, Cli
+
+import memoom
+
+pytestmark = pytest.mark.usefixtures("needs_lab")
+
+EATS = [sys.executable, "-c", "x = [bytearray(1 << 20) for _ in range(400)]"]
+HOLDS_60M = [sys.executable, "-c", "x = bytearray(60 << 20); print('done')"]
+
+
+def once(outcome: memoom.Outcome) -> memoom.AtLimit:
+    assert outcome.at_limit is not None and len(outcome.at_limit) == 1, str(outcome)
+    return outcome.at_limit[0]
+
+
+def test_a_text_runs_in_a_shell_outside_and_the_kernel_chooses_then() -> None:
+    outcome = memoom.run(
+        EATS, limit="48M", at_limit="echo $MEMOOM_PID {pid}; ls /proc/{pid}/exe >/dev/null && echo there"
+    )
+    met = once(outcome)
+    assert outcome.oom_killed and outcome.oom is not None
+    assert met.hook.output == f"{outcome.pid} {outcome.pid}\nthere\n" and met.hook.returncode == 0
+    assert met.predicted is not None and met.predicted.pid == outcome.pid
+    assert met.limit_bytes == 48 << 20 and met.then == "kernel" and met.died == ()
+    assert "  at limit    " in str(outcome) and "  | there" in outcome.short_text
+    assert pickle.loads(pickle.dumps(outcome)).at_limit == outcome.at_limit
+    assert memoom.run(["true"], limit="48M").at_limit is None
+    assert memoom.run(["true"], limit="48M", at_limit="true").at_limit == ()
+
+
+def test_a_list_of_arguments_is_filled_in_and_runs_without_a_shell() -> None:
+    met = once(memoom.run(EATS, limit="48M", at_limit=["echo", "$HOME", "{invoker}", "{nobody}"]))
+    assert met.invoker is not None
+    assert met.hook.output == f"$HOME {met.invoker.pid} {{nobody}}\n"
+    assert met.hook.argv == ("echo", "$HOME", str(met.invoker.pid), "{nobody}")
+
+
+def test_a_function_looks_and_raises_the_limit() -> None:
+    seen = []
+
+    def look(met: memoom.AtLimit) -> str:
+        state = Path(f"/proc/{met.processes[0].pid}/stat").read_text().rpartition(")")[2].split()[0]
+        seen.append((state, threading.current_thread() is threading.main_thread()))
+        return "200M"
+
+    outcome = memoom.run(HOLDS_60M, limit="48M", at_limit=look, capture_output=True)
+    assert outcome.returncode == 0 and outcome.stdout == b"done\n", str(outcome)
+    met = once(outcome)
+    assert (met.then, met.limit_after_bytes, met.hook.kind) == ("raised", 200 << 20, "function")
+    assert seen in ([("T", False)], [("S", False)])
+
+
+def test_a_function_that_raises_or_hangs_leaves_the_account_whole() -> None:
+    def breaks(_: memoom.AtLimit) -> None:
+        raise RuntimeError("it broke")
+
+    outcome = memoom.run(EATS, limit="48M", at_limit=breaks)
+    assert outcome.oom_killed and once(outcome).hook.error == "RuntimeError: it broke"
+    through = threading.Event()
+    outcome = memoom.run(EATS, limit="48M", at_limit=lambda _: through.wait() and None, at_limit_timeout=0.3)
+    through.set()
+    met = once(outcome)
+    assert outcome.oom_killed and met.hook.timed_out and met.held_ns >= 300_000_000
+
+
+def test_the_command_shows_what_the_hook_wrote(cli: Cli) -> None:
+    done = cli("run", "--limit", "48M", "--at-limit", "echo looked at {pid}", "--", *EATS)
+    assert done.returncode == 137 and done.stdout == ""
+    assert "  | looked at " in done.stderr and "was killed in an OOM" in done.stderr
+    done = cli("run", "--limit", "48M", "--at-limit", "true", "--raise", "200M", "--", *HOLDS_60M)
+    assert done.returncode == 0 and done.stdout == "done\n" and "went on with a limit of 200M" in done.stderr
+    for wrong in (["--raise", "200M"], ["--at-limit", "true", "--at-limit-timeout", "-1"]):
+        assert cli("run", "--limit", "48M", *wrong, "--", "true").returncode == 125
+
+
+def test_nothing_is_left_when_memoom_is_killed_while_everybody_is_held(tmp_path: Path) -> None:
+    # The hook's parent is the supervisor, and the supervisor's is memoom.
+    kills = (
+        f"echo {{pids}} > {tmp_path}/pids; s=$(cut -d' ' -f4 /proc/$$/stat); kill -9 $(cut -d' ' -f4 /proc/$s/stat); "
+        "sleep 1000"
+    )
+    command = [sys.executable, "-m", "memoom", "run", "--limit", "48M", "--at-limit", kills, "--", *EATS]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split(",")]
+    deadline = time.monotonic() + PATIENCE
+    while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        assert time.monotonic() < deadline, f"left: {pids}"
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed")
+def test_gdb_attaches_and_a_core_is_written(tmp_path: Path) -> None:
+    core = tmp_path / "core"
+    hook = f"gdb -nx -batch -p {{pid}} -ex 'info proc' -ex 'generate-core-file {core}'"
+    outcome = memoom.run(EATS, limit="64M", at_limit=hook)
+    met = once(outcome)
+    assert outcome.oom_killed and met.hook.returncode == 0 and not met.hook.timed_out, str(outcome)
+    assert f"process {outcome.pid}" in met.hook.output, met.hook.output
+    assert core.stat().st_size > 40 << 20
+
+
+PY_SPY = shutil.which("py-spy", path=os.path.dirname(sys.executable)) or shutil.which("py-spy")
+
+
+@pytest.mark.skipif(PY_SPY is None, reason="py-spy is not installed")
+def test_py_spy_shows_the_line_that_met_the_limit() -> None:
+    grows = "def grow():\n    return [bytearray(1 << 20) for _ in range(400)]\ngrow()\n"
+    outcome = memoom.run(
+        [sys.executable, "-c", grows], limit="48M", at_limit=f"{PY_SPY} dump --nonblocking --pid {{pid}}"
+    )
+    met = once(outcome)
+    assert outcome.oom_killed and met.hook.returncode == 0, str(outcome)
+    assert "grow (<string>:2)" in met.hook.output, met.hook.output
