@@ -44,7 +44,7 @@ test-c: .packages stage ## build the C examples and tests against an installed t
 	tests/adopting/measure.sh $(abspath $(STAGE)) target/adopting 5
 
 test-python: develop ## run the Python tests, and the notebooks in fresh kernels
-	@.ci/packages.sh redis
+	@.ci/packages.sh redis gdb
 	$(VENV)/bin/python -m pytest -q python/tests
 
 test-acceptance: develop .packages stage ## run what the field's own tests check of memory cgroups, through C and Python

@@ -24,6 +24,7 @@ for tool in "$@"; do
     gtest) [ -e /usr/include/gmock/gmock.h ] || missing="$missing libgtest-dev libgmock-dev" ;;
     redis) command -v redis-check-rdb >/dev/null && command -v redis-cli >/dev/null || missing="$missing redis-tools" ;;
     chromium) command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core" ;;
+    gdb) command -v gdb >/dev/null || missing="$missing gdb" ;;
     stress-ng) command -v stress-ng >/dev/null || missing="$missing stress-ng" ;;
     cgroup-tools) command -v cgexec >/dev/null || missing="$missing cgroup-tools" ;;
     doxygen) command -v doxygen >/dev/null || missing="$missing doxygen" ;;

@@ -445,12 +445,20 @@ static void run_functions(memoom_lab *lab)
 static void run(void)
 {
     const char *const argv[] = {"/bin/sh", "-c", "exit 4", NULL};
+    const char *const grows[] = {
+        "/bin/sh", "-c", "x=aaaaaaaa; while [ ${#x} -lt 16000000 ]; do x=$x$x; done; exit 5", NULL};
     memoom_run_options options = MEMOOM_RUN_OPTIONS_INIT;
     memoom_outcome *outcome = NULL;
     memoom_error *error = NULL;
 
     options.limit_bytes = 32u << 20;
     ok(memoom_run(argv, &options, &outcome, &error) == MEMOOM_OK && memoom_outcome_returncode(outcome) == 4, "run");
+    memoom_outcome_free(outcome);
+    /* The hook raises the limit, so that what it looks at goes on; the document has what it wrote. */
+    options.at_limit = "echo looked at {pid}; echo memoom: raise 128M";
+    ok(memoom_run(grows, &options, &outcome, &error) == MEMOOM_OK && memoom_outcome_returncode(outcome) == 5 &&
+           strstr(memoom_outcome_to_json(outcome), "looked at ") && strstr(memoom_outcome_to_json(outcome), "\"raised\""),
+       "held at the limit");
     memoom_outcome_free(outcome);
     options.oom_group = 9;
     FAILS(memoom_run(argv, &options, &outcome, &error), MEMOOM_ERR_INVALID_INPUT, "options.oom_group");

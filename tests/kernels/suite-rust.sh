@@ -21,7 +21,7 @@ if grep -q '\[never\]' "$thp/hugepages-2048kB/enabled" 2>/dev/null; then
     echo never >"$thp/hugepages-$(($(cat "$thp/hpage_pmd_size") / 1024))kB/enabled"
     echo madvise >"$thp/hugepages-2048kB/enabled"
 fi
-for program in core-bad_input core-outcomes core-accounts core-leftovers core-control core-trigger core-kinds_blocked core-kinds \
+for program in core-bad_input core-at_limit core-outcomes core-accounts core-leftovers core-control core-trigger core-kinds_blocked core-kinds \
     core-prediction core-functions core-adopt core-nested core-whose core-samples core-scenarios; do
     echo "== $program"
     case $program in
