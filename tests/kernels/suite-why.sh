@@ -10,7 +10,7 @@ status=0
 for program in core-why core-why_codes core-composition; do
     echo "== $program"
     case $program in
-    # memory.stat of 6.1 may lack what was charged a moment ago (docs/kernel.md, 110).
+    # memory.stat of 6.1 may lack what was charged a moment ago (docs/kernel.md, 113).
     core-composition) set -- --skip an_account_has_it_from_the_report_or_from_the_files ;;
     *) set -- ;;
     esac
