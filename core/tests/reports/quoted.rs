@@ -125,3 +125,52 @@ fn the_trace_tells_that_it_was_the_machines_memory() {
          [   48.100004] Kernel panic - not syncing: System is deadlocked on memory\n");
     assert_eq!((panic.scope, panic.no_killable, panic.tasks.len()), (Some(Scope::Global), true, 1));
 }
+
+/// The kernel of OpenVZ has a line of its own.
+#[test]
+fn a_container_of_openvz() {
+    let reports = parse_reports(
+        b"Nov 24 12:17:04 node kernel: [758955.653217] OOM killer in rage, 2 tasks killed in ub 77\n\
+          Nov 24 12:17:04 node kernel: [758955.653313] Out of memory in UB 77: OOM killed process 2173 (php) x) score 0 \
+          vm:281988kB, rss:17004kB, swap:0kB\n\
+          Nov 24 12:17:07 node kernel: [758957.803617] Out of memory in UB 77: OOM killed process 2174 (php) score 0 \
+          vm:281988kB, rss:17008kB, swap:0kB\n",
+    );
+    let kills: Vec<_> = reports.iter().map(|report| (report.kills[0].pid, report.kills[0].comm.as_slice())).collect();
+    assert_eq!(kills, [(2173, &b"php) x"[..]), (2174, b"php")]);
+    assert_eq!((reports[0].scope, reports[0].kills[0].total_vm_bytes), (Some(Scope::Memcg), Some(281_988 << 10)));
+    assert!(!said(&reports[0], "kills"), "{:?}", reports[0].missing);
+}
+
+/// The kernel prints the zones of the nodes alone to which a task is confined, and a node may have nothing that it can use.
+#[test]
+fn a_node_that_the_allocation_cannot_use() {
+    let report = one("[    5.100000] init invoked oom-killer: gfp_mask=0x400dc2(GFP_HIGHUSER), order=0, oom_score_adj=0\n\
+         [    5.100001] CPU: 8 PID: 82 Comm: init Not tainted 5.8.2-1 #1\n\
+         [    5.100002] Mem-Info:\n\
+         [    5.100003] active_anon:392 inactive_anon:18 isolated_anon:0\n\
+         \x20                free:1598494 free_pcp:73 free_cma:0\n\
+         [    5.100004] Node 4 Movable free:1300212kB min:916kB low:1392kB high:2692kB present:1300234kB managed:1300234kB\n\
+         [    5.100005] lowmem_reserve[]: 0 0 0 0 0\n\
+         [    5.100006] Node 4 Movable: 1*4kB (M) 0*8kB 317*4096kB (M) = 1298436kB\n\
+         [    5.100007] oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=far,mems_allowed=4,global_oom,\
+         task_memcg=/a,task=init,pid=82,uid=0\n\
+         [    5.100008] Out of memory: Killed process 82 (init) total-vm:40kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB, \
+         UID:0 pgtables:8kB oom_score_adj:0\n");
+    let info = report.mem_info.as_ref().unwrap();
+    assert_eq!((info.total_bytes, info.page_bytes), (None, Some(4096)), "more is free than these zones have");
+    let finding = &report.findings[0];
+    assert_eq!(finding.code, "cpuset-confined");
+    assert!(finding.text.contains("are in Movable, out of its reach"), "{}", finding.text);
+}
+
+/// A name that a terminal broke at the end of a row stands whole in the kill line.
+#[test]
+fn a_name_that_was_broken_in_a_row() {
+    let report =
+        one("[    7.100000] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n\
+         [    7.100001] [     82]     0    82       10        5     8192        0             0 stre\nss\n\
+         [    7.100002] Out of memory: Killed process 82 (stress) total-vm:40kB, anon-rss:20kB, file-rss:0kB, \
+         shmem-rss:0kB, UID:0 pgtables:8kB oom_score_adj:0\n");
+    assert_eq!(report.tasks[0].comm, b"stress");
+}

@@ -44,6 +44,7 @@ impl Draft {
     /// The report, with what follows from all of its lines.
     pub fn finish(mut self) -> Report {
         self.rows_without_header();
+        self.whole_names();
         self.report.scope = self.scope();
         if let Some(summary) = self.summary.take() {
             self.summarise(summary);
@@ -65,6 +66,17 @@ impl Draft {
         self.report.explain();
         self.name_missing();
         self.report
+    }
+
+    /// A wrap may have cut the name at the end of a row, which stands whole in the kill line of the same task.
+    fn whole_names(&mut self) {
+        for kill in &self.report.kills {
+            let cut = |task: &&mut Task| task.pid == kill.pid && kill.comm.len() > task.comm.len();
+            if let Some(task) = self.report.tasks.iter_mut().find(cut).filter(|task| kill.comm.starts_with(&task.comm))
+            {
+                task.comm.clone_from(&kill.comm);
+            }
+        }
     }
 
     fn summarise(&mut self, summary: Summary) {

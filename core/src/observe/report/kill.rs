@@ -6,7 +6,9 @@ use super::{Kill, Process, Reaped, Sacrifice, Scope};
 
 /// What a kill line begins with. 2.6.18 prints the second with a large M, and the last two where a memory policy or a cpuset
 /// confined the task: then the machine's memory was out.
-const HEADINGS: [(&[u8], Scope); 5] = [
+const HEADINGS: [(&[u8], Scope); 6] = [
+    // A container of OpenVZ, whose limit is that of its beancounter.
+    (b"Out of memory in UB", Scope::Memcg),
     (b"Memory cgroup out of memory", Scope::Memcg),
     (b"Out of memory", Scope::Global),
     (b"Out of Memory", Scope::Global),
@@ -35,7 +37,7 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
     if scope.is_some() && rest == b"Killed process" {
         return Some(Kind::Killed);
     }
-    if let Some(after) = rest.strip_prefix(b"Killed process ") {
+    if let Some(after) = killed_process(rest) {
         let numbered = digits(after) > 0;
         let after = &after[digits(after)..];
         // A wrap may have taken what follows the number.
@@ -53,6 +55,11 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
     (scope.is_some() && rest.starts_with(b"OOM victim ")).then_some(Kind::Exiting)
 }
 
+/// What follows `Killed process `, in the kernel of OpenVZ `OOM killed process `.
+fn killed_process(rest: &[u8]) -> Option<&[u8]> {
+    rest.strip_prefix(b"Killed process ").or_else(|| rest.strip_prefix(b"OOM killed process "))
+}
+
 /// What follows `Kill process `, before 2.6.36 `kill process `.
 fn kill_process(rest: &[u8]) -> Option<&[u8]> {
     rest.strip_prefix(b"Kill process ").or_else(|| rest.strip_prefix(b"kill process "))
@@ -61,7 +68,7 @@ fn kill_process(rest: &[u8]) -> Option<&[u8]> {
 /// Whether a kill line names its process, and not only its number.
 pub(super) fn names_process(line: &[u8]) -> bool {
     let (_, rest) = heading(line);
-    rest.strip_prefix(b"Killed process ").is_some_and(|after| {
+    killed_process(rest).is_some_and(|after| {
         let after = &after[digits(after)..];
         after.starts_with(b" (") || after.starts_with(b", UID ")
     })
@@ -129,11 +136,12 @@ pub(super) struct Killed {
 /// Reads a `Killed process` line of any kernel; `None` without a pid.
 pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     let (scope, rest) = heading(line);
-    let (pid, after) = number(rest.strip_prefix(b"Killed process ")?)?;
+    let (pid, after) = number(killed_process(rest)?)?;
     let pid = i32::try_from(pid).ok()?;
     let mut unread = Vec::new();
     // The name is free text: it ends where the sizes begin, read from the right. 2.6.33 calls the first of them vsz.
-    let (names, sizes) = match rfind(after, b"total-vm:").or_else(|| rfind(after, b") vsz:").map(|at| at + 2)) {
+    let at = rfind(after, b"total-vm:").or_else(|| rfind(after, b") vsz:").map(|at| at + 2));
+    let (names, sizes) = match at.or_else(|| container_sizes(after)) {
         Some(at) => (&after[..at], &after[at..]),
         None => (after, &b""[..]),
     };
@@ -147,7 +155,7 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
         }
         bytes
     };
-    let total_vm_bytes = size("total-vm:", &mut unread).or_else(|| size("vsz:", &mut unread));
+    let total_vm_bytes = ["total-vm:", "vsz:", " vm:"].into_iter().find_map(|key| size(key, &mut unread));
     let anon_rss_bytes = size("anon-rss:", &mut unread);
     let file_rss_bytes = size("file-rss:", &mut unread);
     let shmem_rss_bytes = size("shmem-rss:", &mut unread);
@@ -180,6 +188,12 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
         oom_score_adj: adj.flatten(),
     };
     Some(Killed { kill, scope, unread })
+}
+
+/// Where the sizes of OpenVZ's line begin: ` (comm) score 0 vm:1kB, rss:2kB, swap:0kB`.
+fn container_sizes(after: &[u8]) -> Option<usize> {
+    let at = rfind(after, b") score ")? + 1;
+    contains(&after[at..], b" vm:").then_some(at)
 }
 
 /// 2.6.18 ends its line with a full stop.

@@ -46,6 +46,9 @@ impl Reader {
         let ram = info.ram_pages.zip(info.reserved_pages).map(|(ram, reserved)| ram - reserved);
         let zones = || info.nodes.iter().flat_map(|node| &node.zones);
         let managed = zones().filter_map(|zone| zone.managed_bytes.or(zone.present_bytes)).reduce(u64::saturating_add);
+        // Of a task that is confined to some nodes the kernel prints their zones alone, with the pages of all.
+        let free = info.counted("free");
+        let managed = managed.filter(|managed| free.is_none_or(|free| free <= *managed));
         info.total_bytes = ram.zip(info.page_bytes).and_then(|(ram, page)| ram.checked_mul(page)).or(managed);
         Some(self.info)
     }

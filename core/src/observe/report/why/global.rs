@@ -93,7 +93,8 @@ fn confined(report: &Report, findings: &mut Vec<Finding>) {
     });
     let rest =
         free.filter(|free| *free > 0).map_or(String::new(), |free| format!(" Other nodes had {} free.", size(free)));
-    let text = format!("The allocation was confined to memory node {list} by {by}: only that was full.{rest}");
+    let was = out_of_reach(report).unwrap_or_else(|| "only that was full".into());
+    let text = format!("The allocation was confined to memory node {list} by {by}: {was}.{rest}");
     findings.push(
         Finding::new(code, text)
             .shown_by("constraint", report.constraint.as_deref().unwrap_or_default())
@@ -102,8 +103,21 @@ fn confined(report: &Report, findings: &mut Vec<Finding>) {
     );
 }
 
-/// The lowest four bits of the mask have named the zone in every kernel: DMA, HIGHMEM, DMA32, MOVABLE.
-fn reach<'a>(report: &Report, info: &'a MemInfo) -> Option<Reach<'a>> {
+/// What is free in the nodes that the allocation was confined to, where that is in zones which it may not take from.
+fn out_of_reach(report: &Report) -> Option<String> {
+    let (highest, own) = (highest(report)?.0, allowed(report)?);
+    let nodes = report.mem_info.as_ref()?.nodes.iter().filter(|node| own.contains(&node.node));
+    let zones = nodes.flat_map(|node| &node.zones).filter(|zone| zone.free_bytes > zone.high_bytes);
+    let zones: Vec<&Zone> = zones.filter(|zone| zone.high_bytes.is_some()).collect();
+    let beyond = |zone: &&Zone| rank(zone) > highest && rank(zone) < RANKS.len() - 1;
+    let first = zones.first().filter(|_| zones.iter().all(beyond))?;
+    let free = zones.iter().filter_map(|zone| zone.free_bytes).fold(0, u64::saturating_add);
+    Some(format!("the {} that were free there are in {}, out of its reach", size(free), first.name))
+}
+
+/// The highest zone that the allocation may take from, and whether it can be moved. The lowest four bits of the mask have
+/// named the zone in every kernel: DMA, HIGHMEM, DMA32, MOVABLE.
+fn highest(report: &Report) -> Option<(usize, bool)> {
     let mask = report.invoker.as_ref()?.gfp_mask.as_deref()?;
     let mask = u64::from_str_radix(mask.strip_prefix("0x")?, 16).ok()?;
     let movable = mask & 8 != 0;
@@ -114,6 +128,12 @@ fn reach<'a>(report: &Report, info: &'a MemInfo) -> Option<Reach<'a>> {
         2 => 3,
         _ => 2,
     };
+    Some((highest, movable))
+}
+
+/// The zones of the machine, by whether the allocation may take from them.
+fn reach<'a>(report: &Report, info: &'a MemInfo) -> Option<Reach<'a>> {
+    let (highest, movable) = highest(report)?;
     let allowed = allowed(report);
     let mut reach = Reach { usable: Vec::new(), beyond: Vec::new(), highest, movable };
     for node in &info.nodes {
