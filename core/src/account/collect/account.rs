@@ -92,7 +92,8 @@ impl Collector {
             missing
                 .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
         }
-        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy, usage_before, scene);
+        let composition =
+            self.composition(&episode, limit_group.as_deref(), hierarchy, (usage_before, limit_bytes), scene);
         if composition.is_none() {
             let reason = "no report was read, and memory.stat was not read while the memory of the victim was there";
             missing.push(Missing::new("composition", reason));

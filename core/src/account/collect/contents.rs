@@ -25,13 +25,13 @@ impl Collector {
         self.sampled.insert(cgroup.to_string(), contents);
     }
 
-    /// What the charged bytes were before the kill, when so many were charged.
+    /// What the charged bytes were before the kill, when so many were charged: at the least what the limit is, as it was hit.
     pub(super) fn composition(
         &self,
         episode: &Episode,
         limit_group: Option<&str>,
         version: Version,
-        usage_bytes: Option<u64>,
+        (usage_bytes, limit_bytes): (Option<u64>, Option<u64>),
         scene: &dyn Scene,
     ) -> Option<Composition> {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
@@ -44,15 +44,19 @@ impl Collector {
         let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
         let looks = before.map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
         let sampled = looks.max_by_key(|contents| contents.read_ns).map(|contents| (contents, "sample"));
-        // On a busy machine the victim has given back its memory before the notification is read.
-        let in_time = |of: &(&Contents, &'static str)| {
-            let wanted = usage_bytes.or(sampled.and_then(|(contents, _)| contents.usage_bytes)).unwrap_or(0);
-            of.0.usage_bytes.is_some_and(|usage| usage + charged_ahead(scene) >= wanted)
+        // What was read of the usage may be of long before, as of a group that was read when it was made.
+        let wanted = usage_bytes.max(limit_bytes).unwrap_or(0);
+        let made = |(contents, source): (&Contents, &'static str)| {
+            let made = Composition::of_contents(contents, source);
+            let held = contents.usage_bytes.map(|usage| usage.saturating_add(made.swap_bytes.unwrap_or(0)));
+            (made, held.unwrap_or(0))
         };
+        // On a busy machine the victim has given back its memory before the notification is read.
+        let in_time = |of: &(Composition, u64)| of.1.saturating_add(charged_ahead(scene)) >= wanted;
         // What was read when less than half of it was there says nothing of the rest.
-        let tells = |of: &(&Contents, &'static str)| of.0.usage_bytes.unwrap_or(0) >= usage_bytes.unwrap_or(0) / 2;
-        let (contents, source) = notified.filter(in_time).or(sampled.filter(tells))?;
-        Some(Composition::of_contents(contents, source))
+        let tells = |of: &(Composition, u64)| of.1 >= wanted / 2;
+        let found = notified.map(made).filter(in_time).or_else(|| sampled.map(made).filter(tells));
+        found.map(|(made, _)| made)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::account::oom::Oom;
 use crate::account::scene::Scene;
 use crate::account::sign::Sign;
 use crate::account::victim::Input;
+use crate::memcg::contents::Contents;
 use crate::memcg::version::Version;
 
 /// A group in which pid 7 held 1 MiB and pid 8 so many pages when they were looked at, without a log.
@@ -25,6 +26,31 @@ fn seen(pages: u64) -> Play {
     play.tell(Sign::Looked { cgroup: G.to_string(), inputs, time_ns });
     play.read();
     play
+}
+
+/// The group notifies of an OOM, and holds so much when that is read.
+fn notifies(play: &mut Play, mib: u64) {
+    let contents = Contents {
+        version: Version::V1,
+        usage_bytes: Some(mib << 20),
+        stat: format!("cache 0\nrss {}\nswap 0\n", mib << 20),
+        kernel_bytes: None,
+        tcp_bytes: None,
+        swap_bytes: None,
+        read_ns: play.world.now_ns(),
+    };
+    play.tell(Sign::Held { cgroup: G.to_string(), contents, below: Vec::new() });
+}
+
+#[test]
+fn what_was_read_when_the_victim_had_given_back_its_memory_is_not_what_filled_the_limit() {
+    for (mib, told) in [(1, false), (40, false), (64, true)] {
+        let mut play = seen(100);
+        notifies(&mut play, mib);
+        kills(&mut play);
+        let oom = account(&mut play);
+        assert_eq!((oom.composition.is_some(), lacks(&oom, "composition").is_empty()), (told, told), "{mib} MiB of 64");
+    }
 }
 
 /// Pid 7 is killed, and by the time that its account is made nobody is left.
