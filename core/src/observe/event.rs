@@ -28,17 +28,13 @@ pub enum Source {
 }
 
 impl Source {
+    /// The name of every source, in the order in which this type has them. The C face tells them to its readers.
+    pub const NAMES: [&'static str; 7] =
+        ["memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs"];
+
     /// The name as it stands in documents.
     pub fn name(self) -> &'static str {
-        match self {
-            Source::Memoom => "memoom",
-            Source::Worker => "worker",
-            Source::Supervisor => "supervisor",
-            Source::Counters => "counters",
-            Source::KernelLog => "kernel-log",
-            Source::Tracefs => "tracefs",
-            Source::Procfs => "procfs",
-        }
+        Source::NAMES[self as usize]
     }
 }
 

@@ -6,33 +6,45 @@ use crate::memcg::limits::human_size;
 use crate::memcg::Counters;
 use crate::observe::Author;
 
-impl EventKind {
-    /// The name as it stands in documents.
-    pub fn name(&self) -> &'static str {
-        match self {
-            EventKind::Started { .. } => "started",
-            EventKind::Stepping { .. } => "stepping",
-            EventKind::Stepped { .. } => "stepped",
-            EventKind::Shrunk { .. } => "shrunk",
-            EventKind::StepFailed { .. } => "step_failed",
-            EventKind::Ticked { .. } => "ticked",
-            EventKind::Exited { .. } => "exited",
-            EventKind::Notified { .. } => "notified",
-            EventKind::Predicted { .. } => "predicted",
-            EventKind::Victim { .. } => "victim",
-            EventKind::Killed { .. } => "killed",
-            EventKind::Log { .. } => "log",
-            EventKind::Blocked { .. } => "blocked",
-            EventKind::Usage { .. } => "usage",
-            EventKind::Share { .. } => "share",
-            EventKind::Limit { .. } => "limit",
-            EventKind::Switch { .. } => "switch",
-            EventKind::Setting { .. } => "setting",
-            EventKind::Alarm { .. } => "alarm",
-            EventKind::Removed => "removed",
-            EventKind::Lost { .. } => "lost",
+/// Gives each variant its name, as it stands in documents.
+macro_rules! names {
+    ($($variant:ident => $name:literal,)*) => {
+        impl EventKind {
+            /// The name of every kind, in the order in which this type has them. The C face tells them to its readers.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name as it stands in documents.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(EventKind::$variant { .. } => $name,)*
+                }
+            }
         }
-    }
+    };
+}
+
+names! {
+    Started => "started",
+    Stepping => "stepping",
+    Stepped => "stepped",
+    Shrunk => "shrunk",
+    StepFailed => "step_failed",
+    Ticked => "ticked",
+    Exited => "exited",
+    Notified => "notified",
+    Predicted => "predicted",
+    Victim => "victim",
+    Killed => "killed",
+    Log => "log",
+    Blocked => "blocked",
+    Usage => "usage",
+    Share => "share",
+    Limit => "limit",
+    Switch => "switch",
+    Setting => "setting",
+    Alarm => "alarm",
+    Removed => "removed",
+    Lost => "lost",
 }
 
 impl Event {
@@ -121,7 +133,7 @@ mod tests {
         Event { time_ns: 1, source: Source::Memoom, group: Some("/g".to_string()), pid: Some(7), kind }
     }
 
-    /// One of each kind; the compiler knows when one is missing in [`EventKind::name`].
+    /// One of each kind.
     fn each() -> Vec<Event> {
         let text = || "x".to_string();
         [
@@ -143,6 +155,7 @@ mod tests {
             EventKind::Log { sequence: 4, text: text() },
             EventKind::Blocked { state: 'D', wchan: None, stack: Vec::new() },
             EventKind::Usage { usage_bytes: 4096 },
+            EventKind::Share { comm: text(), rss_bytes: 4096, swap_bytes: 0 },
             EventKind::Limit { limit_bytes: None },
             EventKind::Switch { name: text(), on: true },
             EventKind::Setting { file: text(), value: text() },
@@ -168,7 +181,9 @@ mod tests {
             assert_eq!(document["source"], event.source.name());
             assert!(!event.to_text().is_empty());
         }
-        for source in [
+        let each: Vec<&str> = each().iter().map(|event| event.kind.name()).collect();
+        assert_eq!(each, EventKind::NAMES, "one of each");
+        let sources = [
             Source::Memoom,
             Source::Worker,
             Source::Supervisor,
@@ -176,7 +191,9 @@ mod tests {
             Source::KernelLog,
             Source::Tracefs,
             Source::Procfs,
-        ] {
+        ];
+        assert_eq!(sources.map(Source::name), Source::NAMES);
+        for source in sources {
             assert_eq!(serde_json::to_value(source).expect("a name"), source.name());
         }
     }
