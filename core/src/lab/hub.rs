@@ -34,7 +34,7 @@ use crate::observe::trace::Trace;
 use crate::sys::{self};
 
 pub(crate) mod backlog;
-mod drain;
+pub(crate) mod drain;
 mod gauge;
 mod groups;
 mod index;

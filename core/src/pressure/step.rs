@@ -24,6 +24,9 @@ use crate::pressure::unkillable::{is_unkillable, SPINS};
 use crate::sys::monotonic_ns;
 use crate::wait::Wait;
 
+#[cfg(test)]
+mod tests;
+
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

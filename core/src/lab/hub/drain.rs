@@ -14,6 +14,12 @@ use crate::observe::event::{EventKind, Source};
 use crate::observe::trace::Trace;
 use crate::sys;
 
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has read the sources, for a test of what a step costs.
+    pub(crate) static READINGS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl Hub {
     /// Reads every source that has something. The order matters: a worker's last words before its exit, the evidence
     /// of a kill before the account of it.
@@ -21,6 +27,8 @@ impl Hub {
         if !self.maker.is_this() {
             return;
         }
+        #[cfg(test)]
+        READINGS.with(|readings| readings.set(readings.get() + 1));
         let had = (state.events.end(), state.ooms.end());
         let mut exits = state.world.supervisor.as_ref().is_some_and(|supervisor| supervisor.has_notices())
             && self.read_exits(state);
