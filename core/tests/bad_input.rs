@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::{lab, LONG};
 use memoom::{Error, ErrorKind, Group, HogOptions, Lab, LabOptions, Limit, Limits, Version};
+use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
 
@@ -19,22 +20,29 @@ fn says(error: &Error, kind: ErrorKind, parts: &[&str]) {
     }
 }
 
+/// The cases of one table of `tests/bad_input.json`, which all faces read.
+fn cases(table: &str) -> Vec<Value> {
+    let tables: Value = serde_json::from_str(include_str!("../../tests/bad_input.json")).unwrap();
+    tables[table].as_array().unwrap_or_else(|| panic!("no table {table}")).clone()
+}
+
+/// The error is that of the case.
+fn is_of(case: &Value, error: &Error) {
+    assert_eq!(case["kind"], error.kind().name(), "{error}");
+    let parts: Vec<&str> = case["says"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    says(error, error.kind(), &parts);
+}
+
 #[test]
 fn names_that_cannot_be_groups() {
     let Some(lab) = lab() else { return };
     let limits = Limits::bytes(32 * MIB);
-    for (name, why) in [
-        (b"".to_vec(), "empty"),
-        (b".".to_vec(), "must not be . or .."),
-        (b"..".to_vec(), "must not be . or .."),
-        (b"a/b".to_vec(), "one component"),
-        (b"a\0b".to_vec(), "NUL"),
-        (b"a\nb".to_vec(), "newline"),
-        (vec![b'n'; 10_000], "longer than 255 bytes"),
-        ([b"\xff\xfe".as_slice(), &[b'x'; 300]].concat(), "longer than 255 bytes"),
-    ] {
-        says(&lab.group_named(&name, &limits).unwrap_err(), ErrorKind::InvalidInput, &["name group", why]);
+    for case in cases("group names") {
+        let name = memoom::unescape(case["name"].as_str().unwrap());
+        let name = name.repeat(case["times"].as_u64().unwrap_or(1) as usize);
+        is_of(&case, &lab.group_named(&name, &limits).unwrap_err());
     }
+    says(&lab.group_named(b"a\0b", &limits).unwrap_err(), ErrorKind::InvalidInput, &["name group", "NUL"]);
     let group = lab.group_named(b"caf\xc3\xa9 \xff", &limits).unwrap();
     assert!(group.path().exists() && group.name() == "caf\\xc3\\xa9 \\xff");
     let taken = lab.group_named(b"caf\xc3\xa9 \xff", &limits).unwrap_err();
@@ -146,21 +154,25 @@ fn what_is_closed_or_gone() {
 fn workers_that_cannot_be() {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some("workers"), &Limits::bytes(32 * MIB)).unwrap();
-    let hog = |change: &dyn Fn(&mut HogOptions)| {
-        let mut options = HogOptions::default();
-        change(&mut options);
-        group.hog(&options).map(drop).unwrap_err()
-    };
-    says(&hog(&|options| options.name = String::new()), ErrorKind::InvalidInput, &["start hog", "empty"]);
-    says(&hog(&|options| options.name = "sixteen bytes ..".to_string()), ErrorKind::InvalidInput, &["15 bytes"]);
-    says(&hog(&|options| options.oom_score_adj = 1001), ErrorKind::InvalidInput, &["oom_score_adj", "1001"]);
-    says(&hog(&|options| options.step_bytes = 0), ErrorKind::InvalidInput, &["0 bytes"]);
+    for case in cases("hogs") {
+        let refused = case["memory"].as_str().unwrap_or("anon").parse().and_then(|kind| {
+            let options = HogOptions {
+                name: case["name"].as_str().unwrap_or("h").to_string(),
+                kind,
+                step_bytes: case["step_bytes"].as_u64().unwrap_or(MIB),
+                oom_score_adj: case["oom_score_adj"].as_i64().unwrap_or(0) as i16,
+                ..HogOptions::default()
+            };
+            group.hog(&options).map(drop)
+        });
+        is_of(&case, &refused.unwrap_err());
+    }
     says(&group.ticker("t", Duration::ZERO).unwrap_err(), ErrorKind::InvalidInput, &["start ticker", "zero"]);
     says(&group.command(&memoom::Command::default()).unwrap_err(), ErrorKind::InvalidInput, &["no program"]);
     says(&group.command(&memoom::Command::new(["a\0b"])).unwrap_err(), ErrorKind::InvalidInput, &["NUL"]);
     if !lab.host().can("lower-oom-score-adj") {
-        let error = hog(&|options| options.oom_score_adj = -500);
-        says(&error, ErrorKind::PermissionDenied, &["oom_score_adj", "CAP_SYS_RESOURCE"]);
+        let options = HogOptions { oom_score_adj: -500, ..HogOptions::default() };
+        says(&group.hog(&options).unwrap_err(), ErrorKind::PermissionDenied, &["oom_score_adj", "CAP_SYS_RESOURCE"]);
     }
     assert_eq!(group.processes().unwrap(), Vec::<i32>::new());
 }
@@ -168,8 +180,9 @@ fn workers_that_cannot_be() {
 #[test]
 fn opened_groups_are_observed_only() {
     let Some(lab) = lab() else { return };
-    says(&Group::open("/nowhere").unwrap_err(), ErrorKind::NotFound, &["/nowhere", "remedy"]);
-    says(&Group::open("/proc").unwrap_err(), ErrorKind::InvalidInput, &["open group", "/proc", "not a group"]);
+    for case in cases("groups to open") {
+        is_of(&case, &Group::open(case["path"].as_str().unwrap()).unwrap_err());
+    }
     let made = lab.group(Some("made"), &Limits::bytes(32 * MIB)).unwrap();
     let opened = Group::open(made.path()).unwrap();
     assert_eq!(opened.cgroup(), made.cgroup());
@@ -190,11 +203,10 @@ fn parents_that_cannot_have_labs() {
     if lab().is_none() {
         return;
     }
-    let under = |path: &str| {
-        Lab::with(&LabOptions { parent: Some(path.into()), ..LabOptions::default() }).map(drop).unwrap_err()
-    };
-    says(&under("/nowhere"), ErrorKind::NotFound, &["/nowhere"]);
-    says(&under("/tmp"), ErrorKind::InvalidInput, &["/tmp", "not a group"]);
+    for case in cases("parents of labs") {
+        let parent = Some(case["path"].as_str().unwrap().into());
+        is_of(&case, &Lab::with(&LabOptions { parent, ..LabOptions::default() }).unwrap_err());
+    }
 }
 
 #[test]

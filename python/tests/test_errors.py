@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable
 from mmap import PAGESIZE
+from typing import Any
 
 import pytest
-from conftest import HIERARCHY, PATIENCE
+from conftest import CHECKOUT, HIERARCHY, PATIENCE
 
 import memoom
 from memoom import _errors, _text
+
+# What every face refuses, in which words.
+CASES = json.loads((CHECKOUT / "tests/bad_input.json").read_text())
+
+
+def refused(case: dict[str, Any], call: Callable[[], object]) -> None:
+    raised(call, _errors._BY_KIND[case["kind"]], *case["says"])
 
 
 def test_every_class_has_the_base_and_a_builtin() -> None:
@@ -42,7 +51,12 @@ def test_an_unknown_kind_is_the_base() -> None:
     assert type(_errors.from_core("of-tomorrow", "m", None, None, None)) is memoom.MemoomError
 
 
-@pytest.mark.parametrize("size", ["", "80MB", "-1", "1.5G", "x", -1, 1 << 64, True, 1.5, None, b"80M"])
+@pytest.mark.parametrize("case", CASES["sizes"], ids=lambda case: case["size"])
+def test_texts_that_are_no_size(case: dict[str, Any]) -> None:
+    refused(case, lambda: memoom.parse_size(case["size"]))
+
+
+@pytest.mark.parametrize("size", [-1, 1 << 64, True, 1.5, None, b"80M"])
 def test_what_is_no_size(size: object) -> None:
     with pytest.raises(memoom.InvalidInputError, match="remedy") as caught:
         memoom.parse_size(size)  # type: ignore[arg-type]
@@ -63,13 +77,17 @@ def raised(call: Callable[[], object], cls: type[memoom.MemoomError], *parts: st
 
 
 def test_groups(lab: memoom.Lab) -> None:
-    raised(lambda: memoom.Group.open("/no/such"), memoom.NotFoundError, "/no/such", "remedy")
-    raised(lambda: memoom.Group.open("/proc"), memoom.InvalidInputError, "/proc", "not a group", "remedy")
+    for case in CASES["groups to open"]:
+        refused(case, lambda path=case["path"]: memoom.Group.open(path))  # type: ignore[misc]
+    for case in CASES["parents of labs"]:
+        refused(case, lambda path=case["path"]: memoom.Lab(parent=path))  # type: ignore[misc]
     group = lab.group("taken", limit="16M")
     error = raised(lambda: lab.group("taken"), memoom.AlreadyExistsError, "taken")
     assert isinstance(error, FileExistsError) and error.path is not None and error.path.endswith("taken")
-    for name in ("", ".", "..", "a/b", "a\nb", "x" * 10_000, b"x\0y", b"\xff" * 300):
-        raised(lambda name=name: lab.group(name), memoom.InvalidInputError)  # type: ignore[misc]
+    for case in CASES["group names"]:
+        name = case["name"].encode().decode("unicode_escape").encode("latin-1") * case.get("times", 1)
+        refused(case, lambda name=name: lab.group(name))  # type: ignore[misc]
+    raised(lambda: lab.group(b"x\0y"), memoom.InvalidInputError, "NUL")
     odd = lab.group(b"\xff\xfe", limit="16M")
     assert odd.name == "\\xff\\xfe" and os.path.isdir(odd.path)
     odd.remove()
@@ -96,10 +114,10 @@ def test_switches_of_the_other_hierarchy(lab: memoom.Lab) -> None:
 def test_workers(lab: memoom.Lab) -> None:
     group = lab.group(limit="16M")
     raised(lambda: lab.group().hog().grow(), memoom.InvalidInputError, "limit", "remedy")
-    raised(lambda: group.hog("a name that is too long"), memoom.InvalidInputError, "15 bytes")
-    raised(lambda: group.hog(kind="gold"), memoom.InvalidInputError, "gold")
-    raised(lambda: group.hog(step=0), memoom.InvalidInputError, "0 bytes")
-    raised(lambda: group.hog(oom_score_adj=2000), memoom.InvalidInputError, "-1000 to 1000")
+    for case in CASES["hogs"]:
+        names = {"name": "name", "memory": "kind", "step_bytes": "step", "oom_score_adj": "oom_score_adj"}
+        options: dict[str, Any] = {name: case[key] for key, name in names.items() if key in case}
+        refused(case, lambda options=options: group.hog(**options))  # type: ignore[misc]
     raised(lambda: group.ticker("t", -1), memoom.InvalidInputError, "seconds")
     raised(lambda: group.ticker("t", float("nan")), memoom.InvalidInputError, "seconds")
     raised(lambda: group.command([]), memoom.InvalidInputError, "no program")
