@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::composition::Composition;
 use super::growth::{Growth, Held};
 use crate::memcg::Workload;
+use crate::order::order_long;
 
 /// Rows of processes that are told one by one; what smaller ones hold is one row.
 const MOST_ROWS: usize = 64;
@@ -93,14 +94,14 @@ pub(crate) fn holders(
     slack_bytes: u64,
 ) -> Vec<Holder> {
     let mut rows: Vec<Holder> = holdings.into_iter().map(|holding| row(holding, growth)).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.weight()));
+    order_long(&mut rows, |row| !row.weight());
     let nobody = composition.and_then(|composition| unheld(&rows, composition, slack_bytes));
     if rows.len() > MOST_ROWS {
         let rest = rows.split_off(MOST_ROWS);
         rows.push(summed(&rest));
     }
     rows.extend(nobody);
-    rows.sort_by_key(|row| std::cmp::Reverse(row.weight()));
+    order_long(&mut rows, |row| !row.weight());
     rows
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 
 use super::callpath::{parse_symbol, Frame};
+use crate::order::order_pairs;
 use crate::sys::{kept, monotonic_ns};
 use crate::{Error, ErrorKind, Result};
 
@@ -118,7 +119,8 @@ impl Symbols {
             return;
         }
         let mut both: Vec<(u64, u32)> = self.addresses.drain(..).zip(self.names.drain(..)).collect();
-        both.sort_by_key(|(address, _)| *address);
+        // A name that was read later stands farther behind in the text.
+        order_pairs(&mut both);
         (self.addresses, self.names) = both.into_iter().unzip();
     }
 

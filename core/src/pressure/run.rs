@@ -139,14 +139,31 @@ impl Run {
                     outcome.verdict = if held.is_some() { Verdict::Throttled } else { Verdict::Timeout };
                     outcome.throttled = held;
                     for by in outcome.killed_by.iter_mut().filter(|by| by.by == Author::Memoom) {
-                        by.reason =
-                            self.timeout.map(|after| format!("its timeout of {} s was over", after.as_secs_f64()));
+                        by.reason = self.timeout.map(|after| format!("its timeout of {} s was over", seconds(after)));
                     }
                     outcome = outcome.explained();
                 }
                 Ok(outcome)
             }
             other => other,
+        }
+    }
+}
+
+/// Seconds as a decimal number. A float would bring the code that shows floats, of which there is no other.
+fn seconds(time: Duration) -> String {
+    let text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    #[test]
+    fn seconds_as_people_write_them() {
+        for (nanoseconds, text) in [(30_000_000_000, "30"), (100_000_000, "0.1"), (1_050_000_000, "1.05"), (0, "0")] {
+            assert_eq!(super::seconds(Duration::from_nanos(nanoseconds)), text);
         }
     }
 }

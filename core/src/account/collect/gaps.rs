@@ -10,6 +10,7 @@ use crate::account::victim::Candidate;
 use crate::memcg::{Counters, Limit};
 use crate::observe::kmsg::{self, Record};
 use crate::observe::missing::Missing;
+use crate::order::order_long;
 
 /// The kernel prints no more than so many reports for the whole machine ...
 const MOST_REPORTS: usize = 10;
@@ -42,7 +43,7 @@ impl Begun {
             self.has_history = true;
             let mut times_usec = scene.reports_begun();
             times_usec.append(&mut self.times_usec);
-            times_usec.sort_unstable();
+            order_long(&mut times_usec, |time| *time);
             times_usec.dedup();
             self.times_usec = times_usec;
         }

@@ -1,9 +1,8 @@
 //! Who grew, and whether it is the one that died.
 
-use std::collections::BTreeMap;
-
 use super::{duration, named, Facts};
 use crate::account::grower::Grower;
+use crate::map::Map;
 use crate::memcg::limits::human_size;
 use crate::observe::finding::Finding;
 use crate::text::escape;
@@ -92,9 +91,9 @@ pub(super) fn many_processes(facts: &Facts) -> Option<Finding> {
     if processes < 8 || facts.is_part_of_limit(largest.own_bytes(), 3) || !facts.is_part_of_limit(held + kernel, 2) {
         return None;
     }
-    let mut names: BTreeMap<&[u8], u64> = BTreeMap::new();
+    let mut names: Map<&[u8], u64> = Map::new();
     for (_, holder) in rows {
-        *names.entry(holder.comm.as_deref().unwrap_or_default()).or_default() += holder.processes;
+        *names.or_insert_with(holder.comm.as_deref().unwrap_or_default(), || 0) += holder.processes;
     }
     let alike = names.iter().max_by_key(|(_, count)| **count).filter(|(name, count)| **count > 1 && !name.is_empty());
     let alike = alike.map_or(String::new(), |(name, _)| format!(", most of them {}", escape(name)));

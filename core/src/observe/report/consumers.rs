@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Report, Scope, Task};
+use crate::order::order_long;
 
 /// Something that held memory at the OOM: a process, or a kind of memory that belongs to no process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -47,7 +48,7 @@ impl Report {
         for consumer in &mut consumers {
             consumer.percent = percent(consumer.bytes, total);
         }
-        consumers.sort_by_key(|consumer| std::cmp::Reverse(consumer.bytes));
+        order_long(&mut consumers, |consumer| !consumer.bytes);
         consumers
     }
 
@@ -85,7 +86,7 @@ impl Report {
         if processes.is_empty() {
             return self.killed_processes();
         }
-        processes.sort_by_key(|one| std::cmp::Reverse(one.bytes));
+        order_long(&mut processes, |one| !one.bytes);
         processes
     }
 

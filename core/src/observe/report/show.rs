@@ -5,6 +5,7 @@ use std::fmt::Write;
 use self::words::{filled, hanging, named, part, shown, size, wrapped};
 use super::sum_up::in_words;
 use super::{consumers, why, Kill, Report, Scope, Stat, Task, TraceFrame};
+use crate::order::order_long;
 use crate::text::escape;
 
 mod words;
@@ -148,7 +149,7 @@ impl Report {
             wrapped(lines, info.pages.iter().map(|(name, value)| format!("{name} {value}")));
         }
         let mut slabs: Vec<_> = info.slabs.iter().collect();
-        slabs.sort_by_key(|slab| std::cmp::Reverse(slab.total_bytes));
+        order_long(&mut slabs, |slab| !slab.total_bytes);
         if !slabs.is_empty() {
             lines.push("  unreclaimable slab:".to_string());
             wrapped(lines, slabs.into_iter().map(|slab| format!("{} {}", slab.name, why::size(slab.total_bytes))));
@@ -247,7 +248,8 @@ impl Report {
             let pages = page.map_or_else(String::new, |bytes| format!(" of {} KiB", bytes >> 10));
             lines.push(format!("  tasks: {}, the largest first, columns in pages{pages}", self.tasks.len()));
             let mut tasks: Vec<&Task> = self.tasks.iter().collect();
-            tasks.sort_by_key(|task| std::cmp::Reverse(task.held_pages()));
+            // Whose pages nobody tells stand last.
+            order_long(&mut tasks, |task| task.held_pages().map_or(u64::MAX, |pages| (!pages).saturating_sub(1)));
             let total = self.total_bytes();
             lines.extend(tasks.into_iter().map(|task| {
                 let bytes = task.held_pages().zip(page).and_then(|(pages, page)| pages.checked_mul(page));

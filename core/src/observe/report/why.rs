@@ -1,11 +1,10 @@
 //! What a report means: findings of a group's OOM, and those that a group and the machine have in common.
 
-use std::cmp::Reverse;
-
 use super::consumers::percent;
 use super::{Consumer, Report, Scope, Task};
 use crate::memcg::workload::workload;
 use crate::observe::finding::Finding;
+use crate::order::order_long;
 use crate::text::escape;
 
 mod global;
@@ -161,7 +160,7 @@ impl Report {
             return String::new();
         };
         let mut slabs: Vec<_> = info.slabs.iter().collect();
-        slabs.sort_by_key(|slab| Reverse(slab.total_bytes));
+        order_long(&mut slabs, |slab| !slab.total_bytes);
         let names = slabs.iter().take(3).map(|slab| format!("{} with {}", slab.name, size(slab.total_bytes)));
         format!(" The largest caches: {}.", names.collect::<Vec<_>>().join(", "))
     }

@@ -21,6 +21,7 @@ use super::super::kallsyms::{self, Symbols};
 use super::super::signal;
 use super::TraceItem;
 use crate::memcg::owner::Maker;
+use crate::order::order_long;
 use crate::sys::perf;
 use crate::{Error, Result};
 
@@ -211,7 +212,7 @@ impl Perf {
                 break;
             }
         }
-        samples.sort_by_key(|sample| sample.time_ns);
+        order_long(&mut samples, |sample| sample.time_ns);
         self.whole &= !samples.iter().any(|sample| matches!(sample.item, TraceItem::Lost { .. }));
         Ok(match samples.iter().any(|sample| !sample.path.is_empty()) {
             true => named(samples, Symbols::get()),

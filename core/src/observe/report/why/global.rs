@@ -4,6 +4,7 @@ use super::size;
 use crate::observe::finding::Finding;
 use crate::observe::report::mem_info::{MemInfo, Zone};
 use crate::observe::report::Report;
+use crate::order::order;
 
 /// The zones, the lowest first; an allocation may take from its own and from those below.
 const RANKS: [&str; 6] = ["DMA", "DMA32", "Normal", "HighMem", "Movable", "Device"];
@@ -187,7 +188,7 @@ fn lowmem(info: &MemInfo, reach: &Reach<'_>, findings: &mut Vec<Finding>) {
     }
     let names = |zones: &[(u32, usize, &Zone)]| {
         let mut names: Vec<&str> = zones.iter().map(|(_, _, zone)| zone.name.as_str()).collect();
-        names.sort_unstable();
+        order(&mut names, |name| *name);
         names.dedup();
         names.join(", ")
     };
