@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io::{self, BufRead, Read as _, Write};
 
 use serde::de::DeserializeOwned;
@@ -126,20 +127,34 @@ struct Listening<'a> {
 }
 
 impl Listening<'_> {
-    fn note<T: Serialize>(&self, question: &str, of: &str, answer: T) -> T {
-        let asked = format!("{question} {of}").trim_end().to_string();
+    fn note<T: Serialize>(&self, question: &str, of: &[&dyn Display], answer: T) -> T {
+        self.note_text(asked(question, of), crate::text::json(&answer));
+        answer
+    }
+
+    /// One copy for answers of all types.
+    fn note_text(&self, asked: String, text: String) {
         let mut times = self.asked.borrow_mut();
         let nth = times.or_insert_with(asked.clone(), || 0);
         *nth += 1;
-        let text = crate::text::json(&answer);
         let known = self.known.borrow_mut().insert(asked.clone(), text.clone());
         if known.as_deref() != Some(&text) {
             if let Ok(is) = RawValue::from_string(text) {
                 self.answers.borrow_mut().push(Answer { asked, nth: *nth, is });
             }
         }
-        answer
     }
+}
+
+/// A question as it is written: `counters /lab/group`.
+fn asked(question: &str, of: &[&dyn Display]) -> String {
+    let mut asked = question.to_string();
+    for one in of {
+        asked.push(' ');
+        asked.push_str(&one.to_string());
+    }
+    asked.truncate(asked.trim_end().len());
+    asked
 }
 
 /// The answers to one question that are still to come, each with how often it is to be asked.
@@ -172,8 +187,17 @@ impl Recorded {
         }
     }
 
-    fn recall<T: DeserializeOwned>(&self, question: &str, of: &str) -> Option<T> {
-        let asked = format!("{question} {of}").trim_end().to_string();
+    fn recall<T: DeserializeOwned>(&self, question: &str, of: &[&dyn Display]) -> Option<T> {
+        let mut answer = None;
+        self.recall_text(asked(question, of), &mut |text| answer = serde_json::from_str(text).ok());
+        if answer.is_none() && !LATER.contains(&question) {
+            self.unanswered.set(self.unanswered.get() + 1);
+        }
+        answer
+    }
+
+    /// One copy for answers of all types: `read` gets the text, where there is one.
+    fn recall_text(&self, asked: String, read: &mut dyn FnMut(&str)) {
         let mut times = self.asked.borrow_mut();
         let nth = times.or_insert_with(asked.clone(), || 0);
         *nth += 1;
@@ -185,11 +209,9 @@ impl Recorded {
                 }
             }
         }
-        let answer = known.get(&asked).and_then(|answer| serde_json::from_str(answer.get()).ok());
-        if answer.is_none() && !LATER.contains(&question) {
-            self.unanswered.set(self.unanswered.get() + 1);
+        if let Some(answer) = known.get(&asked) {
+            read(answer.get());
         }
-        answer
     }
 }
 
@@ -211,7 +233,7 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 /// # Errors
 /// `InvalidInput` where it is no recording, or a line of it cannot be read (its number is named); `Io`.
 pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
-    let bad = |number: usize, why: &dyn std::fmt::Display| {
+    let bad = |number: usize, why: &dyn Display| {
         // What a damaged file holds stands in the reason of the parser.
         let why = crate::error::printable(why.to_string().as_bytes(), 300);
         Error::new(ErrorKind::InvalidInput, "replay", &format!("line {number} is not of a recording: {why}"))
@@ -254,8 +276,7 @@ macro_rules! questions {
     ($($name:ident($($of:ident: $kind:ty),*) -> $answer:ty, else $silent:expr;)*) => {
         impl Scene for Listening<'_> {
             $(fn $name(&self $(, $of: $kind)*) -> $answer {
-                let of: Vec<String> = vec![$($of.to_string()),*];
-                self.note(stringify!($name), &of.join(" "), self.scene.$name($($of),*))
+                self.note(stringify!($name), &[$(&$of),*], self.scene.$name($($of),*))
             })*
 
             fn let_go(&self, pid: i32) {
@@ -265,8 +286,7 @@ macro_rules! questions {
 
         impl Scene for Recorded {
             $(fn $name(&self $(, $of: $kind)*) -> $answer {
-                let of: Vec<String> = vec![$($of.to_string()),*];
-                self.recall(stringify!($name), &of.join(" ")).unwrap_or_else(|| $silent)
+                self.recall(stringify!($name), &[$(&$of),*]).unwrap_or_else(|| $silent)
             })*
 
             fn let_go(&self, _: i32) {}
