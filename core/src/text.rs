@@ -17,16 +17,28 @@ pub(crate) fn stat_fields(stat: &[u8]) -> Option<(&[u8], Vec<&str>)> {
 /// Bytes as all documents and messages of memoom show them, which is as the kernel does in /dev/kmsg: every byte below
 /// 0x20, from 0x7f up, and the backslash becomes `\xNN`; the rest stays. [`unescape`] is the way back.
 pub fn escape(bytes: &[u8]) -> String {
-    use std::fmt::Write;
     let mut text = String::with_capacity(bytes.len());
+    escape_into(&mut text, bytes);
+    text
+}
+
+/// The same at the end of a text.
+pub(crate) fn escape_into(text: &mut String, bytes: &[u8]) {
+    use std::fmt::Write;
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'\\';
+    // Nearly all that the kernel prints stays as it is.
+    let all = bytes.iter().fold(true, |all, &byte| all & is_plain(byte));
+    if let Some(plain) = std::str::from_utf8(bytes).ok().filter(|_| all) {
+        text.push_str(plain);
+        return;
+    }
     for &byte in bytes {
-        if (0x20..0x7f).contains(&byte) && byte != b'\\' {
+        if is_plain(byte) {
             text.push(byte as char);
         } else {
             let _ = write!(text, "\\x{byte:02x}");
         }
     }
-    text
 }
 
 /// A path as it stands in a text: [`escape`]d.

@@ -71,13 +71,13 @@ pub(crate) struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// Reads the first line of a record. Unknown fields before the `;` are skipped, as the ABI document asks.
     pub(crate) fn parse(line: &'a [u8]) -> Option<RawRecord<'a>> {
-        line.first().filter(|first| first.is_ascii_digit())?;
+        let (priority, rest) = field(line)?;
+        let (sequence, rest) = field(rest)?;
+        let (time_usec, rest) = field(rest)?;
         // The header is short; a limit keeps a long line without `;` from being searched whole.
-        let end = memchr::memchr(b';', &line[..line.len().min(256)])?;
-        let mut fields = line[..end].split(|&byte| byte == b',');
-        let priority = decimal(fields.next()?)?;
-        let sequence = decimal(fields.next()?)?;
-        let time_usec = decimal(fields.next()?)?;
+        let most = rest.len().min(256usize.saturating_sub(line.len() - rest.len()));
+        let end = memchr::memchr(b';', &rest[..most])?;
+        let mut fields = rest[..end].split(|&byte| byte == b',');
         let flag = fields.next()?;
         let caller = fields.find_map(|field| field.strip_prefix(b"caller="));
         Some(RawRecord {
@@ -86,15 +86,22 @@ impl<'a> RawRecord<'a> {
             time_usec,
             continuation: matches!(flag, b"c" | b"+"),
             caller,
-            text: &line[end + 1..],
+            text: &rest[end + 1..],
         })
     }
 }
 
-fn decimal(digits: &[u8]) -> Option<u64> {
-    let digit = |value: u64, byte: &u8| value.checked_mul(10)?.checked_add(u64::from(byte.wrapping_sub(b'0')));
-    let decimal = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    digits.iter().try_fold(0, digit).filter(|_| decimal)
+/// A number and what follows the comma behind it.
+fn field(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0u64;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?,
+            b',' if at > 0 => return Some((value, &text[at + 1..])),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// What one read of the kernel log gave.

@@ -15,6 +15,7 @@ mod blanks;
 mod clock;
 mod coded;
 mod consumers;
+mod counters;
 mod draft;
 mod dress;
 mod edge;

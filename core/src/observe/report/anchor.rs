@@ -38,11 +38,12 @@ const WIDEST: usize = 512;
 /// The first place in a line where the text of a report begins beyond doubt.
 pub(super) fn anchor(line: &[u8]) -> Option<Anchor> {
     let window = head(line, WIDEST);
-    let mut inside = false;
+    let mut inside = 0;
     for (at, &byte) in window.iter().enumerate() {
-        let begins = !inside || byte == b'[';
-        inside = is_word(byte);
-        if begins && FIRST[byte as usize] {
+        let letter = LETTERS[byte as usize];
+        let begins = letter & FIRST != 0 && (inside == 0 || byte == b'[');
+        inside = letter & WORD;
+        if begins {
             if let Some((kind, end)) = here(&line[at..]) {
                 return Some(Anchor::new(kind, at, end.map(|end| at + end)));
             }
@@ -52,7 +53,7 @@ pub(super) fn anchor(line: &[u8]) -> Option<Anchor> {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    LETTERS[byte as usize] & WORD != 0
 }
 
 /// The first anchor in the end of a line whose own is known already; `None` where that does not tell.
@@ -66,13 +67,24 @@ pub(super) fn behind(line: &[u8], anchor: Option<Anchor>, end: &[u8]) -> Option<
     Some(anchor.map(|anchor| Anchor::new(anchor.kind, anchor.start() - at, anchor.end().map(|end| end - at))))
 }
 
-/// The letters that the lines of [`here`] begin with.
-const FIRST: [bool; 256] = {
-    let mut table = [false; 256];
+/// A letter that the lines of [`here`] begin with.
+const FIRST: u8 = 1;
+/// A letter inside of a word.
+const WORD: u8 = 2;
+
+const LETTERS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_' {
+            table[byte] = WORD;
+        }
+        byte += 1;
+    }
     let letters = b"MONKTmskoCP[H";
     let mut at = 0;
     while at < letters.len() {
-        table[letters[at] as usize] = true;
+        table[letters[at] as usize] |= FIRST;
         at += 1;
     }
     table

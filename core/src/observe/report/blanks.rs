@@ -58,7 +58,7 @@ pub(super) fn spaced(input: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Words that the kernel prints with a single blank between them.
-const RUNS: [&[u8]; 4] = [b"invoked  oom-killer", b"Killed  process", b"out  of  memory", b"Out  of  memory"];
+const RUNS: [&[u8]; 3] = [b"invoked  oom-killer", b"Killed  process", b"ut  of  memory"];
 
 /// Whether a character stands where the kernel prints blanks.
 fn is_spacing(input: &[u8], space: &[u8]) -> bool {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::counters::Counters;
 use super::kill::Killed;
 use super::lines::{Context, Kind};
-use super::parse::{self, Counters, Summary};
+use super::parse::{self, Summary};
 use super::place::Place;
 use super::scan::{trim_end, trim_start};
 use super::table::Layout;
@@ -276,7 +277,7 @@ impl Draft {
         if !self.report.text.is_empty() {
             self.report.text.push('\n');
         }
-        self.report.text.push_str(&crate::text::escape(trim_end(text)));
+        crate::text::escape_into(&mut self.report.text, trim_end(text));
     }
 
     /// Takes a line that this report does not refuse.

@@ -1,9 +1,10 @@
 //! What each line of a report says goes into its fields.
 
+use super::counters::Counters;
 use super::draft::Draft;
 use super::kill::Killed;
 use super::lines::Kind;
-use super::parse::{self, Counters};
+use super::parse;
 use super::table::{self, Layout};
 use super::{kill, pieces, trace, GroupStat, Scope, Usage};
 

@@ -1,7 +1,7 @@
 //! Lines that a terminal, a mail program or a page broke at its width are put together again.
 
 use super::anchor::anchor;
-use super::dress::{Read, Start};
+use super::dress::Start;
 use super::lines::{invoked, Kind, INVOKED};
 use super::raw::Raw;
 use super::scan::{contains, head, tail, trim_end, trim_start, word};
@@ -41,8 +41,7 @@ pub(super) struct Breaks {
 
 impl Breaks {
     /// `None` where every line is whole.
-    pub fn find(raws: &[Raw<'_>], reads: &[Read<'_>]) -> Option<Breaks> {
-        let starts: Vec<Start> = raws.iter().zip(reads).map(|(raw, read)| read.start(raw)).collect();
+    pub fn find(raws: &[Raw<'_>], starts: Vec<Start>) -> Option<Breaks> {
         let prefixed = starts.contains(&Start::Prefixed);
         let mut candidates: Vec<usize> = Vec::new();
         for at in 1..raws.len() {

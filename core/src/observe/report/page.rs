@@ -1,6 +1,6 @@
 //! A log out of the source of a web page: tags are taken off, names of characters become the characters.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr_iter};
 
 use super::scan::{contains, digits, find, trim_start};
 
@@ -65,7 +65,7 @@ fn is_tagged(input: &[u8]) -> bool {
         b"</font>",
     ];
     // Once may be a name; a log has many lines.
-    (contains(input, b"</") || contains(input, b"<br"))
+    memchr_iter(b'<', input).any(|at| matches!(input.get(at + 1), Some(b'/' | b'b')))
         && CLOSED.iter().any(|tag| {
             find(input, tag).is_some_and(|at| contains(&input[at + 1..], b"</") || contains(&input[at + 1..], tag))
                 || (*tag == b"</pre>" || *tag == b"</code>") && contains(input, tag)

@@ -2,8 +2,7 @@
 
 use super::lines::{self, USAGES};
 use super::scan::{contains, digits, find, head, number, rfind, rsplit, signed, split, trim_end, trim_start};
-use super::{Invoker, Protection, Stat, Usage};
-use crate::map::Map;
+use super::{Invoker, Protection, Usage};
 
 /// `comm invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), nodemask=(null), order=0, oom_score_adj=0`; also the
 /// node mask, which 4.9 to 4.20 print here.
@@ -77,54 +76,6 @@ pub(super) fn stat_header(line: &[u8]) -> (Option<&[u8]>, &[u8]) {
         None => (rest.strip_suffix(b":").unwrap_or(rest), &b""[..]),
     };
     (path.strip_prefix(b" for ").filter(|path| !path.is_empty()), pairs)
-}
-
-/// Counters being collected, each name once.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub list: Vec<(String, u64)>,
-    names: Map<String, ()>,
-    /// A value that does not fit.
-    pub overflow: bool,
-}
-
-impl Counters {
-    fn put(&mut self, name: &[u8], value: Option<u64>) {
-        let name = String::from_utf8_lossy(name).into_owned();
-        match value {
-            Some(value) if self.names.insert(name.clone(), ()).is_none() => self.list.push((name, value)),
-            Some(_) => {}
-            None => self.overflow = true,
-        }
-    }
-
-    /// `key value` lines.
-    pub fn lines(&mut self, text: &[u8]) {
-        for line in text.split(|&byte| byte == b'\n') {
-            if let Some((key, value)) = lines::stat_pair(line) {
-                self.put(key, number(value).map(|(value, _)| value));
-            }
-        }
-    }
-
-    /// `name:NKB` words.
-    pub fn words(&mut self, text: &[u8]) {
-        for word in text.split(|&byte| byte == b' ').filter(|word| !word.is_empty()) {
-            if let Some((key, value)) = split(word, b":") {
-                let bytes = number(value).filter(|(_, unit)| matches!(*unit, b"KB" | b"kB"));
-                self.put(key, bytes.and_then(|(kib, _)| kib.checked_mul(1024)));
-            }
-        }
-    }
-
-    /// Takes the last one off: a cut may have shortened its digits.
-    pub fn drop_last(&mut self) {
-        self.list.pop();
-    }
-
-    pub fn stat(self) -> Stat {
-        Stat(self.list)
-    }
 }
 
 /// The `oom-kill:` line. Names in it are free text, so the end is split only when the victim's name is known.

@@ -142,8 +142,11 @@ fn of_record<'a>(record: &RawRecord<'a>, width: usize, outer: Moment<'a>) -> Ori
         let sequence = Some(record.sequence);
         return Origin::Kernel(Line { sequence, record: true, foreign: true, ..Line::default() });
     }
-    let text =
-        if record.text.contains(&b'\\') { Cow::Owned(unescape_bytes(record.text)) } else { Cow::Borrowed(record.text) };
+    let text = if memchr(b'\\', record.text).is_some() {
+        Cow::Owned(unescape_bytes(record.text))
+    } else {
+        Cow::Borrowed(record.text)
+    };
     Origin::Kernel(Line {
         text,
         moment: Moment { usec: Some(record.time_usec), wall: outer.wall },

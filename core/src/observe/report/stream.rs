@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::dress::{Dress, Read};
+use super::dress::{Dress, Start};
 use super::fold::Breaks;
 use super::plain::plain;
 use super::raw::Raw;
@@ -18,12 +18,11 @@ pub(super) fn lines(input: &[u8], take: impl FnMut(&Line<'_>)) {
     let plain = plain(input);
     let raws = unpack(&plain);
     let dress = Dress::learn(&raws);
-    let reads: Vec<Read<'_>> = raws.iter().map(|raw| dress.read(raw)).collect();
-    let Some(breaks) = Breaks::find(&raws, &reads) else { return in_order(undressed(&raws, reads, &dress), take) };
-    drop(reads);
+    let (lines, starts) = undressed(&raws, &dress);
+    let Some(breaks) = Breaks::find(&raws, starts) else { return in_order(lines, take) };
+    drop(lines);
     let raws = breaks.fold(raws);
-    let reads = raws.iter().map(|raw| dress.read(raw)).collect();
-    in_order(undressed(&raws, reads, &dress), take);
+    in_order(undressed(&raws, &dress).0, take);
 }
 
 fn in_order(mut lines: Vec<Line<'_>>, mut take: impl FnMut(&Line<'_>)) {
@@ -36,14 +35,17 @@ fn in_order(mut lines: Vec<Line<'_>>, mut take: impl FnMut(&Line<'_>)) {
     }
 }
 
-/// The kernel's lines, each with the later lines of its message.
-fn undressed<'a>(raws: &'a [Raw<'_>], reads: Vec<Read<'a>>, dress: &Dress) -> Vec<Line<'a>> {
+/// The kernel's lines, each with the later lines of its message; and what each line of the log begins with.
+fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> (Vec<Line<'a>>, Vec<Start>) {
     let mut lines: Vec<Line<'a>> = Vec::with_capacity(raws.len());
+    let mut starts = Vec::with_capacity(raws.len());
     let edge = edge::edge(raws);
     // Whether the last line may go on, and whether the one before this was blank.
     let (mut open, mut blank) = (false, false);
     let mut grown = Vec::new();
-    for (raw, read) in raws.iter().zip(reads) {
+    for raw in raws {
+        let read = dress.read(raw);
+        starts.push(read.start(raw));
         let nothing = is_blank(raw);
         // Of blank lines in a row the first one says all.
         if std::mem::replace(&mut blank, nothing) && nothing {
@@ -70,7 +72,7 @@ fn undressed<'a>(raws: &'a [Raw<'_>], reads: Vec<Read<'a>>, dress: &Dress) -> Ve
     for at in grown {
         lines[at].told = anchor::here(trim_start(&lines[at].text));
     }
-    lines
+    (lines, starts)
 }
 
 /// Whether a line of the log is a later line of the same message; it is added then.

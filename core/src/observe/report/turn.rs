@@ -114,10 +114,12 @@ impl Twice {
         let latest = self.latest.replace(self.latest.map_or(usec, |latest| latest.max(usec)));
         // Within one tick the kernel may print a line twice, but none that tells of a task.
         let may = latest.is_some_and(|latest| usec < latest || usec == latest && (self.again || line.told.is_some()));
-        self.again = may && {
-            self.remember(&lines[..at]);
-            self.seen.contains(&fingerprint(line))
-        };
+        let nearby = if self.remembered == 0 && latest == Some(usec) { in_tick(&lines[..at], line) } else { None };
+        self.again = may
+            && nearby.unwrap_or_else(|| {
+                self.remember(&lines[..at]);
+                self.seen.contains(&fingerprint(line))
+            });
         self.again
     }
 
@@ -134,6 +136,20 @@ impl Twice {
         }
         self.remembered = lines.len();
     }
+}
+
+/// Whether a line is there already among those of its tick, in a log that never went back; `None` where these are many.
+fn in_tick(lines: &[Line<'_>], line: &Line<'_>) -> Option<bool> {
+    const MANY: usize = 32;
+    for other in lines.iter().rev().take(MANY) {
+        if other.moment.usec.is_some_and(|usec| Some(usec) != line.moment.usec) {
+            return Some(false);
+        }
+        if other.moment.usec.is_some() && (other.sequence, &other.text) == (line.sequence, &line.text) {
+            return Some(true);
+        }
+    }
+    (lines.len() < MANY).then_some(false)
 }
 
 fn fingerprint(line: &Line<'_>) -> u64 {
