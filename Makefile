@@ -85,7 +85,7 @@ docs: develop ## build the documentation site (target/docs/html); the notebooks 
 
 bench: .packages develop ## run the benchmarks, with their floors measured in the same run (BENCH=quick: 3 minutes)
 	.ci/packages.sh stress-ng cgroup-tools || true
-	$(CARGO) build --release -p memoom --example start --example figures
+	$(CARGO) build --release -p memoom --example start --example figures --example growth
 	$(VENV)/bin/python benches/bench.py $(if $(filter quick,$(BENCH)),--quick,--write)
 	$(if $(filter quick,$(BENCH)),ROUNDS=1) benches/run.sh
 	$(if $(filter quick,$(BENCH)),,benches/parse.sh)

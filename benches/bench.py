@@ -1,4 +1,4 @@
-"""Every figure beside its floor and its peers, in turn in the same run: `make bench` (BENCH=quick for 3 minutes).
+"""Every figure beside its floor and its peers, in turn in the same run: `make bench` (10 minutes; BENCH=quick for 3).
 
     .venv/bin/python benches/bench.py [--quick] [--write]
 
@@ -26,9 +26,19 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+import growth
+import logs
+
 TOP = Path(__file__).resolve().parent.parent
 BUILT = TOP / "target" / "bench"
 MEMORY = Path("/sys/fs/cgroup/memory")
+#: rounds begin within so long; growth takes two minutes more
+LONGEST_SECONDS = 300
+LOG_BYTES = 64 << 20
+GROWTH = """What grows with what, as the median at each size; the exponent is that of the largest two steps of size
+(0 is flat, 1 is in step).
+
+![Time against size](pictures/growth.svg)"""
 BEGIN, END = "<!-- written by benches/bench.py -->", "<!-- end of what benches/bench.py writes -->"
 
 
@@ -40,9 +50,17 @@ class One:
     argv: list[str]
     count: int
     samples: list[float] = field(default_factory=list)
+    #: it prints nothing: how long it runs is measured from outside
+    timed: bool = False
 
     def run(self, share: float) -> None:
         count = max(1, round(self.count * share))
+        if self.timed:
+            for _ in range(count):
+                before = time.perf_counter()
+                subprocess.run(self.argv, check=False, stdout=subprocess.DEVNULL, cwd=TOP)
+                self.samples.append((time.perf_counter() - before) * 1e6)
+            return
         argv = [word.replace("COUNT", str(count)) for word in self.argv]
         done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=TOP)
         self.samples += [float(line) for line in done.stdout.split()]
@@ -64,6 +82,9 @@ class Figure:
     ours: list[One]
     others: list[One]
     goal: float
+    #: bytes that are read, to be shown as MB/s too, and how many of them a second are the goal
+    bytes: int = 0
+    fast: float = 0
 
     @property
     def floor(self) -> float:
@@ -105,6 +126,21 @@ def figures(group: Path, python: str) -> Iterator[Figure]:
         yield Figure("OOM, whole cycle through Python", [py("cycle-memoom", "memoom, anon-thp")], peers, 1 / 0.9)
     else:
         yield Figure("OOM, whole cycle, beside others", [rust("cycle-anon-thp", "memoom, anon-thp")], peers, 1 / 0.95)
+
+
+def reading(python: str) -> Iterator[Figure]:
+    """The report parser, beside grep of the same file."""
+    for name, title, goal, fast in (
+        ("dull", "a log without an OOM, read", 2.0, 0.0),
+        ("dense", "a log of nothing but reports, read", 0.0, 200.0),
+    ):
+        path = BUILT / f"{name}.log"
+        getattr(logs, name)(path, LOG_BYTES)
+        ours = [One("memoom", [str(TOP / "target/release/examples/figures"), f"read-{path}", "COUNT"], 6)]
+        if has_memoom():
+            ours.append(One("through Python", [python, str(TOP / "benches/figures.py"), f"read-{path}", "COUNT"], 6))
+        grep = One("grep -c oom-kill", ["grep", "-c", "oom-kill", str(path)], 6, timed=True)
+        yield Figure(title, ours, [grep], goal, path.stat().st_size, fast)
 
 
 def has_memoom() -> bool:
@@ -166,10 +202,17 @@ def pytest_overhead(python: str, tests: int) -> dict[str, float]:
 def row(figure: Figure, one: One) -> list[str]:
     ratio = one.median / figure.floor
     ours = one in figure.ours
-    verdict = f"≤ {figure.goal:.2f}" + ("" if ratio <= figure.goal else " **missed**") if ours else ""
+    goal, met = f"≤ {figure.goal:.2f}", ratio <= figure.goal
+    name = one.name
+    if figure.bytes:
+        rate = figure.bytes / one.median
+        name += f", {rate:.0f} MB/s"
+        if figure.fast:
+            goal, met = f"≥ {figure.fast:.0f} MB/s", rate >= figure.fast
+    verdict = goal + ("" if met else " **missed**") if ours else ""
     return [
         figure.title if ours and one is figure.ours[0] else "",
-        ("**" + one.name + "**") if ours else one.name,
+        f"**{name}**" if ours else name,
         f"{one.median / 1000:.2f}",
         f"{one.late / 1000:.2f}",
         f"{ratio:.2f}",
@@ -226,21 +269,32 @@ def main() -> None:
         return
     build()
     rounds = 2 if options.quick else 6
+    began = time.monotonic()
     with group() as place:
-        measured = list(figures(place, sys.executable))
+        measured = [*figures(place, sys.executable), *reading(sys.executable)]
         for at in range(rounds):
+            if time.monotonic() - began > LONGEST_SECONDS:
+                break  # a slow hour: medians of fewer rounds
             for figure in measured:
                 for one in (*figure.ours, *figure.others):
                     one.run(1 / 6)
             print(f"round {at + 1} of {rounds}", file=sys.stderr, flush=True)
     overhead = pytest_overhead(sys.executable, 40) if has_memoom() else None
+    grown = growth.series(options.quick)
+    for series in grown:
+        series.measure()
+        print(f"growth of {series.what}: exponent {series.exponent:.2f}", file=sys.stderr, flush=True)
     machine = f"Linux {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs, cgroup v1"
     text = table(measured, overhead)
+    text += f"\n\n{GROWTH}\n\n{growth.table(grown)}"
     print(f"{machine}; load {os.getloadavg()[0]:.1f}\n\n{text}")
     results = {
         "machine": machine,
         "load": os.getloadavg()[0],
         "pytest_ms": overhead,
+        "growth": [
+            {"what": one.title, "sizes": one.sizes, "ms": one.medians, "exponent": one.exponent} for one in grown
+        ],
         "figures": [
             {
                 "title": figure.title,
@@ -260,6 +314,7 @@ def main() -> None:
         )
         page.write_text(f"{before}{BEGIN}\n{measured_on}\n\n{text}\n{END}{rest.split(END)[1]}")
         (TOP / "docs" / "pictures" / "performance.svg").write_text(plot(measured))
+        (TOP / "docs" / "pictures" / "growth.svg").write_text(growth.plot(grown))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `subprocess`: subprocess.run(["true"]); `run-full`, `run-none`: memoom.run of the same, with all evidence and with
 neither log nor tracepoints; `cycle-memoom`, `cycle-plain`: a group of 16 MiB, an OOM in it, and the group's removal, in
-a lab of memoom's with the whole account, and with fork, a bytearray and the files of the group.
+a lab of memoom's with the whole account, and with fork, a bytearray and the files of the group; `read-PATH`: the
+reports of a log.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 LIMIT = 16 << 20
 MEMORY = "/sys/fs/cgroup/memory"
@@ -56,6 +58,9 @@ def main() -> None:
         measure(lambda: memoom.run(["true"]), count)
     elif what == "run-none":
         measure(lambda: memoom.run(["true"], kernel_log=False, call_path=False), count)
+    elif what.startswith("read-"):
+        path = Path(what.removeprefix("read-"))
+        measure(lambda: memoom.parse_reports(path.read_bytes()), count)
     elif what == "cycle-memoom":
         with memoom.Lab() as lab:
 

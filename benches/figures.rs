@@ -3,10 +3,12 @@
 //! `open-full`, `close-full`: a lab with all evidence; `open-bare`, `close-bare`: one without the tracepoints. `run-full`,
 //! `run-bare` (without the tracepoints), `run-none` (without the log too): `/bin/true` in a lab of its own. `cycle-KIND`: a
 //! group of 16 MiB, a hog of that kind until the kernel kills it, the whole account, and the group's removal, in one lab.
+//! `read-PATH`: the reports of a log.
 #![allow(clippy::print_stdout)] // it is a program
 
 use std::time::{Duration, Instant};
 
+use memoom::observe::{ReportLog, Wait};
 use memoom::{Command, GrowStatus, HogOptions, Kind, Lab, LabOptions, Limits, Run};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -23,7 +25,8 @@ fn main() -> Anything<()> {
         "open" | "close" => labs(&options(evidence), count, step == "open"),
         "run" => runs(&options(evidence), count),
         "cycle" => cycles(evidence.parse()?, count),
-        _ => Err("the step is open, close, run or cycle".into()),
+        "read" => reads(evidence, count),
+        _ => Err("the step is open, close, run, cycle or read".into()),
     }
 }
 
@@ -59,6 +62,16 @@ fn runs(options: &LabOptions, count: usize) -> Anything<()> {
     for _ in 0..count {
         let began = Instant::now();
         run.run(LONG)?;
+        show(began);
+    }
+    Ok(())
+}
+
+fn reads(path: &str, count: usize) -> Anything<()> {
+    for _ in 0..count {
+        let began = Instant::now();
+        let mut log = ReportLog::open(path)?;
+        while log.next(Wait::forever())?.is_some() {}
         show(began);
     }
     Ok(())
