@@ -30,7 +30,7 @@ build: library ## build the Rust and C libraries
 library:
 	@CARGO=$(CARGO) packaging/library.sh --quiet
 
-test: lint test-rust test-c test-python test-acceptance ## run everything that can run on this machine
+test: lint instructions test-rust test-c test-python test-acceptance ## run everything that can run on this machine
 
 test-rust: .packages ## run the Rust tests and the Rust example
 	$(CARGO) test
@@ -90,6 +90,11 @@ bench: .packages develop ## run the benchmarks, with their floors measured in th
 	$(if $(filter quick,$(BENCH)),ROUNDS=1) benches/run.sh
 	$(if $(filter quick,$(BENCH)),,benches/parse.sh)
 	$(VENV)/bin/python benches/import.py $(if $(filter quick,$(BENCH)),5)
+
+.PHONY: instructions
+instructions: .packages ## count the instructions of the hot paths (valgrind) against benches/instructions.json, within 2 % (MEMOOM_UPDATE=1)
+	$(CARGO) build -q --release -p memoom --example hot
+	$(PYTHON) benches/instructions.py
 
 fuzz: .packages ## fuzz all that reads input for FUZZ_SECONDS (60), or FUZZ_TARGET alone (fuzz/README.md)
 	fuzz/run.sh $(FUZZ_TARGET)
