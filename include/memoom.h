@@ -165,10 +165,10 @@ typedef struct memoom_run_options {
      * none. */
     const char *record;
     /** A command line for /bin/sh that is run outside of the group when the limit is met, while everybody inside
-     * stands still and before anybody dies; NULL for none. {pid} (the predicted victim, or else who met the limit),
-     * {invoker}, {group} and {pids} are filled in, and stand in its environment too (memoom-run(1)). A line
-     * "memoom: raise SIZE" of its output raises the limit; else the kernel's choice takes its course.
-     * memoom_outcome_to_json has what it wrote. */
+     * stands still and before anybody dies; NULL for none, "builtin" for the memory by mapping. {pid} (the
+     * predicted victim, or else who met the limit), {invoker}, {group} and {pids} are filled in, and stand in its
+     * environment too (memoom-run(1)). A line "memoom: raise SIZE" of its output raises the limit; else the
+     * kernel's choice takes its course. memoom_outcome_to_json has what it wrote. */
     const char *at_limit;
     /** The room above the limit while everybody stands still: bytes, at least a page. */
     uint64_t headroom_bytes;

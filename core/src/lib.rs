@@ -69,6 +69,7 @@ pub mod observe {
     pub(crate) mod finding;
     mod kallsyms;
     pub(crate) mod kmsg;
+    pub(crate) mod mappings;
     pub(crate) mod missing;
     pub mod report;
     pub(crate) mod signal;
@@ -88,6 +89,7 @@ pub mod observe {
     pub use event::{Event, EventKind, Source};
     pub use finding::Finding;
     pub use kmsg::Record;
+    pub use mappings::{Mapped, Mapping, UserFrame};
     pub use missing::Missing;
     pub use report::{parse_reports, reports_to_json, Report, ReportLog, ReportReader};
 }

@@ -237,3 +237,26 @@ fn nothing_is_left_when_the_supervisor_dies_while_everybody_is_held() {
     let left = || std::fs::read_dir(above.path()).unwrap().flatten().find(|entry| entry.path().is_dir());
     assert!(gone_by(Instant::now() + patience(), || left().is_some()), "left: {:?}", left());
 }
+
+#[test]
+fn the_built_in_hook_tells_the_memory_by_mapping_and_what_has_grown() {
+    if lab().is_none() {
+        return;
+    }
+    let stop = StopAtLimit { raise_bytes: Some(48 * MIB), ..StopAtLimit::new(Hook::of("builtin")) };
+    let outcome = held(EATS, stop).run(LONG).unwrap();
+    is_whole(&outcome);
+    let met = outcome.at_limit.as_ref().unwrap();
+    assert_eq!(met.len(), 2, "{}", outcome.to_text());
+    let [first, second] = [&met[0].hook, &met[1].hook].map(|hook| {
+        assert_eq!((hook.kind, &hook.error, hook.mapped.len()), ("builtin", &None, 1), "{}", outcome.to_text());
+        &hook.mapped[0]
+    });
+    // What is charged is resident in this one process, but for page tables and the kernel's own.
+    assert!(first.heap_bytes + first.anonymous_bytes > 20 * MIB, "{first:?}");
+    assert!(first.largest.iter().any(|one| one.kind == "file") && first.stack_bytes > 0, "{first:?}");
+    assert_eq!(first.grown_bytes, None);
+    assert!(second.grown_bytes.unwrap() > 16 << 20, "{second:?}");
+    assert!(!first.frames.is_empty() && first.frames[0].file.is_some(), "{first:?}");
+    assert!(outcome.to_text().contains("since it was held before"), "{}", outcome.to_text());
+}

@@ -225,10 +225,49 @@ class Throttled(Document):
     _shown = ("high_bytes", "usage_bytes", "over_bytes", "stalled_usec", "wchan")
 
 
+class MappedPart(Document):
+    """All mappings of one name in a process."""
+
+    name: str
+    kind: Literal["heap", "stack", "anonymous", "file", "shared"]
+    count: int
+    resident_bytes: int
+
+    _shown = ("name", "kind", "resident_bytes")
+
+
+class UserFrame(Document):
+    """An address in a program: a file and an offset in it, as ``addr2line`` takes them."""
+
+    address: int
+    file: str | None
+    offset: int | None
+
+
+class Mapped(Document):
+    """The memory of one process by mapping, and where the thread stands that met the limit."""
+
+    pid: int
+    comm: str
+    comm_bytes: bytes
+    heap_bytes: int
+    stack_bytes: int
+    anonymous_bytes: int
+    file_bytes: int
+    shared_bytes: int
+    swap_bytes: int
+    grown_bytes: int | None
+    largest: tuple[MappedPart, ...]
+    frames: tuple[UserFrame, ...]
+
+    _nested = {"largest": MappedPart._part, "frames": UserFrame._part}
+    _shown = ("pid", "comm", "heap_bytes", "anonymous_bytes", "file_bytes", "shared_bytes")
+
+
 class HookRun(Document):
     """How a hook at the limit went."""
 
-    kind: Literal["command", "function"]
+    kind: Literal["command", "function", "builtin"]
     argv: tuple[str, ...]
     returncode: int | None
     timed_out: bool
@@ -236,7 +275,9 @@ class HookRun(Document):
     elapsed_ns: int
     output_bytes: bytes
     dropped_bytes: int
+    mapped: tuple[Mapped, ...]
 
+    _nested = {"mapped": Mapped._part}
     _shown = ("kind", "returncode", "timed_out", "error")
 
     @property

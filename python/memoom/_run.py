@@ -57,9 +57,10 @@ def run(
     `at_limit` is done when the limit is met, while everybody in the group stands still and before anybody dies; then
     the kernel's choice takes its course, or the limit is raised to `raise_to` and the run goes on. It is a text for the
     shell or a list of arguments, run outside of the group, in which ``{pid}`` (the predicted victim), ``{invoker}``,
-    ``{group}`` and ``{pids}`` are filled in; or a function, which gets an :class:`AtLimit` in a thread of its own and
-    may give the limit to raise to. It has `at_limit_timeout` seconds, and meanwhile there is `headroom` above the
-    limit. ``outcome.at_limit`` has what was seen each time.
+    ``{group}`` and ``{pids}`` are filled in; ``"builtin"``, the memory by mapping, which needs no program; or a
+    function, which gets an :class:`AtLimit` in a thread of its own and may give the limit to raise to. It has
+    `at_limit_timeout` seconds, and meanwhile there is `headroom` above the limit. ``outcome.at_limit`` has what was
+    seen each time.
     """
     if capture_output and (stdout is not None or stderr is not None):
         raise _exclude("capture_output", "stdout and stderr")

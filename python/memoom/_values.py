@@ -17,6 +17,8 @@ from ._account import (
     Holder,
     HookRun,
     KilledBy,
+    Mapped,
+    MappedPart,
     Oom,
     OomKilledError,
     Outcome,
@@ -29,6 +31,7 @@ from ._account import (
     SwapUse,
     Throttled,
     Triggered,
+    UserFrame,
     Victim,
     Workload,
 )
@@ -61,6 +64,8 @@ __all__ = [
     "Host",
     "KilledBy",
     "Leftover",
+    "Mapped",
+    "MappedPart",
     "Missing",
     "Oom",
     "OomKilledError",
@@ -81,6 +86,7 @@ __all__ = [
     "Throttled",
     "Timeline",
     "Triggered",
+    "UserFrame",
     "Victim",
     "Workload",
 ]

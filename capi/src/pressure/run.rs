@@ -50,7 +50,8 @@ pub struct memoom_run_options {
     /// A file into which everything is recorded that the accounts are made of (memoom_lab_options.record); NULL for none.
     pub record: *const c_char,
     /// A command line for /bin/sh that is run outside of the group when the limit is met, while everybody inside stands still
-    /// and before anybody dies; NULL for none. {pid} (the predicted victim, or else who met the limit), {invoker}, {group}
+    /// and before anybody dies; NULL for none, "builtin" for the memory
+    /// by mapping. {pid} (the predicted victim, or else who met the limit), {invoker}, {group}
     /// and {pids} are filled in, and stand in its environment too (memoom-run(1)). A line "memoom: raise SIZE" of its output
     /// raises the limit; else the kernel's choice takes its course. memoom_outcome_to_json has what it wrote.
     pub at_limit: *const c_char,
@@ -180,7 +181,7 @@ pub(crate) unsafe fn run_of(options: &memoom_run_options) -> Done<Run> {
         // Centuries are for ever.
         timeout: Duration::from_nanos(at_limit_timeout_ns),
         raise_bytes: (raise_bytes != ffi::MEMOOM_UNCHANGED).then_some(raise_bytes),
-        ..StopAtLimit::new(Hook::shell(OsStr::from_bytes(text)))
+        ..StopAtLimit::new(Hook::of(OsStr::from_bytes(text)))
     });
     Ok(Run {
         command: memoom::Command::default(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::oom::{Predicted, Process};
 use crate::memcg::limits::human_size;
+use crate::observe::mappings::Mapped;
 use crate::observe::missing::Missing;
 use crate::text::escape;
 
@@ -50,7 +51,7 @@ pub struct AtLimit {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct HookRun {
-    /// `command` or `function`.
+    /// `command`, `function` or `builtin`.
     pub kind: &'static str,
     /// The command with its arguments, the placeholders filled in; empty for a function.
     pub argv: Vec<String>,
@@ -67,6 +68,8 @@ pub struct HookRun {
     pub output: Vec<u8>,
     /// How many bytes of that were dropped, beyond what is kept.
     pub dropped_bytes: u64,
+    /// What the built-in hook has seen of each process; empty for the others.
+    pub mapped: Vec<Mapped>,
 }
 
 impl AtLimit {
@@ -103,6 +106,9 @@ impl AtLimit {
         if self.hook.dropped_bytes > 0 {
             let _ = writeln!(text, "  | ... and {} bytes more, which were dropped", self.hook.dropped_bytes);
         }
+        for one in &self.hook.mapped {
+            text.push_str(&mapped_text(one));
+        }
         for one in &self.died {
             let _ = writeln!(text, "  died        {} ended while it was held", named(one));
         }
@@ -123,6 +129,7 @@ impl HookRun {
     fn headline(&self) -> String {
         let mut text = match self.kind {
             "command" => self.argv.join(" "),
+            "builtin" => "the memory by mapping".to_string(),
             _ => "a function of the caller's".to_string(),
         };
         let took = self.elapsed_ns / 1_000_000;
@@ -137,6 +144,44 @@ impl HookRun {
         }
         text
     }
+}
+
+/// The memory of one process by mapping, and where it stands.
+fn mapped_text(one: &Mapped) -> String {
+    let size = human_size;
+    let mut text = format!(
+        "  memory      {} (pid {}): heap {}, stack {}, anonymous {}, files {}, shared {}, swap {}",
+        escape(&one.comm),
+        one.pid,
+        size(one.heap_bytes),
+        size(one.stack_bytes),
+        size(one.anonymous_bytes),
+        size(one.file_bytes),
+        size(one.shared_bytes),
+        size(one.swap_bytes)
+    );
+    if let Some(grown) = one.grown_bytes {
+        let sign = if grown < 0 { "-" } else { "+" };
+        let _ = write!(text, "; {sign}{} since it was held before", size(grown.unsigned_abs()));
+    }
+    text.push('\n');
+    for part in &one.largest {
+        let _ = writeln!(
+            text,
+            "    {:>8}  {:<9} {} ({})",
+            size(part.resident_bytes),
+            part.kind,
+            escape(&part.name),
+            part.count
+        );
+    }
+    for frame in &one.frames {
+        let _ = match (&frame.file, frame.offset) {
+            (Some(file), Some(offset)) => writeln!(text, "    at        {}+{offset:#x}", escape(file)),
+            _ => writeln!(text, "    at        {:#x}", frame.address),
+        };
+    }
+    text
 }
 
 /// A line of a program's output as it may stand in a text: what would move the cursor is escaped, the rest stays.

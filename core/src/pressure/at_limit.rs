@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::hook::Hook;
+use super::hook::{Hook, Seen};
 use super::worker::Worker;
 use crate::account::at_limit::{AtLimit, HookRun};
 use crate::account::oom::Predicted;
@@ -143,7 +143,9 @@ impl<'a> Watched<'a> {
         };
         let mut met = self.seen(meeting, &still, limit, usage_bytes);
         let beside = || self.lab.group(Some(BESIDE), &Limits::default());
-        let ran = self.stop.hook.run(&met, &beside, self.stop.timeout, wait);
+        let before = self.met.last().map_or(&[][..], |before| &before.hook.mapped);
+        let seen = Seen { thread: meeting.thread, before };
+        let ran = self.stop.hook.run(&met, &seen, &beside, self.stop.timeout, wait);
         let (hook, raise) = match ran {
             Ok(ran) => ran,
             Err(error) => {

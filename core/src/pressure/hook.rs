@@ -17,6 +17,7 @@ use crate::helper::descriptor::above_stdio;
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
 use crate::memcg::limits::parse_size;
+use crate::observe::mappings::{frames, Mapped};
 use crate::wait::Wait;
 
 /// What is run while everybody in the group stands still.
@@ -30,6 +31,9 @@ pub enum Hook {
     Command(Vec<OsString>),
     /// A function of this process.
     Function(HookFunction),
+    /// The built-in one, which needs nothing: the memory of each process by mapping (`/proc/PID/smaps`), what it has grown by
+    /// since it was held the last time, and where the thread stands that met the limit, as far as frame pointers lead.
+    Mappings,
 }
 
 /// A function that is called while everybody in the group stands still, with what is known by then and the moment at
@@ -71,8 +75,18 @@ impl Hook {
     pub fn shell(text: impl AsRef<OsStr>) -> Hook {
         Hook::Command(vec!["/bin/sh".into(), "-c".into(), text.as_ref().into()])
     }
+
+    /// The same, but for the text `builtin`: that is the built-in hook.
+    pub fn of(text: impl AsRef<OsStr>) -> Hook {
+        match text.as_ref() == BUILTIN {
+            true => Hook::Mappings,
+            false => Hook::shell(text),
+        }
+    }
 }
 
+/// The name of the built-in hook.
+const BUILTIN: &str = "builtin";
 /// So much of what a hook writes is kept.
 const MOST_OUTPUT: usize = 64 << 10;
 /// How long the end of a hook that was killed may take.
@@ -86,12 +100,14 @@ impl Hook {
     pub(super) fn run(
         &self,
         met: &AtLimit,
+        seen: &Seen<'_>,
         beside: &dyn Fn() -> Result<Group>,
         within: Duration,
         wait: &mut Wait<'_>,
     ) -> Result<(HookRun, Option<u64>)> {
         let began = Instant::now();
         let (mut run, raise) = match self {
+            Hook::Mappings => (mappings(met, seen), None),
             Hook::Function(HookFunction(body)) => {
                 let run = HookRun { kind: "function", ..HookRun::default() };
                 match body(met, began + within) {
@@ -114,6 +130,40 @@ impl Hook {
         run.elapsed_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         Ok((run, raise))
     }
+}
+
+/// What the built-in hook wants to know beside.
+pub(super) struct Seen<'a> {
+    /// The thread that met the limit.
+    pub(super) thread: Option<i32>,
+    /// What was mapped when everybody was held before.
+    pub(super) before: &'a [Mapped],
+}
+
+/// The built-in hook.
+fn mappings(met: &AtLimit, seen: &Seen<'_>) -> HookRun {
+    let mut run = HookRun { kind: BUILTIN, ..HookRun::default() };
+    for process in &met.processes {
+        let smaps = match std::fs::read(format!("/proc/{}/smaps", process.pid)) {
+            Ok(smaps) => smaps,
+            Err(error) => {
+                run.error = Some(format!("the mappings of pid {}: {error}", process.pid));
+                continue;
+            }
+        };
+        let mut mapped = Mapped::parse(process.pid, &process.comm, &smaps);
+        let before = seen.before.iter().find(|before| before.pid == process.pid);
+        let grown = |before: &Mapped| mapped.resident_bytes() as i64 - before.resident_bytes() as i64;
+        mapped.grown_bytes = before.map(grown);
+        if met.invoker.as_ref().is_some_and(|invoker| invoker.pid == process.pid) {
+            match frames(process.pid, seen.thread.unwrap_or(process.pid)) {
+                Ok(frames) => mapped.frames = frames,
+                Err(error) => run.error = Some(format!("the stack of pid {}: {error}", process.pid)),
+            }
+        }
+        run.mapped.push(mapped);
+    }
+    run
 }
 
 /// A hook that runs, in its own group, and the end of the pipe into which it writes.

@@ -96,7 +96,7 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--at-limit",
         metavar="COMMAND",
         help="when the limit is met, hold everybody before anybody dies and run this in a shell outside; {pid} is the "
-        "predicted victim, {invoker} who met the limit, {group} and {pids} the rest",
+        "predicted victim, {invoker} who met the limit, {group} and {pids} the rest; builtin: the memory by mapping",
     )
     parser.add_argument("--headroom", default="4M", metavar="SIZE", help="room above the limit meanwhile (4M)")
     parser.add_argument(

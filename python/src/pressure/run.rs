@@ -79,7 +79,7 @@ pub(super) fn run(
 /// A hook: a text for the shell, a list of arguments, or what is to be called.
 fn hook_of(given: &Bound<'_, PyAny>) -> PyResult<memoom::Hook> {
     if let Ok(text) = given.cast::<PyString>() {
-        return Ok(memoom::Hook::shell(text.extract::<OsString>()?));
+        return Ok(memoom::Hook::of(text.extract::<OsString>()?));
     }
     if !given.is_callable() {
         return Ok(memoom::Hook::Command(arguments(given)?));

@@ -26,6 +26,8 @@ const REST_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct Meeting {
     /// The processes that wait in the OOM; nobody is named where the kernel does not tell (v2).
     pub(crate) waiting: Vec<Process>,
+    /// The first of their threads that waits.
+    pub(crate) thread: Option<i32>,
 }
 
 /// The processes of a group, held.
@@ -64,7 +66,7 @@ impl Group {
         if self.version() == Version::V2 {
             // The hub looks at the group, freezes it and looks again.
             let met = self.0.cgroup.is_blocked();
-            return Ok(if met { Look::Done(Meeting { waiting: Vec::new() }) } else { Look::Wait });
+            return Ok(if met { Look::Done(Meeting { waiting: Vec::new(), thread: None }) } else { Look::Wait });
         }
         if self.counters()?.under_oom != Some(true) {
             return Ok(Look::Wait);
@@ -73,8 +75,12 @@ impl Group {
         if !self.0.cgroup.is_full()? || self.0.cgroup.wake_forgotten() {
             return Ok(Look::Again);
         }
-        let waiting: Vec<Process> = processes_below(&self.0.dir)?.into_iter().filter_map(waits).collect();
-        Ok(if waiting.is_empty() { Look::Again } else { Look::Done(Meeting { waiting }) })
+        let (waiting, threads): (Vec<Process>, Vec<i32>) =
+            processes_below(&self.0.dir)?.into_iter().filter_map(waits).unzip();
+        Ok(match threads.first() {
+            Some(&thread) => Look::Done(Meeting { waiting, thread: Some(thread) }),
+            None => Look::Again,
+        })
     }
 
     /// Has everybody in the group and below it stand still, with so much room above the limit.
@@ -204,15 +210,12 @@ fn signal(member: &Member, signal: i32) -> Result<()> {
     }
 }
 
-/// A process of which any thread waits in an OOM.
-fn waits(pid: i32) -> Option<Process> {
+/// A process of which any thread waits in an OOM, and that thread.
+fn waits(pid: i32) -> Option<(Process, i32)> {
     let proc = Proc::system();
     let waits = |thread: &i32| proc.waiting(*thread).ok().flatten().is_some_and(|seen| seen.blocked_in_memcg_oom);
-    proc.threads(pid)
-        .iter()
-        .any(waits)
-        .then(|| proc.stat(pid).ok().flatten())?
-        .map(|stat| Process { pid, comm: stat.comm })
+    let thread = proc.threads(pid).into_iter().find(waits)?;
+    Some((Process { pid, comm: proc.stat(pid).ok()??.comm }, thread))
 }
 
 /// The threads of a process that do not stand still, with the letters of their states.
