@@ -27,7 +27,17 @@ fn bindings() -> String {
     let bindings = cbindgen::Builder::new().with_crate(crate_dir).with_config(config).generate().expect("the sources");
     let mut bytes = Vec::new();
     bindings.write(&mut bytes);
-    String::from_utf8(bytes).expect("a header of UTF-8")
+    named(&String::from_utf8(bytes).expect("a header of UTF-8"))
+}
+
+/// Lists of names are the core's own: in the comments of the sources a mark stands for each.
+fn named(text: &str) -> String {
+    let list = |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let named = text
+        .replace("<the sources of events>", &list(&memoom::Source::NAMES))
+        .replace("<the kinds of events>", &list(memoom::EventKind::NAMES));
+    assert!(!named.contains("<the "), "a mark that stands for nothing");
+    named
 }
 
 /// The header that the other tests read; while it is being rewritten, what it will be.

@@ -46,7 +46,7 @@ pub extern "C" fn memoom_event_time_ns(event: Option<&memoom_event>) -> u64 {
     ffi::get(event, 0, |event| event.event.time_ns)
 }
 
-/// Who said it: "memoom", "worker", "supervisor", "counters", "kernel-log", "tracefs", "procfs".
+/// Who said it: <the sources of events>.
 ///
 /// \param event  an event, or NULL
 ///
@@ -59,9 +59,7 @@ pub extern "C" fn memoom_event_source(event: Option<&memoom_event>) -> *const c_
     ffi::get(event, ptr::null(), |event| event.source.as_ptr())
 }
 
-/// What happened: "started", "stepping", "stepped", "shrunk", "step_failed", "ticked", "exited", "notified", "predicted",
-/// "victim", "killed", "log", "blocked", "usage", "share", "limit", "switch", "setting", "alarm", "removed", "lost". Later versions
-/// may know more.
+/// What happened: <the kinds of events>. Later versions may know more.
 ///
 /// \param event  an event, or NULL
 ///

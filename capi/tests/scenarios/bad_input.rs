@@ -3,22 +3,30 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::face::{Face, Output, Settings};
+use serde_json::Value;
+
+use super::face::{Face, Failure, Output, Settings};
 use super::{lab, says, LONG, MIB};
+
+/// The cases of one table of `tests/bad_input.json`, which all faces read.
+fn cases(table: &str) -> Vec<Value> {
+    let tables: Value = serde_json::from_str(include_str!("../../../tests/bad_input.json")).unwrap();
+    tables[table].as_array().unwrap_or_else(|| panic!("no table {table}")).clone()
+}
+
+/// The failure is that of the case.
+fn fails<T>(result: Result<T, Failure>, case: &Value) {
+    let parts: Vec<&str> = case["says"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    says(result, case["kind"].as_str().unwrap(), &parts);
+}
 
 pub fn names<F: Face>() {
     let Some(lab) = lab::<F>() else { return };
     let settings = Settings::bytes(32 * MIB);
-    for (name, why) in [
-        (b"".to_vec(), "empty"),
-        (b".".to_vec(), "must not be . or .."),
-        (b"..".to_vec(), "must not be . or .."),
-        (b"a/b".to_vec(), "one component"),
-        (b"a\nb".to_vec(), "newline"),
-        (vec![b'n'; 10_000], "longer than 255 bytes"),
-        ([b"\xff\xfe".as_slice(), &[b'x'; 300]].concat(), "longer than 255 bytes"),
-    ] {
-        says(F::group(&lab, &name, &settings), "invalid-input", &["name group", why]);
+    for case in cases("group names") {
+        let name = memoom::unescape(case["name"].as_str().unwrap());
+        let name = name.repeat(case["times"].as_u64().unwrap_or(1) as usize);
+        fails(F::group(&lab, &name, &settings), &case);
     }
     let group = F::group(&lab, b"caf\xc3\xa9 \xff\\", &settings).unwrap();
     assert!(F::group_path(&group).exists(), "a path is the bytes that it is");
@@ -131,11 +139,12 @@ pub fn gone<F: Face>() {
 pub fn workers<F: Face>() {
     let Some(lab) = lab::<F>() else { return };
     let group = F::group(&lab, b"workers", &Settings::bytes(32 * MIB)).unwrap();
-    says(F::hog(&group, ""), "invalid-input", &["start hog", "empty"]);
-    says(F::hog(&group, "sixteen bytes .."), "invalid-input", &["start hog", "15 bytes", "sixteen"]);
-    says(F::hog_with(&group, "h", "anon", MIB, 1001), "invalid-input", &["oom_score_adj", "1001"]);
-    says(F::hog_with(&group, "h", "anon", 0, 0), "invalid-input", &["0 bytes"]);
-    says(F::hog_with(&group, "h", "granite", MIB, 0), "invalid-input", &["kind", "granite", "remedy"]);
+    for case in cases("hogs") {
+        let text = |key: &str, usual| case[key].as_str().unwrap_or(usual).to_string();
+        let step_bytes = case["step_bytes"].as_u64().unwrap_or(MIB);
+        let score = case["oom_score_adj"].as_i64().unwrap_or(0) as _;
+        fails(F::hog_with(&group, &text("name", "h"), &text("memory", "anon"), step_bytes, score), &case);
+    }
     says(F::ticker(&group, "t", Duration::ZERO), "invalid-input", &["start ticker", "zero"]);
     says(F::command(&group, &[], None, Output::Null), "invalid-input", &["no program", "remedy"]);
     let hog = F::hog(&group, "h").unwrap();
@@ -152,13 +161,16 @@ pub fn sizes_and_paths<F: Face>() {
     {
         assert_eq!(F::parse_size(text).unwrap(), bytes, "{text}");
     }
-    for text in ["", "80MB", "-1", "1.5G", "80X"] {
-        says(F::parse_size(text), "invalid-input", &["read size", &format!("(value {text})"), "remedy"]);
+    for case in cases("sizes") {
+        fails(F::parse_size(case["size"].as_str().unwrap()), &case);
     }
-    says(F::open(Path::new("/nowhere")), "not-found", &["/nowhere", "remedy"]);
-    says(F::open(Path::new("/proc")), "invalid-input", &["open group", "/proc", "not a group", "remedy"]);
+    let path = |case: &Value| Path::new(case["path"].as_str().unwrap()).to_path_buf();
+    for case in cases("groups to open") {
+        fails(F::open(&path(&case)), &case);
+    }
     if lab::<F>().is_some() {
-        says(F::lab_below(Path::new("/nowhere")), "not-found", &["/nowhere"]);
-        says(F::lab_below(Path::new("/tmp")), "invalid-input", &["/tmp", "not a group"]);
+        for case in cases("parents of labs") {
+            fails(F::lab_below(&path(&case)), &case);
+        }
     }
 }
