@@ -102,7 +102,7 @@ SUITES = (
     Suite("python", "sh tests/kernels/suite-python.sh", deadline=1500),
     Suite("acceptance", "sh tests/kernels/suite-acceptance.sh", deadline=1500, default=False),
     Suite("bursts", "sh tests/kernels/suite-bursts.sh", deadline=600),
-    Suite("hostile", "sh tests/kernels/suite-hostile.sh --skip=each_call_refused", deadline=1200),
+    Suite("hostile", "sh tests/kernels/suite-hostile.sh --skip=each_call_refused", deadline=1200, default=False),
     Suite("refused", "sh tests/kernels/suite-hostile.sh each_call_refused", deadline=2400, default=False),
     Suite("why", "sh tests/kernels/suite-why.sh", deadline=900),
     Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=6000, default=False, entries=EVERY_KERNEL),

@@ -12,7 +12,6 @@ status=0
 # machine is slow (and on 7.2 always). Run one check of it by hand: target/guest/core-victims NAME.
 # Nor is core-unkillable: for seconds the kernel spins and floods its log, which a busy emulated machine pays for. By hand:
 # --command 'target/guest/core-unkillable --test-threads=1'.
-# Nor is core-at_limit: --command 'target/guest/core-at_limit --test-threads=1'.
 # For the hogs of reserved huge pages; a guest is thrown away.
 echo 16 >/proc/sys/vm/nr_hugepages
 # And of transparent ones of 2 MiB, which are not the usual ones where pages have more than 4 KiB.
