@@ -15,7 +15,7 @@ PACKAGE = Path(memoom.__file__).parent
 
 # From the bottom to the top; what stands on one line knows nothing of each other.
 RANKS = (
-    ("_text", "_units", "_wires", "_invoke", "_worker", "_lock", "_compare", "_hook"),
+    ("_text", "_units", "_wires", "_invoke", "_worker", "_lock", "_compare"),
     ("_errors", "_document"),
     ("_files", "_frames", "_stdio"),
     ("_result",),
@@ -24,7 +24,7 @@ RANKS = (
     ("_account",),
     ("_timeline",),
     ("_values",),
-    ("_absent",),
+    ("_absent", "_hook"),
     ("_aio",),
     ("_native",),
     ("_core", "_run", "_display", "_log"),
