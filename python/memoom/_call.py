@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._native import Worker
-    from ._values import Oom, Outcome
+    from ._values import AtLimit, Oom, Outcome
 
 __all__ = ["Call", "call"]
 
@@ -171,6 +171,10 @@ def call(
     kernel_log: bool = True,
     call_path: bool = True,
     record: str | os.PathLike[str] | None = None,
+    at_limit: str | Sequence[str | bytes | os.PathLike[str]] | Callable[[AtLimit], int | str | None] | None = None,
+    headroom: int | str = "4M",
+    at_limit_timeout: float = 60.0,
+    raise_to: int | str | None = None,
     pickler: Literal["pickle", "cloudpickle"] | None = None,
     executable: str | None = None,
 ) -> Call[T]:
@@ -206,6 +210,10 @@ def call(
         kernel_log=kernel_log,
         call_path=call_path,
         record=record,
+        at_limit=at_limit,
+        headroom=headroom,
+        at_limit_timeout=at_limit_timeout,
+        raise_to=raise_to,
     )
     return _answer(outcome, frames)
 

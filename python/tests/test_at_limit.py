@@ -65,6 +65,16 @@ def test_a_function_looks_and_raises_the_limit() -> None:
     assert seen in ([("T", False)], [("S", False)])
 
 
+def too_much() -> int:
+    return len(b"x" * (100 << 20))
+
+
+def test_a_function_under_a_limit_is_looked_at_too() -> None:
+    called = memoom.call(too_much, limit="48M", at_limit=lambda met: "256M")
+    assert called.result() == 100 << 20, str(called)
+    assert called.outcome.at_limit is not None and len(called.outcome.at_limit) == 1
+
+
 def test_a_function_that_raises_or_hangs_leaves_the_account_whole() -> None:
     def breaks(_: memoom.AtLimit) -> None:
         raise RuntimeError("it broke")
