@@ -33,7 +33,7 @@ def bounded(
         thread = threading.Thread(target=run, name="memoom-at-limit", daemon=True)
         thread.start()
         try:
-            thread.join(seconds)
+            thread.join(min(seconds, threading.TIMEOUT_MAX))
         except KeyboardInterrupt:
             # The core asks for signals in its next wait, and ends the run.
             _thread.interrupt_main()

@@ -113,6 +113,52 @@ def test_nothing_is_left_when_memoom_is_killed_while_everybody_is_held(tmp_path:
         time.sleep(0.01)
 
 
+def test_who_is_killed_by_the_hook_has_died() -> None:
+    for _ in range(5):
+        outcome = memoom.run(EATS, limit="48M", at_limit="kill -9 {pid}")
+        met = once(outcome)
+        assert [one.pid for one in met.died] == [outcome.pid] and met.then == "ended", str(outcome)
+        assert not outcome.oom_killed
+
+
+def test_who_ended_before_all_stood_still_was_not_held() -> None:
+    # Twenty chains of processes, of which each forks the next one and ends.
+    chains = """
+import os, time
+until = time.monotonic() + 60
+for _ in range(20):
+    if os.fork() == 0:
+        while time.monotonic() < until:
+            try:
+                if os.fork():
+                    os._exit(0)
+            except OSError:
+                pass
+        os._exit(0)
+held = []
+while True:
+    held.append(bytearray(1 << 18))
+    time.sleep(0.0005)
+"""
+    look = "for pid in $(echo {pids} | tr , ' '); do [ -e /proc/$pid/exe ] || echo gone; done"
+    outcome = memoom.run([sys.executable, "-S", "-c", chains], limit="64M", timeout=PATIENCE, at_limit=look)
+    met = once(outcome)
+    assert met.hook.output == "" and met.died == (), str(outcome)
+
+
+def test_a_line_that_raises_counts_behind_more_than_is_kept() -> None:
+    hook = "yes | head -c 300000; echo memoom: raise 200M"
+    outcome = memoom.run(HOLDS_60M, limit="48M", at_limit=hook, stdout=subprocess.DEVNULL)
+    met = once(outcome)
+    assert outcome.returncode == 0 and met.limit_after_bytes == 200 << 20 and met.hook.dropped_bytes > 0, str(outcome)
+
+
+def test_a_time_that_no_clock_can_hold_is_for_ever() -> None:
+    for at_limit in ("true", lambda _: None):
+        met = once(memoom.run(EATS, limit="48M", timeout=1.8e19, at_limit=at_limit, at_limit_timeout=1.8e19))
+        assert not met.hook.timed_out and met.hook.error is None
+
+
 def tool(name: str) -> str:
     """A program of the project's own lists; elsewhere it may be missing."""
     found = shutil.which(name, path=os.path.dirname(sys.executable)) or shutil.which(name)

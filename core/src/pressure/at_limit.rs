@@ -93,7 +93,9 @@ impl<'a> Watched<'a> {
         }
         let hub = self.group.lab("stop at limit")?.hub.clone();
         while self.armed {
-            let left = deadline.map(|deadline| (deadline + self.held).saturating_duration_since(Instant::now()));
+            let left = deadline
+                .and_then(|deadline| deadline.checked_add(self.held))
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let mut bounded = match left {
                 Some(left) => wait.at_most(left),
                 None => wait.reborrow(),
@@ -155,7 +157,7 @@ impl<'a> Watched<'a> {
             }
         };
         met.hook = hook;
-        met.died = still.ended();
+        met.died = self.group.ended(&still, wait)?;
         let raise = raise.or(self.stop.raise_bytes).map(Limit::Bytes).filter(|raised| *raised > limit);
         self.go_on(&still, limit, raise, &mut met)?;
         met.held_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);

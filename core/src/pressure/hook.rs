@@ -91,6 +91,8 @@ const BUILTIN: &str = "builtin";
 const MOST_OUTPUT: usize = 64 << 10;
 /// How long the end of a hook that was killed may take.
 const END_WITHIN: Duration = Duration::from_secs(5);
+/// Instead of a time that no clock can hold.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86400);
 /// The beginning of a line by which a command raises the limit.
 const RAISE: &[u8] = b"memoom: raise ";
 
@@ -106,11 +108,12 @@ impl Hook {
         wait: &mut Wait<'_>,
     ) -> Result<(HookRun, Option<u64>)> {
         let began = Instant::now();
+        let deadline = began.checked_add(within).unwrap_or(began + FOR_EVER);
         let (mut run, raise) = match self {
             Hook::Mappings => (mappings(met, seen), None),
             Hook::Function(HookFunction(body)) => {
                 let run = HookRun { kind: "function", ..HookRun::default() };
-                match body(met, began + within) {
+                match body(met, deadline) {
                     Ok(HookAnswer::Default) => (run, None),
                     Ok(HookAnswer::Raise(bytes)) => (run, Some(bytes)),
                     Ok(HookAnswer::TimedOut) => (HookRun { timed_out: true, ..run }, None),
@@ -122,7 +125,7 @@ impl Hook {
                 let shown = argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
                 let run = HookRun { kind: "command", argv: shown, ..HookRun::default() };
                 match start(argv, met, beside) {
-                    Ok(started) => started.watched(run, began + within, wait)?,
+                    Ok(started) => started.watched(run, deadline, wait)?,
                     Err(error) => (HookRun { error: Some(error.to_string()), ..run }, None),
                 }
             }
@@ -171,6 +174,7 @@ struct Running {
     group: Group,
     worker: Worker,
     pipe: std::fs::File,
+    raise: Raise,
 }
 
 fn start(argv: Vec<OsString>, met: &AtLimit, beside: &dyn Fn() -> Result<Group>) -> Result<Running> {
@@ -187,7 +191,7 @@ fn start(argv: Vec<OsString>, met: &AtLimit, beside: &dyn Fn() -> Result<Group>)
     let stdio = [Stdio::Null, Stdio::Fd(write.clone()), Stdio::Fd(write)];
     let group = beside()?;
     let worker = group.command(&Command { env: Some(env), stdio, ..Command::new(argv) })?;
-    Ok(Running { group, worker, pipe: read.into() })
+    Ok(Running { group, worker, pipe: read.into(), raise: Raise::default() })
 }
 
 impl Running {
@@ -196,7 +200,7 @@ impl Running {
         let hub = self.group.lab("run hook")?.hub.clone();
         let left = deadline.saturating_duration_since(Instant::now());
         let ended = hub.wait_until(&mut wait.at_most(left), |_| {
-            read_into(&mut self.pipe, &mut run);
+            read_into(&mut self.pipe, &mut run, &mut self.raise);
             let progress = self.worker.process.progress();
             let exit = progress.exit.map(|exit| exit.returncode);
             Ok(match (exit, progress.abandoned) {
@@ -218,8 +222,8 @@ impl Running {
                 run.returncode = exit;
             }
         }
-        read_into(&mut self.pipe, &mut run);
-        let raise = raise_of(&run.output);
+        read_into(&mut self.pipe, &mut run, &mut self.raise);
+        let raise = self.raise.last();
         // A group that the kernel does not let go of yet goes with the lab.
         let _ = self.group.remove();
         Ok((run, raise))
@@ -227,7 +231,7 @@ impl Running {
 }
 
 /// Reads what is there, but no longer than a moment: who writes without end must not keep us from the clock.
-fn read_into(pipe: &mut std::fs::File, run: &mut HookRun) {
+fn read_into(pipe: &mut std::fs::File, run: &mut HookRun, raise: &mut Raise) {
     let mut bytes = [0; 16 << 10];
     for _ in 0..16 {
         match pipe.read(&mut bytes) {
@@ -236,6 +240,7 @@ fn read_into(pipe: &mut std::fs::File, run: &mut HookRun) {
                 let kept = count.min(MOST_OUTPUT - run.output.len());
                 run.output.extend_from_slice(&bytes[..kept]);
                 run.dropped_bytes += (count - kept) as u64;
+                raise.read(&bytes[..count]);
             }
             Err(error) if error.kind() == IoKind::Interrupted => {}
             Err(_) => return,
@@ -243,11 +248,38 @@ fn read_into(pipe: &mut std::fs::File, run: &mut HookRun) {
     }
 }
 
-/// The size of the last line `memoom: raise SIZE`.
-fn raise_of(output: &[u8]) -> Option<u64> {
-    let mut lines = output.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(RAISE));
-    let size = lines.next_back().and_then(|size| std::str::from_utf8(size).ok());
-    parse_size(size?.trim()).ok()
+/// The size of the last line `memoom: raise SIZE`, also of one that is not kept.
+#[derive(Debug, Default)]
+struct Raise {
+    /// The line so far, as much of it as could be one.
+    line: Vec<u8>,
+    size: Option<u64>,
+}
+
+impl Raise {
+    const LONGEST: usize = 64;
+
+    fn read(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.end_line();
+            } else if self.line.len() < Self::LONGEST {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        if let Some(size) = self.line.strip_prefix(RAISE) {
+            self.size = std::str::from_utf8(size).ok().and_then(|size| parse_size(size.trim()).ok());
+        }
+        self.line.clear();
+    }
+
+    fn last(&mut self) -> Option<u64> {
+        self.end_line();
+        self.size
+    }
 }
 
 /// What is filled in.
@@ -353,9 +385,17 @@ mod tests {
 
     #[test]
     fn the_last_line_that_raises_counts() {
-        assert_eq!(raise_of(b"memoom: raise 10M\nx\nmemoom: raise 20M\n"), Some(20 << 20));
+        let of = |parts: &[&str]| {
+            let mut raise = Raise::default();
+            parts.iter().for_each(|part| raise.read(part.as_bytes()));
+            raise.last()
+        };
+        assert_eq!(of(&["memoom: raise 10M\nx\nmemoom: raise 20M\n"]), Some(20 << 20));
+        assert_eq!(of(&["x\nmemo", "om: raise 2", "0M"]), Some(20 << 20), "however it comes");
+        let long = format!("{}\nmemoom: raise 20M\n", "memoom: raise 10M ".repeat(9));
+        assert_eq!(of(&[&long]), Some(20 << 20));
         for none in ["", "raise 10M", " memoom: raise 10M", "memoom: raise", "memoom: raise 10X", "memoom: raise max"] {
-            assert_eq!(raise_of(none.as_bytes()), None, "{none}");
+            assert_eq!(of(&[none]), None, "{none}");
         }
     }
 }

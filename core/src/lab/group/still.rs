@@ -21,6 +21,9 @@ use crate::wait::Wait;
 /// How long it may take until everybody has come to rest.
 const REST_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long one that was killed meanwhile may take to its end.
+const END_WITHIN: Duration = Duration::from_secs(2);
+
 /// Who meets the limit of a group at this moment.
 #[derive(Debug)]
 pub(crate) struct Meeting {
@@ -50,12 +53,6 @@ impl Still {
     /// Everybody who was held.
     pub(crate) fn processes(&self) -> Vec<Process> {
         self.members.iter().map(|member| member.process.clone()).collect()
-    }
-
-    /// Who has ended by now.
-    pub(crate) fn ended(&self) -> Vec<Process> {
-        let ended = self.members.iter().filter(|member| sys::has_ended(member.pidfd.as_fd()));
-        ended.map(|member| member.process.clone()).collect()
     }
 }
 
@@ -87,6 +84,8 @@ impl Group {
     pub(crate) fn hold(&self, limit: Limit, wait: &mut Wait<'_>) -> Result<Still> {
         let mut still = Still { members: Vec::new(), restless: Vec::new() };
         let held = self.hold_into(&mut still, limit, wait);
+        // Who came to its end before all stood still was not held.
+        still.members.retain(|member| !sys::has_ended(member.pidfd.as_fd()));
         if held.is_err() {
             // Nobody may stay stopped for our mistakes.
             self.let_run(&still);
@@ -112,6 +111,18 @@ impl Group {
         })?;
         still.restless = restless;
         Ok(())
+    }
+
+    /// Who has ended while it was held. One that was killed is on its way, and is waited for.
+    pub(crate) fn ended(&self, still: &Still, wait: &mut Wait<'_>) -> Result<Vec<Process>> {
+        let hub = self.made("hold group")?.hub.clone();
+        hub.wait_until(&mut wait.at_most(END_WITHIN), |_| {
+            let on_its_way =
+                |member: &Member| !sys::has_ended(member.pidfd.as_fd()) && Proc::system().is_dying(member.process.pid);
+            Ok(if still.members.iter().any(on_its_way) { Look::Again } else { Look::Done(()) })
+        })?;
+        let ended = still.members.iter().filter(|member| sys::has_ended(member.pidfd.as_fd()));
+        Ok(ended.map(|member| member.process.clone()).collect())
     }
 
     /// One round over the processes of the group: who is new is taken in. Whether there was anybody new.
