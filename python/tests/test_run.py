@@ -176,6 +176,20 @@ def test_the_descriptors_are_the_commands(cli: Cli) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "through\n", "error\n")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_the_caller_has_closed_is_empty_for_the_command(closed: str, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    looks = (
+        f"import os; open({str(seen)!r}, 'w').write(' '.join(os.readlink(f'/proc/self/fd/{{n}}') for n in range(3)))"
+    )
+    memoom_run = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", sys.executable, "-c", looks]
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", *memoom_run]
+    done = subprocess.run(shell, stdin=subprocess.PIPE, capture_output=True, check=False)
+    assert done.returncode == 0 and done.stdout == b"" and done.stderr == b"", done
+    names = seen.read_text().split()
+    assert [name for name in names if not name.startswith("pipe:")] == ["/dev/null"] * closed.count("&-"), names
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGWINCH"])
 def test_a_signal_reaches_the_command_once(name: str) -> None:
     number = getattr(signal, name)

@@ -52,6 +52,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and gives its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_stdio()
     try:
         status = _dispatch(arguments)
         sys.stdout.flush()
@@ -69,6 +70,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         remedy = "raise the limit of open files (ulimit -n 256)"
         print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
         return 125 if arguments[:1] in (["run"], ["observe"]) else 1
+
+
+def _open_stdio() -> None:
+    """Where the caller has closed 0, 1 or 2, a file that memoom opens would get that number, and the command with it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False, encoding="utf-8"))
 
 
 def _dispatch(arguments: list[str]) -> int:
