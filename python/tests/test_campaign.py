@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from test_schema import check
 
 import memoom
 from memoom._campaign.plan import read_plan
-from memoom._campaign.strike import _killed
+from memoom._campaign.strike import _copy, _killed
 
 EXAMPLES = CHECKOUT / "examples/campaign"
 MIB = 1 << 20
@@ -158,6 +161,86 @@ def test_the_callers_own_children_stay_its_own() -> None:
         assert living.poll() is None and living.stdin is not None
         living.stdin.close()
         assert (ended.wait(PATIENCE), living.wait(PATIENCE)) == (0, 0)
+
+
+def copied(tmp_path: Path, name: str = "copy") -> Path:
+    _copy(str(tmp_path / "workdir"), str(tmp_path / name))
+    return tmp_path / name
+
+
+def test_a_copy_has_its_owners_and_nothing_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workdir, outside = tmp_path / "workdir", tmp_path / "outside"
+    (workdir / "inner").mkdir(parents=True)
+    outside.write_text("precious")
+    (workdir / "link").symlink_to(outside)
+    (workdir / "inner/program").write_text("#!/bin/sh\n")
+    owner = 4321 if os.geteuid() == 0 else os.geteuid()
+    for path in (workdir / "inner/program", workdir / "inner"):
+        os.chown(path, owner, -1)
+    (workdir / "inner/program").chmod(0o4755)
+    os.mkfifo(workdir / "fifo")
+    if os.geteuid() == 0:
+        # Whoever reads it never comes to its end.
+        os.mknod(workdir / "zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+    copy = copied(tmp_path)
+    program = (copy / "inner/program").stat()
+    assert (program.st_uid, stat.S_IMODE(program.st_mode)) == (owner, 0o4755)
+    assert (copy / "inner").stat().st_uid == owner
+    assert sorted(os.listdir(copy)) == ["inner", "link"] and os.readlink(copy / "link") == str(outside)
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    if os.geteuid() == 0:
+        monkeypatch.setattr(os, "chown", refused)
+        program = (copied(tmp_path, "ours") / "inner/program").stat()
+        assert stat.S_IMODE(program.st_mode) == 0o755, "what runs with the rights of another never runs with ours"
+
+
+def test_links_of_a_workdir_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("a")
+    (tmp_path / "workdir").mkdir()
+    (tmp_path / "workdir/link").symlink_to(tmp_path / "large")
+    given = {"command": ["true"], "check": ["true"], "workdir": str(tmp_path / "workdir"), "moments": {"write": 1}}
+    before = read_plan(given).digest()
+    (tmp_path / "large").write_text("b")
+    assert read_plan(given).digest() == before
+    (tmp_path / "workdir/link").unlink()
+    (tmp_path / "workdir/link").symlink_to(tmp_path)
+    assert read_plan(given).digest() != before
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_what_prepare_and_check_leave_running_is_killed(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    leaves = f"(setsid sleep 1000 & echo $! >> {pids}) >/dev/null 2>&1; sleep 1001 & echo $! >> {pids}"
+    left = {**plan(shell("echo a >> lines"), shell(leaves), write=[1]), "prepare": shell(leaves)}
+    assert [one.status for one in memoom.campaign(left).moments] == ["passed"]
+    # In prepare, and in the check after the run that nobody disturbed and after the kill.
+    assert len(pids.read_text().split()) == 6
+    gone_within(pids)
+    pids.unlink()
+    hangs = {**left, "timeout": 1.0, "check": shell(f"sleep 1002 & echo $! >> {pids}; wait")}
+    with pytest.raises(memoom.MemoomError, match="no end in 1 s"):
+        memoom.campaign(hangs)
+    gone_within(pids)
+
+
+def gone_within(pids: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while running := [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}/exe").exists()]:
+        assert time.monotonic() < deadline, f"left: {running}"
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("needs_lab")
+@pytest.mark.parametrize(
+    ("command", "who"),
+    [("sleep 1000", "the command"), ("setsid sleep 1000 & exit 0", "what the command has left running")],
+)
+def test_who_ran_for_too_long_is_named(command: str, who: str) -> None:
+    with pytest.raises(memoom.MemoomError, match=f"campaign: {who} ran for more than 1 s"):
+        memoom.campaign({**plan(shell(command), ["true"], write=1), "timeout": 1.0})
 
 
 def test_a_kill_of_another_one_is_not_counted() -> None:

@@ -207,8 +207,17 @@ def _tree(directory: str | None) -> list[tuple[str, str]] | None:
     """What stands in a directory: each file with the digest of its content."""
     if directory is None:
         return None
-    found = []
-    for path in sorted(Path(directory).rglob("*")):
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        found.append((str(path.relative_to(directory)), content))
-    return found
+    return [(str(path.relative_to(directory)), _content(path)) for path in sorted(Path(directory).rglob("*"))]
+
+
+def _content(path: Path) -> str:
+    """What tells a file, or where a link leads, from another; a link is not followed."""
+    if path.is_symlink():
+        return os.readlink(path)
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()

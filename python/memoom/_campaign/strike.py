@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
-from .._errors import MemoomError, TimedOutError
+from .._errors import MemoomError, NotFoundError, PermissionDeniedError, TimedOutError
 from .._lab import Lab
 from .._native import Group, Worker
 from .._values import Host, Oom, Outcome
@@ -68,13 +68,39 @@ def prepared(plan: Plan) -> Iterator[str]:
 
 
 def _copy(source: str, target: str) -> None:
-    """Files, directories and links; a socket that somebody has left is none that could be opened again."""
+    """Files, directories and links, with their owners; what is anything else is none that could be copied."""
 
     def others(directory: str, names: list[str]) -> list[str]:
         modes = {name: os.lstat(os.path.join(directory, name)).st_mode for name in names}
-        return [name for name, mode in modes.items() if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode)]
+        return [
+            name for name, mode in modes.items() if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+        ]
 
-    shutil.copytree(source, target, symlinks=True, ignore=others)
+    shutil.copytree(source, target, symlinks=True, ignore=others, copy_function=_copy_file)
+    for directory, _, _ in os.walk(source):
+        _give(directory, os.path.join(target, os.path.relpath(directory, source)))
+
+
+def _copy_file(source: str, target: str) -> str:
+    shutil.copyfile(source, target)
+    given = _give(source, target)
+    shutil.copystat(source, target)
+    if not given:
+        # What runs with the rights of its owner is not to run with ours.
+        os.chmod(target, stat.S_IMODE(os.stat(target).st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
+    return target
+
+
+def _give(source: str, target: str) -> bool:
+    """Gives the copy to the owner of what it is a copy of; whether it is that one's."""
+    wanted, there = os.stat(source), os.stat(target)
+    if (wanted.st_uid, wanted.st_gid) == (there.st_uid, there.st_gid):
+        return True
+    try:
+        os.chown(target, wanted.st_uid, wanted.st_gid)
+    except PermissionError:
+        return False
+    return True
 
 
 def _found(**more: Any) -> dict[str, Any]:
@@ -139,8 +165,14 @@ def _at_a_time(moment: Moment, plan: Plan, directory: str, output: IO[bytes]) ->
             outcome = worker.wait(moment.number / 1000)
             return _found(status="not reached", reason=f"it ended before, with {outcome.returncode}")
         except TimedOutError:
-            _fill(group)
-            oom = group.oom_now(worker, timeout=_OOM_WITHIN).oom
+            try:
+                _fill(group)
+                oom = group.oom_now(worker, timeout=_OOM_WITHIN).oom
+            except MemoomError:
+                # It goes on until the kernel takes it, and may come to its end before.
+                if not worker.ended:
+                    raise
+                return _found(status="not reached", reason="it ended before")
     return _killed(oom, {worker.pid}, None)
 
 
@@ -205,8 +237,9 @@ def _until_the_moment(plan: Plan, worker: Worker, tracer: Tracer) -> int | None:
     try:
         return tracer.wait(plan.timeout)
     except TimeoutError:
+        ended = worker.ended
         worker.kill()
-        raise _too_long(plan) from None
+        raise _too_long(plan, "what the command has left running" if ended else "the command") from None
 
 
 def _ended(plan: Plan, worker: Worker) -> Outcome:
@@ -216,9 +249,9 @@ def _ended(plan: Plan, worker: Worker) -> Outcome:
         raise _too_long(plan) from None
 
 
-def _too_long(plan: Plan) -> TimedOutError:
+def _too_long(plan: Plan, who: str = "the command") -> TimedOutError:
     return TimedOutError(
-        f"campaign: the command ran for more than {plan.timeout:g} s; remedy: give it less to do, or a longer timeout",
+        f"campaign: {who} ran for more than {plan.timeout:g} s; remedy: give it less to do, or a longer timeout",
         operation="campaign",
     )
 
@@ -240,24 +273,24 @@ def _checked(plan: Plan, directory: str) -> dict[str, Any]:
 
 
 def _beside(plan: Plan, words: tuple[str, ...], directory: str) -> tuple[int | str, str]:
-    """Runs a command of the campaign's outside of every limit: its status, and the end of what it wrote."""
-    with tempfile.TemporaryFile() as output:
+    """Runs a command of the campaign's outside of every limit: its status, and the end of what it wrote. What it leaves
+    running is killed, wherever it went."""
+    with tempfile.TemporaryFile() as output, Lab() as lab:
         try:
-            done = subprocess.run(
+            worker = lab.group("beside").command(
                 plan.argv(words, directory),
                 cwd=directory,
                 env=plan.environment(directory),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                timeout=plan.timeout,
-                check=False,
             )
-        except subprocess.TimeoutExpired:
+            status = worker.wait(plan.timeout).returncode
+        except TimedOutError:
             return f"no end in {plan.timeout:g} s", _tail(output)
-        except OSError as error:
-            raise MemoomError(f"campaign: {words[0]}: {error.strerror}", errno=error.errno) from error
-        return done.returncode, _tail(output)
+        except (NotFoundError, PermissionDeniedError) as error:
+            raise MemoomError(f"campaign: {words[0]}: {error}", errno=error.errno) from error
+        return status, _tail(output)
 
 
 def _last_line(text: str) -> str:
