@@ -234,6 +234,19 @@ def gone_within(pids: Path) -> None:
 
 
 @pytest.mark.usefixtures("needs_lab")
+def test_results_that_are_none_of_a_campaign_are_refused(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    given = plan(shell("echo a >> lines"), ["true"], write=1)
+    memoom.campaign(given, output=results)
+    lines = results.read_text().splitlines()
+    wrong: list[Any] = [None, {}, [], {"status": "passed"}, {"status": "passed", "counts": {"write": "x"}}]
+    for value in wrong:
+        results.write_text("\n".join(json.dumps({**json.loads(line), "value": value}) for line in lines) + "\n")
+        with pytest.raises(memoom.InvalidInputError, match="is none of a campaign"):
+            memoom.campaign(given, output=results)
+
+
+@pytest.mark.usefixtures("needs_lab")
 @pytest.mark.parametrize(
     ("command", "who"),
     [("sleep 1000", "the command"), ("setsid sleep 1000 & exit 0", "what the command has left running")],

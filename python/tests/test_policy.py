@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ from test_schema import check
 
 import memoom
 from memoom._policy.plan import Curve, read_plan
-from memoom._policy.trial import _refused
+from memoom._policy.trial import PolicyNow, _asker, _refused
 
 MIB = 1 << 20
 # Where memory is taken at an emulator's pace there must be time for it.
@@ -138,6 +139,33 @@ def test_a_killer_of_the_whole_machine_is_refused(monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     assert _refused(allowed, earlyoom) == "earlyoom is not installed"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("sleep 1000 & echo $! > {pids}; wait", "gave no answer in 1 s"),
+        ("printf '\\377' >&2; exit 3", "sh ended with 3: \N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_a_program_that_hangs_or_fails_is_told_and_gone(
+    script: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memoom._policy.trial._STEP_WITHIN", 1)
+    pids = tmp_path / "pids"
+    command = ["sh", "-c", script.replace("{pids}", str(pids))]
+    known = read_plan(
+        {"limit": "64M", "process": [{"name": "a", "curve": [[0, "1M"], [1, "2M"]]}]}, {"one": {"command": command}}
+    )
+    ask = _asker(known, known.policies[0])
+    now = PolicyNow(0.0, 0, 64 << 20, {}, {}, {}, None)
+    assert ask is not None
+    with pytest.raises(memoom.MemoomError, match=said):
+        ask(now)
+    deadline = time.monotonic() + PATIENCE
+    while pids.exists() and Path(f"/proc/{pids.read_text().strip()}/exe").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_example_can_be_read() -> None:

@@ -106,12 +106,26 @@ def _trial(plan: Plan, digest: str, moment: Moment | None) -> dict[str, Any]:
 def _value(moment: Moment | None, result: TrialResult) -> dict[str, Any]:
     """What came of a trial; one that could not be run was not tried."""
     if result.error is None:
-        return dict(result.to_dict()["value"])
+        value = result.to_dict()["value"]
+        if not isinstance(value, dict) or "status" not in value or (moment is None and not _is_counted(value)):
+            raise InvalidInputError(
+                f"campaign: the result {result.key} is none of a campaign; remedy: give another file of results",
+                operation="campaign",
+            )
+        return dict(value)
     if moment is None:
         raise MemoomError(result.error.message)
     empty = ("doing", "victim", "oom", "check_returncode", "check_output", "output", "kept")
     told = {"moment": str(moment), "status": "not tried", "reason": result.error.message}
     return {**told, **dict.fromkeys(empty), "elapsed_ns": round((result.seconds or 0) * 1e9)}
+
+
+def _is_counted(value: dict[str, Any]) -> bool:
+    """Whether a run that nobody disturbed says what it came to; one that failed need not."""
+    counts = value.get("counts")
+    return value["status"] != "passed" or (
+        isinstance(counts, dict) and all(one is None or isinstance(one, int) for one in counts.values())
+    )
 
 
 def _undisturbed(run: _Run) -> dict[str, int | None]:

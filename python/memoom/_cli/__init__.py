@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_stdio() -> None:
-    """Where the caller has closed 0, 1 or 2, a file that memoom opens would get that number, and the command with it."""
+    """Where the caller has closed 0, 1 or 2, a file that memoom opens would get that number, for the command too."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)

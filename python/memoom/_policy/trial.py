@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -211,12 +212,30 @@ def _asker(plan: Plan, policy: Policy) -> Callable[[PolicyNow], list[str]] | Non
     command = [word.replace("{here}", plan.here) for word in policy.command]
 
     def ask_command(now: PolicyNow) -> list[str]:
-        done = subprocess.run(
-            command, input=json.dumps(now._asdict()), capture_output=True, text=True, timeout=_STEP_WITHIN, check=False
-        )
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()[-1:] or [""]
-            raise MemoomError(f"policy: {os.path.basename(command[0])} ended with {done.returncode}: {said[0]}")
-        return done.stdout.split()
+        name = os.path.basename(command[0])
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MemoomError(f"policy: {name}: {error.strerror}", errno=error.errno) from error
+        with process:
+            try:
+                answer, said = process.communicate(json.dumps(now._asdict()), _STEP_WITHIN)
+            except BaseException as error:
+                # It is not reaped yet, so the group is its own; what it has started would keep the pipes open.
+                os.killpg(process.pid, signal.SIGKILL)
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                raise MemoomError(f"policy: {name} gave no answer in {_STEP_WITHIN:g} s") from None
+        if process.returncode != 0:
+            raise MemoomError(f"policy: {name} ended with {process.returncode}: {''.join(said.splitlines()[-1:])}")
+        return answer.split()
 
     return ask_command
