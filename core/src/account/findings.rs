@@ -8,7 +8,7 @@ mod ending;
 mod growth;
 mod limits;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod waiting;
 
 use super::composition::Composition;
@@ -74,6 +74,13 @@ impl Facts<'_> {
 
     fn victim(&self) -> Option<&Victim> {
         self.oom.victim()
+    }
+
+    /// What the victim held of its own, where it is among the holders.
+    fn victim_held(&self) -> Option<u64> {
+        let victim = self.victim()?;
+        let row = self.oom.holders.iter().find(|holder| holder.pid == Some(victim.pid))?;
+        Some(row.own_bytes())
     }
 
     /// The limit as it stands in a text.

@@ -25,8 +25,13 @@ pub(super) fn ancestor_limit(facts: &Facts) -> Option<Finding> {
     if let Some((at, GroupUse { group: below, usage_bytes: Some(usage), limit_bytes })) = branch(facts) {
         let own = limit_bytes.map_or("no limit of its own".to_string(), |own| format!("its own {}", human_size(own)));
         let below = if below == group { ", which".to_string() } else { format!("; below it {below}") };
-        text += &format!("{below} held {} and had {own}", human_size(*usage));
-        found = found.shown_by(format!("groups[{at}].usage_bytes"), usage);
+        if facts.victim_held().is_some_and(|held| held > *usage) {
+            // It was read when the victim had gone, and is not what the group held.
+            text += &format!("{below} had {own}");
+        } else {
+            text += &format!("{below} held {} and had {own}", human_size(*usage));
+            found = found.shown_by(format!("groups[{at}].usage_bytes"), usage);
+        }
         if let Some(own) = limit_bytes {
             found = found.shown_by(format!("groups[{at}].limit_bytes"), own);
         }

@@ -13,7 +13,7 @@ use crate::observe::callpath::Frame;
 const MIB: u64 = 1 << 20;
 
 /// A victim of 10 MiB under 16 MiB, of which nothing is to be said but by what a test changes.
-fn plain() -> Oom {
+pub(in crate::account) fn plain() -> Oom {
     let victim = Victim {
         pid: 7,
         comm: b"victim".to_vec(),
@@ -154,6 +154,14 @@ fn whose_limit() {
     };
     assert_eq!(codes(neighbour(12)), ["ancestor-limit", "neighbour-filled-it"]);
     assert_eq!(codes(neighbour(2)), ["ancestor-limit"]);
+    // What it held less of than its victim alone was read when that had gone.
+    for (held, says) in [(3, ", which held 4M and had no limit of its own."), (5, ", which had no limit of its own.")] {
+        let mut oom = plain();
+        neighbour(2)(&mut oom);
+        oom.holders = vec![holder(7, held)];
+        let found = findings(&oom).remove(0);
+        assert!(found.text.ends_with(says), "{}", found.text);
+    }
     assert_eq!(codes(|oom| oom.least_start_bytes = Some(17 * MIB)), ["limit-below-start"]);
     let swap = |total: u64, free: u64, limit: Option<u64>| {
         move |oom: &mut Oom| {
