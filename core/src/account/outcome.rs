@@ -117,7 +117,9 @@ impl Outcome {
 
     /// The same with what is to be said of it, which is worked out from all the rest.
     pub(crate) fn explained(mut self) -> Outcome {
-        let survived = |oom: &&Arc<Oom>| !oom.victims.is_empty() && !oom.killed(self.pid);
+        // Whoever ended by itself was not hit by a kill either of which nobody knows whom it hit.
+        let other = |oom: &Oom| self.verdict == Verdict::Exited && oom.names_nobody();
+        let survived = |oom: &&Arc<Oom>| !oom.victims.is_empty() && !oom.killed(self.pid) || other(oom);
         self.ooms_inside = self.ooms.iter().filter(survived).count() as u64;
         self.findings = self.throttled.iter().map(Throttled::finding).collect();
         self.summary = self.summed_up();

@@ -128,7 +128,11 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::account::findings::tests::plain;
+    use crate::account::oom::Oom;
     use crate::account::outcome::Evidence;
     use crate::observe::missing::Missing;
 
@@ -173,6 +177,21 @@ mod tests {
         let handed_on = Outcome { ooms_inside: 2, ..outcome(Verdict::Exited, 137) }.handled().unwrap();
         assert!(handed_on.starts_with("2 OOMs happened inside") && handed_on.contains("128 + 9"), "{handed_on}");
         assert_eq!(outcome(Verdict::Exited, 1).handled(), None);
+    }
+
+    #[test]
+    fn an_oom_whose_victim_nobody_knows_hit_another_where_the_command_ended_by_itself() {
+        let nobody = |missing| Oom { victims: Vec::new(), missing, ..plain() };
+        let unknown = Arc::new(nobody(vec![Missing::new("victim", "nothing tells whom it hit")]));
+        for (verdict, status, oom, count) in [
+            (Verdict::Exited, 0, &unknown, 1),
+            (Verdict::Undecided, -9, &unknown, 0),
+            (Verdict::Exited, 0, &Arc::new(nobody(Vec::new())), 0),
+        ] {
+            let ended = Outcome { ooms: vec![oom.clone()], ..outcome(verdict, status) }.explained();
+            assert_eq!(ended.ooms_inside, count, "{verdict:?}");
+            assert_eq!(ended.summary.contains("An OOM happened inside, and the command handled it."), count == 1);
+        }
     }
 
     #[test]
