@@ -112,7 +112,9 @@ def test_a_curve_is_a_line_between_its_points() -> None:
         ({"limit": "1Q"}, "1Q"),
         ({"process": []}, "one or more"),
         ({"process": [PLAN["process"][0], PLAN["process"][0]]}, "a name of its own"),  # type: ignore[index]
-        ({"process": [{"name": "a"}]}, "is no process"),
+        ({"process": ["a"]}, "is no process"),
+        ({"process": [{"name": "a"}]}, "is no process: it has no curve"),
+        ({"process": [{"name": "a", "curv": []}]}, "is no process: there is no 'curv'"),
         ({"process": [{"name": "a", "curve": [[1, "1M"], [0, "1M"]]}]}, "later than the one before"),
         ({"process": [{"name": "a", "curve": [["x", "1M"]]}]}, "a list of"),
         ({"every": 0}, "seconds between"),

@@ -114,13 +114,24 @@ def _curves(given: Mapping[str, Any], here: str) -> tuple[Curve, ...]:
     if not isinstance(processes, Sequence) or isinstance(processes, str):
         raise _wrong(f"process is {processes!r}", "give a table for each, [[process]]")
     for process in processes:
-        if not isinstance(process, Mapping) or not {"name", "curve"} <= process.keys() <= {*Curve._fields, "curve"}:
-            raise _wrong(f"{process!r} is no process", "give name, curve and, if wanted, oom_score_adj")
+        _is_process(process)
         found.append(_curve(str(process["name"]), process["curve"], process.get("oom_score_adj", 0)))
     names = [curve.name for curve in found]
     if not found or len(set(names)) != len(names):
         raise _wrong(f"the processes are {names!r}", "give one or more, each with a name of its own")
     return tuple(found)
+
+
+def _is_process(process: Any) -> None:
+    what, remedy = f"{process!r} is no process", "give name, curve and, if wanted, oom_score_adj"
+    if not isinstance(process, Mapping):
+        raise _wrong(what, remedy)
+    unknown = [key for key in process if key not in {*Curve._fields, "curve"}]
+    if unknown:
+        raise _wrong(f"{what}: there is no {unknown[0]!r}", remedy)
+    missing = [key for key in ("name", "curve") if key not in process]
+    if missing:
+        raise _wrong(f"{what}: it has no {missing[0]}", remedy)
 
 
 def _curve(name: str, given: Any, oom_score_adj: int) -> Curve:
