@@ -104,10 +104,10 @@ impl Postmortem {
         made.missing.extend(found.missing.iter().cloned());
         let told = found.reports.iter().rev().find_map(|report| Some((report, subject.killed(report)?)));
         let recorded = found.entries.iter().rev().find_map(|entry| entry.tells(subject, &found.boot));
+        made.evidence.extend(found.begins().filter(|_| recorded.is_none()));
         // What the log tells of it tells better, unless the record tells of a later death.
         let after = |one: &Told| told.is_none_or(|(report, _)| one.is_after(report, &found.boot));
         let recorded = recorded.filter(after).filter(|_| !found.alive);
-        made.evidence.extend(found.begins().filter(|_| recorded.is_none()));
         let counted = made.count(found);
         made.killed_by = match (recorded, told, counted) {
             (Some(one), ..) => made.recall(one),
@@ -344,6 +344,10 @@ mod tests {
         assert_eq!(of(Subject::Pid(501), &later).0, Author::Process);
         let before = with(vec![at(5_000_000_000, killed(501))]);
         assert_eq!(of(Subject::Pid(501), &before).0, Author::KernelOom);
+        // The same death in both: the log's report is shown, and the record is not said to be silent of it.
+        let both = with(vec![at(1, begins.clone()), at(10_000_000_000, killed(501))]);
+        let made = Postmortem::of(&Subject::Pid(501), &both);
+        assert!(made.report.is_some() && !made.to_text().contains("no such death"), "{}", made.to_text());
         let other = with(vec![at(1, begins), at(2, killed(77))]);
         assert_eq!(of(Subject::Pid(77), &other), (Author::Process, Some(77), None));
         assert_eq!(of(Subject::Pid(78), &other).0, Author::Unknown);
