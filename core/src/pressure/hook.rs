@@ -327,12 +327,13 @@ impl Placeholder {
     }
 }
 
-/// An argument with its placeholders filled in. All else in braces stays as it is.
+/// An argument with its placeholders filled in. All else in braces stays as it is, and so does a `${pid}` of the shell's.
 fn filled(argument: &OsStr, met: &AtLimit) -> OsString {
     let mut rest = argument.as_bytes();
     let mut done = Vec::with_capacity(rest.len());
     while let Some((&first, after)) = rest.split_first() {
-        match Placeholder::ALL.iter().find(|one| rest.starts_with(one.word())) {
+        let is_of_the_shell = done.last() == Some(&b'$');
+        match Placeholder::ALL.iter().find(|one| rest.starts_with(one.word()) && !is_of_the_shell) {
             Some(found) => {
                 done.extend_from_slice(found.value(met).as_bytes());
                 rest = &rest[found.word().len()..];
@@ -376,8 +377,8 @@ mod tests {
     fn placeholders_are_filled_in_and_all_else_stays() {
         let of = |text: &str, met: &AtLimit| filled(OsStr::new(text), met).into_string().unwrap();
         assert_eq!(
-            of("{pid} {pids}{group} awk '{print}' {pid ${MEMOOM_PID}", &met()),
-            "7 7,8/lab/run awk '{print}' {pid ${MEMOOM_PID}"
+            of("{pid} {pids}{group} awk '{print}' {pid ${MEMOOM_PID} ${pid}", &met()),
+            "7 7,8/lab/run awk '{print}' {pid ${MEMOOM_PID} ${pid}"
         );
         let unknown = AtLimit { invoker: None, ..met() };
         assert_eq!(of("[{invoker}][{pid}]", &unknown), "[][]", "what is not known is empty, never 0");
