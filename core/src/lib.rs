@@ -110,7 +110,7 @@ pub mod account {
     pub(crate) mod at_limit;
     pub(crate) mod collect;
     pub(crate) mod composition;
-    mod findings;
+    pub(crate) mod findings;
     pub(crate) mod grower;
     pub(crate) mod growth;
     pub(crate) mod holders;

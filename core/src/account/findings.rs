@@ -8,7 +8,7 @@ mod ending;
 mod growth;
 mod limits;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 mod waiting;
 
 use super::composition::Composition;

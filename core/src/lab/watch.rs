@@ -38,6 +38,8 @@ pub struct Watch {
     cursor: Arc<Cursor>,
     fd: Epoll,
     diary: Option<Diary>,
+    /// One of the groups that are meant has been seen.
+    seen: bool,
 }
 
 impl Group {
@@ -81,7 +83,8 @@ impl Group {
         let cursor = Arc::new(Cursor::new(bell, state.events.end(), state.ooms.end()));
         state.add_watch(&cursor);
         drop(state);
-        Ok(Watch { hub, group: self.clone(), meant: Meant::Below(self.clone()), cursor, fd, diary: None })
+        let meant = Meant::Below(self.clone());
+        Ok(Watch { hub, group: self.clone(), meant, cursor, fd, diary: None, seen: false })
     }
 
     /// Has everything recorded that the accounts of an opened group are made of, by the next watch of it that is opened
@@ -209,8 +212,9 @@ impl Watch {
     /// # Errors
     /// `Closed` where the lab was closed, and at once when its supervisor dies; `Interrupted`; `Io` where waiting failed.
     pub fn wait_oom<'a>(&mut self, wait: impl Into<Wait<'a>>) -> Result<Option<Arc<Oom>>> {
-        let Watch { hub, meant, cursor, diary, .. } = self;
+        let Watch { hub, meant, cursor, diary, seen, .. } = self;
         let oom = hub.wait_until(&mut wait.into(), |state: &mut State| {
+            *seen = *seen || meant.are_among(state);
             let (next, first) = (cursor.oom(), state.ooms.first());
             if next < first {
                 state.events.push(unread(first - next));
@@ -219,7 +223,7 @@ impl Watch {
             let names = &state.world.names;
             let is_all = || state.world.groups.values().all(|observed| meant.is(observed.group.cgroup(), names));
             for (number, oom) in (next.max(first)..).zip(state.ooms.since(next)) {
-                if struck(meant, oom, names) || oom.limit_group.is_none() && is_all() {
+                if struck(meant, oom, names, *seen) || oom.limit_group.is_none() && *seen && is_all() {
                     cursor.read_ooms(number + 1);
                     return Ok(Look::Done(oom.clone()));
                 }
@@ -255,16 +259,35 @@ fn concerns(meant: &Meant, event: &Event, names: &Names) -> bool {
     }
 }
 
-fn struck(meant: &Meant, oom: &Oom, names: &Names) -> bool {
+fn struck(meant: &Meant, oom: &Oom, names: &Names, seen: bool) -> bool {
     let inside = |cgroup: &str| meant.is(cgroup, names);
     let victims = || oom.victims.iter().filter_map(|victim| victim.group.as_deref());
     match &oom.limit_group {
         Some(cgroup) => inside(cgroup) || meant.is_hit_from(cgroup, victims().map(inside).peekable()),
-        // Of a kill that nobody could place it may be known where it was counted, and else it may be anybody's.
+        // Of a kill that nobody could place it may be known where it was counted, and else it may be anybody's who was
+        // there.
         None => match (&oom.counted_in, victims().next()) {
             (Some(cgroup), None) => inside(cgroup),
-            (None, None) => true,
+            (None, None) => seen,
             _ => victims().any(inside),
         },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a failure is the report
+mod tests {
+    use super::*;
+    use crate::account::findings::tests::plain;
+    use crate::account::postmortem::Subject;
+
+    #[test]
+    fn what_nobody_could_place_is_of_nobody_who_was_never_there() {
+        let (unit, names) = (Meant::Named(Subject::Unit("web.service".to_string())), Names::default());
+        let nowhere = Oom { limit_group: None, victims: Vec::new(), counted_in: None, ..plain() };
+        assert!(struck(&unit, &nowhere, &names, true) && !struck(&unit, &nowhere, &names, false));
+        let counted = |cgroup: &str| Oom { counted_in: Some(cgroup.to_string()), ..nowhere.clone() };
+        assert!(struck(&unit, &counted("/system.slice/web.service"), &names, false));
+        assert!(!struck(&unit, &counted("/system.slice/other.service"), &names, true));
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
 
 use super::command::{Command, Stdio};
 use super::worker::Worker;
@@ -154,10 +154,9 @@ fn mappings(met: &AtLimit, seen: &Seen<'_>) -> HookRun {
                 continue;
             }
         };
-        let mut mapped = Mapped::parse(process.pid, &process.comm, &smaps);
         let before = seen.before.iter().find(|before| before.pid == process.pid);
-        let grown = |before: &Mapped| mapped.resident_bytes() as i64 - before.resident_bytes() as i64;
-        mapped.grown_bytes = before.map(grown);
+        let mut mapped = Mapped::parse(process.pid, &process.comm, &smaps);
+        mapped.grown_bytes = before.map(|before| mapped.resident_bytes() as i64 - before.resident_bytes() as i64);
         if met.invoker.as_ref().is_some_and(|invoker| invoker.pid == process.pid) {
             match frames(process.pid, seen.thread.unwrap_or(process.pid)) {
                 Ok(frames) => mapped.frames = frames,
@@ -179,15 +178,14 @@ struct Running {
 
 fn start(argv: Vec<OsString>, met: &AtLimit, beside: &dyn Fn() -> Result<Group>) -> Result<Running> {
     let failed = |error: std::io::Error| Error::os("start hook", error);
-    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::os("start hook", errno))?;
+    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| failed(errno.into()))?;
     let (read, write) = (above_stdio(read).map_err(failed)?, above_stdio(write).map_err(failed)?);
     // Ours alone: the hook's end waits as a program expects.
-    nix::fcntl::fcntl(&read, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-        .map_err(|errno| Error::os("start hook", errno))?;
-    let write = Arc::new(write);
-    let mut env: Vec<(OsString, OsString)> =
-        std::env::vars_os().filter(|(name, _)| !Placeholder::ALL.iter().any(|one| *name == *one.variable())).collect();
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| failed(errno.into()))?;
+    let is_ours = |name: &OsString| Placeholder::ALL.iter().any(|one| *name == *one.variable());
+    let mut env: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_ours(name)).collect();
     env.extend(Placeholder::ALL.map(|one| (one.variable().into(), one.value(met).into())));
+    let write = Arc::new(write);
     let stdio = [Stdio::Null, Stdio::Fd(write.clone()), Stdio::Fd(write)];
     let group = beside()?;
     let worker = group.command(&Command { env: Some(env), stdio, ..Command::new(argv) })?;

@@ -13,7 +13,7 @@ use crate::observe::callpath::Frame;
 const MIB: u64 = 1 << 20;
 
 /// A victim of 10 MiB under 16 MiB, of which nothing is to be said but by what a test changes.
-pub(in crate::account) fn plain() -> Oom {
+pub(crate) fn plain() -> Oom {
     let victim = Victim {
         pid: 7,
         comm: b"victim".to_vec(),

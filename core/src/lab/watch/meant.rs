@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
 use crate::lab::host::Host;
 use crate::lab::hub::names::Names;
+use crate::lab::hub::State;
 use crate::lab::watch::Watch;
 use crate::memcg::path::covers;
 
@@ -25,6 +26,16 @@ impl Meant {
             Meant::Below(group) => group.covers(cgroup),
             Meant::Named(Subject::Last) => true,
             Meant::Named(subject) => subject.place(cgroup).is_some() || is_called(subject, cgroup, names),
+        }
+    }
+
+    /// Whether any of them is there. A unit or a container may be watched before it is started, and of one that was never
+    /// there it cannot be said that what nobody could place may be its own.
+    pub(super) fn are_among(&self, state: &State) -> bool {
+        let mut observed = state.world.groups.values().map(|observed| observed.group.cgroup());
+        match self {
+            Meant::Below(_) | Meant::Named(Subject::Last) => true,
+            Meant::Named(_) => observed.any(|cgroup| self.is(cgroup, &state.world.names)),
         }
     }
 
