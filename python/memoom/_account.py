@@ -297,7 +297,7 @@ class AtLimit(Readable):
     predicted: Predicted | None
     invoker: Process | None
     processes: tuple[Process, ...]
-    held: Literal["stopped", "frozen"]
+    held: Literal["stopped"]
     held_ns: int
     hook: HookRun
     died: tuple[Process, ...]

@@ -30,8 +30,8 @@ pub struct AtLimit {
     pub invoker: Option<Process>,
     /// Every process of the group and of the groups below it.
     pub processes: Vec<Process>,
-    /// How everybody was held: `stopped` (v1: SIGSTOP, after the OOM killer's switch had caught who met the limit) or
-    /// `frozen` (v2: `cgroup.freeze`).
+    /// How everybody was held: `stopped` by SIGSTOP, after the OOM killer's switch (v1) or `cgroup.freeze` (v2) had caught
+    /// who met the limit.
     pub held: &'static str,
     /// How long they were held, in nanoseconds.
     pub held_ns: u64,

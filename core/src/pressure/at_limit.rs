@@ -21,7 +21,7 @@ use crate::wait::Wait;
 ///
 /// On v1 the killer's switch (`memory.oom_control`) catches who meets the limit in a page fault; then everybody is stopped
 /// by SIGSTOP, which a parent inside that asks for stopped children sees. A system call that meets the limit fails (ENOMEM,
-/// EFAULT, or it does less) where the killer would have killed. On v2 it is the pause of [`Group::block`].
+/// EFAULT, or it does less) where the killer would have killed. On v2 the pause of [`Group::block`] comes before the signal.
 #[derive(Debug, Clone)]
 pub struct StopAtLimit {
     /// What is run.
@@ -129,8 +129,9 @@ impl<'a> Watched<'a> {
         let began = Instant::now();
         let limit = self.group.limit()?;
         let room = self.stop.headroom_bytes.max(sys::page_size());
-        let held_at = Limit::Bytes(limit.bytes().unwrap_or(0).saturating_add(room));
         let usage_bytes = self.group.usage_bytes()?;
+        // On v2 the usage rests above the limit.
+        let held_at = Limit::Bytes(limit.bytes().unwrap_or(0).max(usage_bytes).saturating_add(room));
         let still = match self.group.hold(held_at, wait) {
             Ok(still) => still,
             Err(error) if error.kind() == ErrorKind::Interrupted || error.kind() == ErrorKind::Closed => {
@@ -233,7 +234,7 @@ impl<'a> Watched<'a> {
             predicted,
             invoker,
             processes,
-            held: if self.group.version() == Version::V1 { "stopped" } else { "frozen" },
+            held: "stopped",
             held_ns: 0,
             hook: HookRun::default(),
             died: Vec::new(),

@@ -1,8 +1,8 @@
 //! A group whose limit is met, and in which everybody stands still, so that somebody outside can look.
 //!
-//! On v2 the group is frozen already (`Group::block`), and a tracer may attach to a frozen process. The freezer of v1 keeps
-//! a tracer waiting, and so does the wait in the OOM: so on v1 everybody is stopped by SIGSTOP, and a page or more of room
-//! lets those that wait in the OOM come as far as that.
+//! Everybody is stopped by SIGSTOP. On v1 the wait in the OOM comes before that, and a page or more of room ends it; on v2
+//! the freeze does (`Group::block`), and everybody is thawed with the signal pending: neither the wait, nor the freezer of
+//! v1, nor `cgroup.freeze` lets a tracer through that attaches by a signal, as gdb does.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -95,17 +95,15 @@ impl Group {
 
     fn hold_into(&self, still: &mut Still, room: Limit, wait: &mut Wait<'_>) -> Result<()> {
         let hub = self.made("hold group")?.hub.clone();
-        let stops = self.version() == Version::V1;
         // Who forks while we stop appears in the next round.
-        while self.take_in(still, stops)? {}
+        while self.take_in(still)? {}
         self.set_limit(room)?;
-        if !stops {
-            return Ok(());
-        }
+        // On v2 they leave the freezer for the stop, and come to no instruction of their own.
+        self.0.let_go()?;
         let deadline = Instant::now() + REST_WITHIN;
         let mut restless = Vec::new();
         hub.wait_until(&mut wait.at_most(REST_WITHIN), |_| {
-            self.take_in(still, true)?;
+            self.take_in(still)?;
             restless = still.members.iter().flat_map(|member| moving(member.process.pid)).collect();
             Ok(if restless.is_empty() || Instant::now() >= deadline { Look::Done(()) } else { Look::Again })
         })?;
@@ -126,7 +124,7 @@ impl Group {
     }
 
     /// One round over the processes of the group: who is new is taken in. Whether there was anybody new.
-    fn take_in(&self, still: &mut Still, stop: bool) -> Result<bool> {
+    fn take_in(&self, still: &mut Still) -> Result<bool> {
         let mut new = false;
         for pid in processes_below(self.alive("hold group")?)? {
             if still.members.iter().any(|member| member.process.pid == pid && !sys::has_ended(member.pidfd.as_fd())) {
@@ -143,7 +141,7 @@ impl Group {
             }
             let Some(stat) = Proc::system().stat(pid)? else { continue };
             // Who was stopped before stays so afterwards.
-            let stopped = stop && !matches!(stat.state, TaskState::Stopped | TaskState::Traced);
+            let stopped = !matches!(stat.state, TaskState::Stopped | TaskState::Traced);
             let process = Process { pid, comm: stat.comm };
             still.members.push(Member { process, pidfd, stopped });
             new = true;
