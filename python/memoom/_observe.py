@@ -103,12 +103,17 @@ class Witness:
         self._news = threading.Condition()
         self._over = os.eventfd(0, os.EFD_CLOEXEC)
 
-    def watch(self) -> None:
-        """Reads what dies until `stop`, and does nothing while nothing does."""
+    def watch(self, every: float | None = None) -> None:
+        """Reads what dies until `stop`, and does nothing while nothing does.
+
+        With `every` the group is looked at as often, in seconds: whoever came into it by itself is then known there, also
+        when it has died before anybody can ask where it stood.
+        """
         poller = select.poll()
         poller.register(self._deaths.fileno(), select.POLLIN)
         poller.register(self._over, select.POLLIN)
-        while all(fd != self._over for fd, _ in poller.poll()):
+        timeout_ms = None if every is None else every * 1000
+        while all(fd != self._over for fd, _ in poller.poll(timeout_ms)):
             self.read()
 
     def read(self) -> None:

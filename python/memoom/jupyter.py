@@ -28,6 +28,8 @@ __all__ = ["MemoomProvisioner"]
 _ENTER = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
 # What a kernel that has died is waited for, in seconds: an account may stay open for 10.
 _ACCOUNT = 12.0
+# How often the group is looked at, in seconds. The kernel comes into it by itself.
+_LOOK = 0.2
 
 
 class MemoomProvisioner(LocalProvisioner):
@@ -100,7 +102,7 @@ class _Place:
 
     def _watch(self) -> None:
         with suppress(MemoomError):
-            self._witness.watch()
+            self._witness.watch(_LOOK)
 
     def explain(self, pid: int, number: int) -> str:
         """Why the kernel has died of that signal."""
