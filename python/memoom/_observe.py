@@ -106,8 +106,8 @@ class Witness:
     def watch(self, every: float | None = None) -> None:
         """Reads what dies until `stop`, and does nothing while nothing does.
 
-        With `every` the group is looked at as often, in seconds: whoever came into it by itself is then known there, also
-        when it has died before anybody can ask where it stood.
+        With `every` the group is looked at as often, in seconds: whoever came into it by itself is then known there,
+        also when it has died before anybody can ask where it stood.
         """
         poller = select.poll()
         poller.register(self._deaths.fileno(), select.POLLIN)
