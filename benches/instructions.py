@@ -2,7 +2,8 @@
 
 Valgrind counts; the input is the same each time, so the counts are too. Each path is run once and three times, and half
 of the difference is what one time takes. More than 2 % from benches/instructions.json is an error, in both directions:
-what became faster is written down by MEMOOM_UPDATE=1. Another compiler makes other code: its counts are printed alone.
+what became faster is written down by MEMOOM_UPDATE=1. Another compiler makes other code, and another libc or processor
+chooses other routines for copying and searching: their counts are printed alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ HOT = TOP / "target/release/examples/hot"
 WRITTEN = TOP / "benches/instructions.json"
 TOLERANCE = 0.02
 DULL_BYTES = 1 << 20
+# What the routines of memory and text are chosen by.
+FEATURES = ("sse4_2", "avx2", "bmi2", "erms", "fsrm", "avx512vl")
 
 
 def count(what: str, path: Path, times: int) -> int:
@@ -48,22 +51,27 @@ def counts() -> dict[str, int]:
         return {name: (count(what, path, 3) - count(what, path, 1)) // 2 for name, (what, path) in paths.items()}
 
 
-def compiler() -> str:
-    version = subprocess.run(["rustc", "-V"], check=True, capture_output=True, text=True, cwd=TOP).stdout.strip()
-    return f"{version}, {platform.machine()}"
+def made_by() -> str:
+    """What the counts hang on beside the sources."""
+    asked = (["rustc", "-V"], ["valgrind", "--version"])
+    versions = [subprocess.run(argv, check=True, capture_output=True, text=True, cwd=TOP).stdout.strip() for argv in asked]
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    has = set(flags[1].split()) if flags else set()
+    features = [feature for feature in FEATURES if feature in has]
+    return ", ".join([*versions, "-".join(platform.libc_ver()), platform.machine(), *features])
 
 
 def main() -> None:
     if shutil.which("valgrind") is None:
         print("instructions: skipped, there is no valgrind")
         sys.exit(1 if os.environ.get("MEMOOM_REQUIRE") == "1" else 0)
-    now, by = counts(), compiler()
+    now, by = counts(), made_by()
     if os.environ.get("MEMOOM_UPDATE") == "1":
-        WRITTEN.write_text(json.dumps({"compiler": by, "counts": now}, indent=1) + "\n")
+        WRITTEN.write_text(json.dumps({"made_by": by, "counts": now}, indent=1) + "\n")
     written = json.loads(WRITTEN.read_text())
-    same = written["compiler"] == by
+    same = written["made_by"] == by
     if not same:
-        print(f"instructions: not compared, these are of {by}, those of {written['compiler']}")
+        print(f"instructions: not compared, these are of {by}, those of {written['made_by']}")
     missed = False
     for name, instructions in now.items():
         before = written["counts"].get(name, 0)
