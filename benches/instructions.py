@@ -54,11 +54,11 @@ def counts() -> dict[str, int]:
 def made_by() -> str:
     """What the counts hang on beside the sources."""
     asked = (["rustc", "-V"], ["valgrind", "--version"])
-    versions = [subprocess.run(argv, check=True, capture_output=True, text=True, cwd=TOP).stdout.strip() for argv in asked]
+    said = (subprocess.run(argv, check=True, capture_output=True, text=True, cwd=TOP).stdout for argv in asked)
     flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     has = set(flags[1].split()) if flags else set()
     features = [feature for feature in FEATURES if feature in has]
-    return ", ".join([*versions, "-".join(platform.libc_ver()), platform.machine(), *features])
+    return ", ".join([*(one.strip() for one in said), "-".join(platform.libc_ver()), platform.machine(), *features])
 
 
 def main() -> None:

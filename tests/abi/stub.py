@@ -116,22 +116,22 @@ def forked(found: list[Item]) -> str:
             continue
         _, name, parameters = parts(item)
         # The one on which the call acts comes first.
-        first = (
-            re.match(rf"(?:const )?struct memoom_({'|'.join(OBJECTS)}) \*\w+$", parameters[0]) if parameters else None
-        )
+        acts = rf"(?:const )?(?:struct )?memoom_({'|'.join(OBJECTS)}) \*\w+$"
+        first = re.match(acts, parameters[0]) if parameters else None
         if not first or not parameters[-1].endswith("**reterr_error"):
             continue
         values = []
         for one in parameters[:-1]:
             own = re.search(r"(\w+)$", one)[1]
-            thing = re.match(r"(?:const )?struct memoom_(\w+) \*\w+$", one)
+            thing = re.match(r"(?:const )?(?:struct )?memoom_(\w+) \*\w+$", one)
             if thing and thing[1] in OBJECTS:
                 values.append(f"the_{thing[1]}")
             elif own.startswith("ret_"):
-                values.append(f"fresh(sizeof(struct memoom_{thing[1]}))" if thing else "fresh(0)")
+                values.append(f"fresh(sizeof(memoom_{thing[1]}))" if thing else "fresh(0)")
             else:
                 values.append(VALUES.get(own, "NULL" if "*" in one else "0"))
         calls.append(f'    CLOSED("{name}", {name}({", ".join([*values, "&error"])}));')
+    assert len(calls) > 50, f"only {len(calls)} calls were found in {HEADER}"
     return FORKED.replace("CALLS", "\n".join(calls))
 
 

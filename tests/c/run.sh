@@ -109,7 +109,7 @@ ASAN_OPTIONS=detect_leaks=$leaks run_all "AddressSanitizer and UBSan, leaks $lea
 
 # Where Valgrind cannot run a lab, what needs none is looked at in any case; a required run fails there.
 if command -v valgrind >/dev/null; then
-    under="valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible
+    under="valgrind -q --error-exitcode=99 --suppressions=$here/valgrind.supp --leak-check=full --show-leak-kinds=definite,indirect,possible
         --errors-for-leak-kinds=definite,indirect,possible --child-silent-after-fork=yes"
     if valgrind -q "$build/quickstart-gcc-shared" >"$build/log" 2>&1; then
         # shellcheck disable=SC2086 # the options are words
