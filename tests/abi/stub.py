@@ -94,6 +94,7 @@ VALUES = {
     "name": '"of_a_child"',
     "key": '"cache"',
     "path": '"/nowhere/recording"',
+    "directory": '"/nowhere/record"',
     "alarm": '"threshold 1M"',
     "argv": "argv",
     "function": "one",

@@ -456,9 +456,12 @@ static void run(void)
     memoom_outcome_free(outcome);
     /* The hook raises the limit, so that what it looks at goes on; the document has what it wrote. */
     options.at_limit = "echo looked at {pid}; echo memoom: raise 128M";
-    ok(memoom_run(grows, &options, &outcome, &error) == MEMOOM_OK && memoom_outcome_returncode(outcome) == 5 &&
-           strstr(memoom_outcome_to_json(outcome), "looked at ") && strstr(memoom_outcome_to_json(outcome), "\"raised\""),
-       "held at the limit");
+    ok(memoom_run(grows, &options, &outcome, &error) == MEMOOM_OK, "a run that is held at its limit");
+    if (strstr(memoom_outcome_to_json(outcome), "hold process") && strstr(memoom_outcome_to_json(outcome), "ENOSYS"))
+        printf("# not here: %s\n", memoom_outcome_to_text(outcome)); /* valgrind knows no pidfd_open(2) */
+    else
+        ok(memoom_outcome_returncode(outcome) == 5 && strstr(memoom_outcome_to_json(outcome), "looked at ") &&
+               strstr(memoom_outcome_to_json(outcome), "\"raised\""), "held at the limit");
     memoom_outcome_free(outcome);
     options.oom_group = 9;
     FAILS(memoom_run(argv, &options, &outcome, &error), MEMOOM_ERR_INVALID_INPUT, "options.oom_group");
