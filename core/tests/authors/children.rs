@@ -38,13 +38,17 @@ fn whoever_handles_a_signal_and_ends_by_itself_was_not_killed() {
     // It kills its own child, leaves it as a zombie, and ends well.
     let daemon =
         "sleep 1000 & child=$!; trap 'kill -9 $child; exit 0' TERM; echo ready >&2; while :; do sleep 0.01; done";
-    let script = "mkfifo $2; exec 3<>$2 4<&3; sh -c \"$1\" 2>&3 & read ready <&4; kill -TERM $!; wait $!";
+    // The daemon is reaped when its kill has been told: where both it and its child have gone nobody knows where they stood.
+    let script =
+        "mkfifo $2; exec 3<>$2 4<&3; sh -c \"$1\" 2>&3 & read ready <&4; kill -TERM $!; read told <&4; wait $!";
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("fifo").display().to_string();
     let worker = group.command(&Command::new(["sh", "-c", script, "sh", daemon, &fifo])).unwrap();
+    let first = next_killed(&mut watch, &[]);
+    std::fs::write(&fifo, "told\n").unwrap();
     let outcome = worker.wait(LONG).unwrap();
     assert_eq!(outcome.returncode, 0, "{}", outcome.to_text());
-    let killed = all_killed(&mut watch);
+    let killed: Vec<_> = [first].into_iter().chain(all_killed(&mut watch)).collect();
     let signals: Vec<(i32, Author)> = killed.iter().map(|(_, by)| (by.signal, by.by)).collect();
     assert_eq!(signals, [(libc::SIGKILL, Author::Process)], "the child of the daemon alone: {killed:?}");
     lab.close().unwrap();
