@@ -17,6 +17,9 @@ use crate::observe::missing::Missing;
 use crate::sys;
 use crate::wait::Wait;
 
+#[cfg(test)]
+mod tests;
+
 /// What a run does when its limit is met, before anybody dies: everybody in its group is held, and a hook runs outside.
 ///
 /// On v1 the killer's switch (`memory.oom_control`) catches who meets the limit in a page fault; then everybody is stopped

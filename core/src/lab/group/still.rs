@@ -68,8 +68,8 @@ impl Group {
         if self.counters()?.under_oom != Some(true) {
             return Ok(Look::Wait);
         }
-        // An OOM of a group above marks this one too.
-        if !self.0.cgroup.is_full()? || self.0.cgroup.wake_forgotten() {
+        // Who waits beside free memory is woken. An OOM of a group above marks this one too.
+        if self.0.cgroup.wake_forgotten() || !self.0.cgroup.is_full()? {
             return Ok(Look::Again);
         }
         let (waiting, threads): (Vec<Process>, Vec<i32>) =

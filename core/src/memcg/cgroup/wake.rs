@@ -2,7 +2,8 @@
 //!
 //! Whoever is refused memory goes to wait a moment later. Room that is made, or a killer that is turned on, in between
 //! wakes only those that wait already (`memcg_oom_recover`): the latecomer sleeps beside free memory until something else
-//! in the group gives memory back. The group rings when it comes to rest, so it is looked at then.
+//! in the group gives memory back. The group rings when it comes to rest, so it is looked at then; what another CPU has
+//! charged ahead may come back later still, so whoever looks who waits looks for this too.
 
 use std::sync::{Arc, PoisonError};
 
