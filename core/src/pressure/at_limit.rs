@@ -152,7 +152,8 @@ impl<'a> Watched<'a> {
         let before = self.met.last().map_or(&[][..], |before| &before.hook.mapped);
         let seen = Seen { thread: meeting.thread, before };
         let ran = self.stop.hook.run(&met, &seen, &beside, self.stop.timeout, wait);
-        let (hook, raise) = match ran {
+        let ran = ran.and_then(|(hook, raise)| Ok((hook, raise, self.group.ended(&still, wait)?)));
+        let (hook, raise, died) = match ran {
             Ok(ran) => ran,
             Err(error) => {
                 // The run ends with this error; whoever closes the lab must not find anybody stopped by us.
@@ -160,8 +161,7 @@ impl<'a> Watched<'a> {
                 return Err(error);
             }
         };
-        met.hook = hook;
-        met.died = self.group.ended(&still, wait)?;
+        (met.hook, met.died) = (hook, died);
         let raise = raise.or(self.stop.raise_bytes).map(Limit::Bytes).filter(|raised| *raised > limit);
         self.go_on(&still, limit, raise, &mut met)?;
         met.held_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
