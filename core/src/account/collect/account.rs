@@ -92,8 +92,9 @@ impl Collector {
             missing
                 .push(Missing::new("limit-group", "no report says whose limit was hit, and the counters do not tell"));
         }
-        let composition =
-            self.composition(&episode, limit_group.as_deref(), hierarchy, (usage_before, limit_bytes), scene);
+        // What was read of the usage may be of long before, as of a group that was read when it was made; the limit was hit.
+        let charged_bytes = usage_before.max(limit_bytes);
+        let composition = self.composition(&episode, limit_group.as_deref(), hierarchy, charged_bytes, scene);
         if composition.is_none() {
             let reason = "no report was read, and memory.stat was not read while the memory of the victim was there";
             missing.push(Missing::new("composition", reason));

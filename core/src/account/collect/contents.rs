@@ -25,13 +25,13 @@ impl Collector {
         self.sampled.insert(cgroup.to_string(), contents);
     }
 
-    /// What the charged bytes were before the kill, when so many were charged: at the least what the limit is, as it was hit.
+    /// What the charged bytes were before the kill, when so many were charged.
     pub(super) fn composition(
         &self,
         episode: &Episode,
         limit_group: Option<&str>,
         version: Version,
-        (usage_bytes, limit_bytes): (Option<u64>, Option<u64>),
+        charged_bytes: Option<u64>,
         scene: &dyn Scene,
     ) -> Option<Composition> {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
@@ -44,8 +44,7 @@ impl Collector {
         let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
         let looks = before.map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
         let sampled = looks.max_by_key(|contents| contents.read_ns).map(|contents| (contents, "sample"));
-        // What was read of the usage may be of long before, as of a group that was read when it was made.
-        let wanted = usage_bytes.max(limit_bytes).unwrap_or(0);
+        let wanted = charged_bytes.unwrap_or(0);
         let made = |(contents, source): (&Contents, &'static str)| {
             let made = Composition::of_contents(contents, source);
             let held = contents.usage_bytes.map(|usage| usage.saturating_add(made.swap_bytes.unwrap_or(0)));
