@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 
 use serde::Serialize;
 
+use crate::order::order_long;
+
 /// The memory of one process by mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
@@ -112,7 +114,7 @@ impl Mapped {
             one.resident_bytes += resident;
         }
         let mut largest: Vec<Mapping> = named.into_values().filter(|one| one.resident_bytes > 0).collect();
-        largest.sort_by_key(|one| std::cmp::Reverse(one.resident_bytes));
+        order_long(&mut largest, |one| !one.resident_bytes);
         largest.truncate(MOST_NAMED);
         Mapped { largest, ..mapped }
     }
