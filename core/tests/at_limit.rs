@@ -12,6 +12,8 @@ use memoom::{
 };
 
 const MIB: u64 = 1 << 20;
+/// A shell that grows beyond 24 MiB, and ends.
+const GROWS: &str = "x=aaaaaaaaaaaaaaaa; while [ ${#x} -lt 12000000 ]; do x=$x$x; done";
 
 /// A run of a shell under 24 MiB that is held at its limit.
 fn held(script: &str, stop: StopAtLimit) -> Run {
@@ -125,7 +127,7 @@ fn a_raised_limit_lets_it_go_on_and_holds_it_again_at_the_new_one() {
     if lab().is_none() {
         return;
     }
-    let grows = "x=aaaaaaaaaaaaaaaa; while [ ${#x} -lt 12000000 ]; do x=$x$x; done; echo done";
+    let grows = &format!("{GROWS}; echo done");
     let stop = StopAtLimit { raise_bytes: Some(200 * MIB), ..StopAtLimit::new(Hook::shell("true")) };
     let (outcome, met) = once(grows, stop);
     assert_eq!((outcome.verdict, outcome.returncode), (Verdict::Exited, 0), "{}", outcome.to_text());
@@ -166,11 +168,12 @@ fn who_was_stopped_before_stays_so() {
     if lab.version() != Version::V1 {
         return;
     }
-    let script =
-        "sleep 1000 & s=$!; kill -STOP $s; x=aaaaaaaaaaaaaaaa; while [ ${#x} -lt 12000000 ]; do x=$x$x; done; \
-                  grep -c 'State:.T' /proc/$s/status; exec grep -q 'State:.T' /proc/$s/status";
+    let script = format!(
+        "sleep 1000 & s=$!; kill -STOP $s; {GROWS}; \
+         grep -c 'State:.T' /proc/$s/status; exec grep -q 'State:.T' /proc/$s/status"
+    );
     let stop = StopAtLimit { raise_bytes: Some(200 * MIB), ..StopAtLimit::new(Hook::shell("true")) };
-    let (outcome, met) = once(script, stop);
+    let (outcome, met) = once(&script, stop);
     assert_eq!((outcome.verdict, outcome.returncode, met.processes.len()), (Verdict::Exited, 0, 2), "{met:?}");
 }
 
@@ -179,12 +182,11 @@ fn a_function_looks_and_answers() {
     if lab().is_none() {
         return;
     }
-    let grows = "x=aaaaaaaaaaaaaaaa; while [ ${#x} -lt 12000000 ]; do x=$x$x; done";
     let raises = HookFunction::new(|met: &AtLimit, _: Instant| {
         assert!(!met.processes.is_empty());
         Ok(HookAnswer::Raise(met.limit_bytes + 200 * MIB))
     });
-    let (outcome, met) = once(grows, StopAtLimit::new(Hook::Function(raises)));
+    let (outcome, met) = once(GROWS, StopAtLimit::new(Hook::Function(raises)));
     assert_eq!((outcome.returncode, met.then, met.hook.kind), (0, "raised", "function"));
     let fails = HookFunction::new(|_: &AtLimit, _: Instant| Err("it broke".to_string()));
     let (outcome, met) = once(EATS, StopAtLimit::new(Hook::Function(fails)));
@@ -197,10 +199,9 @@ fn the_time_for_which_it_is_held_is_none_of_its_own() {
     if lab().is_none() {
         return;
     }
-    let grows = "x=aaaaaaaaaaaaaaaa; while [ ${#x} -lt 12000000 ]; do x=$x$x; done";
     let stop = StopAtLimit { raise_bytes: Some(200 * MIB), ..StopAtLimit::new(Hook::shell("sleep 3")) };
     let run =
-        Run { timeout: Some(Duration::from_millis(if common::slow() { 60_000 } else { 2500 })), ..held(grows, stop) };
+        Run { timeout: Some(Duration::from_millis(if common::slow() { 60_000 } else { 2500 })), ..held(GROWS, stop) };
     let outcome = run.run(LONG).unwrap();
     assert_eq!(outcome.verdict, Verdict::Exited, "{}", outcome.to_text());
 }
