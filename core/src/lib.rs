@@ -78,7 +78,7 @@ pub mod observe {
     pub(crate) mod tracefs;
 
     #[cfg(test)]
-    mod live;
+    pub(crate) mod live;
 
     pub use crate::lab::group::alarm::Alarm;
     pub use crate::lab::watch::meant::watch_of;

@@ -1,4 +1,4 @@
-//! What the live tests of this room share: a v1 group of their own, and a reason when there cannot be one.
+//! What live tests share: a v1 group of their own, and a reason when there cannot be one.
 
 use std::fs;
 use std::os::fd::AsFd;
