@@ -82,10 +82,6 @@ impl Breaks {
                 _ => folded.push(raw),
             }
         }
-        // What was known of a joined line's end was known of its beginning.
-        for joined in folded.iter_mut().filter(|raw| raw.joined) {
-            joined.anchor = anchor(&joined.text);
-        }
         folded
     }
 }
@@ -345,7 +341,5 @@ fn join<'a>(above: &mut Raw<'a>, rest: &[u8], raw: &Raw<'a>, glue: &[u8]) {
     text.extend_from_slice(glue);
     text.extend_from_slice(rest);
     above.ends_at(raw);
-    if above.anchor.is_none_or(|anchor| anchor.end().is_none()) {
-        above.anchor = anchor(&above.text);
-    }
+    above.anchor = anchor(&above.text);
 }

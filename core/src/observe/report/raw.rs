@@ -16,8 +16,6 @@ pub(super) struct Raw<'a> {
     /// The words that tell where the kernel's text begins.
     pub anchor: Option<Anchor>,
     pub(super) columns: u32,
-    /// Pieces were added to its end.
-    pub joined: bool,
 }
 
 /// The kernel's clock and the calendar time.
@@ -60,6 +58,6 @@ impl<'a> Raw<'a> {
 
     /// Takes the length of a piece that was added to the end.
     pub fn ends_at(&mut self, piece: &Raw<'_>) {
-        (self.columns, self.joined) = (piece.columns, true);
+        self.columns = piece.columns;
     }
 }
