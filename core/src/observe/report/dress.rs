@@ -221,7 +221,6 @@ impl Dress {
     /// Takes the dress off one line.
     pub fn remove<'a>(&self, raw: &'a Raw<'_>, read: Read<'a>) -> Origin<'a> {
         let Origin::Kernel(mut line) = read.origin else { return Origin::Other };
-        line.told = raw.told(&line.text);
         if !line.record && !line.foreign {
             if !read.learnt && !uncover(raw, &mut line) {
                 return Origin::Other;
@@ -245,7 +244,7 @@ impl Dress {
         let mut escaped = false;
         if !text.contains(&b'\n') {
             let body = &text[blanks..];
-            let known = known_end(body, line.told).map(|end| blanks + end);
+            let known = known_end(body, raw.told(text)).map(|end| blanks + end);
             let shown = trim_end(text);
             let back = self.backs.iter().filter(|back| shown.ends_with(back)).max_by_key(|back| back.len());
             let string = closing(before, text);
@@ -258,7 +257,6 @@ impl Dress {
         }
         if escaped && find(text, b"\\\"").is_some() {
             line.text = Cow::Owned(json::unescaped(&text[blanks.min(end)..end]));
-            line.told = raw.told(&line.text);
             return;
         }
         if blanks == 0 && end == text.len() {
@@ -274,15 +272,13 @@ impl Dress {
             }
         };
         line.width += blanks;
-        line.told = raw.told(&line.text);
     }
 }
 
 /// Cuts a line off before text that only the kernel prints; no, if it is a monitor's who tells about it.
 fn uncover(raw: &Raw<'_>, line: &mut Line<'_>) -> bool {
     let first = line.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let told = if first.len() == line.text.len() { line.told } else { raw.told(first) };
-    if told.is_some() {
+    if raw.told(first).is_some() {
         return true;
     }
     let start = match raw.anchor_in(first) {
@@ -311,7 +307,6 @@ fn uncover(raw: &Raw<'_>, line: &mut Line<'_>) -> bool {
         }
         Cow::Owned(text) => Cow::Owned(text[start..].to_vec()),
     };
-    line.told = raw.told(&line.text);
     true
 }
 

@@ -35,7 +35,6 @@ pub(super) fn mark(line: &mut Line<'_>, raw: &Raw<'_>, edge: Option<usize>) {
             Cow::Borrowed(text) => Cow::Borrowed(&text[..length]),
             Cow::Owned(text) => Cow::Owned(text[..length].to_vec()),
         };
-        line.told = raw.told(&line.text);
     }
     line.cut = (at_edge || shorter.is_some()) && whole_text(&line.text) != Some(true);
 }

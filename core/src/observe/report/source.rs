@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::anchor::Told;
 use super::clock::{bracketed, date, iso_inside, Moment};
+use super::lines::Kind;
 use super::program::{identifier, is_program, Identifier};
 use super::scan::{contains, digits, find, head, number, trim_start, word};
 use crate::observe::kmsg::RawRecord;
@@ -33,7 +33,7 @@ pub(super) struct Line<'a> {
     /// The log was cut off at the right, and this line reaches there.
     pub cut: bool,
     /// What the words tell with which it begins, if they are a report's beyond doubt.
-    pub told: Option<Told>,
+    pub told: Option<Kind>,
 }
 
 impl<'a> Line<'a> {

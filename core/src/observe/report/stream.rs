@@ -63,6 +63,7 @@ fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> (Vec<Line<'a>>, Vec<Star
         match dress.remove(raw, read) {
             Origin::Kernel(mut line) => {
                 edge::mark(&mut line, raw, edge);
+                line.told = raw.told(&line.text).map(|(kind, _)| kind);
                 open = true;
                 lines.push(line);
             }
@@ -70,7 +71,7 @@ fn undressed<'a>(raws: &'a [Raw<'_>], dress: &Dress) -> (Vec<Line<'a>>, Vec<Star
         }
     }
     for at in grown {
-        lines[at].told = anchor::here(trim_start(&lines[at].text));
+        lines[at].told = anchor::here(trim_start(&lines[at].text)).map(|(kind, _)| kind);
     }
     (lines, starts)
 }

@@ -24,7 +24,7 @@ fn newest_first(lines: &[Line<'_>]) -> bool {
         kernel.to(line.moment.usec, None);
         wall.to(line.moment.day_second().map(u64::from), Some(86_400));
         let text = trim_start(&line.text);
-        let Some((kind, _)) = line.told.or_else(|| invoker(text)) else { continue };
+        let Some(kind) = line.told.or_else(|| invoker(text)) else { continue };
         course.to(rank(kind), None);
         turned |= before.is_some_and(|(above, first)| are_turned((above, first), (kind, text)));
         before = Some((kind, text));
@@ -58,8 +58,8 @@ fn are_turned(first: (Kind, &[u8]), second: (Kind, &[u8])) -> bool {
     }
 }
 
-fn invoker(text: &[u8]) -> Option<(Kind, Option<usize>)> {
-    invoked(head(text, 64)).is_some().then_some((Kind::Invoker, None))
+fn invoker(text: &[u8]) -> Option<Kind> {
+    invoked(head(text, 64)).is_some().then_some(Kind::Invoker)
 }
 
 /// The place of a line in its report; members of a group and the line about it may alternate.
