@@ -1,6 +1,6 @@
 //! Why the machine ran out of memory although some looks free: by zones, watermarks, free lists and confinement.
 
-use super::size;
+use super::{percent, size};
 use crate::observe::finding::Finding;
 use crate::observe::report::mem_info::{MemInfo, Zone};
 use crate::observe::report::Report;
@@ -262,7 +262,7 @@ fn cma(reach: &Reach<'_>, findings: &mut Vec<Finding>) {
 /// Huge pages that were set aside and that nobody uses.
 fn idle_huge_pages(report: &Report, info: &MemInfo, findings: &mut Vec<Finding>) {
     let Some((total, idle)) = info.huge() else { return };
-    let much = crate::observe::report::consumers::percent(idle, report.total_bytes()).is_some_and(|share| share >= 10);
+    let much = percent(idle, report.total_bytes()).is_some_and(|share| share >= 10);
     if much {
         let text = format!(
             "Of {} set aside as huge pages, {} were not in use: nothing else can have them.",
