@@ -1,8 +1,6 @@
 #!/bin/sh
 # How long the report parser takes for 1 MiB of every input that would be slow for a careless one, and of every saved log.
-# Then how fast a log of any length is read, beside grep of the same file.
 # It fails where one takes 100 ms or more; the factor from 256 KiB to 1 MiB shows that time is linear (4).
 set -eu
 cd "$(dirname "$0")/.."
 cargo test -q --release -p memoom --test reports -- --ignored --nocapture time_is_linear
-cargo test -q --release -p memoom --test reports -- --ignored --nocapture speed_beside_grep

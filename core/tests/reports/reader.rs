@@ -1,10 +1,6 @@
 //! A log that is fed piece by piece gives what the whole gives, with memory bounded by a window.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
-use std::process::Command;
-use std::time::Instant;
 
 use memoom::observe::report::{Report, ReportReader};
 
@@ -164,53 +160,4 @@ fn lines_that_only_look_like_a_report_are_told() {
     let mut endless = ReportReader::new();
     endless.feed(&[0; 1 << 20]);
     assert_eq!(endless.line_bytes(), 1 << 20);
-}
-
-/// How fast a log is read, beside `grep -c oom-kill` of the same file in the same run. `benches/parse.sh` runs it.
-#[test]
-#[ignore = "a measurement"]
-fn speed_beside_grep() {
-    const LENGTH: usize = 256 << 20;
-    let dull: String = (0..20_000)
-        .map(|at| {
-            let host = "Nov 29 11:00:00 host kernel: [";
-            format!(
-                "{host}{at:>5}.{:06}] usb 1-{}: new high-speed USB device number {at}\n",
-                at * 37 % 1_000_000,
-                at % 9
-            )
-        })
-        .collect();
-    let dense: Vec<u8> =
-        all_logs().into_iter().filter(|(name, _)| name.ends_with(".kmsg")).flat_map(|(_, log)| log).collect();
-    for (name, part) in [("text without OOM", dull.into_bytes()), ("dense reports", dense)] {
-        let path = std::env::temp_dir().join(format!("memoom-speed-{}", std::process::id()));
-        std::fs::write(&path, part.repeat(LENGTH / part.len() + 1)).unwrap();
-        let length = std::fs::metadata(&path).unwrap().len() as f64 / 1e6;
-        let rate = |read: &dyn Fn() -> usize| {
-            let best = (0..3).map(|_| {
-                let begin = Instant::now();
-                let count = read();
-                (begin.elapsed(), count)
-            });
-            let (taken, count) = best.min().unwrap();
-            (length / taken.as_secs_f64(), count)
-        };
-        let (grep, _) = rate(&|| {
-            let done = Command::new("grep").args(["-c", "oom-kill"]).arg(&path).output().unwrap();
-            done.stdout.len()
-        });
-        let (ours, count) = rate(&|| {
-            let (mut file, mut piece) = (File::open(&path).unwrap(), vec![0; 256 << 10]);
-            let (mut reader, mut count) = (ReportReader::new(), 0);
-            loop {
-                match file.read(&mut piece).unwrap() {
-                    0 => return count + reader.finish().len(),
-                    length => count += reader.feed(&piece[..length]).len(),
-                }
-            }
-        });
-        std::fs::remove_file(&path).unwrap();
-        println!("{name:17} {ours:>7.0} MB/s, grep -c {grep:>7.0} MB/s: {:.2} x, {count} reports", ours / grep);
-    }
 }
