@@ -11,7 +11,6 @@ from html import escape
 from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parent.parent / "target/release/examples/growth"
-BEGIN, END = "<!-- growth, written by benches/bench.py -->", "<!-- end of growth -->"
 
 
 @dataclass
