@@ -81,6 +81,8 @@ deaths: .packages ## stage MEMOOM_DEATHS (2000) deaths by ten kinds of author an
 docs: develop ## build the documentation site (target/docs/html); the notebooks are run for it, and a warning is an error
 	@.ci/packages.sh doxygen redis
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	mkdir -p target/docs/include
+	MEMOOM_WHOLE_HEADER=$(abspath target/docs/include/memoom.h) $(CARGO) test -q -p memoom-capi --test header
 	$(VENV)/bin/python -m sphinx -q -W --keep-going -c docs -b html -d target/docs/doctrees . target/docs/html
 
 bench: .packages develop ## run the benchmarks, with their floors measured in the same run (BENCH=quick: 3 minutes)

@@ -67,23 +67,24 @@ breathe_default_project = "memoom"
 _LABELS = (
     r"sed -e 's/^ \* Returns: / * \\return /'"
     r" -e 's/^ \* \(Ownership\|Thread safety\|Needs\): \(.*\)/ * \\par \1\n * \2/'"
+    r" -e 's/^ \* Since / * \\since /'"
 )
 
 
 def _doxygen(app) -> None:
-    """Reads include/memoom.h, whose comments are the reference of the C face."""
+    """Reads the header of the C face with all that the sources say of each item, which `make docs` writes: here each is
+    looked up alone, and is to have what the head of include/memoom.h says once for all."""
     (BUILD / "doxygen").mkdir(parents=True, exist_ok=True)
     settings = f"""
-        INPUT = {TOP / "include"}
+        INPUT = {BUILD / "include" / "memoom.h"}
         OUTPUT_DIRECTORY = {BUILD / "doxygen"}
-        FILE_PATTERNS = *.h
-        RECURSIVE = YES
         GENERATE_XML = YES
         GENERATE_HTML = NO
         GENERATE_LATEX = NO
         INPUT_FILTER = "{_LABELS}"
         QUIET = YES
-        WARNINGS = NO
+        WARN_NO_PARAMDOC = YES
+        WARN_AS_ERROR = FAIL_ON_WARNINGS
         OPTIMIZE_OUTPUT_FOR_C = YES
         EXTRACT_ALL = YES
         JAVADOC_AUTOBRIEF = YES

@@ -78,6 +78,10 @@ fn every_item_has_a_comment() {
 fn every_function_says_what_it_takes_gives_and_owns() {
     // In the sources: what the head of the header says for all is left out of the header alone.
     let header = order::whole(&bindings());
+    // `make docs` makes the pages of it.
+    if let Some(path) = std::env::var_os("MEMOOM_WHOLE_HEADER") {
+        std::fs::write(path, &header).expect("the header with all that the sources say");
+    }
     let mut wrong = Vec::new();
     assert!(text::functions(&header).len() > 150, "the functions were found");
     for function in text::functions(&header) {
