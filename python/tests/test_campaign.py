@@ -19,6 +19,7 @@ from test_schema import check
 import memoom
 from memoom._campaign.plan import read_plan
 from memoom._campaign.strike import _copy, _killed
+from memoom._toml import toml_of
 
 EXAMPLES = CHECKOUT / "examples/campaign"
 MIB = 1 << 20
@@ -45,7 +46,7 @@ def plan(command: list[str], check: list[str], **moments: Any) -> dict[str, Any]
 
 def example(name: str, **more: Any) -> dict[str, Any]:
     """An example of the checkout, with this Python."""
-    found = memoom._sweep.plan.toml_library().loads((EXAMPLES / name).read_text())
+    found = toml_of((EXAMPLES / name).read_text())
     for key in ("command", "check", "prepare"):
         words = [sys.executable if word == "python3" else word for word in found.get(key, [])]
         if words:

@@ -18,7 +18,7 @@ RANKS = (
     ("_text", "_units", "_wires", "_invoke", "_worker", "_lock", "_compare"),
     ("_errors", "_document"),
     ("_files", "_frames", "_stdio"),
-    ("_result",),
+    ("_result", "_toml"),
     ("_report", "_memcg", "_fitted"),
     ("_steps",),
     ("_account",),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .._errors import InvalidInputError
 from .._native import parse_size
-from .._sweep.plan import toml_library
+from .._toml import plan_of
 from .moments import TRACED, TRIGGERS, Moment, moment_of
 
 __all__ = ["Plan", "read_plan"]
@@ -100,15 +100,14 @@ class Plan(NamedTuple):
 
 def read_plan(given: str | os.PathLike[str] | Mapping[str, Any]) -> Plan:
     """The campaign of a `.toml` file, or of a mapping with the same keys."""
-    if isinstance(given, Mapping):
-        return _plan(given, os.getcwd())
-    path = Path(given)
+    table, here = plan_of(given, _wrong)
     try:
-        return _plan(toml_library().loads(path.read_text()), str(path.resolve().parent))
-    except ValueError as error:
-        if isinstance(error, InvalidInputError):
-            raise InvalidInputError(f"{path}: {error.message}", operation="read campaign", path=str(path)) from None
-        raise _wrong(f"{path}: {error}", "mend it") from error
+        return _plan(table, here)
+    except InvalidInputError as error:
+        if isinstance(given, Mapping):
+            raise
+        path = str(Path(given))
+        raise InvalidInputError(f"{path}: {error.message}", operation="read campaign", path=path) from None
 
 
 def _plan(given: Mapping[str, Any], here: str) -> Plan:

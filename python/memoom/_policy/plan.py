@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from .._errors import InvalidInputError
 from .._native import parse_size
-from .._sweep.plan import toml_library
 from .._text import readable
+from .._toml import plan_of
 
 __all__ = ["BUILT_IN", "Curve", "Plan", "Policy", "read_plan"]
 
@@ -79,15 +79,7 @@ def read_plan(
     given: str | os.PathLike[str] | Mapping[str, Any], policies: Mapping[str, Any] | Sequence[str] | None
 ) -> Plan:
     """The plan of a `.toml` file, or of a mapping with the same keys; `policies` take the place of those in it."""
-    here = os.getcwd()
-    if not isinstance(given, Mapping):
-        path = Path(given)
-        here = str(path.resolve().parent)
-        try:
-            given = toml_library().loads(path.read_text())
-        except ValueError as error:
-            raise _wrong(f"{path}: {error}", "mend it") from error
-    assert isinstance(given, Mapping)
+    given, here = plan_of(given, _wrong)
     unknown = [name for name in given if name not in _KEYS]
     if unknown:
         raise _wrong(f"there is no {unknown[0]!r}", f"give {', '.join(_KEYS)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib
 import itertools
 import json
 import math
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import InvalidInputError
-from .._frames import extra
+from .._toml import toml_of
 
 Trial = dict[str, Any]
 
@@ -150,19 +149,10 @@ def _read(path: Path) -> Any:
         # Only a newline ends a line: JSON may hold other ends of lines in its texts.
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     if path.suffix == ".toml":
-        return toml_library().loads(text)
+        return toml_of(text)
     if path.suffix == ".json":
         return json.loads(text)
     raise _wrong(f"{path}: the name ends in none of .toml, .json, .jsonl")
-
-
-def toml_library() -> Any:
-    """What reads TOML."""
-    try:
-        return importlib.import_module("tomllib")
-    except ModuleNotFoundError:
-        # Until Python 3.11 it is a library of its own.
-        return extra("tomli", "toml")
 
 
 def _table(what: str, value: Any) -> Mapping[str, Any]:
