@@ -133,6 +133,20 @@ def test_few_open_files_are_an_error_with_a_remedy(words: list[str]) -> None:
         assert ran.returncode in (0, 1, 125), f"{most} open files: {ran.returncode} {ran.stderr}"
 
 
+@pytest.mark.parametrize(
+    ("status", "commands"),
+    [(125, ("run", "observe", "fit", "aware", "why", "campaign")), (2, ("compare",)), (1, ("gc",))],
+)
+def test_few_open_files_are_no_answer(status: int, commands: tuple[str, ...]) -> None:
+    script = (
+        "import resource, sys; from memoom._cli import main; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); sys.exit(main(sys.argv[1:]))"
+    )
+    for command in commands:
+        ran = subprocess.run([sys.executable, "-c", script, command], capture_output=True, text=True, timeout=60)
+        assert ran.returncode == status and "too few files" in ran.stderr, f"{command}: {ran.returncode} {ran.stderr}"
+
+
 LAB = """
 import resource, sys
 import memoom

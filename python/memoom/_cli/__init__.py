@@ -37,6 +37,9 @@ _COMMANDS = {
 }
 # Those that make a lab: a user without a place for one gets a scope of the user's own systemd for the time.
 _IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "campaign", "policy", "hog", "lab"})
+# The exit status where memoom itself has failed and 1 would be an answer, or the command's own.
+FAILED = 125
+_FAILED = {**dict.fromkeys(("run", "observe", "fit", "aware", "why", "campaign"), FAILED), "compare": 2}
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +50,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(self.usage_status, f"{self.prog}: {shown(message)}\n")
+
+
+class AnswerParser(Parser):
+    """The parser of a command whose exit status is an answer."""
+
+    usage_status = FAILED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         remedy = "raise the limit of open files (ulimit -n 256)"
         print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
-        return 125 if arguments[:1] in (["run"], ["observe"]) else 1
+        return _FAILED.get(arguments[0] if arguments else "", 1)
 
 
 def _open_stdio() -> None:

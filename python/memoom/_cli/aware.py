@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from . import Parser, complain
+from . import FAILED, AnswerParser, complain
 from .run import split
 
-_FAILED = 125
 _STATUS = {"aware": 0, "unaware": 1, "unknown": 3}
-
-
-class _AwareParser(Parser):
-    usage_status = _FAILED
 
 
 def main(arguments: list[str]) -> int:
@@ -30,13 +25,13 @@ def main(arguments: list[str]) -> int:
         )
     except MemoomError as error:
         complain("memoom aware", error)
-        return _FAILED
+        return FAILED
     print(found.to_json() if options.json else found)
     return _STATUS[found.verdict]
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _AwareParser(
+    parser = AnswerParser(
         prog="memoom aware",
         usage="memoom aware [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD under several limits, and tells whether it sizes itself by them: whether what it takes, "

@@ -8,13 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import Parser, complain
-
-_FAILED = 125
-
-
-class _CampaignParser(Parser):
-    usage_status = _FAILED
+from . import FAILED, AnswerParser, complain
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +32,7 @@ def main(arguments: list[str]) -> int:
         )
     except (MemoomError, OSError) as error:
         complain("memoom campaign", error)
-        return _FAILED
+        return FAILED
     except KeyboardInterrupt:
         complain("memoom campaign", f"interrupted; what was finished is in {output}; start again to go on")
         sys.stderr.flush()
@@ -49,11 +43,11 @@ def main(arguments: list[str]) -> int:
     print(found.to_json() if options.json else found)
     if found.failed:
         return 1
-    return _FAILED if found.not_tried else 0
+    return FAILED if found.not_tried else 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = _CampaignParser(
+    parser = AnswerParser(
         prog="memoom campaign",
         description="Runs the command of FILE (.toml) once for each moment, in a fresh copy of its directory; there it "
         "is killed by an OOM, and a check looks at what is left. Between a moment that passes and one that fails it "

@@ -6,14 +6,8 @@ import argparse
 import os
 import shlex
 
-from . import Parser, complain
+from . import FAILED, AnswerParser, complain
 from .run import split
-
-_FAILED = 125
-
-
-class _FitParser(Parser):
-    usage_status = _FAILED
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +41,7 @@ def main(arguments: list[str]) -> int:
                 file.write(fitted.to_svg())
     except (MemoomError, OSError) as error:
         complain("memoom fit", error)
-        return _FAILED
+        return FAILED
     print(fitted.to_json() if options.json else fitted)
     if fitted.limit_bytes is None:
         return 1
@@ -69,7 +63,7 @@ def _is_plot(fd: int) -> bool:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _FitParser(
+    parser = AnswerParser(
         prog="memoom fit",
         usage="memoom fit [OPTION...] [--] CMD [ARG...]",
         description="Finds the least memory limit under which CMD passes (ends with 0), by runs under limits: a search "

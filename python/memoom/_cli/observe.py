@@ -12,7 +12,8 @@ import select
 import stat
 from typing import IO, TYPE_CHECKING
 
-from .run import RunParser, failed, say, split, status_of
+from . import AnswerParser
+from .run import failed, say, split, status_of
 
 if TYPE_CHECKING:
     from .._observe import Death, Deaths
@@ -115,7 +116,7 @@ def _is_document(fd: int) -> bool:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = RunParser(
+    parser = AnswerParser(
         prog=_PROG,
         usage=f"{_PROG} [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD in a group of its own, without a limit, and says on standard error why each process "

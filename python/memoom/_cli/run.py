@@ -13,20 +13,16 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from . import Parser, complain
+from . import FAILED, AnswerParser, Parser, complain
 
 if TYPE_CHECKING:
     from .._errors import MemoomError
     from .._values import Outcome
 
-FAILED, _CANNOT_RUN, _NOT_FOUND = 125, 126, 127
+_CANNOT_RUN, _NOT_FOUND = 126, 127
 _SIGKILL = 9
 # How every outcome begins.
 _OUTCOME = b'{"schema":"memoom.outcome/'
-
-
-class RunParser(Parser):
-    usage_status = FAILED
 
 
 def main(arguments: list[str]) -> int:
@@ -78,7 +74,7 @@ def _is_outcome(fd: int) -> bool:
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = RunParser(
+    parser = AnswerParser(
         prog="memoom run",
         usage="memoom run --limit SIZE [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD under a memory limit and accounts for an OOM on standard error. It ends when CMD ends; "

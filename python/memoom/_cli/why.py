@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from . import Parser, complain
-
-
-class _WhyParser(Parser):
-    usage_status = 125
+from . import FAILED, AnswerParser, complain
 
 
 def main(arguments: list[str]) -> int:
-    parser = _WhyParser(
+    parser = AnswerParser(
         prog="memoom why",
         description="Names who killed a process, or what was killed in a group, from what is still there: the kernel "
         "log and the journal, the counters of the group and of those above it, what systemd remembers, and the record "
@@ -45,7 +41,7 @@ def main(arguments: list[str]) -> int:
         )
     except MemoomError as error:
         complain("memoom why", error)
-        return 125
+        return FAILED
     text = answer.full_text if options.full else str(answer)
     print(answer.to_json() if options.json else text.rstrip("\n"))
     return 1 if answer.killed_by.by == "unknown" else 0
