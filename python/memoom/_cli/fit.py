@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 
 from . import FAILED, AnswerParser, complain
+from .plot import Plot
 from .run import split
 
 
@@ -16,13 +16,11 @@ def main(arguments: list[str]) -> int:
     from subprocess import DEVNULL
 
     from .. import MemoomError, fit
-    from .._files import replacing, require_own
 
     output = None if options.show else DEVNULL
+    plot = Plot(options.plot, "memoom fit", "time under each limit")
     try:
-        if options.plot is not None:
-            # Said before the runs, not after them.
-            require_own(_WRITING, options.plot, _is_plot, _PLOT)
+        plot.require()
         fitted = fit(
             command,
             check=shlex.split(options.check) if options.check is not None else None,
@@ -36,30 +34,20 @@ def main(arguments: list[str]) -> int:
             stdout=output,
             stderr=output,
         )
-        if options.plot is not None:
-            with replacing(_WRITING, options.plot, _is_plot, _PLOT) as new, open(new, "w", encoding="utf-8") as file:
-                file.write(fitted.to_svg())
+        plot.write(fitted.to_svg)
     except (MemoomError, OSError) as error:
         complain("memoom fit", error)
         return FAILED
     print(fitted.to_json() if options.json else fitted)
     if fitted.limit_bytes is None:
         return 1
-    if not options.json and fitted.limit_bytes is not None:
+    if not options.json:
         mebibytes = -(-fitted.limit_bytes // (1 << 20))
         print(
             f"As a setting, rounded up: memory.max {fitted.limit_bytes}, MemoryMax={mebibytes}M (systemd), "
             f"limits.memory: {mebibytes}Mi (Kubernetes), --mem={mebibytes}M (Slurm)."
         )
     return 0
-
-
-_WRITING, _PLOT = "write plot", "plot of memoom fit"
-
-
-def _is_plot(fd: int) -> bool:
-    """Whether a file is a plot of an earlier fit."""
-    return os.pread(fd, 200, 0).startswith(b"<svg") and b"time under each limit" in os.pread(fd, 1000, 0)
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:

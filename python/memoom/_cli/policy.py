@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from . import Parser, complain
-
-_WRITING, _PLOT = "write plot", "plot of memoom policy"
+from .plot import Plot
 
 
 def main(arguments: list[str]) -> int:
     options = _parse(arguments)
 
     from .. import MemoomError, policy
-    from .._files import replacing, require_own
 
+    plot = Plot(options.plot, "memoom policy", "usage under each policy")
     try:
-        if options.plot is not None:
-            # Said before the trials, not after them.
-            require_own(_WRITING, options.plot, _is_plot, _PLOT)
+        plot.require()
         found = policy(options.file, options.policies.split(",") if options.policies is not None else None)
-        if options.plot is not None:
-            with replacing(_WRITING, options.plot, _is_plot, _PLOT) as new, open(new, "w", encoding="utf-8") as file:
-                file.write(found.to_svg())
+        plot.write(found.to_svg)
     except (MemoomError, OSError) as error:
         complain("memoom policy", error)
         return 1
     print(found.to_json() if options.json else found)
     return 0 if any(trial.refused is None for trial in found.trials) else 1
-
-
-def _is_plot(fd: int) -> bool:
-    """Whether a file is a plot of earlier policies."""
-    return os.pread(fd, 200, 0).startswith(b"<svg") and b"usage under each policy" in os.pread(fd, 1000, 0)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
