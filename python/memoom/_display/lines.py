@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .markup import BAD, PALETTE, Markup, tag
-from .paper import BOTTOM, HEIGHT, INK, LEFT, RIGHT, TOP, WIDTH, Scale, line, mark, paper, text
-from .units import byte_ticks, size, ticks, time_unit
+from .paper import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, axes, line, mark, paper, sizes, text, times
+from .units import size
 
 __all__ = ["policy_svg"]
 
@@ -20,7 +20,7 @@ def policy_svg(results: Any) -> Markup:
     up = Scale(most, HEIGHT - BOTTOM, -(HEIGHT - TOP - BOTTOM))
     y = up.at(results.limit_bytes)
     parts = [
-        _axes(across, up),
+        axes(times(across, 6), sizes(up)),
         line(LEFT, y, WIDTH - RIGHT, y, BAD, "6 4"),
         text(LEFT + 4, y - 4, f"limit {size(results.limit_bytes)}", "start", BAD, bold=True),
     ]
@@ -44,16 +44,3 @@ def _death(trial: dict[str, Any], death: dict[str, Any], across: Scale, up: Scal
     before = [count for time_ns, count in trial["samples"] if time_ns <= death["time_ns"]]
     words = f"{death['name']} died under {trial['policy']}, by the {death['by']}"
     return mark(tag("title", words), across.at(death["time_ns"]), up.at(max(before[-2:], default=0)), False)
-
-
-def _axes(across: Scale, up: Scale) -> Markup:
-    floor = HEIGHT - BOTTOM
-    unit, length = time_unit(across.most)
-    parts = [line(LEFT, floor, WIDTH - RIGHT, floor, INK), line(LEFT, TOP - 8, LEFT, floor, INK)]
-    for value in ticks(across.most / length):
-        x = across.at(value * length)
-        parts += [line(x, floor, x, floor + 4, INK), text(x, floor + 16, f"{value:g} {unit}", "middle")]
-    for count in byte_ticks(int(up.most)):
-        y = up.at(count)
-        parts += [line(LEFT - 4, y, LEFT, y, INK), text(LEFT - 8, y + 4, size(count), "end")]
-    return tag("g", *parts)

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .markup import BAD, GOOD, Markup, join, tag
+from .units import byte_ticks, size, ticks, time_unit
 
-__all__ = ["BOTTOM", "HEIGHT", "INK", "LEFT", "RIGHT", "TOP", "WIDTH", "Scale", "line", "mark", "paper", "text"]
+__all__ = [
+    *("BOTTOM", "HEIGHT", "INK", "LEFT", "RIGHT", "TOP", "WIDTH"),
+    *("Scale", "axes", "line", "mark", "paper", "sizes", "text", "times"),
+]
 
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 62, 20, 30, 44
@@ -43,6 +47,28 @@ def paper(title: str, parts: Sequence[Markup]) -> Markup:
         font_family="system-ui,sans-serif",
         font_size=11,
     )
+
+
+def sizes(scale: Scale) -> list[tuple[float, str]]:
+    """The ticks of an axis of bytes: where each is, and its words."""
+    return [(scale.at(count), size(count)) for count in byte_ticks(int(scale.most))]
+
+
+def times(scale: Scale, wanted: int) -> list[tuple[float, str]]:
+    """The ticks of an axis of time."""
+    unit, length = time_unit(scale.most)
+    return [(scale.at(value * length), f"{value:g} {unit}") for value in ticks(scale.most / length, wanted)]
+
+
+def axes(across: Sequence[tuple[float, str]], up: Sequence[tuple[float, str]], *more: Markup) -> Markup:
+    """Both axes with their ticks."""
+    floor = HEIGHT - BOTTOM
+    parts = [line(LEFT, floor, WIDTH - RIGHT, floor, INK), line(LEFT, TOP - 8, LEFT, floor, INK)]
+    for x, words in across:
+        parts += [line(x, floor, x, floor + 4, INK), text(x, floor + 16, words, "middle")]
+    for y, words in up:
+        parts += [line(LEFT - 4, y, LEFT, y, INK), text(LEFT - 8, y + 4, words, "end")]
+    return tag("g", *parts, *more)
 
 
 def mark(title: Markup, x: float, y: float, good: bool) -> Markup:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .markup import GOOD, WARN, Markup, tag
-from .paper import BOTTOM, HEIGHT, INK, LEFT, RIGHT, TOP, WIDTH, Scale, line, mark, paper, text
-from .units import byte_ticks, seconds, size, ticks, time_unit
+from .paper import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, axes, line, mark, paper, sizes, text, times
+from .units import seconds, size
 
 if TYPE_CHECKING:
     from .._fitted import Fitted
@@ -23,7 +23,7 @@ def fit_svg(fitted: Fitted) -> Markup:
     across = Scale(max(max(run.limit_bytes for run in shown), peak) * 1.08, LEFT, WIDTH - LEFT - RIGHT)
     most_ns = max(run.elapsed_ns for run in fitted.runs) * 1.12
     up = Scale(most_ns, HEIGHT - BOTTOM, -(HEIGHT - TOP - BOTTOM))
-    parts = [_axes(across, up)]
+    parts = [axes(sizes(across), times(up, 5), text(WIDTH - RIGHT, HEIGHT - BOTTOM + 30, "limit", "end"))]
     allowed = fitted.runs[0].elapsed_ns * (1 + fitted.slower_permille / 1000)
     y = up.at(allowed)
     parts.append(line(LEFT, y, WIDTH - RIGHT, y, WARN, "4 4"))
@@ -44,17 +44,3 @@ def fit_svg(fitted: Fitted) -> Markup:
         note += f"   not shown: {left_out} under {size(fitted.runs[0].limit_bytes)} (the first)"
     parts.append(text(LEFT, HEIGHT - 8, note, "start"))
     return paper("time under each limit", parts)
-
-
-def _axes(across: Scale, up: Scale) -> Markup:
-    floor = HEIGHT - BOTTOM
-    unit, length = time_unit(up.most)
-    parts = [line(LEFT, floor, WIDTH - RIGHT, floor, INK), line(LEFT, TOP - 8, LEFT, floor, INK)]
-    for count in byte_ticks(int(across.most)):
-        x = across.at(count)
-        parts += [line(x, floor, x, floor + 4, INK), text(x, floor + 16, size(count), "middle")]
-    for value in ticks(up.most / length, 5):
-        y = up.at(value * length)
-        parts += [line(LEFT - 4, y, LEFT, y, INK), text(LEFT - 8, y + 4, f"{value:g} {unit}", "end")]
-    parts.append(text(WIDTH - RIGHT, floor + 30, "limit", "end"))
-    return tag("g", *parts)
