@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Container, Sequence
 
-__all__ = ["note", "plain", "readable", "shown", "signal_name"]
+__all__ = ["note", "plain", "readable", "shown", "signal_name", "table"]
 
 _RUN = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
 _BYTE = re.compile(rb"\\x([0-9a-f]{2})")
@@ -49,6 +50,15 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def table(rows: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
+    """Lines in which the cells of a column stand below each other, those of the columns `left` by their beginnings."""
+    columns = []
+    for at, column in enumerate(zip(*rows, strict=True)):
+        width = max(map(len, column))
+        columns.append([cell.ljust(width) if at in left else cell.rjust(width) for cell in column])
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
 def plain(text: str) -> bytes:

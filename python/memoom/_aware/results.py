@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from .._result import Table
+from .._text import table
 from .._units import size
 
 _PLACES = {"own": "limit on its own group:", "ancestor": "limit on the group above:"}
@@ -59,18 +60,11 @@ class Awareness(Table):
 
 def text_of(document: dict[str, Any]) -> str:
     """The answer for people: a line for each place, and every run."""
-    lines = [f"{document['verdict']}"]
+    lines = [document["verdict"]]
     for place in document["places"]:
         lines.append(f"  {_PLACES[place['place']]:<26}{place['verdict']:<8} {place['reason']}")
     head = ("limit on", "limit", "says", "peak", "result", "verdict", "")
-    rows = [head, *map(_cells, document["runs"])]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at in (0, 4, 5, 6) else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
+    lines += table([head, *map(_cells, document["runs"])], left=(0, 4, 5, 6))
     return "\n".join(lines)
 
 

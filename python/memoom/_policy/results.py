@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from .. import _wires
 from .._result import Table
+from .._text import table
 from .._units import size
 
 __all__ = ["PolicyDeath", "PolicyResults", "PolicyTrial", "text_of"]
@@ -69,8 +70,7 @@ class PolicyResults(Table):
 
 def text_of(document: dict[str, Any]) -> str:
     """The table for people."""
-    head = ("policy", "who died", "lost", "kept", "at the limit", "OOMs")
-    rows = [head]
+    rows = [("policy", "who died", "lost", "kept", "at the limit", "OOMs")]
     for trial in document["trials"]:
         if trial["refused"] is not None:
             continue
@@ -81,13 +81,6 @@ def text_of(document: dict[str, Any]) -> str:
         lost, kept = (f"{trial[f'{name}_byte_seconds'] / (1 << 20):.0f} MiB·s" for name in ("lost", "kept"))
         at_limit = f"{trial['at_limit_ns'] / 1e6:.0f} ms"
         rows.append((trial["policy"], died or "nobody", lost, kept, at_limit, str(trial["ooms"])))
-    widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
-    lines = [f"limit {size(document['limit_bytes'])}"]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at < 2 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
+    lines = [f"limit {size(document['limit_bytes'])}", *table(rows, left=(0, 1))]
     lines += [f"{one['policy']} was not tried: {one['refused']}" for one in document["trials"] if one["refused"]]
     return "\n".join(lines)
