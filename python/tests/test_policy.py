@@ -64,6 +64,22 @@ def test_nobody_dies_where_there_is_room() -> None:
 
 
 @pytest.mark.usefixtures("needs_lab")
+def test_a_function_with_the_name_of_a_built_in_one_is_what_it_is() -> None:
+    scores = set()
+
+    def look(now: memoom.PolicyNow) -> None:
+        scores.update(int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in now.pids.values())
+
+    small = {"limit": "64M", "process": [{"name": "one", "curve": [[0, "1M"], [0.1, "1M"]], "oom_score_adj": 7}]}
+    found = memoom.policy(small, {"earlyoom": look, "oom-group": look})
+    assert [(trial.policy, trial.refused, trial.deaths) for trial in found.trials] == [
+        ("earlyoom", None, ()),
+        ("oom-group", None, ()),
+    ]
+    assert scores == {7}
+
+
+@pytest.mark.usefixtures("needs_lab")
 def test_a_recorded_timeline_is_a_curve_too(tmp_path: Path) -> None:
     with memoom.Lab(sample_every=0.05) as lab:
         group = lab.group("recorded", limit="64M")

@@ -25,7 +25,7 @@ _ACTS_AT = 0.9
 @contextlib.contextmanager
 def running(plan: Plan, policy: Policy) -> Iterator[None]:
     """Runs the killer of a policy while it is entered; for most there is none."""
-    if policy.name != "earlyoom" or policy.command is not None or policy.function is not None:
+    if policy.built_in != "earlyoom":
         yield
         return
     least = (_available() - round(_ACTS_AT * plan.limit)) >> 10

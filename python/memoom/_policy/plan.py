@@ -53,6 +53,11 @@ class Policy(NamedTuple):
     command: tuple[str, ...] | None = None
     function: Callable[..., Any] | None = None
 
+    @property
+    def built_in(self) -> str | None:
+        """Which of the built-in ones it is: a command or a function may have the name of one, and is none."""
+        return self.name if self.command is None and self.function is None else None
+
 
 class Plan(NamedTuple):
     """A curve of pressure and the policies that are held against it."""

@@ -55,9 +55,9 @@ def run(plan: Plan, policy: Policy) -> dict[str, Any]:
     if refused is not None:
         return _told(policy, refused=refused)
     with Lab() as lab:
-        group = lab.group("policy", limit=plan.limit, oom_group=True if policy.name == "oom-group" else None)
+        group = lab.group("policy", limit=plan.limit, oom_group=True if policy.built_in == "oom-group" else None)
         with running(plan, policy):
-            score = SCORE if policy.name == "earlyoom" else None
+            score = SCORE if policy.built_in == "earlyoom" else None
             hogs = {c.name: group.hog(c.name, step=4096, oom_score_adj=score or c.oom_score_adj) for c in plan.curves}
             driven = _Driven(plan, policy, group, hogs)
             driven.follow()
@@ -80,14 +80,14 @@ def run(plan: Plan, policy: Policy) -> dict[str, Any]:
 
 def _refused(plan: Plan, policy: Policy) -> str | None:
     """Why a policy cannot be tried here; None where it can."""
-    if policy.command is not None or policy.function is not None or policy.name == "kernel":
+    if policy.built_in in (None, "kernel"):
         return None
-    if policy.name == "oom-group":
+    if policy.built_in == "oom-group":
         with Lab(kernel_log=False, call_path=False) as lab:
             return None if lab.hierarchy == "v2" else "memory.oom.group is a file of cgroup v2"
     if not (shutil.which(policy.name) or shutil.which(policy.name, path="/usr/lib/systemd:/lib/systemd")):
         return f"{policy.name} is not installed"
-    if policy.name == "systemd-oomd":
+    if policy.built_in == "systemd-oomd":
         return _NO_UNITS
     if any(curve.oom_score_adj for curve in plan.curves):
         return "the hogs need an oom_score_adj of their own for it; remedy: give the processes none"
@@ -110,7 +110,7 @@ class _Driven:
         self._began_ns = self._last_ns = 0
         self._was_at_the_limit = False
         # Whoever has sent a signal was the killer that runs beside.
-        self._beside = "policy" if policy.name == "earlyoom" else "unknown"
+        self._beside = "policy" if policy.built_in == "earlyoom" else "unknown"
         self._first: dict[str, int] = {}
         self.deaths: dict[str, dict[str, Any]] = {}
         self.samples: list[list[int]] = []
