@@ -131,8 +131,11 @@ def test_a_curve_is_a_line_between_its_points() -> None:
         ({"process": ["a"]}, "is no process"),
         ({"process": [{"name": "a"}]}, "is no process: it has no curve"),
         ({"process": [{"name": "a", "curv": []}]}, "is no process: there is no 'curv'"),
+        ({"process": [{"name": "a", "curve": [[0, "1M"]], "points": []}]}, "is no process: there is no 'points'"),
         ({"process": [{"name": "a", "curve": [[1, "1M"], [0, "1M"]]}]}, "later than the one before"),
         ({"process": [{"name": "a", "curve": [["x", "1M"]]}]}, "a list of"),
+        ({"process": [{"name": "a", "curve": [[0, "1M"]], "oom_score_adj": "7"}]}, "oom_score_adj of a is '7'"),
+        ({"recorded": 5}, "the path of a timeline"),
         ({"every": 0}, "seconds between"),
         ({"policies": ["kernle"]}, "is no policy"),
         ({"policies": {"mine": {"command": "true"}}}, "is no policy"),
@@ -142,6 +145,23 @@ def test_a_curve_is_a_line_between_its_points() -> None:
 def test_what_is_no_plan_is_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(memoom.InvalidInputError, match=said):
         read_plan({**PLAN, **wrong}, None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "[" * 100_000,
+        '{"events": 5}',
+        '{"events": [{"kind": "share"}]}',
+        '{"events": [{"kind": "share", "pid": 1, "time_ns": "x", "rss_bytes": 0, "swap_bytes": 0}]}',
+        '{"events": [{"kind": "share", "pid": 1, "time_ns": 0, "rss_bytes": null, "swap_bytes": 0}]}',
+    ],
+)
+def test_what_is_no_timeline_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "timeline.json").write_text(content)
+    with pytest.raises(memoom.InvalidInputError, match="is no timeline"):
+        read_plan({"limit": "16M", "recorded": str(tmp_path / "timeline.json")}, None)
 
 
 def test_a_killer_of_the_whole_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

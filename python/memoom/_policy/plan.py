@@ -106,6 +106,8 @@ def read_plan(
 def _curves(given: Mapping[str, Any], here: str) -> tuple[Curve, ...]:
     found: list[Curve] = []
     if "recorded" in given:
+        if not isinstance(given["recorded"], str | os.PathLike):
+            raise _wrong(f"recorded is {given['recorded']!r}", "give the path of a timeline")
         found += recorded(Path(here, given["recorded"]))
     processes = given.get("process", [])
     if not isinstance(processes, Sequence) or isinstance(processes, str):
@@ -123,7 +125,7 @@ def _is_process(process: Any) -> None:
     what, remedy = f"{process!r} is no process", "give name, curve and, if wanted, oom_score_adj"
     if not isinstance(process, Mapping):
         raise _wrong(what, remedy)
-    unknown = [key for key in process if key not in {*Curve._fields, "curve"}]
+    unknown = [key for key in process if key not in ("name", "curve", "oom_score_adj")]
     if unknown:
         raise _wrong(f"{what}: there is no {unknown[0]!r}", remedy)
     missing = [key for key in ("name", "curve") if key not in process]
@@ -131,7 +133,9 @@ def _is_process(process: Any) -> None:
         raise _wrong(f"{what}: it has no {missing[0]}", remedy)
 
 
-def _curve(name: str, given: Any, oom_score_adj: int) -> Curve:
+def _curve(name: str, given: Any, oom_score_adj: Any) -> Curve:
+    if not isinstance(oom_score_adj, int):
+        raise _wrong(f"the oom_score_adj of {name} is {oom_score_adj!r}", "give a number, -1000 to 1000")
     try:
         points = tuple((float(seconds), parse_size(size)) for seconds, size in given)
     except (TypeError, ValueError) as error:
@@ -145,22 +149,27 @@ def _curve(name: str, given: Any, oom_score_adj: int) -> Curve:
 def recorded(path: Path) -> Iterable[Curve]:
     """The curves of a timeline that was saved as JSON: what each process held."""
     try:
-        events = json.loads(path.read_text())["events"]
-        shares = [event for event in events if event["kind"] == "share"]
-    except (ValueError, KeyError, TypeError) as error:
+        points, names = _shares(json.loads(path.read_text(encoding="utf-8"))["events"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _wrong(
             f"{path} is no timeline ({error!r})", "save timeline.to_json() of a lab with sample_every"
         ) from None
-    if not shares:
+    if not points:
         raise _wrong(f"{path} has no samples", "give the lab sample_every")
-    start = min(event["time_ns"] for event in shares)
+    return [Curve(f"{names[pid]}-{number}", tuple(held)) for number, (pid, held) in enumerate(points.items(), 1)]
+
+
+def _shares(events: Any) -> tuple[dict[int, list[tuple[float, int]]], dict[int, str]]:
+    """What each process held, and its name, by pid."""
+    shares = [event for event in events if event["kind"] == "share"]
+    start = min((event["time_ns"] for event in shares), default=0)
     points: dict[int, list[tuple[float, int]]] = {}
     names: dict[int, str] = {}
     for event in shares:
         held = event["rss_bytes"] + event["swap_bytes"]
         points.setdefault(event["pid"], []).append(((event["time_ns"] - start) / 1e9, held))
         names[event["pid"]] = readable(event.get("comm") or "process")
-    return [Curve(f"{names[pid]}-{number}", tuple(held)) for number, (pid, held) in enumerate(points.items(), 1)]
+    return points, names
 
 
 def _policies(given: Any) -> tuple[Policy, ...]:
