@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -293,6 +294,30 @@ def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
     done = cli("campaign", file(), "--only", "line=2")
     assert done.returncode == 125 and "no line is looked for" in done.stderr
     assert cli("campaign", str(tmp_path / "absent.toml")).returncode == 125
+
+
+@needs_time
+@pytest.mark.usefixtures("needs_lab")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "interrupted; what was finished is in {here}/campaign.results.jsonl; start again to go on"),
+        (["--only", "time=1000"], "interrupted; no results were kept"),
+    ],
+)
+def test_ctrl_c_says_where_the_results_are(options: list[str], said: str, tmp_path: Path) -> None:
+    file, began = tmp_path / "campaign.toml", tmp_path / "began"
+    command = json.dumps(["sh", "-c", f"touch {began}; exec sleep 1000"])
+    file.write_text(f'command = {command}\ncheck = ["true"]\ntimeout = 2000\n[moments]\ntime = 500\n')
+    words = [sys.executable, "-m", "memoom", "campaign", str(file), *options]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + PATIENCE
+        while not began.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130 and told == f"memoom campaign: {said.format(here=tmp_path)}\n", told
 
 
 @pytest.mark.parametrize(

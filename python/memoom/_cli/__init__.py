@@ -127,3 +127,12 @@ def complain(prog: str, error: object) -> None:
     if isinstance(error, OSError) and not isinstance(error, MemoomError) and error.filename and error.strerror:
         error = f"{os.fsdecode(error.filename)}: {error.strerror}"
     print(f"{prog}: {shown(error)}", file=sys.stderr)
+
+
+def interrupted(prog: str, output: str | None) -> NoReturn:
+    """Says after Ctrl-C where the results are, and ends at once: what runs in threads would be waited for, and its labs
+    end with this process."""
+    kept = "no results were kept" if output is None else f"what was finished is in {output}; start again to go on"
+    complain(prog, f"interrupted; {kept}")
+    sys.stderr.flush()
+    os._exit(130)

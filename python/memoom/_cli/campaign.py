@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import FAILED, AnswerParser, complain
+from . import FAILED, AnswerParser, complain, interrupted
 
 
 def main(arguments: list[str]) -> int:
@@ -34,10 +33,7 @@ def main(arguments: list[str]) -> int:
         complain("memoom campaign", error)
         return FAILED
     except KeyboardInterrupt:
-        complain("memoom campaign", f"interrupted; what was finished is in {output}; start again to go on")
-        sys.stderr.flush()
-        # The moments that run in threads would be waited for; their labs end with this process.
-        os._exit(130)
+        interrupted("memoom campaign", output)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     print(found.to_json() if options.json else found)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import Parser, complain
+from . import Parser, complain, interrupted
 
 
 def main(arguments: list[str]) -> int:
@@ -45,10 +44,7 @@ def main(arguments: list[str]) -> int:
         complain("memoom sweep", error)
         return 1
     except KeyboardInterrupt:
-        complain("memoom sweep", f"interrupted; what was finished is in {output}; start again to go on")
-        sys.stderr.flush()
-        # The trials that run in threads would be waited for; their labs end with this process.
-        os._exit(130)
+        interrupted("memoom sweep", output)
     if options.parquet is not None:
         try:
             results.to_parquet(options.parquet)
