@@ -305,12 +305,15 @@ def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
         (["--only", "time=1000"], "interrupted; no results were kept"),
     ],
 )
-def test_ctrl_c_says_where_the_results_are(options: list[str], said: str, tmp_path: Path) -> None:
+def test_ctrl_c_says_where_the_results_are_and_leaves_no_copies(options: list[str], said: str, tmp_path: Path) -> None:
     file, began = tmp_path / "campaign.toml", tmp_path / "began"
     command = json.dumps(["sh", "-c", f"touch {began}; exec sleep 1000"])
     file.write_text(f'command = {command}\ncheck = ["true"]\ntimeout = 2000\n[moments]\ntime = 500\n')
     words = [sys.executable, "-m", "memoom", "campaign", str(file), *options]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    environment = {**os.environ, "TMPDIR": str(copies)}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + PATIENCE
         while not began.exists():
             assert time.monotonic() < deadline
@@ -318,6 +321,7 @@ def test_ctrl_c_says_where_the_results_are(options: list[str], said: str, tmp_pa
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and told == f"memoom campaign: {said.format(here=tmp_path)}\n", told
+    assert os.listdir(copies) == []
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,9 @@ _FILLS_PAGES = 5000
 def execute(plan: Plan, template: str, keep: str | None, trial: dict[str, Any]) -> dict[str, Any]:
     """Runs one trial of a campaign and gives what came of it, as plain data. Without a moment nobody is killed."""
     moment = None if trial["moment"] is None else moment_of(trial["moment"])
-    with tempfile.TemporaryDirectory(prefix="memoom-campaign-") as place:
-        directory = os.path.join(os.path.realpath(place), "work")
+    # Beside the template: it goes with that, also where nobody waits for this moment any more.
+    with tempfile.TemporaryDirectory(prefix="at-", dir=os.path.dirname(template), ignore_cleanup_errors=True) as place:
+        directory = os.path.join(place, "work")
         _copy(template, directory)
         with tempfile.TemporaryFile() as output:
             began = time.monotonic_ns()
@@ -54,7 +55,7 @@ def execute(plan: Plan, template: str, keep: str | None, trial: dict[str, Any]) 
 @contextlib.contextmanager
 def prepared(plan: Plan) -> Iterator[str]:
     """The directory of which each moment gets a copy: that of the plan, and what the command `prepare` makes of it."""
-    with tempfile.TemporaryDirectory(prefix="memoom-campaign-") as place:
+    with tempfile.TemporaryDirectory(prefix="memoom-campaign-", ignore_cleanup_errors=True) as place:
         template = os.path.join(os.path.realpath(place), "work")
         if plan.workdir is None:
             os.mkdir(template)
