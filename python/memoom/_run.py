@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 from . import _native
 from ._errors import InvalidInputError
 from ._hook import bounded
-from ._stdio import Pipes
+from ._stdio import PIPE, Pipes
 
 if TYPE_CHECKING:
     from ._native import Worker
     from ._values import AtLimit, Outcome
 
 __all__ = ["run"]
-
-_PIPE = -1  # subprocess.PIPE
 
 
 def run(
@@ -67,7 +65,7 @@ def run(
     if input is not None and stdin is not None:
         raise _exclude("input", "stdin")
     for name, wanted in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
-        if wanted is not None and not hasattr(wanted, "fileno") and wanted == _PIPE:
+        if wanted is not None and not hasattr(wanted, "fileno") and wanted == PIPE:
             raise InvalidInputError(
                 f"run: nobody would read or write the pipe of {name} while the command runs; "
                 "remedy: give a file, or start the worker with group.command()",

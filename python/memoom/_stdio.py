@@ -14,8 +14,8 @@ from ._errors import InvalidInputError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# The values of subprocess.PIPE, STDOUT and DEVNULL; importing that module costs more than starting a command.
-_PIPE, _STDOUT, _DEVNULL = -1, -2, -3
+# As subprocess has them; importing that module costs more than starting a command.
+PIPE, STDOUT, DEVNULL = -1, -2, -3
 _NULL = -1
 _NAMES = ("stdin", "stdout", "stderr")
 
@@ -40,15 +40,15 @@ class Plan:
         if wanted is None:
             return None
         if isinstance(wanted, int):
-            if wanted == _PIPE:
+            if wanted == PIPE:
                 reader, writer = os.pipe()
                 ours, theirs = (writer, reader) if at == 0 else (reader, writer)
                 self._ours[at] = (ours, "wb" if at == 0 else "rb")
                 self._theirs.append(theirs)
                 return theirs
-            if wanted == _DEVNULL:
+            if wanted == DEVNULL:
                 return _NULL
-            if wanted == _STDOUT and at == 2:
+            if wanted == STDOUT and at == 2:
                 # Inherited output is our own descriptor 1, wherever that leads.
                 return 1 if self.child[1] is None else self.child[1]
             if wanted >= 0:
@@ -78,6 +78,13 @@ class Plan:
         for fd in self._theirs:
             os.close(fd)
         self._theirs = []
+
+
+def tail(file: IO[bytes], most: int) -> str:
+    """The end of what was written to a file, `most` bytes of it."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - most))
+    return file.read(most).decode(errors="replace")
 
 
 class Pipes:

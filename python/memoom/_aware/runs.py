@@ -12,6 +12,7 @@ from typing import IO, Any
 from .._errors import InvalidInputError, TimedOutError
 from .._lab import Lab
 from .._native import parse_size
+from .._stdio import DEVNULL
 from .._values import Host
 from .judge import judge
 from .results import Awareness, text_of
@@ -20,7 +21,6 @@ _SCHEMA = "memoom.aware/1"
 PLACES = ("own", "ancestor")
 # Limits take nothing; a program that sizes itself by them does.
 _MOST = 2 << 30
-_DEVNULL = -3  # subprocess.DEVNULL
 # So much of what it writes is searched.
 _READ = 16 << 20
 _NUMBER = re.compile(r"(\d+(?:[_,']\d{3})*(?:\.\d+)?)\s*([kKMGT]?)(?:i?[bB])?")
@@ -117,7 +117,7 @@ def _run(
         limited = lab.group("limited", limit=limit)
         group = limited if place == "own" else limited.child("inside", swap=None)
         began = time.monotonic_ns()
-        worker = group.command(argv, env=env, cwd=cwd, stdin=_DEVNULL, stdout=output, stderr=output)
+        worker = group.command(argv, env=env, cwd=cwd, stdin=DEVNULL, stdout=output, stderr=output)
         verdict = None
         try:
             worker.wait(timeout)

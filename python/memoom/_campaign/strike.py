@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import IO, Any
 from .._errors import MemoomError, NotFoundError, PermissionDeniedError, TimedOutError
 from .._lab import Lab
 from .._native import Group, Worker
+from .._stdio import DEVNULL, PIPE, tail
 from .._values import Host, Oom, Outcome
 from .moments import TRACED, Counter, Moment, moment_of
 from .plan import Plan
@@ -42,7 +42,7 @@ def execute(plan: Plan, template: str, keep: str | None, trial: dict[str, Any]) 
             began = time.monotonic_ns()
             found = _undisturbed(plan, directory, output) if moment is None else _at(moment, plan, directory, output)
             found["elapsed_ns"] = time.monotonic_ns() - began
-            found["output"] = _tail(output)
+            found["output"] = tail(output, _TAIL).strip()
         if found["status"] is None:
             found.update(_checked(plan, directory))
         if found["status"] == "failed" and keep is not None:
@@ -218,14 +218,14 @@ def _begin(
     argv = plan.argv(plan.command, directory)
     if more:
         argv = ["/bin/sh", "-c", _GATE, "sh", *argv]
-    options = {"stdin": subprocess.DEVNULL, **more}
+    options = {"stdin": DEVNULL, **more}
     environment = plan.environment(directory)
     return group, group.command(argv, env=environment, cwd=directory, stdout=output, stderr=output, **options)
 
 
 def _started(lab: Lab, plan: Plan, directory: str, output: IO[bytes], counter: Counter) -> tuple[Group, Worker, Tracer]:
     """The command, followed from its beginning."""
-    group, worker = _begin(lab, plan, directory, output, stdin=subprocess.PIPE)
+    group, worker = _begin(lab, plan, directory, output, stdin=PIPE)
     tracer = Tracer(worker.pid, counter)
     tracer.start()
     assert worker.stdin is not None
@@ -282,23 +282,17 @@ def _beside(plan: Plan, words: tuple[str, ...], directory: str) -> tuple[int | s
                 plan.argv(words, directory),
                 cwd=directory,
                 env=plan.environment(directory),
-                stdin=subprocess.DEVNULL,
+                stdin=DEVNULL,
                 stdout=output,
                 stderr=output,
             )
             status = worker.wait(plan.timeout).returncode
         except TimedOutError:
-            return f"no end in {plan.timeout:g} s", _tail(output)
+            return f"no end in {plan.timeout:g} s", tail(output, _TAIL).strip()
         except (NotFoundError, PermissionDeniedError) as error:
             raise MemoomError(f"campaign: {words[0]}: {error}", errno=error.errno) from error
-        return status, _tail(output)
+        return status, tail(output, _TAIL).strip()
 
 
 def _last_line(text: str) -> str:
     return f": {text.splitlines()[-1]}" if text else ""
-
-
-def _tail(file: IO[bytes]) -> str:
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - _TAIL))
-    return file.read().decode(errors="replace").strip()

@@ -18,6 +18,7 @@ from .._invoke import invoke
 from .._lab import Lab
 from .._native import parse_size
 from .._run import run
+from .._stdio import DEVNULL, tail
 from .._values import Host, Outcome
 from .budget import reserve
 from .store import SCHEMA
@@ -104,11 +105,11 @@ def _command(trial: Mapping[str, Any]) -> dict[str, Any]:
             trial["argv"],
             **_settings(trial, "timeout", "oom_score_adj", "cwd"),
             env=_environment(trial),
-            stdin=-3,  # subprocess.DEVNULL
+            stdin=DEVNULL,
             stdout=output,
             stderr=output,
         )
-        return {**_ended(outcome), "output": _tail(output)}
+        return {**_ended(outcome), "output": tail(output, _TAIL)}
 
 
 def _function(trial: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _function(trial: Mapping[str, Any]) -> dict[str, Any]:
             stdout=output,
             stderr=output,
         )
-        found = {**_ended(done.outcome), "status": done.status, "output": _tail(output)}
+        found = {**_ended(done.outcome), "status": done.status, "output": tail(output, _TAIL)}
     if done.exception is not None:
         found["error"] = _error(done.exception)
     return {**_returned(done.value), **found}
@@ -167,13 +168,6 @@ def _environment(trial: Mapping[str, Any]) -> dict[str, str] | None:
     """What the trial says is added to the environment."""
     own = trial.get("env")
     return None if own is None else {**os.environ, **{name: str(value) for name, value in own.items()}}
-
-
-def _tail(file: Any) -> str:
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - _TAIL))
-    text: str = file.read().decode(errors="replace")
-    return text
 
 
 def _returned(value: object) -> dict[str, Any]:
