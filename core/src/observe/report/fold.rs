@@ -303,11 +303,15 @@ fn is_parted(above: &Raw<'_>, raw: &Raw<'_>) -> bool {
     if text.len() > 256 || invoked(text).is_some() {
         return false;
     }
-    [&b""[..], b" "].iter().any(|glue| {
-        let joined = [text, glue, head(trim_start(&raw.text), 64)].concat();
-        let begins = |at: usize| at < text.len();
-        anchor(&joined).is_some_and(|anchor| begins(anchor.start())) || invoked(&joined).is_some_and(begins)
-    })
+    let begins = |at: usize| at < text.len();
+    let tells = |joined: &[u8]| {
+        anchor(joined).is_some_and(|anchor| begins(anchor.start())) || invoked(joined).is_some_and(begins)
+    };
+    let mut joined = [text, b" ", head(trim_start(&raw.text), 64)].concat();
+    tells(&joined) || {
+        joined.remove(text.len());
+        tells(&joined)
+    }
 }
 
 /// What makes two pieces a whole line.
