@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,6 +66,47 @@ def needs_lab() -> None:
 def lab(needs_lab: None) -> Iterator[memoom.Lab]:
     with memoom.Lab() as lab:
         yield lab
+
+
+# mm/oom_kill.c: the kernel prints up to 10 reports in 5 seconds, of the whole machine; a bit more, as it counts ticks.
+REPORTS_WINDOW = 5.1
+
+
+def kernels_last_report(log: int) -> float | None:
+    """When the kernel last printed a report, in its own seconds since boot, of what is still to be read of its log."""
+    last = None
+    while True:
+        try:
+            record = os.read(log, 8192)
+        except BlockingIOError:
+            return last
+        except BrokenPipeError:
+            continue  # Some were overwritten meanwhile; the next read goes on behind them.
+        found = re.match(rb"[^,]*,[^,]*,(\d+),[^;]*;[^\n]* invoked oom-killer: ", record)
+        if found:
+            last = int(found[1]) / 1e6
+
+
+@pytest.fixture
+def report_is_due(needs_lab: None) -> None:
+    """The kernel will print a report of the next OOM: its last one is so old that a new window begins.
+
+    For a test that shows the kernel's own report: with the tests before it the reports of a window may be used up."""
+    if not memoom.Host.probe().can("kernel-log"):
+        return
+    log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        poll = select.poll()
+        poll.register(log, select.POLLIN)
+        last = kernels_last_report(log)
+        deadline = time.monotonic() + PATIENCE
+        while last is not None and (left := last + REPORTS_WINDOW - time.monotonic()) > 0:
+            if time.monotonic() > deadline:
+                skip(f"others use up the kernel's reports: for {PATIENCE:.0f} s one was printed at least every 5 s")
+            poll.poll(left * 1000)
+            last = kernels_last_report(log) or last
+    finally:
+        os.close(log)
 
 
 # On an emulated machine each start of Python takes seconds; what has nothing to do with the kernel is left to others.

@@ -167,7 +167,7 @@ def test_demo_holds_every_check_and_writes_its_documents(needs_lab: None, cli: C
         assert one["timeline"]["events"] and one["ooms"]
 
 
-def test_demo_for_people(needs_lab: None, cli: Cli) -> None:
+def test_demo_for_people(report_is_due: None, cli: Cli) -> None:
     name = {"v1": "v1-kill", "v2": "v2-kill"}[HIERARCHY or ""]
     done = cli("demo", name)
     assert done.returncode == 0, done.stdout + done.stderr
