@@ -113,6 +113,20 @@ def test_nothing_is_left_when_memoom_is_killed_while_everybody_is_held(tmp_path:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_memoom_alone_ends_the_hook_that_runs(tmp_path: Path, number: signal.Signals) -> None:
+    os.mkfifo(tmp_path / "begun")
+    hook = f"echo > {tmp_path}/begun; sleep 1000"
+    command = [sys.executable, "-m", "memoom", "run", "--limit", "48M", "--at-limit-timeout", "900", "--at-limit", hook]
+    with subprocess.Popen([*command, "--", "tail", "/dev/zero"], stderr=subprocess.PIPE, text=True) as memoom_run:
+        (tmp_path / "begun").read_text()
+        memoom_run.send_signal(number)
+        _, said = memoom_run.communicate(timeout=PATIENCE)
+    # By the signal, which it takes when it goes on, or by the kernel, which may come first.
+    assert memoom_run.returncode in (128 + number, 137), said
+    assert f"ended early, as the command was sent {number.name}" in said
+
+
 def test_who_is_killed_by_the_hook_has_died() -> None:
     for _ in range(5):
         outcome = memoom.run(EATS, limit="48M", at_limit="kill -9 {pid}")

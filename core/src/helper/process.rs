@@ -45,6 +45,8 @@ pub(crate) struct Progress {
     pub(crate) ticks: u64,
     pub(crate) exit: Option<Exit>,
     pub(crate) killed_by_us: bool,
+    /// The last signal of those that ask a process to end which we sent it.
+    pub(crate) asked_to_end: Option<i32>,
     /// Somebody other than the OOM killer was seen to send it SIGKILL.
     pub(crate) kill_sent: bool,
     /// Somebody may have been: a record was lost, or it went to a thread that had gone and bore its name.

@@ -117,7 +117,7 @@ impl<'a> Watched<'a> {
             })?;
             // Its time is over, or it has ended.
             let Some(Some(meeting)) = met else { break };
-            self.hold(&meeting, wait)?;
+            self.hold(worker, &meeting, wait)?;
         }
         if self.armed {
             // The verdict on what comes now is the kernel's again; a group that has gone needs nothing.
@@ -128,8 +128,10 @@ impl<'a> Watched<'a> {
     }
 
     /// One time: everybody is held, the hook runs, and the group goes on.
-    fn hold(&mut self, meeting: &Meeting, wait: &mut Wait<'_>) -> Result<()> {
+    fn hold(&mut self, worker: &Worker, meeting: &Meeting, wait: &mut Wait<'_>) -> Result<()> {
         let began = Instant::now();
+        // What it was sent before it could still take.
+        worker.process.progress().asked_to_end = None;
         let limit = self.group.limit()?;
         let room = self.stop.headroom_bytes.max(sys::page_size());
         let usage_bytes = self.group.usage_bytes()?;
@@ -150,7 +152,7 @@ impl<'a> Watched<'a> {
         let mut met = self.seen(meeting, &still, limit, usage_bytes);
         let beside = || self.lab.group(Some(BESIDE), &Limits::default());
         let before = self.met.last().map_or(&[][..], |before| &before.hook.mapped);
-        let seen = Seen { thread: meeting.thread, before };
+        let seen = Seen { thread: meeting.thread, before, command: worker };
         let ran = self.stop.hook.run(&met, &seen, &beside, self.stop.timeout, wait);
         let ran = ran.and_then(|(hook, raise)| Ok((hook, raise, self.group.ended(&still, wait)?)));
         let (hook, raise, died) = match ran {

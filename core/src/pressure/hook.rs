@@ -16,9 +16,13 @@ use crate::error::{Error, Result};
 use crate::helper::descriptor::above_stdio;
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
-use crate::memcg::limits::parse_size;
+use crate::observe::author::signal_name;
 use crate::observe::mappings::{frames, Mapped};
 use crate::wait::Wait;
+
+mod raise;
+
+use raise::Raise;
 
 /// What is run while everybody in the group stands still.
 #[derive(Debug, Clone)]
@@ -93,8 +97,6 @@ const MOST_OUTPUT: usize = 64 << 10;
 const END_WITHIN: Duration = Duration::from_secs(5);
 /// Instead of a time that no clock can hold.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86400);
-/// The beginning of a line by which a command raises the limit.
-const RAISE: &[u8] = b"memoom: raise ";
 
 impl Hook {
     /// Runs it, and gives the limit to which it raises. What goes wrong with it is told of it, and is no error; an error is
@@ -125,7 +127,7 @@ impl Hook {
                 let shown = argv.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
                 let run = HookRun { kind: "command", argv: shown, ..HookRun::default() };
                 match start(argv, met, beside) {
-                    Ok(started) => started.watched(run, deadline, wait)?,
+                    Ok(started) => started.watched(run, seen.command, deadline, wait)?,
                     Err(error) => (HookRun { error: Some(error.to_string()), ..run }, None),
                 }
             }
@@ -141,6 +143,8 @@ pub(super) struct Seen<'a> {
     pub(super) thread: Option<i32>,
     /// What was mapped when everybody was held before.
     pub(super) before: &'a [Mapped],
+    /// The command that is held.
+    pub(super) command: &'a Worker,
 }
 
 /// The built-in hook.
@@ -193,15 +197,23 @@ fn start(argv: Vec<OsString>, met: &AtLimit, beside: &dyn Fn() -> Result<Group>)
 }
 
 impl Running {
-    /// Until it ends or its time is over. Whatever it leaves behind is killed.
-    fn watched(mut self, mut run: HookRun, deadline: Instant, wait: &mut Wait<'_>) -> Result<(HookRun, Option<u64>)> {
+    /// Until it ends, its time is over, or the command it looks at is asked to end. Whatever it leaves behind is killed.
+    fn watched(
+        mut self,
+        mut run: HookRun,
+        command: &Worker,
+        deadline: Instant,
+        wait: &mut Wait<'_>,
+    ) -> Result<(HookRun, Option<u64>)> {
         let hub = self.group.lab("run hook")?.hub.clone();
         let left = deadline.saturating_duration_since(Instant::now());
+        let mut asked = None;
         let ended = hub.wait_until(&mut wait.at_most(left), |_| {
             read_into(&mut self.pipe, &mut run, &mut self.raise);
+            asked = command.process.progress().asked_to_end;
             let progress = self.worker.process.progress();
             let exit = progress.exit.map(|exit| exit.returncode);
-            Ok(match (exit, progress.abandoned) {
+            Ok(match (exit, progress.abandoned || asked.is_some()) {
                 (Some(returncode), _) => Look::Done(Some(returncode)),
                 (None, true) => Look::Done(None),
                 (None, false) => Look::Again,
@@ -210,9 +222,10 @@ impl Running {
         // Its children too, which a process group would not hold together.
         self.group.kill()?;
         match ended {
-            Some(returncode) => run.returncode = returncode,
-            None => {
-                run.timed_out = true;
+            Some(Some(returncode)) => run.returncode = Some(returncode),
+            gone => {
+                run.timed_out = gone.is_none();
+                run.error = asked.map(|signal| format!("ended early, as the command was sent {}", signal_name(signal)));
                 let exit = hub.wait_until(&mut wait.at_most(END_WITHIN), |_| {
                     let exit = self.worker.process.progress().exit;
                     Ok(exit.map_or(Look::Again, |exit| Look::Done(exit.returncode)))
@@ -243,40 +256,6 @@ fn read_into(pipe: &mut std::fs::File, run: &mut HookRun, raise: &mut Raise) {
             Err(error) if error.kind() == IoKind::Interrupted => {}
             Err(_) => return,
         }
-    }
-}
-
-/// The size of the last line `memoom: raise SIZE`, also of one that is not kept.
-#[derive(Debug, Default)]
-struct Raise {
-    /// The line so far, as much of it as could be one.
-    line: Vec<u8>,
-    size: Option<u64>,
-}
-
-impl Raise {
-    const LONGEST: usize = 64;
-
-    fn read(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            if byte == b'\n' {
-                self.end_line();
-            } else if self.line.len() < Self::LONGEST {
-                self.line.push(byte);
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        if let Some(size) = self.line.strip_prefix(RAISE) {
-            self.size = std::str::from_utf8(size).ok().and_then(|size| parse_size(size.trim()).ok());
-        }
-        self.line.clear();
-    }
-
-    fn last(&mut self) -> Option<u64> {
-        self.end_line();
-        self.size
     }
 }
 
@@ -380,21 +359,5 @@ mod tests {
         );
         let unknown = AtLimit { invoker: None, ..met() };
         assert_eq!(of("[{invoker}][{pid}]", &unknown), "[][]", "what is not known is empty, never 0");
-    }
-
-    #[test]
-    fn the_last_line_that_raises_counts() {
-        let of = |parts: &[&str]| {
-            let mut raise = Raise::default();
-            parts.iter().for_each(|part| raise.read(part.as_bytes()));
-            raise.last()
-        };
-        assert_eq!(of(&["memoom: raise 10M\nx\nmemoom: raise 20M\n"]), Some(20 << 20));
-        assert_eq!(of(&["x\nmemo", "om: raise 2", "0M"]), Some(20 << 20), "however it comes");
-        let long = format!("{}\nmemoom: raise 20M\n", "memoom: raise 10M ".repeat(9));
-        assert_eq!(of(&[&long]), Some(20 << 20));
-        for none in ["", "raise 10M", " memoom: raise 10M", "memoom: raise", "memoom: raise 10X", "memoom: raise max"] {
-            assert_eq!(of(&[none]), None, "{none}");
-        }
     }
 }

@@ -29,6 +29,9 @@ fn least_limit() -> u64 {
 /// How long the evidence of an end may take to be complete.
 const SETTLE_WITHIN: Duration = Duration::from_secs(12);
 
+/// The signals by which a terminal, a shell or a manager asks a process to end.
+const ASKS_TO_END: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
 /// One process in a group: a hog, a ticker or a command. Clones are the same worker.
 #[derive(Clone)]
 pub struct Worker {
@@ -235,7 +238,13 @@ impl Worker {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
                 Err(Error::os("send signal", error).value(format!("signal {signal} to pid {}", self.process.pid)))
             }
-            _ => Ok(()),
+            _ => {
+                // Who stands still at its limit takes no signal: whoever runs a hook meanwhile has to hear of it.
+                if ASKS_TO_END.contains(&signal) {
+                    self.process.progress().asked_to_end = Some(signal);
+                }
+                Ok(())
+            }
         }
     }
 
