@@ -62,6 +62,42 @@ def test_version_and_bad_usage(cli: Cli) -> None:
         assert cli(command, "--help").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "status"),
+    [
+        ("run --limt 5M -- true", "there is no option --limt; did you mean --limit?", 125),
+        ("run --limit 5M --timout 3 true --foo", "there is no option --timout; did you mean --timeout?", 125),
+        ("fit --limit 5M -- true", "there is no option --limit; --help lists them", 125),
+        ("watch --unti x", "there is no option --unti; did you mean --unit?", 2),
+        ("why --gruop x", "there is no option --gruop; did you mean --group?", 125),
+        ("report x --jsno", "there is no option --jsno; did you mean --json?", 2),
+        ("hog --kidn=anon", "there is no option --kidn; did you mean --kind?", 2),
+        ("--versoin", "there is no option --versoin; did you mean --version?", 2),
+        ("dcotor --json", "there is no command 'dcotor'; did you mean doctor?", 2),
+        ("run --limit 5M -- no-such-command --limt", "no-such-command: No such file or directory", 127),
+    ],
+)
+def test_an_unknown_word_is_answered_with_the_near_one(cli: Cli, given: str, said: str, status: int) -> None:
+    done = cli(*given.split())
+    assert said in done.stderr and done.returncode == status, done.stderr
+
+
+@pytest.mark.parametrize(("given", "status"), [("doctor", 1), ("gc --json", 1), ("why", 125), ("completion fish", 1)])
+def test_a_full_disk_behind_standard_output_is_one_sentence(given: str, status: int) -> None:
+    with open("/dev/full", "w") as full:
+        argv = [sys.executable, "-m", "memoom", *given.split()]
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == ("memoom: what was found could not be written to standard output: No space left on device\n")
+    assert done.returncode == status
+
+
+def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    argv = [sys.executable, "-m", "memoom", "doctor"]
+    done = subprocess.run(argv, capture_output=True, env=environment, check=False)
+    assert done.stderr == b"" and b"memory-controller" in done.stdout
+
+
 def test_watch(lab: memoom.Lab) -> None:
     group = lab.group("watched", limit="16M")
     argv = [sys.executable, "-m", "memoom", "watch", "--json", str(group.path)]

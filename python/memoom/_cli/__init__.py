@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from .._text import shown
@@ -39,6 +40,8 @@ _COMMANDS = {
 _IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "campaign", "policy", "hog", "lab"})
 # The exit status where memoom itself has failed and 1 would be an answer, or the command's own.
 FAILED = 125
+# How a write to standard output fails where somebody still holds the other end.
+_UNWRITTEN = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EAGAIN))
 _FAILED = {**dict.fromkeys(("run", "observe", "fit", "aware", "why", "campaign"), FAILED), "compare": 2}
 
 
@@ -47,9 +50,49 @@ class Parser(argparse.ArgumentParser):
 
     usage_status = 2
 
+    given: Sequence[str] = ()
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        self.given = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
+        # argparse itself speaks of what is missing first, and never of what was meant.
+        unknown = _unknown_option(self)
+        if unknown is not None:
+            message = (
+                f"there is no option {unknown}{meant(unknown, self._option_string_actions) or '; --help lists them'}"
+            )
         self.exit(self.usage_status, f"{self.prog}: {shown(message)}\n")
+
+
+def _unknown_option(parser: Parser) -> str | None:
+    """The first long option that a parser does not have; what follows a command is the command's own."""
+    known = parser._option_string_actions
+    has_command = any(action.nargs == argparse.REMAINDER for action in parser._get_positional_actions())
+    words = iter(parser.given)
+    for word in words:
+        if word == "--" or (has_command and not word.startswith("-")):
+            return None
+        name, has_value, _ = word.partition("=")
+        if not name.startswith("--"):
+            continue
+        fits = [name] if name in known else [option for option in known if option.startswith(name)]
+        if not fits:
+            return name
+        if known[fits[0]].nargs != 0 and not has_value:
+            next(words, None)
+    return None
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The nearest of what there is, as a question; empty where nothing is near."""
+    import difflib
+
+    bare = {one.lstrip("-"): one for one in sorted(known)}
+    close = difflib.get_close_matches(name.lstrip("-"), bare, 1)
+    return f"; did you mean {bare[close[0]]}?" if close else ""
 
 
 class AnswerParser(Parser):
@@ -73,12 +116,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        # Not one of memoom's own, which the commands tell: Python itself could not open a file of the package.
-        if error.errno not in (errno.EMFILE, errno.ENFILE):
-            raise
-        remedy = "raise the limit of open files (ulimit -n 256)"
-        print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
-        return _FAILED.get(arguments[0] if arguments else "", 1)
+        # Not one of memoom's own, which the commands tell.
+        status = _FAILED.get(arguments[0] if arguments else "", 1)
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            # Python itself could not open a file of the package.
+            remedy = "raise the limit of open files (ulimit -n 256)"
+            print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
+            return status
+        if error.filename is None and error.errno in _UNWRITTEN:
+            complain("memoom", f"what was found could not be written to standard output: {error.strerror}")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return status
+        raise
 
 
 def _open_stdio() -> None:
@@ -88,8 +137,12 @@ def _open_stdio() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False, encoding="utf-8"))
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            # What an encoding does not have is written as an escape, and ends nothing.
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -110,14 +163,15 @@ def _dispatch(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("command", nargs="?", metavar="COMMAND", help="memoom COMMAND --help says more")
-    options = parser.parse_args(arguments)
-    if options.version:
+    if arguments and not arguments[0].startswith("-"):
+        near = meant(arguments[0], _COMMANDS) or f"; there are {', '.join(_COMMANDS)}"
+        parser.error(f"there is no command '{arguments[0]}'{near}")
+    if parser.parse_args(arguments).version:
         from .. import __version__
 
         print(f"memoom {__version__}")
         return 0
-    wrong = "no command is named" if options.command is None else f"there is no command {options.command!r}"
-    parser.error(f"{wrong}; there are {', '.join(_COMMANDS)}")
+    parser.error(f"no command is named; there are {', '.join(_COMMANDS)}")
 
 
 def complain(prog: str, error: object) -> None:
