@@ -9,8 +9,21 @@ from .markup import BAD, GOOD, Markup, join, tag
 from .units import byte_ticks, size, ticks, time_unit
 
 __all__ = [
-    *("BOTTOM", "HEIGHT", "INK", "LEFT", "RIGHT", "TOP", "WIDTH"),
-    *("Scale", "axes", "line", "mark", "paper", "sizes", "text", "times"),
+    "BOTTOM",
+    "HEIGHT",
+    "INK",
+    "LEFT",
+    "RIGHT",
+    "TOP",
+    "WIDTH",
+    "Scale",
+    "axes",
+    "line",
+    "mark",
+    "paper",
+    "sizes",
+    "text",
+    "times",
 ]
 
 WIDTH, HEIGHT = 760, 320
