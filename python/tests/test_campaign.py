@@ -18,6 +18,7 @@ from conftest import CHECKOUT, PATIENCE, Cli, needs_time, skip
 from test_schema import check
 
 import memoom
+from memoom._campaign.place import place
 from memoom._campaign.plan import read_plan
 from memoom._campaign.strike import _copy, _killed
 from memoom._toml import toml_of
@@ -296,32 +297,69 @@ def test_the_command_and_its_status(tmp_path: Path, cli: Cli) -> None:
     assert cli("campaign", str(tmp_path / "absent.toml")).returncode == 125
 
 
+def sleeping(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[str], Path]:
+    """A campaign whose command has begun and does not end, and the directory in which its copies stand."""
+    file, began, copies = tmp_path / "campaign.toml", tmp_path / "began", tmp_path / "copies"
+    command = json.dumps(["sh", "-c", f"touch {began}; exec sleep 1000"])
+    file.write_text(f'command = {command}\ncheck = ["true"]\ntimeout = 2000\n[moments]\ntime = 500\n')
+    copies.mkdir()
+    words = [sys.executable, "-m", "memoom", "campaign", str(file), *options]
+    process = subprocess.Popen(words, env={**os.environ, "TMPDIR": str(copies)}, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + PATIENCE
+    while not began.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process, copies
+
+
 @needs_time
 @pytest.mark.usefixtures("needs_lab")
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("number", "options", "said"),
     [
-        ([], "interrupted; what was finished is in {here}/campaign.results.jsonl; start again to go on"),
-        (["--only", "time=1000"], "interrupted; no results were kept"),
+        (signal.SIGINT, [], "interrupted; what was finished is in {here}/campaign.results.jsonl; start again to go on"),
+        (signal.SIGINT, ["--only", "time=1000"], "interrupted; no results were kept"),
+        (signal.SIGTERM, ["--only", "time=1000"], "interrupted; no results were kept"),
+        (signal.SIGHUP, ["--only", "time=1000"], "interrupted; no results were kept"),
     ],
 )
-def test_ctrl_c_says_where_the_results_are_and_leaves_no_copies(options: list[str], said: str, tmp_path: Path) -> None:
-    file, began = tmp_path / "campaign.toml", tmp_path / "began"
-    command = json.dumps(["sh", "-c", f"touch {began}; exec sleep 1000"])
-    file.write_text(f'command = {command}\ncheck = ["true"]\ntimeout = 2000\n[moments]\ntime = 500\n')
-    words = [sys.executable, "-m", "memoom", "campaign", str(file), *options]
-    copies = tmp_path / "copies"
-    copies.mkdir()
-    environment = {**os.environ, "TMPDIR": str(copies)}
-    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + PATIENCE
-        while not began.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+def test_a_signal_says_where_the_results_are_and_leaves_no_copies(
+    number: signal.Signals, options: list[str], said: str, tmp_path: Path
+) -> None:
+    process, copies = sleeping(tmp_path, *options)
+    with process:
+        process.send_signal(number)
         _, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130 and told == f"memoom campaign: {said.format(here=tmp_path)}\n", told
+    assert process.returncode == 128 + number and told == f"memoom campaign: {said.format(here=tmp_path)}\n", told
     assert os.listdir(copies) == []
+
+
+@needs_time
+@pytest.mark.usefixtures("needs_lab")
+def test_what_a_killed_campaign_has_left_goes_with_the_next_one_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, copies = sleeping(tmp_path)
+    with process:
+        process.kill()
+    monkeypatch.setattr("tempfile.tempdir", str(copies))
+    (left,) = os.listdir(copies)
+    kept = [copies / "memoom-campaign-notes", copies / "other"]
+    for one in kept:
+        one.mkdir(mode=0o755)
+    with place() as one, place() as another:
+        there = {entry.path for entry in os.scandir(copies)}
+        assert there == {one, another, *map(str, kept)} and left not in os.listdir(copies)
+    assert sorted(copies.iterdir()) == kept
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_where_no_moment_comes_nothing_was_checked(tmp_path: Path, cli: Cli) -> None:
+    found = memoom.campaign(plan(shell(LINES), ["true"], write=[500]))
+    assert not found.tried and not found.failed and "No moment came, so nobody was killed" in str(found)
+    (tmp_path / "none.toml").write_text('command = ["true"]\ncheck = ["true"]\n[moments]\nwrite = 1\n')
+    done = cli("campaign", str(tmp_path / "none.toml"))
+    assert done.returncode == 125 and "No moment came" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,11 @@ class Campaign(Table):
         """The moments at which no OOM took the command, so that nothing is known of them."""
         return tuple(one for one in self.moments if one.status == "not tried")
 
+    @property
+    def tried(self) -> tuple[CampaignMoment, ...]:
+        """The moments at which the command was killed, and the check looked."""
+        return tuple(one for one in self.moments if one.status in ("passed", "failed"))
+
     def to_rows(self) -> list[dict[str, Any]]:
         """The moments, as plain dicts without the accounts."""
         rows = [one.to_dict() for one in self.moments]
@@ -86,6 +91,8 @@ def text_of(document: dict[str, Any]) -> str:
     for one in moments:
         if one["moment"] in shown or one["status"] == "not tried":
             lines.append(_told(one))
+    if not any(one["status"] in ("passed", "failed") for one in moments):
+        lines.append("No moment came, so nobody was killed and nothing was checked.")
     if len(failed) > len(shown):
         lines.append(f"{len(failed) - len(shown)} more moments failed.")
     return "\n".join(lines)

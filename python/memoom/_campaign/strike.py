@@ -18,6 +18,7 @@ from .._native import Group, Worker
 from .._stdio import DEVNULL, PIPE, tail
 from .._values import Host, Oom, Outcome
 from .moments import TRACED, Counter, Moment, moment_of
+from .place import place
 from .plan import Plan
 from .trace import Tracer
 
@@ -35,8 +36,8 @@ def execute(plan: Plan, template: str, keep: str | None, trial: dict[str, Any]) 
     """Runs one trial of a campaign and gives what came of it, as plain data. Without a moment nobody is killed."""
     moment = None if trial["moment"] is None else moment_of(trial["moment"])
     # Beside the template: it goes with that, also where nobody waits for this moment any more.
-    with tempfile.TemporaryDirectory(prefix="at-", dir=os.path.dirname(template), ignore_cleanup_errors=True) as place:
-        directory = os.path.join(place, "work")
+    with tempfile.TemporaryDirectory(prefix="at-", dir=os.path.dirname(template), ignore_cleanup_errors=True) as own:
+        directory = os.path.join(own, "work")
         _copy(template, directory)
         with tempfile.TemporaryFile() as output:
             began = time.monotonic_ns()
@@ -55,8 +56,8 @@ def execute(plan: Plan, template: str, keep: str | None, trial: dict[str, Any]) 
 @contextlib.contextmanager
 def prepared(plan: Plan) -> Iterator[str]:
     """The directory of which each moment gets a copy: that of the plan, and what the command `prepare` makes of it."""
-    with tempfile.TemporaryDirectory(prefix="memoom-campaign-", ignore_cleanup_errors=True) as place:
-        template = os.path.join(os.path.realpath(place), "work")
+    with place() as directory:
+        template = os.path.join(directory, "work")
         if plan.workdir is None:
             os.mkdir(template)
         else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import FAILED, AnswerParser, complain, interrupted
+from . import FAILED, AnswerParser, complain, interrupted, leave
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +19,10 @@ def main(arguments: list[str]) -> int:
     output = options.output
     if output is None and not options.only:
         output = str(Path(options.file).with_suffix(".results.jsonl"))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Whoever ignores them (nohup) goes on doing so.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, leave)
     pool = ThreadPoolExecutor(options.jobs, thread_name_prefix="memoom-campaign")
     try:
         found = campaign(
@@ -34,12 +39,14 @@ def main(arguments: list[str]) -> int:
         return FAILED
     except KeyboardInterrupt:
         interrupted("memoom campaign", output)
+    except SystemExit as ended:
+        interrupted("memoom campaign", output, int(ended.code or 0))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     print(found.to_json() if options.json else found)
     if found.failed:
         return 1
-    return FAILED if found.not_tried else 0
+    return FAILED if found.not_tried or not found.tried else 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -48,8 +55,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         description="Runs the command of FILE (.toml) once for each moment, in a fresh copy of its directory; there it "
         "is killed by an OOM, and a check looks at what is left. Between a moment that passes and one that fails it "
         "finds the smallest that fails. Moments that have their result already are not run again.",
-        epilog="Exit status 0: the check passed after each kill; 1: it failed after one; 125: memoom failed, or some "
-        "moment could not be tried; 130 after Ctrl-C.",
+        epilog="Exit status 0: the check passed after each kill; 1: it failed after one; 125: memoom failed, some "
+        "moment could not be tried, or none came; 130 after Ctrl-C, 128+n after signal n.",
     )
     add = parser.add_argument
     add("file", metavar="FILE", help="the campaign: command, check, prepare, workdir, moments")

@@ -1,0 +1,67 @@
+"""The directory of a campaign, which goes with it, also where the campaign was killed: the next one removes it then.
+
+Whoever lives holds a lock on its directory. The kernel gives that up at its death, whatever that was, and in whichever
+pid namespace it lived.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+
+__all__ = ["place"]
+
+_PREFIX = "memoom-campaign-"
+
+
+@contextlib.contextmanager
+def place() -> Iterator[str]:
+    """A new directory, with no link on the way to it. What dead campaigns of this user have left there is removed."""
+    parent = os.path.realpath(tempfile.gettempdir())
+    _remove_left(parent)
+    made, lock = _made(parent)
+    try:
+        with made as path:
+            yield path
+    finally:
+        os.close(lock)
+
+
+def _made(parent: str) -> tuple[tempfile.TemporaryDirectory[str], int]:
+    while True:
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
+        # Before it is locked another campaign may take it for one that was left.
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(made.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.isdir(made.name):
+                return made, lock
+            os.close(lock)
+        made.cleanup()
+
+
+def _remove_left(parent: str) -> None:
+    with os.scandir(parent) as entries:
+        left = [entry.path for entry in entries if entry.name.startswith(_PREFIX)]
+    for path in left:
+        # Who has gone meanwhile, is locked, or is another user's.
+        with contextlib.suppress(OSError):
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        about = os.fstat(lock)
+        # Made by mkdtemp, and by this user: nobody else can have put anything there.
+        if about.st_uid != os.geteuid() or stat.S_IMODE(about.st_mode) != 0o700:
+            return
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(lock)
