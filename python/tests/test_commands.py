@@ -138,6 +138,19 @@ def test_hog_at_a_pace(cli: Cli) -> None:
     assert done.returncode == 1 and "any-fastest" in done.stderr
 
 
+@pytest.mark.usefixtures("needs_lab")
+def test_hog_in_json(cli: Cli) -> None:
+    done = cli("hog", "--limit", "16M", "--step", "12M", "--json", input="\n\n\n")
+    began, first, second, *account = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["schema"] for one in (began, first, second)] == ["memoom.answer/1"] * 3
+    assert (began["command"], began["grow"], first["grow"]["status"]) == ("", None, "grew")
+    assert second["command"] == "step" and second["grow"]["status"] == "killed", done.stdout
+    assert [one["schema"] for one in account] == ["memoom.oom/1"] and done.returncode == 0
+    done = cli("hog", "--limit", "64M", "--step", "4M", "--total", "12M", "--json", input="")
+    _, paced = [json.loads(line) for line in done.stdout.splitlines()]
+    assert paced["command"] == "pace" and paced["grow"]["total_bytes"] == 12 << 20
+
+
 def test_a_reader_that_has_gone() -> None:
     argv = [sys.executable, "-m", "memoom", "doctor"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -7,8 +7,10 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
+from types import FrameType
 from typing import NoReturn
 
 from .._text import shown
@@ -183,10 +185,17 @@ def complain(prog: str, error: object) -> None:
     print(f"{prog}: {shown(error)}", file=sys.stderr)
 
 
-def interrupted(prog: str, output: str | None) -> NoReturn:
-    """Says after Ctrl-C where the results are, and ends at once: what runs in threads would be waited for, and its labs
-    end with this process."""
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler for what ends a program: it ends as if by itself, with everything put back and removed on the way."""
+    # Once is enough: a second one must not break off the cleaning up.
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def interrupted(prog: str, output: str | None, status: int = 130) -> NoReturn:
+    """Says after Ctrl-C, or another signal, where the results are, and ends at once: what runs in threads would be
+    waited for, and its labs end with this process."""
     kept = "no results were kept" if output is None else f"what was finished is in {output}; start again to go on"
     complain(prog, f"interrupted; {kept}")
     sys.stderr.flush()
-    os._exit(130)
+    os._exit(status)

@@ -6,7 +6,11 @@ from . import Parser, complain
 
 
 def main(arguments: list[str]) -> int:
-    parser = Parser(prog="memoom doctor", description="Says what works here. Exit status 0 if a lab can be made.")
+    parser = Parser(
+        prog="memoom doctor",
+        description="Says what works here, and what helps where something does not.",
+        epilog="Exit status 0 if a lab can be made, 1 if not.",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
 

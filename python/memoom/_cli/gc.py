@@ -10,6 +10,7 @@ def main(arguments: list[str]) -> int:
         prog="memoom gc",
         description="Removes the labs whose owners have died. Those of living owners stay, and so do those whose owner "
         "cannot be judged from here (another pid namespace, a /proc that hides it) or is another user.",
+        epilog="Exit status 0 when the labs could be looked at, also where one stays; 1 when they could not.",
     )
     parser.add_argument(
         "parent", metavar="PARENT", nargs="?", help="the directory of labs that were made in one of the caller's own"

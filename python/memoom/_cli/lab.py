@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
 
-from . import Parser, complain
+from . import Parser, complain, leave
 
 _HELP = """\
 On a terminal, keys do it; otherwise commands are read from standard input, one a line, and plain lines are written:
@@ -20,6 +19,8 @@ On a terminal, keys do it; otherwise commands are read from standard input, one 
   n                    new workers for those that have ended (also: new)
   status               what there is now
   q                    quit; nothing is left
+
+Exit status 0; 1 when memoom failed, or a command of standard input did; 130 after Ctrl-C, 128+n after signal n.
 """
 
 
@@ -32,8 +33,8 @@ def main(arguments: list[str]) -> int:
         epilog=_HELP,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--limit", default="80M", help="the limit of the group (80M)")
-    parser.add_argument("--step", default="10M", help="what a step takes (10M)")
+    parser.add_argument("--limit", default="80M", metavar="SIZE", help="the limit of the group (80M)")
+    parser.add_argument("--step", default="10M", metavar="SIZE", help="what a step takes (10M)")
     parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="the period of the ticker (1)")
     parser.add_argument("--plain", action="store_true", help="plain lines also on a terminal")
     parser.add_argument("--full", action="store_true", help="every line of the kernel's report")
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
     # What ends a program ends this one as if it had quit: the terminal is put back and the lab closed on the way.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        signal.signal(number, leave)
     try:
         if options.json or options.plain or not _on_terminal():
             from . import lab_plain
@@ -56,12 +57,6 @@ def main(arguments: list[str]) -> int:
     except MemoomError as error:
         complain("memoom lab", error)
         return 1
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    # Once is enough: a second one must not break off the cleaning up.
-    signal.signal(number, signal.SIG_IGN)
-    raise SystemExit(128 + number)
 
 
 def _on_terminal() -> bool:

@@ -9,11 +9,11 @@ import select
 import sys
 from collections.abc import Iterator
 
-from .. import Event, Oom
+from .. import Event, Grow, Oom
 from .._explain import account, is_essential
 from .lab_stage import Answer, Stage
 
-__all__ = ["serve"]
+__all__ = ["answer", "serve"]
 
 # The end of a group's watch tells nobody on v1; this often it is looked whether anything waits to be told.
 _LOOK = 0.25
@@ -27,9 +27,9 @@ def serve(limit: str, step: str, every: float, as_json: bool, full: bool) -> int
         for command in _commands(stage, as_json, full):
             if command in ("q", "quit"):
                 break
-            answer = stage.do(command)
-            failed |= answer.failed
-            _say(answer, as_json)
+            said = stage.do(command)
+            failed |= said.failed
+            _say(said, as_json)
             _tell(stage, as_json, full, patient=True)
         _tell(stage, as_json, full, patient=True)
     return int(failed)
@@ -60,26 +60,31 @@ def _tell(stage: Stage, as_json: bool, full: bool, patient: bool = False) -> Non
     ooms = list(stage.ooms(patient))
     for event in stage.events():
         _show(event, as_json, full)
-    for answer in stage.ended_steps():
-        _say(answer, as_json)
+    for said in stage.ended_steps():
+        _say(said, as_json)
     for oom in ooms:
         _show(oom, as_json, full)
 
 
-def _say(answer: Answer, as_json: bool) -> None:
+def _say(said: Answer, as_json: bool) -> None:
     if as_json:
-        document = {
-            "schema": "memoom.answer/1",
-            "command": answer.command,
-            "failed": answer.failed,
-            "text": answer.text,
-            "grow": None if answer.grow is None else answer.grow.to_dict(),
-        }
-        print(json.dumps(document, separators=(",", ":"), ensure_ascii=False), flush=True)
-    elif answer.failed:
-        print(f"memoom lab: {answer.text}", file=sys.stderr, flush=True)
+        print(answer(said.command, said.text, said.failed, said.grow), flush=True)
+    elif said.failed:
+        print(f"memoom lab: {said.text}", file=sys.stderr, flush=True)
     else:
-        print(f"> {answer.text}", flush=True)
+        print(f"> {said.text}", flush=True)
+
+
+def answer(command: str, text: str, failed: bool = False, grow: Grow | None = None) -> str:
+    """An answer to a command, also of `memoom hog`, as a line of JSON."""
+    document = {
+        "schema": "memoom.answer/1",
+        "command": command,
+        "failed": failed,
+        "text": text,
+        "grow": None if grow is None else grow.to_dict(),
+    }
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def _show(what: Event | Oom, as_json: bool, full: bool) -> None:
