@@ -7,6 +7,7 @@ pub(crate) mod mount;
 mod numbers_tests;
 pub(crate) mod pagecache;
 pub(crate) mod perf;
+pub(crate) mod room;
 pub(crate) mod size;
 pub(crate) mod spawn;
 

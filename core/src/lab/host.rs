@@ -90,8 +90,10 @@ impl Host {
     /// Looks at this machine.
     ///
     /// # Errors
-    /// `Io` where /proc cannot be read. A machine without cgroups is an answer, not an error.
+    /// `Io` where /proc cannot be read; `OutOfMemory` where this process may not have what memoom needs. A machine without
+    /// cgroups is an answer, not an error.
     pub fn probe() -> Result<Host> {
+        sys::room::left().map_err(|source| Error::os("find memory for memoom itself", source))?;
         Host::probe_at(Path::new("/"))
     }
 
@@ -357,7 +359,7 @@ pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
 
 fn read(root: &Path, file: impl AsRef<Path>) -> Result<Vec<u8>> {
     let path = root.join(file);
-    fs::read(&path).map_err(|source| {
+    sys::room::read(&path).map_err(|source| {
         let absent = source.kind() == std::io::ErrorKind::NotFound;
         let error = Error::os("probe host", source).path(&path);
         if absent {

@@ -12,6 +12,7 @@ use crate::observe::kmsg::whole_log;
 use crate::observe::missing::Missing;
 use crate::observe::report::{parse_records, parse_reports};
 use crate::observe::task::{machine_pids, Proc};
+use crate::sys;
 
 mod journal;
 mod places;
@@ -126,7 +127,8 @@ fn look_at_process(pid: i32, options: &PostmortemOptions, found: &mut Found) -> 
 fn read_sources(subject: &Subject, options: &PostmortemOptions) -> Result<Found> {
     let mut found = match &options.log {
         Some(path) => {
-            let text = std::fs::read(path).map_err(|error| Error::os("read log", error).path(path))?;
+            let text = std::fs::read(path).and_then(|text| sys::room::left().map(|()| text));
+            let text = text.map_err(|error| Error::os("read log", error).path(path))?;
             Found { reports: parse_reports(&text), ..Found::default() }
         }
         None => read_log(),

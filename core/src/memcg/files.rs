@@ -18,6 +18,7 @@ use nix::unistd::{unlinkat, UnlinkatFlags};
 
 use super::names::{v1, v2};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::room::{self, Made};
 
 /// An open directory and the path by which it is named in messages.
 #[derive(Debug)]
@@ -164,6 +165,7 @@ impl Dir {
             match pread(fd, &mut chunk, bytes.len() as i64) {
                 Ok(0) => break,
                 Ok(count) => {
+                    bytes.try_reserve(count).map_err(|_| self.failed("read", name, Errno::ENOMEM))?;
                     bytes.extend_from_slice(&chunk[..count]);
                     // The kernel gives a page at a time: less is the end. One call then reads a whole small file.
                     if count < 1024 && bytes.len() == count {
@@ -174,7 +176,11 @@ impl Dir {
                 Err(errno) => return Err(self.failed("read", name, errno)),
             }
         }
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        // The list of a group's processes is as long as they are many.
+        room::left_to_make(Made::Processes, bytes.len()).map_err(|_| self.failed("read", name, Errno::ENOMEM))?;
+        Ok(Some(
+            String::from_utf8(bytes).unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned()),
+        ))
     }
 
     /// One number (`max` reads as `u64::MAX`); `None` where this kernel does not have the file.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::callpath::{parse_symbol, Frame};
 use crate::order::order_pairs;
-use crate::sys::{kept, monotonic_ns};
+use crate::sys::{kept, monotonic_ns, room};
 use crate::{Error, ErrorKind, Result};
 
 const PATH: &str = "/proc/kallsyms";
@@ -81,7 +81,7 @@ impl Symbols {
             };
             let filled = rest + count;
             let whole = buffer[..filled].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            buffer[..whole].split(|&byte| byte == b'\n').for_each(|line| symbols.add(line));
+            buffer[..whole].split(|&byte| byte == b'\n').try_for_each(|line| symbols.add(line))?;
             buffer.copy_within(whole..filled, 0);
             rest = filled - whole;
             // A line that fills the buffer is no symbol.
@@ -89,7 +89,8 @@ impl Symbols {
                 break;
             }
         }
-        symbols.sort();
+        symbols.sort()?;
+        room::left()?;
         // Who has given up its rights since may not know any more. What the process has read before still holds.
         match symbols.addresses.iter().all(|address| *address == 0) {
             true => Err(io::Error::new(io::ErrorKind::PermissionDenied, HIDDEN)),
@@ -98,30 +99,39 @@ impl Symbols {
     }
 
     /// `ffffffff81000000 T name` or `... t name\t[module]`.
-    fn add(&mut self, line: &[u8]) {
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
         let Some((address, name)) = line.split_at_checked(16).and_then(|(address, rest)| {
             Some((hexadecimal(address)?, rest.strip_prefix(b" ")?.get(1..)?.strip_prefix(b" ")?))
         }) else {
-            return;
+            return Ok(());
         };
-        let Ok(at) = u32::try_from(self.text.len()) else { return };
+        let Ok(at) = u32::try_from(self.text.len()) else { return Ok(()) };
+        self.text.try_reserve(name.len() + 1).map_err(room::refused)?;
+        self.addresses.try_reserve(1).map_err(room::refused)?;
+        self.names.try_reserve(1).map_err(room::refused)?;
         if !name.starts_with(PADDING) {
             self.text.extend_from_slice(name);
         }
         self.text.push(b'\n');
         self.addresses.push(address);
         self.names.push(at);
+        Ok(())
     }
 
     /// The kernel's own are in order already, those of modules are not; of one address the first stays the first.
-    fn sort(&mut self) {
+    fn sort(&mut self) -> io::Result<()> {
         if self.addresses.is_sorted() {
-            return;
+            return Ok(());
         }
-        let mut both: Vec<(u64, u32)> = self.addresses.drain(..).zip(self.names.drain(..)).collect();
+        let mut both: Vec<(u64, u32)> = Vec::new();
+        both.try_reserve_exact(self.addresses.len()).map_err(room::refused)?;
+        both.extend(self.addresses.iter().copied().zip(self.names.iter().copied()));
         // A name that was read later stands farther behind in the text.
         order_pairs(&mut both);
-        (self.addresses, self.names) = both.into_iter().unzip();
+        for (place, (address, name)) in both.into_iter().enumerate() {
+            (self.addresses[place], self.names[place]) = (address, name);
+        }
+        Ok(())
     }
 
     /// Whether the address is in none of the functions, and the list may be too old to have its own.

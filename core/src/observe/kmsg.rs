@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::room::{self, Made};
 use crate::text::unescape_bytes;
 use crate::{Error, ErrorKind, Result};
 
@@ -245,6 +246,9 @@ pub(crate) fn reports_begun() -> Result<Vec<u64>> {
     Ok(times_usec)
 }
 
+/// After so many records it is looked whether there is room for more; they are small together.
+const LOOKS: usize = 64;
+
 /// All records that the kernel log still has, oldest first, and how many were overwritten while it was read.
 ///
 /// # Errors
@@ -253,7 +257,11 @@ pub(crate) fn whole_log() -> Result<(Vec<Record>, u64)> {
     let mut log = KernelLog::open()?;
     log.file.seek(SeekFrom::Start(0)).map_err(|error| Error::os("read the kernel log", error).path(&log.path))?;
     let (mut records, mut lost) = (Vec::new(), 0);
+    let refused = |source: std::io::Error| Error::os("read the kernel log", source).path("/dev/kmsg");
     while let Some(item) = log.read()? {
+        if records.len() % LOOKS == 0 {
+            room::left_to_make(Made::Lines, records.len() * size_of::<Record>()).map_err(refused)?;
+        }
         match item {
             Item::Record(record) => records.push(record),
             Item::Lost(count) => lost += count,

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use serde::Serialize;
 
 use crate::order::order_long;
+use crate::sys::room;
 
 /// The memory of one process by mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -168,7 +169,7 @@ fn field(line: &[u8]) -> Option<(&[u8], u64)> {
 /// # Errors
 /// The file that could not be read, and why.
 pub(crate) fn frames(pid: i32, thread: i32) -> Result<Vec<UserFrame>, String> {
-    let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).map_err(|error| format!("{name}: {error}"));
+    let read = |name: &str| room::read(format!("/proc/{pid}/{name}")).map_err(|error| format!("{name}: {error}"));
     let call = read(&format!("task/{thread}/syscall"))?;
     let (sp, pc) = registers(&call).ok_or_else(|| "syscall: the thread is running".to_string())?;
     let maps = read("maps")?;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use self::text::{parse_cgroup, parse_pss, parse_stat, parse_status, parse_wchan};
 use super::callpath::{base_name, parse_proc_stack, Frame};
+use crate::sys::room;
 use crate::{Error, Result};
 
 #[cfg(test)]
@@ -163,7 +164,7 @@ impl Proc {
         let fail = |source: io::Error| Error::os("read process", source).path(&path);
         let mut again = true;
         loop {
-            let error = match std::fs::read(&path) {
+            let error = match room::read(&path) {
                 Ok(text) => return Ok(Some(text)),
                 Err(error) => error,
             };

@@ -37,7 +37,7 @@ impl Tracefs {
     /// `Unsupported` when the kernel has no tracefs or no detached mounts, `PermissionDenied` without
     /// CAP_SYS_ADMIN or under lockdown.
     pub(crate) fn find() -> Result<Tracefs> {
-        let mountinfo = std::fs::read(crate::sys::own_proc("mountinfo")).unwrap_or_default();
+        let mountinfo = crate::sys::room::read(crate::sys::own_proc("mountinfo")).unwrap_or_default();
         for path in tracefs_mounts(&mountinfo) {
             let opened = openat(nix::fcntl::AT_FDCWD, &path, DIRECTORY, Mode::empty());
             // Something else may be mounted over it since.

@@ -18,6 +18,7 @@ use crate::lab::group::Group;
 use crate::lab::hub::Look;
 use crate::observe::author::signal_name;
 use crate::observe::mappings::{frames, Mapped};
+use crate::sys::room;
 use crate::wait::Wait;
 
 mod raise;
@@ -151,7 +152,7 @@ pub(super) struct Seen<'a> {
 fn mappings(met: &AtLimit, seen: &Seen<'_>) -> HookRun {
     let mut run = HookRun { kind: BUILTIN, ..HookRun::default() };
     for process in &met.processes {
-        let smaps = match std::fs::read(format!("/proc/{}/smaps", process.pid)) {
+        let smaps = match room::read(format!("/proc/{}/smaps", process.pid)) {
             Ok(smaps) => smaps,
             Err(error) => {
                 run.error = Some(format!("the mappings of pid {}: {error}", process.pid));

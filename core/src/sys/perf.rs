@@ -133,7 +133,9 @@ impl Ring {
         if address == libc::MAP_FAILED {
             return Err(io::Error::last_os_error()).named("mmap");
         }
-        Ok(Ring { address: address.cast(), page, length, maker: std::process::id() })
+        let ring = Ring { address: address.cast(), page, length, maker: std::process::id() };
+        super::room::left()?;
+        Ok(ring)
     }
 
     /// Whether it holds records that were not taken; no system call.

@@ -2,6 +2,7 @@
 //! error with what helps.
 
 use std::path::Path;
+use std::process::Command;
 
 use memoom::{GrowStatus, HogOptions, Kind, Lab, LabOptions, Limits};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
@@ -179,17 +180,41 @@ pub fn few_resources() {
         let setup = format!("exec prlimit --fsize={size}:{size} \"$@\";");
         in_place(&format!("FSIZE {size}"), "live", MOUNTS, &setup, &Then::Refuses(&["EFBIG", "RLIMIT_FSIZE"]));
     }
-    in_place("AS", "little-memory", MOUNTS, "", &Then::EitherClearly);
+    // From no room at all to enough for all sources: whatever cannot be allocated is an error, or a source that is missing.
+    for room in (0..16).map(|room| room << 20).chain([4300 << 10, 7424 << 10, 7552 << 10]) {
+        let setup = format!("export {ROOM}={room};");
+        in_place(&format!("AS, {} KiB", room >> 10), "little-memory", MOUNTS, &setup, &Then::EitherClearly);
+    }
     in_place("FSIZE of a file", "short-files", MOUNTS, "", &Then::Refuses(&["RLIMIT_FSIZE"]));
 }
 
-/// With room for a lab, and not for what its hog is to take.
+/// Tells a visitor how many bytes of address space it may have more.
+const ROOM: &str = "MEMOOM_TEST_ROOM";
+
+/// A lab with little room, whose hog has all that it wants.
 pub fn little_memory(parent: &Path) -> String {
+    let room: u64 = std::env::var(ROOM).unwrap().parse().unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")).unwrap();
-    let most = (size.trim().parse::<u64>().unwrap() << 10) + (8 << 20);
-    setrlimit(Resource::RLIMIT_AS, most, most).unwrap();
-    life::said(life::live(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() }))
+    let (_, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
+    setrlimit(Resource::RLIMIT_AS, (size.trim().parse::<u64>().unwrap() << 10) + room, hard).unwrap();
+    let lived = (|| {
+        let lab = Lab::with(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() })?;
+        let group = lab.group(Some("little"), &Limits::bytes(24 << 20))?;
+        let mut watch = group.watch()?;
+        let hog = group.hog(&HogOptions::named("little"))?;
+        let freed = Command::new("prlimit").arg(format!("--pid={}", hog.pid())).arg("--as=unlimited").status();
+        assert!(freed.unwrap().success());
+        let mut last = GrowStatus::Grew;
+        while last == GrowStatus::Grew {
+            last = hog.grow(Some(4 << 20), LONG)?.status;
+        }
+        let oom = watch.wait_oom(LONG)?.expect("an account");
+        assert!(oom.killed(hog.pid()), "{}", oom.to_text());
+        lab.close()?;
+        Ok(oom.missing.iter().map(|missing| missing.source).collect::<Vec<_>>())
+    })();
+    life::said(lived)
 }
 
 /// A hog of files that may not be so large.

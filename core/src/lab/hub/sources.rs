@@ -37,6 +37,7 @@ impl Hub {
         record: Option<File>,
     ) -> Result<Hub> {
         let failed = |errno: io::Error| Error::os("make watch", errno);
+        sys::room::left().map_err(failed)?;
         let (epoll, kick, timer) = wakes().map_err(failed)?;
         if let Some(supervisor) = &supervisor {
             epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).named("epoll_ctl").map_err(failed)?;

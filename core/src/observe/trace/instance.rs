@@ -16,6 +16,7 @@ use super::text::{parse, Record, Template, Templates};
 use super::values::{DELIVER_NEEDS, GENERATE_NEEDS, VICTIM_NEEDS};
 use super::{TraceItem, DELIVER, GENERATE, VICTIM};
 use crate::memcg::owner::Maker;
+use crate::sys::room::{self, Made};
 use crate::{Error, ErrorKind, Result};
 
 /// The least trace buffer of a CPU: room for about 250 records with their paths between two reads.
@@ -191,15 +192,21 @@ impl TraceInstance {
     /// whole and only hands them out in pieces.
     fn take_text(&mut self) -> Result<()> {
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        let failed = |source: io::Error| Error::os("read trace pipe", source).path(&self.name);
         let mut chunk = [0u8; 4096];
         loop {
             match pipe.read(&mut chunk) {
-                Ok(0) => return Ok(()),
-                Ok(count) => self.text.extend_from_slice(&chunk[..count]),
+                Ok(0) => return room::left_to_make(Made::Lines, self.text.len()).map_err(failed),
+                Ok(count) => {
+                    self.text.try_reserve(count).map_err(|refused| failed(room::refused(refused)))?;
+                    self.text.extend_from_slice(&chunk[..count]);
+                }
                 Err(source) => match source.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(()),
+                    io::ErrorKind::WouldBlock => {
+                        return room::left_to_make(Made::Lines, self.text.len()).map_err(failed)
+                    }
                     io::ErrorKind::Interrupted => {}
-                    _ => return Err(Error::os("read trace pipe", source).path(&self.name)),
+                    _ => return Err(failed(source)),
                 },
             }
         }
