@@ -95,10 +95,10 @@ fn from_a_leaf_of_the_outer_group_an_inner_lab_stands_below_its_limit() {
     let group = lab.group(Some("outer"), &Limits::bytes(96 * MIB)).unwrap();
     let leaf = group.path().join("main");
     let first = format!("mkdir {0} && echo $$ > {0}/cgroup.procs", leaf.display());
-    let (says, _) = inner(&group, &first, "");
+    let (says, outcome) = inner(&group, &first, "");
     let words: Vec<&str> = says.split(' ').collect();
-    assert!(words[0] == "OomKilled" && (words[2] == group.cgroup() || words[2].is_empty()), "{says}");
-    assert!(words[1].starts_with(group.cgroup()), "{says}");
+    let as_told = words[0] == "OomKilled" && (words[2] == group.cgroup() || words[2].is_empty());
+    assert!(as_told && words[1].starts_with(group.cgroup()), "{says}: {}", outcome.to_text());
     assert!(group.peak_bytes().unwrap().is_none_or(|peak| peak <= 96 * MIB));
     lab.close().unwrap();
 }
