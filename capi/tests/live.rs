@@ -13,27 +13,23 @@ macro_rules! through {
 
             #[test]
             fn v1_kill() {
-                experiments::v1_kill::<Face>();
+                experiments::run::<Face>("v1-kill");
             }
             #[test]
-            fn v1_block_ended_by_sigint() {
-                experiments::v1_block::<Face>(libc::SIGINT);
-            }
-            #[test]
-            fn v1_block_ended_by_sigkill() {
-                experiments::v1_block::<Face>(libc::SIGKILL);
+            fn v1_block() {
+                experiments::run::<Face>("v1-block");
             }
             #[test]
             fn v1_resume() {
-                experiments::v1_resume::<Face>();
+                experiments::run::<Face>("v1-resume");
             }
             #[test]
             fn v2_kill() {
-                experiments::v2_kill::<Face>();
+                experiments::run::<Face>("v2-kill");
             }
             #[test]
             fn v2_group() {
-                experiments::v2_group::<Face>();
+                experiments::run::<Face>("v2-group");
             }
             #[test]
             fn commands_and_their_outcomes() {
@@ -93,3 +89,8 @@ macro_rules! through {
 
 through!(rust, scenarios::rust_face::Rust);
 through!(c, scenarios::c_face::C);
+
+#[test]
+fn every_experiment_of_the_file_is_run() {
+    assert_eq!(experiments::names(), ["v1-kill", "v1-block", "v1-resume", "v2-kill", "v2-group"]);
+}

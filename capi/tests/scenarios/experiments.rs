@@ -1,11 +1,26 @@
-//! The five experiments: two hogs take 10M in turn under a limit of 80M, beside a ticker.
+//! The five experiments, as `tests/experiments.json` has them: two hogs step in turn under a limit, beside a ticker.
 
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::face::{Account, Face, Settings, Step};
 use super::{lab_on, LONG, MIB};
 
 const LIMIT: u64 = 80 * MIB;
+
+/// What all faces read.
+fn data() -> Value {
+    serde_json::from_str(include_str!("../../../tests/experiments.json")).unwrap()
+}
+
+fn experiments() -> Vec<Value> {
+    data()["experiments"].as_array().unwrap().clone()
+}
+
+pub fn names() -> Vec<String> {
+    experiments().iter().map(|one| one["name"].as_str().unwrap().to_string()).collect()
+}
 
 /// What every experiment begins with.
 struct Stage<F: Face> {
@@ -17,12 +32,18 @@ struct Stage<F: Face> {
 }
 
 impl<F: Face> Stage<F> {
-    fn set(version: u32, settings: Settings) -> Option<Stage<F>> {
-        let lab = lab_on::<F>(version)?;
-        let group = F::group(&lab, b"experiment", &Settings { limit: Some(Some(LIMIT)), ..settings }).unwrap();
+    fn set(experiment: &Value) -> Option<Stage<F>> {
+        let stage = &data()["stage"];
+        assert_eq!((&stage["limit_bytes"], &stage["step_bytes"]), (&Value::from(LIMIT), &Value::from(10 * MIB)));
+        let lab = lab_on::<F>(if experiment["hierarchy"] == "v1" { 1 } else { 2 })?;
+        let [oom_killer, oom_group] = ["oom_killer", "oom_group"].map(|name| experiment["settings"][name].as_bool());
+        let settings = Settings { limit: Some(Some(LIMIT)), oom_killer, oom_group, ..Settings::default() };
+        let group = F::group(&lab, b"experiment", &settings).unwrap();
+        assert!(oom_killer.is_none_or(|on| F::oom_killer(&group).unwrap() == on));
+        assert!(oom_group.is_none_or(|on| F::oom_group(&group).unwrap() == on));
         let watch = F::watch(&group).unwrap();
-        let hogs = ["alloc_memory_1", "alloc_memory_2"].map(|name| F::hog(&group, name).unwrap());
-        let ticker = F::ticker(&group, "print_counter", Duration::from_millis(50)).unwrap();
+        let hogs = [0, 1].map(|at| F::hog(&group, stage["hogs"][at].as_str().unwrap()).unwrap());
+        let ticker = F::ticker(&group, stage["ticker"].as_str().unwrap(), Duration::from_millis(50)).unwrap();
         Some(Stage { lab, group, watch, hogs, ticker })
     }
 
@@ -152,51 +173,63 @@ fn check_kill<F: Face>(stage: &Stage<F>, oom: &Account, kills_before: u64) {
     assert_eq!(document["victims"][0]["pid"], oom.victims[0].0);
 }
 
-/// The victim's outcome, and that the others live on.
-fn check_survivors<F: Face>(stage: &mut Stage<F>, oom: &Account) {
-    let victim = oom.chosen.unwrap();
-    let at = stage.hogs.iter().position(|hog| F::pid(hog) == victim).unwrap();
-    let outcome = F::wait(&stage.hogs[at], LONG).unwrap();
-    assert_eq!((outcome.verdict.as_str(), outcome.returncode, outcome.pid), ("oom-killed", -libc::SIGKILL, victim));
-    assert!(outcome.oom_killed && outcome.has_own_oom && outcome.ooms.iter().any(|one| one.killed(victim)));
-    assert!(outcome.evidence.len() >= 2, "{:?}", outcome.evidence);
+/// What the kernel's own files and the face's counters say at the end.
+fn check_counters<F: Face>(stage: &Stage<F>, experiment: &Value) {
+    let v1 = experiment["hierarchy"] == "v1";
+    let file = if v1 { "memory.oom_control" } else { "memory.events" };
+    let counters = F::counters(&stage.group).unwrap();
+    for (name, wanted) in experiment["counters"].as_object().unwrap() {
+        let read = stage.number(file, &format!("{name} "));
+        // The kernel counts group kills from about 5.17 on, and kills of v1 from 4.13 on.
+        assert!(read == wanted.as_u64() || read.is_none() && name.ends_with("kill"), "{name}: {read:?}, not {wanted}");
+        let said = match name.as_str() {
+            "oom_kill" => counters.oom_kill,
+            "oom_group_kill" => counters.oom_group_kill,
+            "under_oom" => counters.under_oom,
+            _ => panic!("no counter of that name: {name}"),
+        };
+        assert_eq!(said, read, "{name}");
+    }
+    assert!(v1 || counters.max > Some(0), "{counters:?}");
+}
+
+/// The outcomes of those whom the account calls dead, by the causes that the experiment has.
+fn check_dead<F: Face>(stage: &Stage<F>, oom: &Account, experiment: &Value) {
+    let mut causes: Vec<&str> = oom.victims.iter().map(|(.., cause)| cause.as_str()).collect();
+    causes.sort_unstable();
+    assert_eq!(Value::from(causes), experiment["causes"], "{}", oom.text);
+    for worker in stage.hogs.iter().chain([&stage.ticker]).filter(|worker| oom.killed(F::pid(worker))) {
+        let outcome = F::wait(worker, LONG).unwrap();
+        assert_eq!((outcome.verdict.as_str(), outcome.returncode), ("oom-killed", -libc::SIGKILL), "{}", outcome.json);
+        assert_eq!(outcome.pid, F::pid(worker));
+        assert!(outcome.oom_killed && outcome.has_own_oom && outcome.evidence.len() >= 2, "{:?}", outcome.evidence);
+        assert!(outcome.ooms.iter().any(|one| one.killed(outcome.pid)), "{}", outcome.json);
+    }
+}
+
+/// Those who must live go on, and nobody else is there.
+fn check_living<F: Face>(stage: &mut Stage<F>, experiment: &Value) {
+    let live: Vec<&str> = experiment["live"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let hogs: Vec<&F::Worker> = stage.hogs.iter().filter(|hog| !F::ended(hog)).collect();
+    assert_eq!(hogs.len(), live.iter().filter(|one| **one == "hog").count(), "hogs that live");
     let usage = F::usage(&stage.group).unwrap();
     assert!(usage < LIMIT - 8 * MIB, "the usage dropped: {usage}");
-    let other = &stage.hogs[1 - at];
-    assert!(!F::ended(other) && F::state(other).unwrap() == 'S');
-    let step = F::grow(other, Some(MIB), LONG).unwrap();
-    assert_eq!((step.status.as_str(), step.step_bytes), ("grew", MIB), "the other hog goes on");
-    stage.hear_ticks(2);
+    for hog in hogs {
+        assert_eq!(F::state(hog).unwrap(), 'S');
+        let step = F::grow(hog, Some(MIB), LONG).unwrap();
+        assert_eq!((step.status.as_str(), step.step_bytes), ("grew", MIB), "the other hog goes on");
+    }
+    if live.contains(&"ticker") {
+        stage.hear_ticks(2);
+    }
+    if live.is_empty() {
+        assert_eq!(F::processes(&stage.group).unwrap(), Vec::<i32>::new());
+        assert_eq!(std::fs::read_to_string(F::group_path(&stage.group).join("cgroup.procs")).unwrap(), "");
+    }
 }
 
-pub fn v1_kill<F: Face>() {
-    let Some(mut stage) = Stage::<F>::set(1, Settings::default()) else { return };
-    stage.step_until_the_limit();
-    let oom = stage.account();
-    check_kill(&stage, &oom, 0);
-    check_survivors(&mut stage, &oom);
-    assert_eq!(stage.number("memory.oom_control", "oom_kill "), Some(1));
-    assert_eq!(F::counters(&stage.group).unwrap().oom_kill, Some(1));
-    stage.close();
-}
-
-pub fn v2_kill<F: Face>() {
-    let Some(mut stage) = Stage::<F>::set(2, Settings::default()) else { return };
-    stage.step_until_the_limit();
-    let oom = stage.account();
-    check_kill(&stage, &oom, 0);
-    check_survivors(&mut stage, &oom);
-    assert_eq!(stage.number("memory.events", "oom_kill "), Some(1));
-    let counters = F::counters(&stage.group).unwrap();
-    assert!(counters.oom_kill == Some(1) && counters.max > Some(0), "{counters:?}");
-    stage.close();
-}
-
-/// A group whose killer is off, and a hog that waits in it.
-fn blocked<F: Face>() -> Option<(Stage<F>, usize)> {
-    let mut stage = Stage::<F>::set(1, Settings { oom_killer: Some(false), ..Settings::default() })?;
-    assert!(!F::oom_killer(&stage.group).unwrap());
-    let (at, step) = stage.step_until_the_limit();
+/// A group whose killer is off, and a hog that waits in it: everybody lives, and nothing grows.
+fn check_block<F: Face>(stage: &mut Stage<F>, at: usize, step: &Step) {
     assert_eq!((step.status.as_str(), step.blocked_state), ("blocked", Some('D')));
     let oom = stage.account();
     let shown = &oom.text;
@@ -219,56 +252,61 @@ fn blocked<F: Face>() -> Option<(Stage<F>, usize)> {
     assert!(F::usage(&stage.group).unwrap().abs_diff(usage) < MIB);
     assert_eq!(F::state(&stage.hogs[at]).unwrap(), 'D');
     assert_eq!(F::state(&stage.hogs[1 - at]).unwrap(), 'S', "the other hog lives");
-    Some((stage, at))
+    super::says(F::grow(&stage.hogs[at], None, LONG), "busy", &["grow", "still going on", "remedy"]);
 }
 
-pub fn v1_block<F: Face>(signal: i32) {
-    let Some((mut stage, at)) = blocked::<F>() else { return };
-    super::says(F::grow(&stage.hogs[at], None, LONG), "busy", &["grow", "still going on", "remedy"]);
-    F::signal(&stage.hogs[at], signal).unwrap();
-    let outcome = F::wait(&stage.hogs[at], LONG).unwrap();
+/// The blocked hog is ended by a signal: a death, and none of the kernel's.
+fn end_by<F: Face>(hog: &F::Worker, signal: i32) {
+    F::signal(hog, signal).unwrap();
+    let outcome = F::wait(hog, LONG).unwrap();
     assert_eq!((outcome.verdict.as_str(), outcome.returncode), ("killed", -signal));
     assert!(!outcome.oom_killed && !outcome.has_own_oom);
-    assert_eq!(F::finish(&stage.hogs[at], LONG).unwrap().status, "killed");
-    assert_eq!(stage.number("memory.oom_control", "oom_kill "), Some(0), "nobody was OOM-killed");
-    assert!(!F::ended(&stage.hogs[1 - at]));
-    stage.hear_ticks(2);
-    stage.close();
+    assert_eq!(F::finish(hog, LONG).unwrap().status, "killed");
 }
 
-pub fn v1_resume<F: Face>() {
-    let Some((mut stage, at)) = blocked::<F>() else { return };
+/// The killer is on again: the blocked step completes.
+fn resume<F: Face>(stage: &Stage<F>, at: usize) {
     F::set_oom_killer(&stage.group, true).unwrap();
     let step = F::finish(&stage.hogs[at], LONG).unwrap();
     assert_eq!((step.status.as_str(), step.step_bytes), ("grew", 10 * MIB), "the blocked step completed");
-    let oom = stage.account();
-    check_kill(&stage, &oom, 0);
-    assert_eq!(oom.chosen, Some(F::pid(&stage.hogs[1 - at])), "the other hog was killed: {}", oom.text);
     assert_eq!(F::state(&stage.hogs[at]).unwrap(), 'S');
-    assert_eq!(stage.number("memory.oom_control", "under_oom "), Some(0));
-    assert_eq!(stage.number("memory.oom_control", "oom_kill "), Some(1));
-    check_survivors(&mut stage, &oom);
+}
+
+fn play<F: Face>(experiment: &Value, signal: Option<i32>) {
+    let Some(mut stage) = Stage::<F>::set(experiment) else { return };
+    let (at, step) = stage.step_until_the_limit();
+    let blocked = experiment["at_the_limit"] == "block";
+    if blocked {
+        check_block(&mut stage, at, &step);
+    }
+    if let Some(signal) = signal {
+        end_by::<F>(&stage.hogs[at], signal);
+    }
+    if experiment["then"]["oom_killer"] == true {
+        resume(&stage, at);
+    }
+    if !experiment["causes"].as_array().unwrap().is_empty() {
+        let oom = stage.account();
+        check_kill(&stage, &oom, 0);
+        check_dead(&stage, &oom, experiment);
+        if blocked {
+            assert_eq!(oom.chosen, Some(F::pid(&stage.hogs[1 - at])), "the other hog was killed: {}", oom.text);
+        }
+    }
+    check_living(&mut stage, experiment);
+    check_counters(&stage, experiment);
     stage.close();
 }
 
-pub fn v2_group<F: Face>() {
-    let Some(mut stage) = Stage::<F>::set(2, Settings { oom_group: Some(true), ..Settings::default() }) else { return };
-    assert!(F::oom_group(&stage.group).unwrap());
-    stage.step_until_the_limit();
-    let oom = stage.account();
-    check_kill(&stage, &oom, 0);
-    for (pid, worker) in stage.pids().into_iter().zip([&stage.hogs[0], &stage.hogs[1], &stage.ticker]) {
-        assert!(oom.killed(pid), "pid {pid}: {}", oom.text);
-        let outcome = F::wait(worker, LONG).unwrap();
-        assert!(outcome.oom_killed && outcome.has_own_oom, "{}", outcome.json);
+/// Plays the experiment of that name, once for each signal that it ends with.
+pub fn run<F: Face>(name: &str) {
+    let experiment = experiments().into_iter().find(|one| one["name"] == name).unwrap();
+    match experiment["then"]["signals"].as_array() {
+        Some(signals) => {
+            for signal in signals {
+                play::<F>(&experiment, Some(i32::try_from(signal.as_i64().unwrap()).unwrap()));
+            }
+        }
+        None => play::<F>(&experiment, None),
     }
-    assert_eq!(oom.victims.iter().filter(|(.., cause)| cause == "group").count(), 2, "{}", oom.text);
-    assert_eq!(F::processes(&stage.group).unwrap(), Vec::<i32>::new());
-    let procs = std::fs::read_to_string(F::group_path(&stage.group).join("cgroup.procs")).unwrap();
-    assert_eq!(procs, "");
-    // The kernel counts group kills from about 5.17 on.
-    let counted = stage.number("memory.events", "oom_group_kill ");
-    assert!(counted.is_none_or(|count| count == 1), "{counted:?}");
-    assert_eq!(F::counters(&stage.group).unwrap().oom_group_kill, counted);
-    stage.close();
 }
