@@ -1,6 +1,7 @@
 //! Every system call that nix does not wrap safely; with the mapping of a mailbox the only unsafe code of the core.
 #![allow(unsafe_code)]
 
+pub(crate) mod bpf;
 pub(crate) mod fork;
 pub(crate) mod mount;
 #[cfg(test)]

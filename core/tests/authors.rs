@@ -104,6 +104,57 @@ fn timeout_is_named() {
 }
 
 #[test]
+fn whoever_has_ended_or_runs_another_program_by_now_is_named_as_it_was() {
+    let Some(lab) = lab().filter(traced) else { return };
+    for (line, then) in [("kill -9 $0; exec sleep 1000", "sh"), ("exec env kill -9 $0", "kill")] {
+        let worker = group(&lab).command(&Command::new(["sleep", "1000"])).unwrap();
+        let mut person =
+            std::process::Command::new("sh").args(["-c", line, &worker.pid().to_string()]).spawn().unwrap();
+        let other = std::path::PathBuf::from(format!("/proc/{}/comm", person.id()));
+        if then == "sh" {
+            let runs = || std::fs::read(&other).is_ok_and(|comm| comm == b"sleep\n");
+            assert!(common::gone_by(Instant::now() + LONG, || !runs()));
+        } else {
+            person.wait().unwrap();
+        }
+        let (_, by) = end(&worker);
+        assert_eq!((by.by, by.pid), (Author::Process, i32::try_from(person.id()).ok()), "{by:?}");
+        // Where no program may be asked to note it, nobody knows what it was called.
+        assert!(by.comm.as_deref().is_none_or(|comm| comm == then.as_bytes()), "{by:?}");
+        let _ = person.kill();
+        person.wait().unwrap();
+    }
+    lab.close().unwrap();
+}
+
+#[test]
+fn a_thread_that_has_ended_is_its_process() {
+    let Some(lab) = lab().filter(traced) else { return };
+    let worker = group(&lab).command(&Command::new(["sleep", "1000"])).unwrap();
+    let pid = Pid::from_raw(worker.pid());
+    std::thread::spawn(move || kill(pid, Signal::SIGKILL).unwrap()).join().unwrap();
+    let (_, by) = end(&worker);
+    assert_eq!((by.pid, by.comm.is_some()), (me(), true), "{by:?}");
+    lab.close().unwrap();
+}
+
+#[test]
+fn a_timer_is_nobody_who_was_on_the_cpu() {
+    let Some(lab) = lab().filter(traced) else { return };
+    let group = group(&lab);
+    // Whoever is interrupted has nothing to do with it: others run on every CPU meanwhile.
+    let busy = "for i in 1 2 3 4; do while :; do :; done & done; wait";
+    let busy = group.command(&Command::new(["sh", "-c", busy])).unwrap();
+    let worker = group.command(&Command::new(["perl", "-e", "alarm 1; sleep 1000"])).unwrap();
+    let (_, by) = end(&worker);
+    assert_eq!((by.by, by.signal, by.pid, by.comm.as_ref()), (Author::Kernel, libc::SIGALRM, None, None), "{by:?}");
+    assert!(by.reason.as_deref().is_some_and(|why| why.contains("alarm")), "{by:?}");
+    group.kill().unwrap();
+    let _ = busy.wait(LONG).unwrap();
+    lab.close().unwrap();
+}
+
+#[test]
 fn what_memoom_was_asked_for_is_its_own() {
     let Some(lab) = lab() else { return };
     let sleeps = Command::new(["sleep", "1000"]);

@@ -23,6 +23,7 @@ fn main() {
     common::runner::run(&[
         ("forty_kills_are_forty_accounts", forty_kills_are_forty_accounts),
         ("whoever_shares_the_memory_dies_too", whoever_shares_the_memory_dies_too),
+        ("whoever_shares_the_memory_of_a_command_dies_too", whoever_shares_the_memory_of_a_command_dies_too),
         ("a_child_in_vfork_is_not_chosen", a_child_in_vfork_is_not_chosen),
         ("a_process_whose_first_thread_has_ended", a_process_whose_first_thread_has_ended),
         ("threads_without_a_report_are_laid_to_their_process", threads_without_a_report_are_laid_to_their_process),
@@ -121,6 +122,26 @@ fn whoever_shares_the_memory_dies_too() {
     // The memory is back when the last of them has gone; until then the kernel may take the squeezer, too.
     assert!(matches!(group.counters().unwrap().oom_kill, Some(1 | 2)), "{}", oom.to_text());
     assert!(!process_is_there(twin));
+    lab.close().unwrap();
+}
+
+/// Nobody looked at them before, as no hog took a step.
+fn whoever_shares_the_memory_of_a_command_dies_too() {
+    let Some(lab) = lab().filter(|lab| lab.host().can("tracefs")) else { return };
+    let group = lab.group(Some("twins"), &Limits::bytes(32 * MIB)).unwrap();
+    let mut watch = group.watch().unwrap();
+    let mut actor = Actor::start(&group, 0).unwrap();
+    let twin: i32 = actor.order("share").unwrap().parse().unwrap();
+    actor.tell(&format!("grow {}", 64 * MIB));
+    let oom = watch.wait_oom(LONG).unwrap().expect("an account");
+    assert!(oom.killed(twin) && oom.killed(actor.worker.pid()) && oom.victims.len() == 2, "{}", oom.to_text());
+    let outcome = actor.worker.wait(LONG).unwrap();
+    assert_eq!((outcome.verdict, outcome.oom_killed), (Verdict::OomKilled, true), "{}", outcome.to_text());
+    assert!(
+        !outcome.findings.iter().chain(&oom.findings).any(|one| one.code == "freed-too-little"),
+        "{}",
+        oom.to_text()
+    );
     lab.close().unwrap();
 }
 

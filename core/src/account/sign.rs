@@ -56,6 +56,16 @@ pub(crate) enum Sign {
     Thread { thread: i32, process: i32 },
     /// The tracepoint has marked a victim.
     Traced { victim: Box<TraceVictim>, whose: Whose },
+    /// The OOM killer sent SIGKILL to a process: to a victim, which it marks then, or to one with the victim's memory.
+    Signalled {
+        pid: i32,
+        #[serde(serialize_with = "crate::text::bytes", deserialize_with = "crate::text::from_bytes")]
+        comm: Vec<u8>,
+        /// The thread in whose charge it did.
+        invoker: i32,
+        time_ns: u64,
+        whose: Whose,
+    },
     /// Records of a source were overwritten before they could be read.
     Lost {
         #[serde(deserialize_with = "crate::observe::missing::source")]

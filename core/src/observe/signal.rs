@@ -50,6 +50,8 @@ const CORES: [i32; 10] = [
 /// `si_code` of a signal from the kernel itself, and of one without any sender's word (include/uapi/asm-generic/siginfo.h).
 const SI_KERNEL: i32 = 128;
 const SI_USER: i32 = 0;
+/// `si_code` of a timer, which goes off in the context of whoever is on the CPU.
+const SI_TIMER: i32 = -2;
 
 /// The filter of the sender's event. Result 0 is a signal that was queued: not one that was ignored, was pending already,
 /// or came to a process in its exit. So of several SIGKILL only the one that counts is told. The word to a parent is told
@@ -86,8 +88,12 @@ pub(crate) struct Signal {
     pub(crate) time_ns: u64,
     /// The thread that sent it, or in whose context the kernel did.
     pub(crate) sender: i32,
+    /// Its process, where the event names it.
+    pub(crate) sender_process: Option<i32>,
     /// Its name, where the machine's tracing has recorded it.
     pub(crate) sender_comm: Option<Vec<u8>>,
+    /// Its name and user at that very moment, where they were asked for then.
+    pub(crate) sender_then: Option<Then>,
     /// The number of the signal.
     pub(crate) signal: i32,
     /// `si_code`.
@@ -100,6 +106,13 @@ pub(crate) struct Signal {
     pub(crate) target_comm: Vec<u8>,
     /// How the sender came to it, innermost first; empty where the kernel gave no stack.
     pub(crate) call_path: Vec<Frame>,
+}
+
+/// What a thread was called when it sent a signal, and as whom it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Then {
+    pub(crate) comm: Vec<u8>,
+    pub(crate) uid: u32,
 }
 
 /// One `signal/signal_deliver` event.
@@ -124,8 +137,11 @@ pub(crate) enum Origin {
     CgroupKill,
     /// A process asked for it by a system call.
     Call,
-    /// The kernel's own, and why; `None` where the way says no more.
+    /// The kernel's own, and why; `None` where the way says no more. In whose context it was sent says nothing: an interrupt
+    /// comes to whoever is on the CPU.
     Kernel(Option<&'static str>),
+    /// The kernel's own, and why: it follows from what the sender did.
+    Follows(&'static str),
 }
 
 /// The first function on the way that is found here says what the signal is for.
@@ -134,7 +150,7 @@ const WAYS: &[(&[&str], Origin)] = &[
     (&["__cgroup_kill", "cgroup_kill", "cgroup_kill_write"], Origin::CgroupKill),
     (
         &["zap_pid_ns_processes"],
-        Origin::Kernel(Some("the first process of its pid namespace ended, and with it all others")),
+        Origin::Follows("the first process of its pid namespace ended, and with it all others"),
     ),
     (
         &[
@@ -147,13 +163,13 @@ const WAYS: &[(&[&str], Origin)] = &[
         Origin::Kernel(Some("it had used up its processor time (RLIMIT_CPU)")),
     ),
     (&["isig", "__isig", "n_tty_receive_signal_char"], Origin::Kernel(Some("a key of its terminal was pressed"))),
-    (&["__tty_hangup", "disassociate_ctty", "tty_vhangup_session"], Origin::Kernel(Some("its terminal was hung up"))),
-    (&["kill_orphaned_pgrp"], Origin::Kernel(Some("its process group was left without a parent while it was stopped"))),
+    (&["__tty_hangup", "disassociate_ctty", "tty_vhangup_session"], Origin::Follows("its terminal was hung up")),
+    (&["kill_orphaned_pgrp"], Origin::Follows("its process group was left without a parent while it was stopped")),
     (
         &["bprm_execve", "exec_binprm", "search_binary_handler", "load_elf_binary"],
         Origin::Kernel(Some("execve failed after the old program was gone")),
     ),
-    (&["ptrace_exit_finish", "exit_ptrace"], Origin::Kernel(Some("its tracer ended (PTRACE_O_EXITKILL)"))),
+    (&["ptrace_exit_finish", "exit_ptrace"], Origin::Follows("its tracer ended (PTRACE_O_EXITKILL)")),
     (
         &["pipe_write", "sk_stream_error", "fifo_pipe_write", "anon_pipe_write"],
         Origin::Kernel(Some("it wrote to what nobody reads any more")),
@@ -166,7 +182,15 @@ const WAYS: &[(&[&str], Origin)] = &[
     (&["__seccomp_filter", "force_sig_seccomp"], Origin::Kernel(Some("a seccomp filter forbids what it called"))),
     (&["generic_write_checks", "inode_newsize_ok"], Origin::Kernel(Some("a file grew over its limit (RLIMIT_FSIZE)"))),
     (&["bpf_send_signal_common", "bpf_send_signal"], Origin::Kernel(Some("a BPF program sent it"))),
+    (&["it_real_fn"], Origin::Kernel(Some("its alarm went off (alarm, setitimer)"))),
+    (&["posixtimer_send_sigqueue", "posix_timer_event", "posix_timer_fn"], Origin::Kernel(Some(ITS_TIMER))),
+    // What stands behind these was interrupted, and has nothing to do with it.
+    (
+        &["hrtimer_interrupt", "irq_exit_rcu", "__irq_exit_rcu", "handle_softirqs", "__do_softirq", "run_ksoftirqd"],
+        Origin::Kernel(None),
+    ),
 ];
+const ITS_TIMER: &str = "a timer of its own went off (timer_create)";
 /// The calls by which one process signals another; the architecture's prefix is cut off.
 const CALLS: [&str; 8] = [
     "sys_kill",
@@ -209,13 +233,14 @@ impl Signal {
         let exits = names().any(|name| name == "do_exit");
         match (self.code, self.whole_process) {
             (SI_USER, true) if exits => {
-                Origin::Kernel(Some("its parent ended, and it had asked for this signal then (PR_SET_PDEATHSIG)"))
+                Origin::Follows("its parent ended, and it had asked for this signal then (PR_SET_PDEATHSIG)")
             }
             // Nothing else sends SIGKILL to the threads of others without a word (kernel/cgroup/cgroup.c).
             (SI_USER, false) if self.signal == libc::SIGKILL && self.call_path.is_empty() => Origin::CgroupKill,
             (SI_USER, false) if self.signal == libc::SIGPIPE => {
                 Origin::Kernel(Some("it wrote to what nobody reads any more"))
             }
+            (SI_TIMER, _) => Origin::Kernel(Some(ITS_TIMER)),
             (code, _) if code < 0 => Origin::Call,
             (SI_USER, true) if self.call_path.is_empty() => Origin::Call,
             (SI_KERNEL, _) => Origin::Kernel(None),
@@ -235,5 +260,44 @@ impl Delivered {
     /// Whether the kernel sent it: else a process did, and only the sender's event would name it.
     pub(crate) fn is_the_kernels(&self) -> bool {
         self.code > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(signal: i32, code: i32, way: &[&str]) -> Signal {
+        let frame = |name: &&str| Frame { function: (*name).to_string(), offset: None, size: None, module: None };
+        Signal {
+            time_ns: 1,
+            sender: 7,
+            sender_process: Some(7),
+            sender_comm: None,
+            sender_then: None,
+            signal,
+            code,
+            whole_process: true,
+            target: 8,
+            target_comm: b"sleep".to_vec(),
+            call_path: way.iter().map(frame).collect(),
+        }
+    }
+
+    #[test]
+    fn whoever_an_interrupt_came_to_has_sent_nothing() {
+        let interrupted = ["hrtimer_interrupt", "sysvec_apic_timer_interrupt", "do_send_sig_info", "__x64_sys_kill"];
+        let way = |first: &[&'static str]| [first, &interrupted].concat();
+        for (signal, way) in [
+            (sent(libc::SIGALRM, SI_KERNEL, &way(&["do_send_sig_info", "it_real_fn"])), "alarm"),
+            (sent(libc::SIGKILL, SI_TIMER, &way(&["posixtimer_send_sigqueue", "posix_timer_fn"])), "timer"),
+            (sent(libc::SIGKILL, SI_TIMER, &way(&["send_sigqueue", "posix_timer_event"])), "timer"),
+            (sent(libc::SIGKILL, SI_TIMER, &[]), "timer"),
+            (sent(libc::SIGTERM, SI_USER, &way(&["do_send_sig_info", "a_driver"])), ""),
+        ] {
+            let Origin::Kernel(reason) = signal.origin() else { panic!("{signal:?}: {:?}", signal.origin()) };
+            assert!(reason.unwrap_or_default().contains(way), "{signal:?}: {reason:?}");
+        }
+        assert_eq!(sent(libc::SIGKILL, SI_USER, &["do_send_sig_info", "__x64_sys_kill"]).origin(), Origin::Call);
     }
 }

@@ -29,6 +29,9 @@ impl Collector {
             Sign::Reading => self.reads(scene.now_ns()),
             Sign::Thread { thread, process } => self.note_thread(thread, process),
             Sign::Traced { victim, whose } => self.traced(*victim, whose, scene),
+            Sign::Signalled { pid, comm, invoker, time_ns, whose } => {
+                self.signalled(pid, comm, (invoker, time_ns), whose, scene);
+            }
             Sign::Lost { source, count } => self.lost(source, count, scene.now_ns()),
             Sign::Logged { records } => {
                 self.look_again = false;

@@ -26,6 +26,8 @@ pub(super) struct Episode {
     pub(super) mapped: Vec<(i32, Option<u64>, Option<u64>)>,
     /// Those of its victims that were ending before: marked, not killed.
     pub(super) ending: Vec<i32>,
+    /// Those of its victims of which nothing is known but their signal.
+    pub(super) unmarked: Vec<i32>,
     /// The prediction is not certain for the sole reason that somebody else took memory meanwhile.
     pub(super) others_grew: bool,
     /// Where its kill was counted, if no victim is known.
@@ -63,6 +65,7 @@ impl Episode {
             marked_ns: None,
             mapped: Vec::new(),
             ending: Vec::new(),
+            unmarked: Vec::new(),
             others_grew: false,
             missing: Vec::new(),
             counted_in: None,
@@ -114,6 +117,14 @@ impl Episode {
                 && kill.victim.cause != Cause::SharedMm
                 && !self.ending.contains(&kill.victim.pid)
         })
+    }
+
+    /// Forgets a process that was taken for one with the memory of a victim, as it had a signal and no mark yet.
+    pub(super) fn is_marked(&mut self, pid: i32) {
+        if self.unmarked.contains(&pid) {
+            self.unmarked.retain(|unmarked| *unmarked != pid);
+            self.kills.retain(|kill| kill.victim.pid != pid);
+        }
     }
 
     /// What was told of a thread was told of its process.

@@ -41,6 +41,42 @@ impl Collector {
         }
     }
 
+    /// The OOM killer sent SIGKILL to a process, in the charge of that thread. It kills everybody who shares the memory of a
+    /// victim, and marks none of them; a victim of its own is marked right after its signal, which is seen then.
+    pub(super) fn signalled(
+        &mut self,
+        pid: i32,
+        comm: Vec<u8>,
+        (invoker, time_ns): (i32, u64),
+        whose: Whose,
+        scene: &dyn Scene,
+    ) {
+        let marked = |episode: &&mut Episode| {
+            episode.invoker_thread == Some(invoker) && episode.marked_ns.is_some_and(|marked_ns| marked_ns <= time_ns)
+        };
+        let Some(episode) = self.open.iter_mut().filter(marked).max_by_key(|episode| episode.marked_ns) else { return };
+        if episode.has(pid) {
+            return;
+        }
+        let group = match whose {
+            Whose::Ours(group) => Some(group),
+            _ => None,
+        };
+        let victim = Victim {
+            pid,
+            comm,
+            cause: Cause::SharedMm,
+            group,
+            workload: None,
+            anon_rss_bytes: None,
+            oom_score_adj: None,
+            sources: vec!["tracefs"],
+        };
+        episode.add(victim, self.next, scene);
+        episode.unmarked.push(pid);
+        self.next += 1;
+    }
+
     pub(super) fn add_trace(&mut self, trace: TraceVictim, group: Option<String>, scene: &dyn Scene) {
         let on_the_way = |name: &str| trace.call_path.iter().any(|frame| frame.function.starts_with(name));
         let as_member = on_the_way("oom_kill_memcg_member");
@@ -49,6 +85,10 @@ impl Collector {
         if was_ending && !on_the_way("oom_kill_process") {
             // It has marked itself on its way out; nobody was chosen.
             return;
+        }
+        if !was_ending {
+            // Its signal was that of a victim.
+            self.open.iter_mut().for_each(|episode| episode.is_marked(trace.pid));
         }
         let victim = victim_of(&trace, as_member, group, scene);
         let known = self.open.iter_mut().rev().find(|episode| {

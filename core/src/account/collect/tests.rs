@@ -14,6 +14,7 @@ use super::gaps::without_group;
 use super::{Collector, Whose};
 use crate::account::oom::Cause;
 use crate::account::scope::from_report;
+use crate::account::sign::Sign;
 use crate::account::victim::Candidate;
 use crate::memcg::version::Version;
 use crate::observe::callpath::Frame;
@@ -57,6 +58,34 @@ fn a_process_that_died_with_another_s_memory_stays_a_victim_when_it_is_chosen_ag
     // One that ended for another reason is no victim.
     collector.traced(mark(11, ENDING), ours(), &world);
     assert_eq!(collector.open.last().map(|episode| episode.ending.clone()), Some(vec![11]));
+}
+
+#[test]
+fn whoever_has_the_signal_of_a_kill_and_no_mark_shared_the_memory_of_its_victim() {
+    let mut world = made::Play::of(Collector::new(true, false), Version::V1);
+    world.group("/memoom-1");
+    let ours = || Whose::Ours("/memoom-1".to_string());
+    let signalled = |pid, time_ns| Sign::Signalled { pid, comm: b"twin".to_vec(), invoker: 9, time_ns, whose: ours() };
+    let marked = |pid, time_ns| {
+        let victim = TraceVictim { time_ns, ..mark(pid, KILLED) };
+        Sign::Traced { victim: Box::new(victim), whose: ours() }
+    };
+    // The chosen one has its signal, and then its mark; the others have a signal alone, each once.
+    let one = [signalled(7, 10), marked(7, 11), signalled(8, 12), signalled(8, 13), signalled(6, 14)];
+    // The next one in the charge of the same thread is a victim of its own.
+    let next = [signalled(5, 20), marked(5, 21)];
+    for sign in one.into_iter().chain(next) {
+        world.tell(sign);
+    }
+    let victims = world
+        .collector
+        .open
+        .iter()
+        .map(|episode| episode.kills.iter().map(|kill| (kill.victim.pid, kill.victim.cause)).collect::<Vec<_>>());
+    assert_eq!(
+        victims.collect::<Vec<_>>(),
+        [vec![(7, Cause::Selected), (8, Cause::SharedMm), (6, Cause::SharedMm)], vec![(5, Cause::Selected)]]
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::State;
 use crate::account::scene::Scene;
-use crate::account::sign::Whose;
+use crate::account::sign::{Sign, Whose};
 use crate::helper::process::Process;
 use crate::observe::author::{unit_of, Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
@@ -77,7 +77,10 @@ impl State {
         let comm = crate::text::escape(&signal.target_comm);
         let mut sent = Sent { target, comm, signal: signal.signal, by, told: false };
         if signal.signal == libc::SIGKILL {
-            if sent.by.by != Author::KernelOom {
+            if sent.by.by == Author::KernelOom {
+                let (comm, invoker, time_ns) = (signal.target_comm.clone(), signal.sender, signal.time_ns);
+                self.take(Sign::Signalled { pid: target, comm, invoker, time_ns, whose: whose.clone() });
+            } else {
                 self.note_kill(&signal, target, matches!(whose, Whose::Unknown | Whose::Unrelated));
             }
             sent.told = self.tell_killed(signal.time_ns, &whose, target, Some(sent.comm.clone()), sent.by.clone());
@@ -244,22 +247,18 @@ impl State {
         if origin == Origin::Oom {
             return told(Author::KernelOom);
         }
-        let sender = proc.process_of(signal.sender).unwrap_or(signal.sender);
+        let sender = signal.sender_process.or_else(|| proc.process_of(signal.sender)).unwrap_or(signal.sender);
         let own = sender == target;
         match origin {
-            Origin::Kernel(reason) if own => match reason {
-                Some(reason) => told(Author::Kernel).because(reason),
-                None => told(Author::Kernel),
-            },
+            Origin::Kernel(Some(reason)) => told(Author::Kernel).because(reason),
+            Origin::Kernel(None) => told(Author::Kernel),
+            Origin::Follows(reason) if own => told(Author::Kernel).because(reason),
             // The event names its target, so nothing need be read of a process that is about to be gone.
             Origin::Call if own => {
                 let comm = Some(signal.target_comm.clone());
                 KilledBy { pid: Some(sender), comm, ..told(Author::Itself) }
             }
-            Origin::Kernel(reason) => {
-                let by = self.with_sender(told(Author::Kernel), sender, signal, proc);
-                KilledBy { reason: reason.map(str::to_string).or(by.reason.clone()), ..by }
-            }
+            Origin::Follows(reason) => self.with_sender(told(Author::Kernel), sender, signal, proc).because(reason),
             Origin::CgroupKill => self.with_sender(told(Author::CgroupKill), sender, signal, proc),
             Origin::Oom | Origin::Call => self.with_sender(told(Author::Process), sender, signal, proc),
         }
@@ -268,13 +267,19 @@ impl State {
     /// Adds what can still be read of the sender, and who that makes it.
     fn with_sender(&self, mut by: KilledBy, sender: i32, signal: &Signal, proc: &Proc) -> KilledBy {
         by.pid = Some(sender);
+        let then = signal.sender_then.as_ref();
         if let Ok(Some(status)) = proc.status(sender) {
-            by.comm = Some(status.comm);
-            by.uid = status.uid;
+            // It may have executed another program since.
+            let first = then.filter(|_| signal.sender == sender).map(|then| then.comm.clone());
+            by.comm = Some(first.unwrap_or(status.comm));
+            by.uid = then.map(|then| then.uid).or(status.uid);
         } else {
-            by.comm = signal.sender_comm.clone();
-            by.reason =
-                Some("it had ended before it could be looked at, and this is its thread or its pid".to_string());
+            by.comm = then.map(|then| then.comm.clone()).or_else(|| signal.sender_comm.clone());
+            by.uid = then.map(|then| then.uid);
+            by.reason = Some(match signal.sender_process {
+                Some(_) => "it had ended before it could be looked at".to_string(),
+                None => "it had ended before it could be looked at, and this is its thread or its pid".to_string(),
+            });
         }
         let paths = proc.cgroups(sender).ok().flatten().unwrap_or_default();
         by.group = self.world.group_of(sender);

@@ -45,6 +45,11 @@ impl Layout {
         needed.iter().all(|name| fields.iter().any(|field| field.printed == *name)).then_some(Layout { id, fields })
     }
 
+    /// Where the field stands that is printed by that name.
+    pub(super) fn offset(&self, name: &str) -> Option<usize> {
+        self.fields.iter().find(|field| field.printed == name).map(|field| field.offset)
+    }
+
     /// The values of a record.
     pub(super) fn of<'a>(&'a self, record: &'a [u8]) -> Laid<'a> {
         Laid { fields: &self.fields, record }
@@ -136,7 +141,7 @@ mod tests {
     const VICTIM: &[u8] = include_bytes!("../../../../tests/logs/mark_victim-6.18.format");
     const GENERATE: &[u8] = include_bytes!("../../../../tests/logs/signal_generate-6.18.format");
     const DELIVER: &[u8] = include_bytes!("../../../../tests/logs/signal_deliver-6.18.format");
-    const CONTEXT: Context<'_> = Context { thread: 77, comm: NAMELESS, time_ns: 5, cpu: 1 };
+    const CONTEXT: Context<'_> = Context { thread: 77, process: Some(70), comm: NAMELESS, time_ns: 5, cpu: 1 };
 
     #[test]
     fn a_victim_has_every_field_of_its_event() {

@@ -4,6 +4,7 @@
 //! three, so a process keeps one set that nobody uses, switched off, for its next lab: while that one is there, to close
 //! another waits for nothing. It goes with the process, however that ends.
 
+mod names;
 mod records;
 
 use std::ffi::CString;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use nix::sys::resource::{getrlimit, Resource};
 
+use self::names::Names;
 use self::records::{records, Events, Sample};
 use super::super::callpath::without_machinery;
 use super::super::kallsyms::{self, Symbols};
@@ -57,6 +59,8 @@ pub(crate) struct Perf {
     whole: bool,
     /// A CPU has come since its descriptors were asked for.
     grown: bool,
+    /// What senders were called at the moment; `None` where that is not to be had.
+    names: Option<Arc<Names>>,
 }
 
 /// A set that is switched off.
@@ -88,6 +92,7 @@ impl Perf {
             Some(parked) => set.take_over(parked),
             None => set.open_all(None).map_err(failed)?,
         }
+        set.names = set.note_names();
         set.switch(true).map_err(failed)?;
         Ok(set)
     }
@@ -105,7 +110,13 @@ impl Perf {
             events,
             whole: false,
             grown: false,
+            names: None,
         })
+    }
+
+    fn note_names(&self) -> Option<Arc<Names>> {
+        let (sent, _) = self.events.signals.as_ref().ok()?;
+        Names::noted(sent, self.cpus.first()?.number)
     }
 
     /// Opens the events of every CPU, each with a ring of that many bytes, or as many as become the machine.
@@ -213,6 +224,12 @@ impl Perf {
             }
         }
         order_long(&mut samples, |sample| sample.time_ns);
+        for sample in &mut samples {
+            if let (TraceItem::Signal(signal), Some(names)) = (&mut sample.item, &self.names) {
+                let noted = signal.signal != names::NOT_NOTED;
+                signal.sender_then = noted.then(|| names.of(signal.sender)).flatten();
+            }
+        }
         self.whole &= !samples.iter().any(|sample| matches!(sample.item, TraceItem::Lost { .. }));
         Ok(match samples.iter().any(|sample| !sample.path.is_empty()) {
             true => named(samples, Symbols::get()),

@@ -191,7 +191,7 @@ struct Header {
 
 impl Header {
     fn context(&self) -> Context<'_> {
-        Context { thread: self.pid, comm: &self.comm, time_ns: self.time_ns, cpu: self.cpu }
+        Context { thread: self.pid, process: None, comm: &self.comm, time_ns: self.time_ns, cpu: self.cpu }
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) const NAMELESS: &[u8] = b"<...>";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Context<'a> {
     pub(super) thread: i32,
+    /// Its process, where that is told.
+    pub(super) process: Option<i32>,
     /// The thread's name, or [`NAMELESS`].
     pub(super) comm: &'a [u8],
     pub(super) time_ns: u64,
@@ -67,6 +69,8 @@ pub(super) trait Values {
         Some(Signal {
             time_ns: context.time_ns,
             sender: context.thread,
+            sender_process: context.process,
+            sender_then: None,
             sender_comm: Some(context.comm).filter(|comm| *comm != NAMELESS && !comm.is_empty()).map(<[u8]>::to_vec),
             signal: self.number("sig")?,
             code: self.number("code")?,

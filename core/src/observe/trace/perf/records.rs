@@ -93,7 +93,7 @@ pub(super) fn records(bytes: &[u8], cpu: i32, events: &Events, samples: &mut Vec
 fn sample(mut body: Words<'_>, events: &Events) -> std::result::Result<Sample, Vec<u8>> {
     let whole = body.0;
     let mut read = || {
-        let (_process, thread) = (body.u32()?, body.u32()?);
+        let (process, thread) = (body.u32()?, body.u32()?);
         let time_ns = body.u64()?;
         let (cpu, _reserved) = (body.u32()?, body.u32()?);
         let length = body.u64()?;
@@ -104,7 +104,7 @@ fn sample(mut body: Words<'_>, events: &Events) -> std::result::Result<Sample, V
         path.retain(|address| *address < FIRST_MARK);
         let size = body.u32()? as usize;
         let raw = body.take(size)?;
-        let context = Context { thread: thread as i32, comm: NAMELESS, time_ns, cpu };
+        let context = Context { thread: thread as i32, process: Some(process as i32), comm: NAMELESS, time_ns, cpu };
         Some(Sample { time_ns, item: events.item(&context, raw)?, path })
     };
     read().ok_or_else(|| whole.to_vec())

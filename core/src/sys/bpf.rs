@@ -1,0 +1,181 @@
+//! A BPF program on a tracepoint (bpf(2)): at each event it notes the name and the user of whoever is on the CPU, by thread.
+//!
+//! It is a few instructions without a loop, writes to its own map alone, and goes with its descriptors.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::Named;
+
+// From <linux/bpf.h> and <linux/perf_event.h>, the same on every architecture; the libc crate has none of it.
+const MAP_CREATE: libc::c_long = 0;
+const MAP_LOOKUP: libc::c_long = 1;
+const PROG_LOAD: libc::c_long = 5;
+const LRU_HASH: u32 = 9;
+const TRACEPOINT: u32 = 5;
+const SET_BPF: libc::c_ulong = 0x4004_2408;
+const UPDATE_ELEMENT: i32 = 2;
+const PID_TGID: i32 = 14;
+const UID_GID: i32 = 15;
+const COMM: i32 = 16;
+/// So many threads are remembered, the last ones.
+const MOST: u32 = 1024;
+/// The name, then group and user.
+const NOTE: usize = 24;
+const NAME: usize = 16;
+
+/// The program, and the map into which it writes.
+#[derive(Debug)]
+pub(crate) struct Notes {
+    program: OwnedFd,
+    map: OwnedFd,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct MapCreate {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct Element {
+    map: u32,
+    _padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ProgLoad {
+    kind: u32,
+    count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+}
+
+/// One instruction (`struct bpf_insn`).
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct Instruction {
+    code: u8,
+    /// The destination in the lower half, the source in the upper one.
+    registers: u8,
+    offset: i16,
+    value: i32,
+}
+
+fn instruction(code: u8, (to, from): (u8, u8), offset: i16, value: i32) -> Instruction {
+    Instruction { code, registers: to | from << 4, offset, value }
+}
+
+/// The program for an event whose record has a signal's number at `signal_at`, of which `but` is passed over.
+fn program(signal_at: i16, but: i32, map: i32) -> [Instruction; 20] {
+    const STACK: u8 = 10;
+    let (load, store, store_long, call) = (0x61, 0x63, 0x7b, |function| instruction(0x85, (0, 0), 0, function));
+    let address = |to: u8, at: i32| [instruction(0xbf, (to, STACK), 0, 0), instruction(0x07, (to, 0), 0, at)];
+    let [note, note_at] = address(1, -40);
+    let [key, key_at] = address(2, -4);
+    let [value, value_at] = address(3, -40);
+    [
+        instruction(load, (2, 1), signal_at, 0),
+        instruction(0x15, (2, 0), 16, but),
+        call(PID_TGID),
+        instruction(store, (STACK, 0), -4, 0),
+        call(UID_GID),
+        instruction(store_long, (STACK, 0), -24, 0),
+        note,
+        note_at,
+        instruction(0xb7, (2, 0), 0, NAME as i32),
+        call(COMM),
+        // The address of the map, in two instructions.
+        instruction(0x18, (1, 1), 0, map),
+        instruction(0, (0, 0), 0, 0),
+        key,
+        key_at,
+        value,
+        value_at,
+        instruction(0xb7, (4, 0), 0, 0),
+        call(UPDATE_ELEMENT),
+        // Of 0 nobody on the machine would be told of the event.
+        instruction(0xb7, (0, 0), 0, 1),
+        instruction(0x95, (0, 0), 0, 0),
+    ]
+}
+
+impl Notes {
+    /// Loads the program.
+    pub(crate) fn load(signal_at: i16, but: i32) -> io::Result<Notes> {
+        let create = MapCreate {
+            kind: LRU_HASH,
+            key_size: 4,
+            value_size: NOTE as u32,
+            max_entries: MOST,
+            ..MapCreate::default()
+        };
+        let map = descriptor(bpf(MAP_CREATE, &create)?);
+        let program = program(signal_at, but, map.as_raw_fd());
+        let load = ProgLoad {
+            kind: TRACEPOINT,
+            count: program.len() as u32,
+            instructions: program.as_ptr() as u64,
+            license: c"MIT OR Apache-2.0".as_ptr() as u64,
+            ..ProgLoad::default()
+        };
+        let program = descriptor(bpf(PROG_LOAD, &load)?);
+        Ok(Notes { program, map })
+    }
+
+    /// Has it run at each event of a tracepoint, for as long as that event of perf_event_open is open.
+    pub(crate) fn attach(&self, event: BorrowedFd<'_>) -> io::Result<()> {
+        // SAFETY: integers only.
+        if unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF as _, self.program.as_raw_fd()) } < 0 {
+            return Err(io::Error::last_os_error()).named("ioctl");
+        }
+        Ok(())
+    }
+
+    /// What was noted last of a thread: its name, and as which user it ran.
+    pub(crate) fn of(&self, thread: i32) -> Option<(Vec<u8>, u32)> {
+        let mut note = [0u8; NOTE];
+        let element = Element {
+            map: self.map.as_raw_fd() as u32,
+            _padding: 0,
+            key: (&raw const thread) as u64,
+            value: (&raw mut note) as u64,
+            flags: 0,
+        };
+        bpf(MAP_LOOKUP, &element).ok()?;
+        let (name, ids) = note.split_at(NAME);
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+        Some((name, u32::from_ne_bytes(ids[..4].try_into().ok()?)))
+    }
+}
+
+fn bpf<T>(command: libc::c_long, attributes: &T) -> io::Result<i32> {
+    let size = size_of::<T>();
+    // SAFETY: the structure is plain data of that size; what it points to lives for the call, and is as long as the kernel
+    // takes it for by the map's sizes or the count in it.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size) };
+    match i32::try_from(result).unwrap_or(-1) {
+        failed if failed < 0 => Err(io::Error::last_os_error()).named("bpf"),
+        done => Ok(done),
+    }
+}
+
+fn descriptor(number: i32) -> OwnedFd {
+    // SAFETY: the kernel has just given us this descriptor (close-on-exec), and nobody else has it.
+    unsafe { OwnedFd::from_raw_fd(number) }
+}
