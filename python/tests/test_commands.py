@@ -91,6 +91,15 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(given: str, status: 
     assert done.returncode == status
 
 
+@pytest.mark.usefixtures("needs_lab")
+@pytest.mark.parametrize("command", ["run --limit 64M", "observe", "fit", "aware"])
+def test_a_command_that_is_not_there_is_told_as_a_shell_tells_it(cli: Cli, command: str) -> None:
+    prog = command.split()[0]
+    done = cli(*command.split(), "--", "no-such-command")
+    assert done.stderr == f"memoom {prog}: no-such-command: No such file or directory\n"
+    assert done.returncode == (127 if prog in ("run", "observe") else 125)
+
+
 def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     argv = [sys.executable, "-m", "memoom", "doctor"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import FAILED, AnswerParser, complain
-from .run import split
+from .run import said_of, split
 
 _STATUS = {"aware": 0, "unaware": 1, "unknown": 3}
 
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
             timeout=options.timeout,
         )
     except MemoomError as error:
-        complain("memoom aware", error)
+        complain("memoom aware", said_of(command, error))
         return FAILED
     print(found.to_json() if options.json else found)
     return _STATUS[found.verdict]

@@ -7,7 +7,7 @@ import shlex
 
 from . import FAILED, AnswerParser, complain
 from .plot import Plot
-from .run import split
+from .run import said_of, split
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         )
         plot.write(fitted.to_svg)
     except (MemoomError, OSError) as error:
-        complain("memoom fit", error)
+        complain("memoom fit", said_of(command, error))
         return FAILED
     print(fitted.to_json() if options.json else fitted)
     if fitted.limit_bytes is None:

@@ -143,12 +143,15 @@ def failed(prog: str, command: list[str], error: MemoomError | OSError) -> int:
         complain(prog, f"{error.filename}: {error.strerror}")
         return FAILED
     status = _status_of(error)
-    # A command that is not there is a matter between the user and the shell: said as env(1) says it.
-    if status == FAILED or error.errno is None:
-        complain(prog, error)
-    else:
-        complain(prog, f"{command[0]}: {os.strerror(error.errno)}")
+    complain(prog, said_of(command, error))
     return status
+
+
+def said_of(command: list[str], error: MemoomError | OSError) -> object:
+    """What is said of a command that could not be run: that it is not there as env(1) says it, all else as it is."""
+    if error.errno is None or _status_of(error) == FAILED:
+        return error
+    return f"{command[0]}: {os.strerror(error.errno)}"
 
 
 def status_of(outcome: Outcome) -> int:
