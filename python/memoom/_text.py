@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
-__all__ = ["note", "plain", "readable", "shown", "signal_name", "table"]
+__all__ = ["meant", "note", "plain", "readable", "shown", "signal_name", "table"]
 
 _RUN = re.compile(r"(?:\\x[89a-f][0-9a-f])+")
 _BYTE = re.compile(rb"\\x([0-9a-f]{2})")
@@ -40,6 +40,15 @@ def shown(text: object) -> str:
         one if one.isprintable() or one == "\n" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(one))
         for one in line
     )
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """The nearest of the names that there are, for one that there is not; dashes before an option do not count."""
+    import difflib
+
+    bare = {one.lstrip("-"): one for one in sorted(known)}
+    close = difflib.get_close_matches(name.lstrip("-"), bare, 1)
+    return bare[close[0]] if close else None
 
 
 def signal_name(number: int) -> str:

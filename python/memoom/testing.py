@@ -5,6 +5,7 @@ The pytest plugin, which is there as soon as memoom is installed, is made of the
 
 from __future__ import annotations
 
+import inspect
 import os
 import unittest
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from ._errors import MemoomError
 from ._explain import call_text, oom_text, outcome_text
 from ._lab import Lab
 from ._run import run
+from ._text import meant
 from ._values import Host, Oom, Outcome
 
 if TYPE_CHECKING:
@@ -59,6 +61,18 @@ def why_not(needs: Iterable[str] = ()) -> str | None:
     return None
 
 
+def settings_of_all() -> frozenset[str]:
+    """The settings that runs and calls have alike: those that a test may have for all of them."""
+    return frozenset(inspect.signature(call).parameters) & inspect.signature(run).parameters.keys()
+
+
+def no_setting(unknown: Iterable[str], known: Iterable[str]) -> str:
+    """What is said of settings that there are not."""
+    names = sorted(unknown)
+    near = meant(names[0], known)
+    return f"has no {', '.join(names)}; {f'did you mean {near}? ' if near else ''}it has {', '.join(known)}"
+
+
 class Memcg:
     """What a test has at hand: one lab, made when it is first used, and everything that ended in it.
 
@@ -66,6 +80,9 @@ class Memcg:
     """
 
     def __init__(self, **defaults: Any) -> None:
+        known = settings_of_all()
+        if unknown := defaults.keys() - known:
+            raise TypeError(f"Memcg {no_setting(unknown, sorted(known))}")
         self.defaults = defaults
         self._lab: Lab | None = None
         self._ooms: dict[Oom, None] = {}

@@ -66,6 +66,9 @@ def test_the_header_and_the_marker_are_there(pytester: pytest.Pytester) -> None:
     ("marker", "message"),
     [
         ("limit='64M', colour='red'", "has no colour; it has*limit*needs, expect"),
+        ("limt='64M'", "has no limt; did you mean limit? it has*limit*needs, expect"),
+        ("'64X'", "limit='64X': *the size suffix is unknown*"),
+        ("'64M', swap=-1", "swap=-1: *"),
         ("'64M', '65M'", "takes one limit"),
         ("'64M', limit='65M'", "takes one limit"),
         ("limit='64M', expect='rain'", "expect='rain'; it is one of passed, oom-killed"),
@@ -80,7 +83,8 @@ def test_a_wrong_marker_is_bad_usage(pytester: pytest.Pytester, marker: str, mes
 def test_an_unknown_need_is_an_error(pytester: pytest.Pytester, needs_lab: None) -> None:
     result = run(pytester, "@pytest.mark.memoom(needs='moon')\ndef test_it(): pass")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines("*there is no ability 'moon'; there are v1, v2, memory-controller*")
+    result.stdout.fnmatch_lines("*the marker memoom: there is no ability 'moon'; there are v1, v2, memory-controller*")
+    assert "def why_not" not in result.stdout.str(), "no page of memoom's own code"
 
 
 def test_markers_add_up(pytester: pytest.Pytester) -> None:

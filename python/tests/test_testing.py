@@ -70,6 +70,11 @@ def test_assertions_about_calls_and_other_ends(memcg: testing.Memcg) -> None:
     assert killed.oom in memcg.ooms
 
 
+def test_a_setting_that_there_is_not() -> None:
+    with pytest.raises(TypeError, match=r"Memcg has no limt; did you mean limit\? it has at_limit"):
+        testing.Memcg(limt="64M")
+
+
 def test_one_lab_when_it_is_needed() -> None:
     memcg = testing.Memcg()
     memcg.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .._errors import InvalidInputError
 from .._native import parse_size
+from .._text import meant
 from .._toml import plan_of
 from .moments import TRACED, TRIGGERS, Moment, moment_of
 
@@ -198,8 +198,8 @@ def _words(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _meant(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    near = meant(name, known)
+    return f" (did you mean {near!r}?)" if near else ""
 
 
 def _tree(directory: str | None) -> list[tuple[str, str]] | None:

@@ -9,11 +9,11 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from .._text import shown
+from .._text import meant, shown
 
 __all__ = ["main"]
 
@@ -63,9 +63,8 @@ class Parser(argparse.ArgumentParser):
         # argparse itself speaks of what is missing first, and never of what was meant.
         unknown = _unknown_option(self)
         if unknown is not None:
-            message = (
-                f"there is no option {unknown}{meant(unknown, self._option_string_actions) or '; --help lists them'}"
-            )
+            near = meant(unknown, self._option_string_actions)
+            message = f"there is no option {unknown}; {f'did you mean {near}?' if near else '--help lists them'}"
         self.exit(self.usage_status, f"{self.prog}: {shown(message)}\n")
 
 
@@ -86,15 +85,6 @@ def _unknown_option(parser: Parser) -> str | None:
         if known[fits[0]].nargs != 0 and not has_value:
             next(words, None)
     return None
-
-
-def meant(name: str, known: Iterable[str]) -> str:
-    """The nearest of what there is, as a question; empty where nothing is near."""
-    import difflib
-
-    bare = {one.lstrip("-"): one for one in sorted(known)}
-    close = difflib.get_close_matches(name.lstrip("-"), bare, 1)
-    return f"; did you mean {bare[close[0]]}?" if close else ""
 
 
 class AnswerParser(Parser):
@@ -166,8 +156,9 @@ def _dispatch(arguments: list[str]) -> int:
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.add_argument("command", nargs="?", metavar="COMMAND", help="memoom COMMAND --help says more")
     if arguments and not arguments[0].startswith("-"):
-        near = meant(arguments[0], _COMMANDS) or f"; there are {', '.join(_COMMANDS)}"
-        parser.error(f"there is no command '{arguments[0]}'{near}")
+        near = meant(arguments[0], _COMMANDS)
+        also = f"did you mean {near}?" if near else f"there are {', '.join(_COMMANDS)}"
+        parser.error(f"there is no command '{arguments[0]}'; {also}")
     if parser.parse_args(arguments).version:
         from .. import __version__
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 # The ini option of the limit that a marker has which names none.
 LIMIT = "memoom_limit"
 _OWN = ("needs", "expect")
+_SIZES = frozenset(("limit", "swap", "high", "headroom", "raise_to"))
 _EXPECT = ("passed", "oom-killed")
 
 
@@ -42,12 +42,7 @@ class Marker:
         if default and "limit" not in settings and (settings or not needs):
             settings["limit"] = default
         expect = settings.pop("expect", "passed")
-        unknown = settings.keys() - _known()
-        if unknown:
-            raise pytest.UsageError(
-                f"{item.nodeid}: the marker memoom has no {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(sorted(_known()))}, {', '.join(_OWN)}"
-            )
+        _check(item, settings)
         timeout = settings.get("timeout")
         if timeout is not None and (not isinstance(timeout, int | float) or not timeout >= 0):
             raise pytest.UsageError(f"{item.nodeid}: timeout={timeout!r}; it is a number of seconds, 0 or more")
@@ -65,15 +60,27 @@ class Marker:
     def why_not(self) -> str | None:
         from ..testing import why_not
 
-        return why_not(self.needs)
+        try:
+            return why_not(self.needs)
+        except ValueError as error:
+            pytest.fail(f"the marker memoom: {error}", pytrace=False)
 
 
-def _known() -> set[str]:
-    from .._call import call
-    from .._run import run
+def _check(item: pytest.Item, settings: dict[str, Any]) -> None:
+    """What is no setting, and what is no size: said once, before any test runs."""
+    from .._errors import MemoomError
+    from .._native import parse_size
+    from ..testing import no_setting, settings_of_all
 
-    shared = inspect.signature(call).parameters.keys() & inspect.signature(run).parameters.keys()
-    return set(shared) - {"stdout", "stderr", "cwd", "env"}
+    known = settings_of_all() - {"stdout", "stderr", "cwd", "env"}
+    if unknown := settings.keys() - known:
+        raise pytest.UsageError(f"{item.nodeid}: the marker memoom {no_setting(unknown, [*sorted(known), *_OWN])}")
+    for name in _SIZES & settings.keys():
+        try:
+            if settings[name] not in (None, "max"):
+                parse_size(settings[name])
+        except (MemoomError, TypeError, OverflowError) as error:
+            raise pytest.UsageError(f"{item.nodeid}: {name}={settings[name]!r}: {error}") from None
 
 
 def skip_or_fail(config: pytest.Config, reason: str | None) -> None:

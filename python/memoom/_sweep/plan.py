@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import itertools
 import json
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .._errors import InvalidInputError
+from .._text import meant
 from .._toml import toml_of
 
 Trial = dict[str, Any]
@@ -90,12 +90,12 @@ def check(trial: Mapping[str, Any]) -> None:
         raise _wrong(f"the timeout {timeout!r} of a trial is no time span; remedy: give seconds, 0 or more")
 
 
-def _meant(unknown: Iterable[str], known: Iterable[str]) -> str:
+def _meant(unknown: Iterable[str], known: Collection[str]) -> str:
     """What was probably meant by keys that no trial has."""
     found = [
-        f"{name!r}: did you mean {close[0]!r}?"
+        f"{name!r}: did you mean {near!r}?"
         for name in map(str, unknown)
-        if name not in known and (close := difflib.get_close_matches(name, sorted(known), 1))
+        if name not in known and (near := meant(name, known))
     ]
     return f" ({' '.join(found)})" if found else ""
 
