@@ -78,29 +78,53 @@ fn descriptors_of(lab: &Lab) -> usize {
     all.filter_map(|one| fs::read_link(one.path()).ok()).filter(|to| to.to_string_lossy().contains(lab.name())).count()
 }
 
+/// How long a command and a kill take at the least in a lab, so far.
+struct Shortest {
+    group: Group,
+    exit: Duration,
+    kill: Duration,
+}
+
+impl Shortest {
+    fn new(lab: &Lab) -> Shortest {
+        let group = lab.group(Some("plain"), &Limits::bytes(16 * MIB)).unwrap();
+        Shortest { group, exit: Duration::MAX, kill: Duration::MAX }
+    }
+
+    fn again(&mut self) {
+        self.exit = self.exit.min(shortest(1, || {
+            let worker = self.group.command(&Command::new(["true"])).unwrap();
+            assert_eq!(worker.wait(LONG).unwrap().verdict, Verdict::Exited);
+        }));
+        self.kill = self.kill.min(shortest(1, || kill_a_hog(&self.group)));
+    }
+}
+
 #[test]
 fn without_evidence_nobody_waits_for_a_time_to_pass() {
     let _alone = alone();
     let Some(lab) = bare_lab() else { return };
-    let group = lab.group(Some("plain"), &Limits::bytes(16 * MIB)).unwrap();
-    let exits = shortest(5, || {
-        let worker = group.command(&Command::new(["true"])).unwrap();
-        assert_eq!(worker.wait(LONG).unwrap().verdict, Verdict::Exited);
-    });
-    let kills = shortest(5, || kill_a_hog(&group));
-    lab.close().unwrap();
-    // The same with all evidence: it was half a second each less.
-    let lab = Lab::new().unwrap();
-    let group = lab.group(Some("plain"), &Limits::bytes(16 * MIB)).unwrap();
-    let full_exits = shortest(5, || {
-        let worker = group.command(&Command::new(["true"])).unwrap();
-        assert_eq!(worker.wait(LONG).unwrap().verdict, Verdict::Exited);
-    });
-    let full_kills = shortest(5, || kill_a_hog(&group));
-    println!("a command takes {exits:?}, with evidence {full_exits:?}; a kill {kills:?}, {full_kills:?}");
-    // A machine may be busy in one of the two halves.
+    let full_lab = Lab::new().unwrap();
+    let (mut bare, mut full) = (Shortest::new(&lab), Shortest::new(&full_lab));
+    // A wait of half a second, as there was, is in the shortest of any number; what a busy machine does to one is not.
     let slack = Duration::from_millis(250);
-    assert!(exits <= full_exits + slack && kills <= 2 * full_kills + slack, "{exits:?} {kills:?}");
+    for round in 1.. {
+        bare.again();
+        full.again();
+        if round >= 5 && bare.exit <= full.exit + slack && bare.kill <= full.kill + slack {
+            break;
+        }
+        let times = (bare.exit, full.exit, bare.kill, full.kill);
+        assert!(
+            round < 40,
+            "a command takes {:?}, with evidence {:?}; a kill {:?}, {:?}",
+            times.0,
+            times.1,
+            times.2,
+            times.3
+        );
+    }
+    full_lab.close().unwrap();
     lab.close().unwrap();
 }
 

@@ -65,7 +65,8 @@ fn check(kind: Kind, made: &Composition, version: Version) {
         let left = made.unexplained_bytes.unwrap();
         assert!(left <= usage / 50 + charged_ahead(), "{kind}: {left} of {usage} is not explained: {made:#?}");
     }
-    if version == Version::V1 {
+    // The report of 6.1 to 6.4 has the names of v2 for a group of v1 too, and with them these parts.
+    if version == Version::V1 && made.source != "report" {
         let untold = [made.slab_reclaimable_bytes, made.slab_unreclaimable_bytes, made.kernel_stack_bytes];
         assert_eq!(untold, [None; 3], "v1 does not tell the parts of the kernel's memory");
     }

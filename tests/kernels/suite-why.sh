@@ -9,11 +9,6 @@ status=0
 # core-authors has not been run whole in every guest: by hand, --command 'target/guest/core-authors --test-threads=1'.
 for program in core-why core-why_codes core-composition; do
     echo "== $program"
-    case $program in
-    # memory.stat of 6.1 may lack what was charged a moment ago (docs/kernel.md, 113).
-    core-composition) set -- --skip an_account_has_it_from_the_report_or_from_the_files ;;
-    *) set -- ;;
-    esac
-    "$programs/$program" --test-threads=1 --nocapture "$@" || status=1
+    "$programs/$program" --test-threads=1 --nocapture || status=1
 done
 exit $status

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counters::keyed;
+use super::counters::{charged_ahead_bytes, keyed};
 use super::files::Dir;
 use super::version::Version;
 use super::{v1, v2};
@@ -11,6 +11,20 @@ use crate::sys;
 
 /// Groups directly below another that are looked at.
 const MOST_BELOW: usize = 64;
+
+/// A file of every group of v2 but the top, whoever has the cpu controller.
+const FLUSHES: &str = "cpu.stat";
+
+/// What of a usage stands in `memory.stat` of v2, all parts that do not overlap.
+fn told_bytes(stat: &str) -> u64 {
+    let get = |name: &str| keyed(stat).find(|(key, _)| *key == name).map_or(0, |(_, value)| value);
+    ["anon", "file", "kernel", "sock", "hugetlb"].into_iter().map(get).sum()
+}
+
+/// Whether the parts are others than the usage, by more than what is charged ahead.
+fn is_old(stat: &str, usage_bytes: u64) -> bool {
+    told_bytes(stat).abs_diff(usage_bytes) > charged_ahead_bytes(sys::page_size(), sys::online_cpus())
+}
 
 /// A group directly below another.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,7 +58,14 @@ impl Contents {
         let read_ns = sys::monotonic_ns();
         let usage = if version == Version::V1 { v1::USAGE } else { v2::USAGE };
         let usage_bytes = dir.number(usage)?;
-        let stat = dir.read("memory.stat")?.unwrap_or_default();
+        let mut stat = dir.read("memory.stat")?.unwrap_or_default();
+        // Up to 6.7 a reader who meets another one at it is given old numbers; this file brings all of them together first.
+        if version == Version::V2
+            && usage_bytes.is_some_and(|usage| is_old(&stat, usage))
+            && dir.read(FLUSHES)?.is_some()
+        {
+            stat = dir.read("memory.stat")?.unwrap_or_default();
+        }
         let (kernel_bytes, tcp_bytes, swap_bytes) = match version {
             Version::V1 => {
                 (dir.number("memory.kmem.usage_in_bytes")?, dir.number("memory.kmem.tcp.usage_in_bytes")?, None)

@@ -47,8 +47,10 @@ impl Collector {
         let wanted = charged_bytes.unwrap_or(0);
         let made = |(contents, source): (&Contents, &'static str)| {
             let made = Composition::of_contents(contents, source);
+            // A process in its exit takes its pages out of the parts first, and gives them back many at a time.
+            let gone = made.unexplained_bytes.filter(|_| made.kernel_bytes.is_some()).unwrap_or(0);
             let held = contents.usage_bytes.map(|usage| usage.saturating_add(made.swap_bytes.unwrap_or(0)));
-            (made, held.unwrap_or(0))
+            (made, held.unwrap_or(0).saturating_sub(gone))
         };
         // On a busy machine the victim has given back its memory before the notification is read.
         let in_time = |of: &(Composition, u64)| of.1.saturating_add(charged_ahead(scene)) >= wanted;

@@ -30,11 +30,16 @@ fn seen(pages: u64) -> Play {
 
 /// The group notifies of an OOM, and holds so much when that is read.
 fn notifies(play: &mut Play, mib: u64) {
+    tells(play, mib, mib, None);
+}
+
+/// The same, with so much of it in the statistics, and what the kernel itself holds.
+fn tells(play: &mut Play, mib: u64, told_mib: u64, kernel_bytes: Option<u64>) {
     let contents = Contents {
         version: Version::V1,
         usage_bytes: Some(mib << 20),
-        stat: format!("cache 0\nrss {}\nswap 0\n", mib << 20),
-        kernel_bytes: None,
+        stat: format!("cache 0\nrss {}\nshmem 0\nswap 0\n", told_mib << 20),
+        kernel_bytes,
         tcp_bytes: None,
         swap_bytes: None,
         read_ns: play.world.now_ns(),
@@ -50,6 +55,17 @@ fn what_was_read_when_the_victim_had_given_back_its_memory_is_not_what_filled_th
         kills(&mut play);
         let oom = account(&mut play);
         assert_eq!((oom.composition.is_some(), lacks(&oom, "composition").is_empty()), (told, told), "{mib} MiB of 64");
+    }
+}
+
+#[test]
+fn what_a_victim_in_its_exit_has_taken_out_of_the_parts_is_not_there_either() {
+    for (told_mib, kernel_bytes, told) in [(50, Some(1 << 20), false), (63, Some(1 << 20), true), (50, None, true)] {
+        let mut play = seen(100);
+        tells(&mut play, 64, told_mib, kernel_bytes);
+        kills(&mut play);
+        let oom = account(&mut play);
+        assert_eq!(oom.composition.is_some(), told, "{told_mib} of 64 MiB, {kernel_bytes:?}");
     }
 }
 
