@@ -109,8 +109,18 @@ pub(crate) fn signal_pid(pid: i32, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// A copy of a standard descriptor of this process, which ends with an execve; an error where it is closed.
+/// A copy of a standard descriptor of this process, which ends with an execve; an error where it is closed. One that ends
+/// with an execve itself is closed for whoever is executed: it may be a file that the caller, or we, opened when the number
+/// was free.
 pub(crate) fn standard(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: integers only.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    if flags < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if flags & libc::FD_CLOEXEC != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
     // SAFETY: integers only.
     let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
     if fd < 0 {

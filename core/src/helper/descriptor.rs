@@ -3,10 +3,13 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::{open, OFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::stat::Mode;
 
 /// Waits until the file is readable or hung up; false at the deadline.
 pub(crate) fn readable(file: BorrowedFd<'_>, deadline: Instant) -> nix::Result<bool> {
@@ -36,4 +39,30 @@ pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
         return Ok(fd);
     }
     fd.try_clone() // duplicates to 3 or above
+}
+
+/// Those of the numbers 0, 1 and 2 that the caller has closed, taken as long as this lives.
+#[derive(Debug)]
+pub(crate) struct HeldStdio {
+    _taken: Vec<OwnedFd>,
+}
+
+/// Who holds them at present.
+static HELD: Mutex<Weak<HeldStdio>> = Mutex::new(Weak::new());
+
+/// Takes them, so that no file of a lab gets such a number: the caller's next print would go into it, and a number that
+/// is written to `tasks` moves a process. What takes them can be neither read nor written, as a closed one.
+pub(crate) fn hold_stdio() -> Arc<HeldStdio> {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(there) = held.upgrade() {
+        return there;
+    }
+    let mut taken = Vec::new();
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    while let Some(fd) = open("/", flags, Mode::empty()).ok().filter(|fd| fd.as_raw_fd() <= 2) {
+        taken.push(fd);
+    }
+    let new = Arc::new(HeldStdio { _taken: taken });
+    *held = Arc::downgrade(&new);
+    new
 }

@@ -18,6 +18,7 @@ use crate::account::record::Recorder;
 use crate::account::sign::Sign;
 use crate::account::timeline::Timeline;
 use crate::error::{Error, Result};
+use crate::helper::descriptor::HeldStdio;
 use crate::helper::process::Process;
 use crate::helper::supervisor::Supervisor;
 use crate::lab::bell::Bell;
@@ -81,6 +82,8 @@ const MOST_GENERATIONS: usize = 64;
 pub(crate) struct Hub {
     /// The epoll is shared with forked children, which must not touch it.
     maker: Maker,
+    /// Every file that is opened later has a number above them.
+    _stdio: Arc<HeldStdio>,
     epoll: Epoll,
     /// Wakes whoever polls, for news that no descriptor brings (a notice read by another call).
     kick: EventFd,

@@ -16,6 +16,7 @@ use super::recording;
 use super::shared::{Owned, Place, Shared, Stand};
 use crate::account::timeline::Timeline;
 use crate::error::{Error, ErrorKind, Result};
+use crate::helper::descriptor::hold_stdio;
 use crate::helper::supervisor::{self, Supervisor};
 use crate::lab::hub::sampling::Samples;
 use crate::lab::hub::{Hub, Keep};
@@ -56,6 +57,7 @@ impl Lab {
     /// As [`Lab::new`]; `NotFound` where `parent` is no directory; `Busy` where processes stand in it (v2); `InvalidInput`
     /// where it is in no cgroup file system, or where `record` is a link, or a file that is no recording.
     pub fn with(options: &LabOptions) -> Result<Lab> {
+        let _stdio = hold_stdio();
         let host = Host::probe()?;
         let record = options.record.as_deref().map(recording::begin).transpose()?;
         let (above, version) = place(&host, options.parent.as_deref())?;
@@ -78,6 +80,7 @@ impl Lab {
 
     /// A lab around a group that somebody else keeps: a supervisor and the sources, and nothing is made.
     pub(super) fn around(options: &LabOptions, host: Host, group: &Group) -> Result<Lab> {
+        let _stdio = hold_stdio();
         let (version, dir) = (group.version(), Dir::open(group.path())?);
         let supervisor = Arc::new(Supervisor::start(&supervisor::Options {
             helper_dir: options.helper_dir.as_deref(),

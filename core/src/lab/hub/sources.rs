@@ -17,6 +17,7 @@ use super::signals::Signals;
 use super::{tag, Hub, Keep, State};
 use crate::account::record::{Heading, Recorder};
 use crate::error::{Error, Result};
+use crate::helper::descriptor::hold_stdio;
 use crate::helper::supervisor::Supervisor;
 use crate::map::Map;
 use crate::memcg::owner::Maker;
@@ -38,6 +39,7 @@ impl Hub {
     ) -> Result<Hub> {
         let failed = |errno: io::Error| Error::os("make watch", errno);
         sys::room::left().map_err(failed)?;
+        let stdio = hold_stdio();
         let (epoll, kick, timer) = wakes().map_err(failed)?;
         if let Some(supervisor) = &supervisor {
             epoll.add(supervisor.socket(), readable(tag::SUPERVISOR)).named("epoll_ctl").map_err(failed)?;
@@ -85,7 +87,8 @@ impl Hub {
             keep: Keep { events: usize::MAX, ooms: usize::MAX },
         };
         state.begin_growth(is_lab);
-        Ok(Hub { maker: Maker::this(), epoll, kick, timer, state: Mutex::new(state), turn: Condvar::new() })
+        let (state, turn) = (Mutex::new(state), Condvar::new());
+        Ok(Hub { maker: Maker::this(), _stdio: stdio, epoll, kick, timer, state, turn })
     }
 }
 
