@@ -1,25 +1,22 @@
 //! What systemd-journald has kept of the kernel's log, where the kernel's own buffer does not reach back: `journalctl -k`.
 
+use std::io::{self, Read};
 use std::process::{Command, Stdio};
 
 use crate::account::postmortem::Found;
 use crate::observe::missing::Missing;
 use crate::observe::report::{parse_reports, Report};
+use crate::sys::room;
 
 /// The most records that are asked for: the last ones.
 const MOST_LINES: &str = "--lines=100000";
 
 /// Adds the reports of this boot that the kernel's own buffer no longer has. Without a journal there is nothing to add.
 pub(super) fn read(found: &mut Found) {
-    let asked = Command::new("journalctl")
-        .args(["-k", "-b", "-q", "--no-pager", "-o", "short-monotonic", MOST_LINES])
-        .stdin(Stdio::null())
-        .env("LC_ALL", "C")
-        .output();
-    match asked {
-        Ok(done) if done.status.success() => add(found, &done.stdout),
-        Ok(done) => {
-            let why = String::from_utf8_lossy(&done.stderr);
+    match ask() {
+        Ok((true, text, _)) => add(found, &text),
+        Ok((false, _, why)) => {
+            let why = String::from_utf8_lossy(&why);
             let why = why.lines().next().filter(|line| !line.is_empty()).unwrap_or("it failed");
             found.missing.push(Missing::new("journal", format!("journalctl: {}", crate::text::escape(why.as_bytes()))));
         }
@@ -27,6 +24,27 @@ pub(super) fn read(found: &mut Found) {
         Err(_) if found.log_begins_usec.is_some() => {}
         Err(error) => found.missing.push(Missing::new("journal", format!("journalctl cannot be run: {error}"))),
     }
+}
+
+/// Whether it succeeded, what it wrote, and its complaints. The calls of the standard library that do all of that end in a
+/// panic where there is no memory for the text.
+fn ask() -> io::Result<(bool, Vec<u8>, Vec<u8>)> {
+    let mut asked = Command::new("journalctl")
+        .args(["-k", "-b", "-q", "--no-pager", "-o", "short-monotonic", MOST_LINES])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("LC_ALL", "C")
+        .spawn()?;
+    let (mut text, mut why) = (Vec::new(), Vec::new());
+    // What it complains of fits into a pipe.
+    let read = asked.stdout.take().map_or(Ok(0), |mut from| from.read_to_end(&mut text)).and_then(|_| room::left());
+    let read = read.and_then(|()| asked.stderr.take().map_or(Ok(0), |from| from.take(4096).read_to_end(&mut why)));
+    if read.is_err() {
+        asked.kill()?;
+    }
+    let status = asked.wait()?;
+    read.map(|_| (status.success(), text, why))
 }
 
 fn add(found: &mut Found, text: &[u8]) {
