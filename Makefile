@@ -169,11 +169,13 @@ $(VENV)/bin/python: .ci/packages.sh
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/bin/python python/requirements-dev.txt
+	@echo "installing the tools of python/requirements-dev.txt into $(VENV): a minute or two" >&2
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
 	@touch $@
 
 # maturin links the package into the environment and builds the module beside it; cargo knows what is stale.
 NATIVE := Cargo.toml Cargo.lock $(shell find core/src core/helper core/build.rs python/src python/Cargo.toml python/pyproject.toml -type f)
 $(VENV)/.built: $(VENV)/.tools $(NATIVE)
+	@echo "building the Python module: some minutes the first time" >&2
 	VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin develop --quiet --release -m python/Cargo.toml
 	@touch $@

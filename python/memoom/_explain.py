@@ -46,11 +46,7 @@ def outcome_text(outcome: Outcome) -> str:
     head = str(outcome)
     for oom in reversed(outcome.ooms):
         head = head.removesuffix(str(oom)).rstrip("\n")
-    lines = head.splitlines()
-    # What each account misses stands in the account.
-    known = {f"  missing     {one.source}: {one.reason}" for oom in outcome.ooms for one in oom.missing}
-    lines = [line for line in lines if line not in known]
-    return "\n".join([*lines, *(line for oom in outcome.ooms for line in account(oom, more=_MORE))])
+    return "\n".join([*head.splitlines(), *(line for oom in outcome.ooms for line in account(oom, more=_MORE))])
 
 
 def oom_text(oom: Oom) -> str:

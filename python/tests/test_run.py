@@ -326,3 +326,11 @@ def test_input_and_output_as_in_subprocess(needs_lab: None) -> None:
 def test_a_timeout_below_nothing(timeout: float) -> None:
     with pytest.raises(memoom.InvalidInputError, match="is no time span; remedy: give seconds, 0 or more"):
         memoom.run(["true"], limit="64M", timeout=timeout)
+
+
+def test_a_working_directory_that_was_removed_is_the_commands_too(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"rmdir {gone} && exec {sys.executable} -m memoom run --limit 64M -- sh -c 'echo here; ls -a'"
+    done = subprocess.run(["sh", "-c", script], cwd=gone, capture_output=True, text=True, check=False)
+    assert done.stdout == "here\n" and done.returncode == 0, done.stderr

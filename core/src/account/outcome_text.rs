@@ -7,6 +7,7 @@ use super::oom_text::{shortened, wrapped, SHORT_LINES};
 use super::outcome::{Outcome, Verdict};
 use crate::memcg::limits::human_size;
 use crate::observe::author::signal_name;
+use crate::observe::missing::Missing;
 use crate::observe::Author;
 use crate::text::escape;
 
@@ -88,7 +89,9 @@ impl Outcome {
         for evidence in &self.evidence {
             let _ = writeln!(text, "  evidence    {}: {}", evidence.source, evidence.says);
         }
-        for missing in &self.missing {
+        // What an account misses stands in the account.
+        let of_accounts = |one: &Missing| self.ooms.iter().any(|oom| oom.missing.contains(one));
+        for missing in self.missing.iter().filter(|one| !of_accounts(one)) {
             let _ = writeln!(text, "  missing     {}: {}", missing.source, missing.reason);
         }
         for oom in &self.ooms {
@@ -134,7 +137,6 @@ mod tests {
     use crate::account::findings::tests::plain;
     use crate::account::oom::Oom;
     use crate::account::outcome::Evidence;
-    use crate::observe::missing::Missing;
 
     fn outcome(verdict: Verdict, returncode: i32) -> Outcome {
         Outcome {
@@ -210,6 +212,9 @@ mod tests {
             outcome(Verdict::Exited, 0).to_text(),
             "a\\x0ab (pid 7) exited with status 0\n  evidence    exit-status: it says\n  missing     tracefs: closed\n"
         );
+        let account = Arc::new(Oom { missing: vec![Missing::new("tracefs", "closed")], ..plain() });
+        let both = Outcome { ooms: vec![account], ..outcome(Verdict::OomKilled, -9) };
+        assert_eq!(both.to_text().matches("tracefs: closed").count(), 1, "what an account misses is told once");
         let run = Outcome { peak_bytes: Some(24 << 20), ..outcome(Verdict::Exited, 0) };
         assert!(run.to_text().contains("\n  peak        24M\n"), "{}", run.to_text());
     }

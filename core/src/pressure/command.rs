@@ -3,7 +3,7 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,9 +87,8 @@ impl Group {
         let paths = candidates(program, path.map(OsStr::from_bytes))?;
         let cwd = match &command.cwd {
             Some(directory) => Some(Dir::open(directory)?),
-            None => {
-                Some(Dir::open(&std::env::current_dir().map_err(|error| Error::os("find working directory", error))?)?)
-            }
+            // By itself, not by its name: it may have been removed, or lie below what may not be searched.
+            None => Some(Dir::open(Path::new("."))?),
         };
         let own = [0, 1, 2].map(sys::standard);
         let mut stdio: [Option<BorrowedFd<'_>>; 3] = [None; 3];
