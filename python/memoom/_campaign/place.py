@@ -13,6 +13,8 @@ import stat
 import tempfile
 from collections.abc import Iterator
 
+from .._lock import fcntl
+
 __all__ = ["place"]
 
 _PREFIX = "memoom-campaign-"
@@ -32,9 +34,6 @@ def place() -> Iterator[str]:
 
 
 def _made(parent: str) -> tuple[tempfile.TemporaryDirectory[str], int]:
-    # Here, so that the package can be imported where there is no such module.
-    import fcntl
-
     while True:
         made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
         # Before it is locked another campaign may take it for one that was left.
@@ -57,8 +56,6 @@ def _remove_left(parent: str) -> None:
 
 
 def _remove(path: str) -> None:
-    import fcntl
-
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         about = os.fstat(lock)
