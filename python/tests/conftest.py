@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,22 @@ import memoom
 
 pytest_plugins = ["pytester"]
 
-# Whoever starts the tests in the background may have them ignore Ctrl-C, and the programs that they start inherit that.
+# In the background or by nohup the tests would ignore these, and the programs that they start would inherit that.
+for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_wait_at_exit = subprocess.Popen.__exit__
+
+
+def _end_at_exit(process: subprocess.Popen[Any], failure: type[BaseException] | None, *rest: Any) -> None:
+    """A test that has failed beside a process ends it; to wait for one that stays would hide the failure for ever."""
+    if failure is not None:
+        process.kill()
+    _wait_at_exit(process, failure, *rest)
+
+
+subprocess.Popen.__exit__ = _end_at_exit  # type: ignore[method-assign]
 
 REQUIRED = os.environ.get("MEMOOM_REQUIRE") == "1"
 # An emulated machine takes its time.
