@@ -168,7 +168,7 @@ typedef struct memoom_run_options {
      * stands still and before anybody dies; NULL for none, "builtin" for the memory by mapping. {pid} (the
      * predicted victim, or else who met the limit), {invoker}, {group} and {pids} are filled in, and stand in its
      * environment too (memoom-run(1)). A line "memoom: raise SIZE" of its output raises the limit; else the
-     * kernel's choice takes its course. memoom_outcome_to_json has what it wrote. */
+     * kernel's choice takes its course. memoom_outcome_at_limit_at has what it wrote. */
     const char *at_limit;
     /** The room above the limit while everybody stands still: bytes, at least a page. */
     uint64_t headroom_bytes;
@@ -2287,6 +2287,35 @@ typedef struct memoom_throttled {
     uint32_t reserved;
 } memoom_throttled;
 
+/** One time that a run was held at its limit, before anybody died (memoom_run_options.at_limit). */
+typedef struct memoom_at_limit {
+    /** Bytes of this struct that the library has filled. */
+    size_t struct_size;
+    /** What the command wrote to standard output and error, as far as it was kept; a NUL byte is written \x00. */
+    const char *hook_output;
+    /** Why it could not be run, or was ended early; NULL where it ran. */
+    const char *hook_error;
+    /** What came next: "kernel" (the kernel chooses its victim), "raised" (a higher limit) or "ended" (nobody was
+     * left). */
+    const char *then;
+    /** The limit in bytes. */
+    uint64_t limit_bytes;
+    /** What was charged to the group just then, in bytes. */
+    uint64_t usage_bytes;
+    /** The limit with which it went on, in bytes, or MEMOOM_UNLIMITED. */
+    uint64_t limit_after_bytes;
+    /** How long everybody was held, in nanoseconds. */
+    uint64_t held_ns;
+    /** Whom the kernel would have killed; 0 where it could take nobody. */
+    int32_t predicted_pid;
+    /** Who met the limit; 0 where that could not be told. */
+    int32_t invoker_pid;
+    /** Its exit status, or minus the signal that ended it; INT32_MIN where it did not run. */
+    int32_t hook_returncode;
+    /** 1 where its time was over, and it was killed; else 0. */
+    uint32_t hook_timed_out;
+} memoom_at_limit;
+
 /** Where else to look. Begin with MEMOOM_POSTMORTEM_OPTIONS_INIT: nowhere. */
 typedef struct memoom_postmortem_options {
     /** sizeof(memoom_postmortem_options). */
@@ -2396,6 +2425,15 @@ const char *memoom_outcome_to_json(const memoom_outcome *outcome);
 
 /** Frees an outcome. */
 void memoom_outcome_free(memoom_outcome *outcome);
+
+/** How often the run was held at its limit.
+ * Returns: the number; 0 where it never met it or was not to be held, and for NULL. */
+size_t memoom_outcome_at_limit_count(const memoom_outcome *outcome);
+
+/** One of these times, in their order.
+ * \param index  from 0 to memoom_outcome_at_limit_count - 1
+ * Returns: what was seen and done; NULL beyond the end, and for NULL. */
+const memoom_at_limit *memoom_outcome_at_limit_at(const memoom_outcome *outcome, size_t index);
 
 /** The outcome in a few plain sentences: how it ended, and why.
  * Returns: the sentences; NULL for NULL. */

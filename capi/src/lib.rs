@@ -22,8 +22,8 @@ mod text;
 mod words;
 
 pub use account::{
-    killed_by::*, oom::holders::*, oom::lists::*, oom::rows::*, oom::why::*, oom::*, outcome::why::*, outcome::*,
-    postmortem::*, timeline::*,
+    killed_by::*, oom::holders::*, oom::lists::*, oom::rows::*, oom::why::*, oom::*, outcome::at_limit::*,
+    outcome::why::*, outcome::*, postmortem::*, timeline::*,
 };
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};

@@ -172,6 +172,23 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     layout!(text, memoom_finding { struct_size, code, text, evidence, remedy });
     layout!(
         text,
+        memoom_at_limit {
+            struct_size,
+            hook_output,
+            hook_error,
+            then,
+            limit_bytes,
+            usage_bytes,
+            limit_after_bytes,
+            held_ns,
+            predicted_pid,
+            invoker_pid,
+            hook_returncode,
+            hook_timed_out,
+        }
+    );
+    layout!(
+        text,
         memoom_throttled {
             struct_size,
             group,

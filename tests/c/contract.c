@@ -442,6 +442,23 @@ static void run_functions(memoom_lab *lab)
     memoom_group_free(group);
 }
 
+/* What the hook did, in the document and in the struct. */
+static void was_held(const memoom_outcome *outcome)
+{
+    const memoom_at_limit *held = memoom_outcome_at_limit_at(outcome, 0);
+
+    ok(memoom_outcome_returncode(outcome) == 5 && strstr(memoom_outcome_to_json(outcome), "looked at ") &&
+           strstr(memoom_outcome_to_json(outcome), "\"raised\""), "held at the limit");
+    ok(memoom_outcome_at_limit_count(outcome) == 1 && memoom_outcome_at_limit_at(outcome, 1) == NULL,
+       "it was held once");
+    ok(held && strcmp(held->then, "raised") == 0 && held->limit_bytes == 32u << 20 &&
+           held->limit_after_bytes == 128u << 20 && held->held_ns > 0 && held->predicted_pid > 0,
+       "what was seen at the limit");
+    ok(held && strncmp(held->hook_output, "looked at ", 10) == 0 &&
+           atoi(held->hook_output + 10) == held->predicted_pid && strchr(held->hook_output, '\n') &&
+           held->hook_error == NULL && held->hook_returncode == 0 && held->hook_timed_out == 0, "what the hook did");
+}
+
 static void run(void)
 {
     const char *const argv[] = {"/bin/sh", "-c", "exit 4", NULL};
@@ -460,8 +477,11 @@ static void run(void)
     if (strstr(memoom_outcome_to_json(outcome), "hold process") && strstr(memoom_outcome_to_json(outcome), "ENOSYS"))
         printf("# not here: %s\n", memoom_outcome_to_text(outcome)); /* valgrind knows no pidfd_open(2) */
     else
-        ok(memoom_outcome_returncode(outcome) == 5 && strstr(memoom_outcome_to_json(outcome), "looked at ") &&
-               strstr(memoom_outcome_to_json(outcome), "\"raised\""), "held at the limit");
+        was_held(outcome);
+    memoom_outcome_free(outcome);
+    options.at_limit = NULL;
+    ok(memoom_run(argv, &options, &outcome, &error) == MEMOOM_OK && memoom_outcome_at_limit_count(outcome) == 0 &&
+           memoom_outcome_at_limit_at(outcome, 0) == NULL, "a run that is not to be held");
     memoom_outcome_free(outcome);
     options.oom_group = 9;
     FAILS(memoom_run(argv, &options, &outcome, &error), MEMOOM_ERR_INVALID_INPUT, "options.oom_group");

@@ -8,12 +8,14 @@ use std::sync::OnceLock;
 
 use memoom::{Outcome, Verdict};
 
+use self::at_limit::{at_limit, memoom_at_limit};
 use self::why::{memoom_throttled, throttled};
 use super::killed_by::{killed_by, memoom_killed_by};
 use super::oom::memoom_oom;
 use crate::ffi::{self, known, text};
 use crate::list::{findings, frames, memoom_finding, memoom_frame, memoom_missing, missing, Rows};
 
+pub(crate) mod at_limit;
 pub(crate) mod why;
 
 /// How a worker ended.
@@ -73,6 +75,7 @@ pub struct memoom_outcome {
     missing: Rows<memoom_missing>,
     pub(super) killed_by: Rows<memoom_killed_by>,
     pub(super) findings: Rows<memoom_finding>,
+    pub(super) at_limit: Rows<memoom_at_limit>,
     pub(super) throttled: Rows<memoom_throttled>,
     pub(super) throttled_stack: Rows<memoom_frame>,
     pub(super) summary: CString,
@@ -96,6 +99,7 @@ impl memoom_outcome {
             killed_by: killed_by(outcome.killed_by.as_ref()),
             missing: missing(outcome.missing.iter().map(|one| (one.source, &*one.reason))),
             findings: findings(&outcome.findings),
+            at_limit: at_limit(outcome.at_limit.as_ref()),
             throttled: throttled(&outcome.throttled),
             throttled_stack: frames(outcome.throttled.as_ref().map_or(&[], |held| &held.stack)),
             summary: text(&outcome.summary),

@@ -53,7 +53,7 @@ pub struct memoom_run_options {
     /// and before anybody dies; NULL for none, "builtin" for the memory
     /// by mapping. {pid} (the predicted victim, or else who met the limit), {invoker}, {group}
     /// and {pids} are filled in, and stand in its environment too (memoom-run(1)). A line "memoom: raise SIZE" of its output
-    /// raises the limit; else the kernel's choice takes its course. memoom_outcome_to_json has what it wrote.
+    /// raises the limit; else the kernel's choice takes its course. memoom_outcome_at_limit_at has what it wrote.
     pub at_limit: *const c_char,
     /// The room above the limit while everybody stands still: bytes, at least a page.
     pub headroom_bytes: u64,

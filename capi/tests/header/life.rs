@@ -193,7 +193,7 @@ pub const SECTIONS: &[Section] = &[
     section(
         "Outcome",
         "How a worker ended, and who ended it.",
-        &["verdict", "evidence", "killer", "killed_by", "throttled", "outcome", "subject", "postmortem"],
+        &["verdict", "evidence", "killer", "killed_by", "throttled", "at_limit", "outcome", "subject", "postmortem"],
     ),
     section(
         "Timeline",
