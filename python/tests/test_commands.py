@@ -100,6 +100,22 @@ def test_a_command_that_is_not_there_is_told_as_a_shell_tells_it(cli: Cli, comma
     assert done.returncode == (127 if prog in ("run", "observe") else 125)
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "status"),
+    [
+        (["fit", "--check", "'", "--", "true"], "argument --check: ': No closing quotation", 125),
+        (["fit", "--check", "", "--", "true"], "argument --check: give a command", 125),
+        (["fit", "--check", "no-such-check", "--", "true"], "memoom fit: no-such-check: No such file", 125),
+        (["sweep", "x.toml", "--executor", "dask:"], "the address of a scheduler is HOST:PORT", 2),
+        (["sweep", "x.toml", "--executor", "dask:localhost"], "the address of a scheduler is HOST:PORT", 2),
+    ],
+)
+@pytest.mark.usefixtures("needs_lab")
+def test_what_an_option_cannot_be_is_one_sentence(cli: Cli, given: list[str], said: str, status: int) -> None:
+    done = cli(*given)
+    assert said in done.stderr and "Traceback" not in done.stderr and done.returncode == status, done.stderr
+
+
 def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     argv = [sys.executable, "-m", "memoom", "doctor"]

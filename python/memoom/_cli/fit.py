@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         plot.require()
         fitted = fit(
             command,
-            check=shlex.split(options.check) if options.check is not None else None,
+            check=options.check,
             most=options.most,
             swap=options.swap,
             timeout=options.timeout,
@@ -72,6 +72,13 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--json", action="store_true", help="print the answer as one JSON document")
     add("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
     options, command = split(parser, arguments)
+    if options.check is not None:
+        try:
+            options.check = shlex.split(options.check)
+        except ValueError as error:
+            parser.error(f"argument --check: {options.check}: {error}")
+        if not options.check:
+            parser.error("argument --check: give a command")
     if options.timeout is not None and not 0 <= options.timeout < float("inf"):
         parser.error("argument --timeout: give seconds, 0 or more")
     if not options.runs > 0:

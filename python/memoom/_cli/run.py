@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import stat
 import sys
 from typing import TYPE_CHECKING
@@ -151,7 +152,9 @@ def said_of(command: list[str], error: MemoomError | OSError) -> object:
     """What is said of a command that could not be run: that it is not there as env(1) says it, all else as it is."""
     if error.errno is None or _status_of(error) == FAILED:
         return error
-    return f"{command[0]}: {os.strerror(error.errno)}"
+    # It may be another one, such as the check of a fit.
+    named = re.search(r"\(value (.+)\): it could not execute it", str(error))
+    return f"{named[1] if named else command[0]}: {os.strerror(error.errno)}"
 
 
 def status_of(outcome: Outcome) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -86,6 +87,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         parser.error("argument --jobs: give 1 or more")
     if options.executor not in ("threads", "processes") and not options.executor.startswith("dask:"):
         parser.error("argument --executor: it is threads, processes or dask:ADDRESS")
+    if options.executor.startswith("dask:") and not re.search(r":\d+$", options.executor.removeprefix("dask:")):
+        parser.error("argument --executor: the address of a scheduler is HOST:PORT, such as dask:tcp://127.0.0.1:8786")
     return options
 
 
