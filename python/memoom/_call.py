@@ -191,6 +191,7 @@ def call(
     does it; `pickler` chooses one of them. `executable` is the interpreter,
     the caller's by default. The interpreter counts against the limit: about 8M, and what the function's module imports.
     """
+    __tracebackhide__ = True
     if getattr(sys, "memoom_loading", False):
         raise InvalidInputError(_UNGUARDED, operation="call function")
     argv, payload = _request(function, args, kwargs or {}, pickler, executable)
@@ -314,6 +315,7 @@ def _can_be_loaded(main: ModuleType) -> bool:
 
 def _converse(argv: list[str], payload: bytes, **options: Any) -> tuple[Outcome, list[bytes]]:
     """Runs the worker, gives it the payload, and gives its outcome with the whole frames that it has sent."""
+    __tracebackhide__ = True
     ours, theirs = socket.socketpair()
     received = bytearray()
 

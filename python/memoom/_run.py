@@ -60,6 +60,7 @@ def run(
     `at_limit_timeout` seconds, and meanwhile there is `headroom` above the limit. ``outcome.at_limit`` has what was
     seen each time.
     """
+    __tracebackhide__ = True  # of a failure in a test its author wants to see the own line
     if capture_output and (stdout is not None or stderr is not None):
         raise _exclude("capture_output", "stdout and stderr")
     if input is not None and stdin is not None:

@@ -88,9 +88,11 @@ def tail(file: IO[bytes], most: int) -> str:
 
 
 class Pipes:
-    """What is read from a command and written to it while somebody waits for its end, each by a thread."""
+    """What is read from a command and written to it while somebody waits for its end, each by a thread. With `most` the
+    last so many bytes are kept."""
 
-    def __init__(self, capture: bool, given: bytes | str | None) -> None:
+    def __init__(self, capture: bool, given: bytes | str | None, most: int | None = None) -> None:
+        self._most = most
         self.stdin = self.stdout = self.stderr = -1
         self._threads: list[threading.Thread] = []
         self._read: list[bytearray] = []
@@ -103,7 +105,8 @@ class Pipes:
     @property
     def captured(self) -> dict[str, bytes]:
         """What it has written, when it is over."""
-        return dict(zip(("stdout", "stderr"), map(bytes, self._read), strict=True))
+        last = slice(None) if self._most is None else slice(-self._most, None)
+        return dict(zip(("stdout", "stderr"), (bytes(read[last]) for read in self._read), strict=True))
 
     def __enter__(self) -> Self:
         return self
@@ -129,11 +132,12 @@ class Pipes:
         self._threads.append(thread)
         thread.start()
 
-    @staticmethod
-    def _take(fd: int, into: bytearray) -> None:
+    def _take(self, fd: int, into: bytearray) -> None:
         with open(fd, "rb", buffering=0) as file:
             while part := file.read(1 << 16):
                 into.extend(part)
+                if self._most is not None and len(into) > 2 * self._most:
+                    del into[: -self._most]
 
     @staticmethod
     def _give(fd: int, what: bytes) -> None:

@@ -107,6 +107,7 @@ class Memcg:
 
     def run(self, argv: Iterable[str | bytes | os.PathLike[str]], **options: Any) -> Outcome:
         """Runs a command under the limit in a lab of its own; the options are those of `memoom.run`."""
+        __tracebackhide__ = True
         outcome = run(list(argv), **{**self.defaults, **options})
         self._ooms.update(dict.fromkeys(outcome.ooms))
         return outcome
@@ -115,6 +116,7 @@ class Memcg:
         self, function: Callable[..., T], /, *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> Call[T]:
         """Runs a function under the limit in a worker; the options are those of `memoom.call`."""
+        __tracebackhide__ = True
         done = call(function, *args, kwargs=kwargs, **{**self.defaults, **options})
         self._ooms.update(dict.fromkeys(done.ooms))
         return done

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import textwrap
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,10 +149,20 @@ def test_what_follows_from_runs(runs: list[dict[str, Any]], verdict: str, each: 
     assert (place.verdict, [one.verdict for one in told]) == (verdict, each)
 
 
-def test_the_number_that_was_said(tmp_path: Path) -> None:
+@needs_time
+@pytest.mark.usefixtures("needs_lab")
+def test_what_writes_without_end_fills_no_disk_and_its_end_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memoom._aware.runs._READ", 1 << 16)
+    monkeypatch.setenv("TMPDIR", "/no/such/directory")
+    monkeypatch.setattr("tempfile.tempdir", None)
+    writes = ["sh", "-c", "echo heap 1; yes | head -c 4000000; echo heap 2; sleep 1000 & exit 0"]
+    found = memoom.aware(writes, limits=("64M", "256M"), places=["own"], says=r"heap (\d)", timeout=PATIENCE)
+    assert [run.said for run in found.runs] == [2, 2], str(found)
+
+
+def test_the_number_that_was_said() -> None:
     from memoom._aware.runs import _pattern, _said
 
-    said = tmp_path / "said"
     for text, pattern, number in (
         ("heap 12\nheap 64 MiB\n", r"heap (.*)", 64 << 20),
         ("MaxHeapSize = 536870912", r"MaxHeapSize\s+= (\d+)", 536870912),
@@ -162,7 +170,5 @@ def test_the_number_that_was_said(tmp_path: Path) -> None:
         ("1.5k", r"[\d.]+k", 1536),
         ("heap none", r"heap (.*)", None),
     ):
-        said.write_text(textwrap.dedent(text))
         found = _pattern(pattern)
-        with said.open("rb") as file:
-            assert found is not None and _said(file, found) == number
+        assert found is not None and _said(text, found) == number

@@ -80,6 +80,19 @@ def test_a_wrong_marker_is_bad_usage(pytester: pytest.Pytester, marker: str, mes
     result.stderr.fnmatch_lines(f"*test_it: *{message}*")
 
 
+def test_a_failing_call_shows_the_line_of_the_test_alone(pytester: pytest.Pytester, needs_lab: None) -> None:
+    result = run(
+        pytester,
+        "def test_run(memcg): memcg.run(['true'], limit='64X')\n"
+        "def test_call(memcg): memcg.call(max, 1, 2, limit='64X')\n",
+    )
+    result.assert_outcomes(failed=2)
+    said = result.stdout.str()
+    assert "test_a_failing_call_shows_the_line_of_the_test_alone.py:5: InvalidInputError" in said
+    assert "test_a_failing_call_shows_the_line_of_the_test_alone.py:6: InvalidInputError" in said
+    assert "the size suffix is unknown" in said and "_native" not in said
+
+
 def test_an_unknown_need_is_an_error(pytester: pytest.Pytester, needs_lab: None) -> None:
     result = run(pytester, "@pytest.mark.memoom(needs='moon')\ndef test_it(): pass")
     result.assert_outcomes(errors=1)

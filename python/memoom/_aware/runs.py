@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
 from .._errors import InvalidInputError, TimedOutError
 from .._lab import Lab
 from .._native import parse_size
-from .._stdio import DEVNULL
+from .._stdio import DEVNULL, Pipes
 from .._values import Host
 from .judge import judge
 from .results import Awareness, text_of
@@ -21,7 +20,7 @@ _SCHEMA = "memoom.aware/1"
 PLACES = ("own", "ancestor")
 # Limits take nothing; a program that sizes itself by them does.
 _MOST = 2 << 30
-# So much of what it writes is searched.
+# So much of the end of what it writes is searched.
 _READ = 16 << 20
 _NUMBER = re.compile(r"(\d+(?:[_,']\d{3})*(?:\.\d+)?)\s*([kKMGT]?)(?:i?[bB])?")
 _UNITS = {"": 0, "k": 10, "K": 10, "M": 20, "G": 30, "T": 40}
@@ -113,7 +112,8 @@ def _run(
     cwd: str | os.PathLike[str] | None,
 ) -> dict[str, Any]:
     # Nobody reads the accounts: the counters tell whether it was an OOM.
-    with tempfile.TemporaryFile() as output, Lab(kernel_log=False, call_path=False) as lab:
+    with Pipes(pattern is not None, None, _READ) as pipes, Lab(kernel_log=False, call_path=False) as lab:
+        output = pipes.stdout if pattern is not None else DEVNULL
         limited = lab.group("limited", limit=limit)
         group = limited if place == "own" else limited.child("inside", swap=None)
         began = time.monotonic_ns()
@@ -125,21 +125,21 @@ def _run(
             verdict = "timeout"
             worker.kill()
         outcome = worker.wait()
-        return {
+        told = {
             "limit_bytes": limit,
             "outcome": verdict or outcome.verdict,
             "returncode": outcome.returncode,
             "peak_bytes": limited.peak_bytes,
             "max_rss_bytes": outcome.max_rss_bytes,
-            "said": None if pattern is None else _said(output, pattern),
-            "elapsed_ns": time.monotonic_ns() - began,
         }
+        took = time.monotonic_ns() - began
+    # Whoever held the other end of the pipe has gone with the lab.
+    said = None if pattern is None else _said(pipes.captured["stdout"].decode(errors="replace"), pattern)
+    return {**told, "said": said, "elapsed_ns": took}
 
 
-def _said(output: IO[bytes], pattern: re.Pattern[str]) -> int | float | None:
+def _said(text: str, pattern: re.Pattern[str]) -> int | float | None:
     """The number that it has said last, in bytes where a unit stands behind it."""
-    output.seek(0)
-    text = output.read(_READ).decode(errors="replace")
     said = None
     for match in pattern.finditer(text):
         found = _NUMBER.search(match[1] if match.re.groups and match[1] is not None else match[0])
