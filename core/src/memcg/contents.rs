@@ -17,8 +17,8 @@ const FLUSHES: &str = "cpu.stat";
 
 /// What of a usage stands in `memory.stat` of v2, all parts that do not overlap.
 fn told_bytes(stat: &str) -> u64 {
-    let get = |name: &str| keyed(stat).find(|(key, _)| *key == name).map_or(0, |(_, value)| value);
-    ["anon", "file", "kernel", "sock", "hugetlb"].into_iter().map(get).sum()
+    const PARTS: [&str; 5] = ["anon", "file", "kernel", "sock", "hugetlb"];
+    keyed(stat).filter(|(name, _)| PARTS.contains(name)).map(|(_, value)| value).sum()
 }
 
 /// Whether the parts are others than the usage, by more than what is charged ahead.
