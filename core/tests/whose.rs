@@ -3,8 +3,10 @@
 
 mod common;
 
-use common::{lab, LONG};
-use memoom::{watch_of, ErrorKind, Group, GrowStatus, HogOptions, Lab, Limits, Subject, Wait};
+use common::{lab, process_is_there, LONG};
+use memoom::{
+    watch_of, Command, ErrorKind, EventKind, Group, GrowStatus, HogOptions, Lab, Limits, Subject, Version, Wait,
+};
 
 /// A group of that name with a hog that the kernel has killed.
 fn killed_in(lab: &Lab, name: &str) -> Group {
@@ -40,6 +42,34 @@ fn a_unit_is_watched_before_it_is_there_and_no_other_with_it() {
     assert_eq!(victim.workload.as_ref(), Some(behind));
     assert_eq!(again.limit_group, oom.limit_group);
     assert!(!again.killed(victim.pid), "{}", again.to_text());
+    lab.close().unwrap();
+}
+
+/// Who has gone before anybody looks was where it says itself, not where its killer and parent stands.
+#[test]
+fn whoever_is_killed_and_reaped_at_once_stood_in_its_own_group() {
+    let Some(lab) = lab() else { return };
+    if lab.version() == Version::V1 || !lab.host().can("tracefs") || std::env::var_os("MEMOOM_TRACE").is_some() {
+        return eprintln!("skipped: the events of v2 alone tell the group, where perf_event_open is allowed");
+    }
+    let [stood, killer] = ["stood", "killer"].map(|name| lab.group(Some(name), &Limits::default()).unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo").display().to_string();
+    let script = "mkfifo $2; sh -c 'echo $$ >$1/cgroup.procs; echo; exec sleep 1000' sh $1 >$2 & read line <$2
+        kill -9 $!; wait $!";
+    let group = stood.path().display().to_string();
+    let worker = killer.command(&Command::new(["sh", "-c", script, "sh", &group, &fifo])).unwrap();
+    // Nothing of the lab is read before all of them have gone; nothing else tells of that.
+    while process_is_there(worker.pid()) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    worker.wait(LONG).unwrap();
+    let timeline = lab.timeline();
+    let killed = timeline.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Killed { placed_by, .. } => Some((event.group.as_deref(), *placed_by)),
+        _ => None,
+    });
+    assert_eq!(killed.collect::<Vec<_>>(), [(Some(stood.cgroup()), "tracefs")]);
     lab.close().unwrap();
 }
 

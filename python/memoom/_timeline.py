@@ -68,7 +68,7 @@ class Event(Document):
     file: str | None
     value: str | None
     alarm: str | None
-    placed_by: Literal["procfs", "seen", "sender", "parent"] | None
+    placed_by: Literal["procfs", "seen", "tracefs", "sender", "parent"] | None
     killed_by: KilledBy | None
 
     _nested = {

@@ -233,6 +233,11 @@ impl Dir {
         self.stat().map(|stat| u64::from(stat.st_nlink))
     }
 
+    /// The number that the file system has for the directory, which is the group's own.
+    pub(crate) fn inode(&self) -> Result<u64> {
+        self.stat().map(|stat| stat.st_ino)
+    }
+
     fn stat(&self) -> Result<FileStat> {
         nix::sys::stat::fstat(&self.fd).map_err(|errno| Error::os("look at group", errno).path(&self.path))
     }

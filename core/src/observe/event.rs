@@ -138,7 +138,8 @@ pub enum EventKind {
         /// Its name, where a source tells.
         comm: Option<String>,
         /// How it is known that it stood in the group: `procfs`, `seen` (it was seen there before), or, where it had gone
-        /// before it could be looked at, `sender` (who sent the signal stands there) or `parent` (its parent does).
+        /// before it could be looked at, `tracefs` (by what it told its parent of its end; v2 from 5.7), else `sender` (who sent
+        /// the signal stands there) or `parent` (its parent does).
         placed_by: &'static str,
         /// Who sent it.
         killed_by: Box<KilledBy>,

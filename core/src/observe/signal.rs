@@ -92,6 +92,8 @@ pub(crate) struct Signal {
     pub(crate) sender_process: Option<i32>,
     /// Its name, where the machine's tracing has recorded it.
     pub(crate) sender_comm: Option<Vec<u8>>,
+    /// The number of the group in which it stood, in the hierarchy that has `perf_event`, where the kernel tells.
+    pub(crate) sender_group: Option<u64>,
     /// Its name and user at that very moment, where they were asked for then.
     pub(crate) sender_then: Option<Then>,
     /// The number of the signal.
@@ -214,6 +216,11 @@ impl Signal {
         self.signal == libc::SIGCHLD && own
     }
 
+    /// The process whose last word it is, and the number of the group in which that stood.
+    pub(crate) fn last_stood(&self) -> Option<(i32, u64)> {
+        self.sender_process.zip(self.sender_group).filter(|_| self.is_last_word())
+    }
+
     /// Whether it may be of the OOM killer as well as of anybody else in the kernel: it says the same, and no way is known.
     pub(crate) fn may_be_of_an_oom(&self) -> bool {
         self.signal == libc::SIGKILL && self.code == SI_KERNEL && self.call_path.is_empty()
@@ -275,6 +282,7 @@ mod tests {
             sender_process: Some(7),
             sender_comm: None,
             sender_then: None,
+            sender_group: None,
             signal,
             code,
             whole_process: true,

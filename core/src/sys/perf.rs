@@ -17,6 +17,8 @@ const SAMPLE_TIME: u64 = 1 << 2;
 const SAMPLE_CALLCHAIN: u64 = 1 << 5;
 const SAMPLE_CPU: u64 = 1 << 7;
 const SAMPLE_RAW: u64 = 1 << 10;
+/// From 5.7, where the kernel counts events by group (CONFIG_CGROUP_PERF).
+const SAMPLE_CGROUP: u64 = 1 << 21;
 const DISABLED: u64 = 1;
 const EXCLUDE_CALLCHAIN_USER: u64 = 1 << 22;
 const USE_CLOCKID: u64 = 1 << 25;
@@ -59,12 +61,24 @@ struct Attributes {
 /// Opens the tracepoint of that number on one CPU, for every process; it says nothing before it is enabled. A record has
 /// the thread, CLOCK_MONOTONIC, the CPU, the kernel's call path and the event's own bytes.
 pub(crate) fn open(tracepoint: u64, cpu: i32) -> io::Result<OwnedFd> {
+    open_for(tracepoint, cpu, SAMPLE)
+}
+
+/// The same; behind all that the number of the group in which the thread stands, where the kernel tells it.
+pub(crate) fn open_with_group(tracepoint: u64, cpu: i32) -> io::Result<OwnedFd> {
+    match open_for(tracepoint, cpu, SAMPLE | SAMPLE_CGROUP) {
+        Err(error) if super::errno(&error) == Some(libc::EINVAL) => open_for(tracepoint, cpu, SAMPLE),
+        opened => opened,
+    }
+}
+
+fn open_for(tracepoint: u64, cpu: i32, sample_type: u64) -> io::Result<OwnedFd> {
     let attributes = Attributes {
         kind: TYPE_TRACEPOINT,
         size: size_of::<Attributes>() as u32,
         config: tracepoint,
         sample_period: 1,
-        sample_type: SAMPLE,
+        sample_type,
         flags: DISABLED | EXCLUDE_CALLCHAIN_USER | USE_CLOCKID,
         wakeup_events: 1,
         clockid: libc::CLOCK_MONOTONIC,

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::index::Groups;
 use super::names::Names;
@@ -51,6 +51,17 @@ struct Followed {
 impl World {
     pub(super) fn new(supervisor: Option<Arc<Supervisor>>, missing: Vec<Missing>, hears_signals: bool) -> World {
         World { supervisor, missing, hears_signals, ..World::default() }
+    }
+
+    /// The observed group of that number, as the events of v2 name it.
+    pub(super) fn group_of_number(&self, number: u64) -> Option<String> {
+        // Where the events count by another hierarchy, the same number is another group.
+        static ELSEWHERE: OnceLock<bool> = OnceLock::new();
+        let read = || std::fs::read_to_string(crate::sys::own_proc("cgroup"));
+        let elsewhere = *ELSEWHERE.get_or_init(|| read().map_or(true, |groups| groups.contains("perf_event")));
+        let mut groups = self.groups.values().map(|observed| &observed.group);
+        let found = groups.find(|group| group.version() == Version::V2 && group.dir.inode().ok() == Some(number));
+        found.filter(|_| !elsewhere).map(|group| group.cgroup().to_string())
     }
 
     /// The group that is observed under that path, or one above a group that is observed.

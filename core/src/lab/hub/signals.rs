@@ -11,6 +11,7 @@ use crate::observe::author::{unit_of, Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::signal::{is_sent, Delivered, Origin, Signal};
 use crate::observe::task::{Proc, TaskState};
+use crate::observe::trace::TraceItem;
 use crate::text::shown;
 
 /// Signals of our processes that are remembered.
@@ -24,6 +25,8 @@ pub(crate) struct Signals {
     sent: VecDeque<Sent>,
     /// With the process, and whether the watches know of it.
     delivered: VecDeque<(i32, Delivered, bool)>,
+    /// Where those stood that have told their parents of their end, of what is being read: the process, the group's number.
+    stood: Vec<(i32, u64)>,
     /// Why nothing is heard of signals.
     pub(crate) missing: Option<String>,
     /// When records were last lost.
@@ -51,6 +54,16 @@ impl Signals {
     /// Nothing is heard yet, or ever, for that reason.
     pub(super) fn new(missing: Option<String>) -> Signals {
         Signals { missing, ..Signals::default() }
+    }
+
+    /// Keeps where processes stood when they ended: of who has gone before it could be looked at nothing else tells.
+    pub(super) fn hear_where(&mut self, items: &[TraceItem]) {
+        let word = |item: &TraceItem| match item {
+            TraceItem::Signal(signal) => signal.last_stood(),
+            _ => None,
+        };
+        self.stood.clear();
+        self.stood.extend(items.iter().filter_map(word));
     }
 }
 
@@ -133,8 +146,12 @@ impl State {
         let of_child = self.world.whose(pid, word.time_ns);
         let (whose, placed_by) = match (&of_child, self.ours(word.target, word.time_ns)) {
             (Whose::Ours(_), _) => (of_child, "procfs"),
-            (Whose::Strangers, _) | (_, None) => return,
-            (_, Some(cgroup)) => (Whose::Ours(cgroup), "parent"),
+            (Whose::Strangers, _) => return,
+            (_, parents) => match (self.stood_in(pid), parents) {
+                (Some(cgroup), _) => (Whose::Ours(cgroup), "tracefs"),
+                (None, Some(cgroup)) => (Whose::Ours(cgroup), "parent"),
+                (None, None) => return,
+            },
         };
         // A process in its exit also speaks for the dead that it leaves behind: while it is there, its own end is asked for.
         let status = match proc.stat(pid) {
@@ -188,10 +205,13 @@ impl State {
     ) -> bool {
         let (cgroup, placed_by) = match whose {
             Whose::Ours(cgroup) => (Some(cgroup.clone()), "procfs"),
-            _ => match self.collector.seen_in(pid, time_ns).filter(|group| self.observes(group)).map(str::to_string) {
-                Some(group) => (Some(group), "seen"),
-                None => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
-            },
+            _ => {
+                match (self.stood_in(pid), self.collector.seen_in(pid, time_ns).filter(|group| self.observes(group))) {
+                    (Some(group), _) => (Some(group), "tracefs"),
+                    (None, Some(group)) => (Some(group.to_string()), "seen"),
+                    (None, None) => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
+                }
+            }
         };
         let Some(cgroup) = cgroup else { return false };
         self.place_killed(time_ns, Whose::Ours(cgroup), placed_by, pid, comm, killed_by);
@@ -211,6 +231,12 @@ impl State {
             let kind = EventKind::Killed { comm, placed_by, killed_by: Box::new(killed_by) };
             self.push(time_ns, Source::Tracefs, Some(&cgroup), Some(pid), kind);
         }
+    }
+
+    /// The group of ours in which a process stood at its end, by its own last word.
+    fn stood_in(&self, pid: i32) -> Option<String> {
+        let (_, number) = self.signals.stood.iter().find(|(of, _)| *of == pid)?;
+        self.world.group_of_number(*number)
     }
 
     fn observes(&self, cgroup: &str) -> bool {

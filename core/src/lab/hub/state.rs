@@ -72,6 +72,7 @@ impl State {
                 return;
             }
         };
+        self.signals.hear_where(&items);
         for item in items {
             match item {
                 TraceItem::Victim(mut victim) => {

@@ -148,8 +148,10 @@ impl Perf {
         let ring = perf::Ring::map(victim.as_fd(), ring)?;
         let mut events = vec![victim];
         if let Ok((sent, delivered)) = &self.events.signals {
-            for (layout, filter) in [(sent, signal::generated()), (delivered, signal::delivered())] {
-                let event = perf::open(layout.id, number)?;
+            // Who tells its parent that a signal has ended it says where it stood.
+            let sent = (perf::open_with_group(sent.id, number)?, signal::generated());
+            let delivered = (perf::open(delivered.id, number)?, signal::delivered());
+            for (event, filter) in [sent, delivered] {
                 perf::set_filter(event.as_fd(), &CString::new(filter)?)?;
                 perf::set_output(event.as_fd(), events[0].as_fd())?;
                 events.push(event);

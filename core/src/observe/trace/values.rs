@@ -71,6 +71,7 @@ pub(super) trait Values {
             sender: context.thread,
             sender_process: context.process,
             sender_then: None,
+            sender_group: None,
             sender_comm: Some(context.comm).filter(|comm| *comm != NAMELESS && !comm.is_empty()).map(<[u8]>::to_vec),
             signal: self.number("sig")?,
             code: self.number("code")?,

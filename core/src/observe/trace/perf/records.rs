@@ -104,8 +104,14 @@ fn sample(mut body: Words<'_>, events: &Events) -> std::result::Result<Sample, V
         path.retain(|address| *address < FIRST_MARK);
         let size = body.u32()? as usize;
         let raw = body.take(size)?;
+        // Only of events that were asked for it.
+        let group = body.u64();
         let context = Context { thread: thread as i32, process: Some(process as i32), comm: NAMELESS, time_ns, cpu };
-        Some(Sample { time_ns, item: events.item(&context, raw)?, path })
+        let mut item = events.item(&context, raw)?;
+        if let TraceItem::Signal(signal) = &mut item {
+            signal.sender_group = group;
+        }
+        Some(Sample { time_ns, item, path })
     };
     read().ok_or_else(|| whole.to_vec())
 }
