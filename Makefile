@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"
 STAGE   := target/stage
 
 .DEFAULT_GOAL := help
-.PHONY: deaths tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels test-kernels-all docs bench fuzz lint header abi install uninstall deb stage clean
+.PHONY: deaths materials tarball look soak storm help demo develop build library test test-rust test-c test-python test-acceptance test-kernels test-kernels-all docs bench fuzz lint header abi install uninstall deb stage clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,6 +141,10 @@ deb: library ## build the Debian packages into target/deb
 
 tarball: ## write target/dist/memoom-VERSION.tar.xz: the sources with all crates, which builds without a network
 	packaging/tarball.sh target/dist
+
+materials: ## write target/dist/memoom-VERSION.cdx.json: the bill of materials (CycloneDX) of what is built into the libraries
+	mkdir -p target/dist
+	$(PYTHON) packaging/materials.py target/dist/memoom-$(VERSION).cdx.json
 
 # An installed tree for the tests: what they compile against is what a user gets.
 stage:

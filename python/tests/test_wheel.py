@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -104,3 +105,18 @@ def test_the_wheel_for_other_systems_says_why_not(system: str, platform: str, wh
     done = python(system, script, tmp_path, tmp_path / "there")
     assert done.stdout.startswith(str(tmp_path / "there")), done.stderr
     assert "memory cgroups are a part of Linux" in done.stdout and "remedy" in done.stdout
+
+
+def test_the_bill_of_materials_names_what_is_inside_and_no_path() -> None:
+    argv = [sys.executable, CHECKOUT / "packaging/materials.py"]
+    text, again = (subprocess.run(argv, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert text == again and str(CHECKOUT) not in text and "file:" not in text and os.path.expanduser("~") not in text
+    bill = json.loads(text)
+    names = {one["name"]: one for one in bill["components"]}
+    assert bill["metadata"]["component"]["name"] == "memoom"
+    assert {"memoom", "memoom-capi", "memoom-python", "nix", "libc", "pyo3", "serde_json"} <= names.keys()
+    assert not {"tempfile", "cbindgen"} & names.keys(), "what only tests need"
+    for one in bill["components"]:
+        assert one["licenses"][0]["expression"] and one["purl"] == f"pkg:cargo/{one['name']}@{one['version']}"
+        assert one["name"].startswith("memoom") or len(one["hashes"][0]["content"]) == 64
+    assert {one["ref"] for one in bill["dependencies"]} == {one["bom-ref"] for one in bill["components"]}
