@@ -13,6 +13,7 @@ import pytest
 from conftest import CHECKOUT, Cli, needs_time
 
 import memoom
+from memoom._toml import toml_of
 
 SWEEP = CHECKOUT / "examples" / "sweep"
 DOCUMENT = (CHECKOUT / "docs" / "sweeps.md").read_text()
@@ -90,10 +91,8 @@ def test_the_kubernetes_job(tmp_path: Path) -> None:
     for resource in (trials, job):
         validate.validate(resource, "1.31", strict=True)
     # It says the same as the recipe's own file.
-    import tomllib
-
-    ours = tomllib.loads((SWEEP / "trials.toml").read_text())
-    theirs = tomllib.loads(trials["data"]["trials.toml"])
+    ours = toml_of((SWEEP / "trials.toml").read_text())
+    theirs = toml_of(trials["data"]["trials.toml"])
     assert theirs["grid"] == ours["grid"] and theirs["base"]["hogs"] == ours["base"]["hogs"]
     # What a pod runs, with its volumes elsewhere.
     (tmp_path / "trials.toml").write_text(trials["data"]["trials.toml"])

@@ -157,7 +157,7 @@ def test_a_cancelled_wait_leaves_the_watch_usable(lab: memoom.Lab) -> None:
     watch = group.watch()
 
     async def scenario() -> None:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(asyncio.TimeoutError):  # another one than TimeoutError before 3.11
             await asyncio.wait_for(watch.next_async(), 0.05)
         group.ticker("t", 0.01)
         event = await watch.next_async(PATIENCE)
