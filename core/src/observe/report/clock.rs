@@ -12,6 +12,11 @@ pub(super) struct Moment<'a> {
 }
 
 impl Moment<'_> {
+    /// Whether it tells a time at all.
+    pub fn is_told(&self) -> bool {
+        self.usec.is_some() || self.wall.is_some()
+    }
+
     /// Seconds of the day of the calendar time, for telling near from far.
     pub fn day_second(&self) -> Option<u32> {
         let wall = self.wall?;

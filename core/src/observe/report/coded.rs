@@ -49,7 +49,8 @@ fn is_softly_broken(input: &[u8]) -> bool {
 
 /// Markdown and wikis want a backslash before punctuation.
 pub(super) fn without_backslashes(input: &[u8]) -> Option<Vec<u8>> {
-    const PROOFS: [&[u8]; 10] = [
+    const PROOFS: [&[u8]; 11] = [
+        b"\\|__GFP",
         b"gfp\\_mask=",
         b"oom\\_score\\_adj",
         b"total\\_vm",
@@ -62,7 +63,7 @@ pub(super) fn without_backslashes(input: &[u8]) -> Option<Vec<u8>> {
         b"CONSTRAINT\\_",
     ];
     // The kernel and dmesg write a backslash before letters.
-    let marked = |at: usize| matches!(input.get(at + 1), Some(b'_' | b'[' | b'-'));
+    let marked = |at: usize| matches!(input.get(at + 1), Some(b'_' | b'[' | b'-' | b'|'));
     if !(memchr_iter(b'\\', input).any(marked) && PROOFS.iter().any(|proof| contains(input, proof))) {
         return None;
     }

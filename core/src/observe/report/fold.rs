@@ -4,6 +4,7 @@ use super::anchor::anchor;
 use super::dress::Start;
 use super::lines::{invoked, Kind, INVOKED};
 use super::raw::Raw;
+use super::reflow::is_within;
 use super::scan::{contains, head, tail, trim_end, trim_start, word};
 use super::whole::{has_known_columns, whole_text};
 
@@ -75,7 +76,11 @@ impl Breaks {
                     let by_width = width.and_then(|width| glue(last, &raw, columns, width));
                     match (proof, by_width) {
                         (Some(proof), by_width) if !proof.either || by_width.is_none() => prove(last, &raw, &proof),
-                        (_, Some(glue)) => join(last, &raw.text, &raw, &glue),
+                        (_, Some(glue)) => {
+                            let soft = width.is_some_and(|width| !width.hard && !width.single);
+                            let rest = if soft { trim_start(&raw.text) } else { &raw.text };
+                            join(last, rest, &raw, &glue);
+                        }
                         _ => folded.push(raw),
                     }
                 }
@@ -272,7 +277,13 @@ fn glue(above: &Raw<'_>, raw: &Raw<'_>, columns: usize, width: Width) -> Option<
         };
     }
     // Terminals leave blanks at the end of a line out.
-    Some(if width.hard { vec![b' '; width.columns - columns] } else { b" ".to_vec() })
+    Some(if width.hard {
+        vec![b' '; width.columns - columns]
+    } else if above.text.ends_with(b" ") || is_within(&above.text, trim_start(&raw.text)) {
+        Vec::new()
+    } else {
+        b" ".to_vec()
+    })
 }
 
 /// How wide mail programs and terminals are.

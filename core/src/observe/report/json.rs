@@ -15,9 +15,10 @@ pub(super) struct Entry {
     pub wall: Option<String>,
 }
 
-/// The members that hold a message.
-const MESSAGES: [&str; 12] = [
+/// The members that hold a message. Others are learnt where a line of a report stands in them.
+const MESSAGES: [&str; 13] = [
     "MESSAGE",
+    "full_message",
     "log",
     "message",
     "msg",
@@ -30,12 +31,15 @@ const MESSAGES: [&str; 12] = [
     "Line",
     "content",
 ];
+/// So many names are learnt.
+const NAMES: usize = 8;
 /// The members that hold its time.
 const TIMES: [&str; 7] = ["time", "timestamp", "@timestamp", "ts", "lastTimestamp", "eventTime", "TimeGenerated"];
 
 /// The messages of the document that a text begins with, and how many bytes it takes with the end of its last line. `None`
-/// where there is no document, or none with a message in it.
-pub(super) fn document(text: &[u8]) -> Option<(Vec<Entry>, usize)> {
+/// where there is no document, or none with a message in it. `members`: names of members that hold messages, and the place of
+/// those that this document tells.
+pub(super) fn document(text: &[u8], members: &mut Vec<String>) -> Option<(Vec<Entry>, usize)> {
     let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
     let value = stream.next()?.ok()?;
     let taken = stream.byte_offset();
@@ -45,18 +49,24 @@ pub(super) fn document(text: &[u8]) -> Option<(Vec<Entry>, usize)> {
         return None;
     }
     let mut entries = Vec::new();
-    walk(&value, &mut entries).then_some((entries, (taken + line + 1).min(text.len())))
+    let known = members.len();
+    let mut found = walk(&value, &mut entries, members);
+    if members.len() > known {
+        entries.clear();
+        found = walk(&value, &mut entries, members);
+    }
+    found.then_some((entries, (taken + line + 1).min(text.len())))
 }
 
 /// The messages of an object behind other words: `data: {…}`, a time before each object. `proven`: other lines of the log are
 /// such, so that this one need not have a report's words in it.
-pub(super) fn behind_words(line: &[u8], proven: bool) -> Option<Vec<Entry>> {
+pub(super) fn behind_words(line: &[u8], proven: bool, members: &mut Vec<String>) -> Option<Vec<Entry>> {
     let text = trim_end(line);
     if !text.ends_with(b"}") || !(proven || is_log(text)) {
         return None;
     }
     let at = find(text, b"{\"")?;
-    document(&text[at..]).map(|(entries, _)| entries)
+    document(&text[at..], members).map(|(entries, _)| entries)
 }
 
 /// The message in a line that is a part of a document: `"text",` or `"message": "text",`.
@@ -89,9 +99,9 @@ fn is_log(text: &[u8]) -> bool {
 }
 
 /// Collects the messages of a value; no, if it has none.
-fn walk(value: &Value, entries: &mut Vec<Entry>) -> bool {
+fn walk(value: &Value, entries: &mut Vec<Entry>, members: &mut Vec<String>) -> bool {
     match value {
-        Value::Object(object) => match message(object) {
+        Value::Object(object) => match message(object, members) {
             Some(text) => {
                 if !is_foreign(object) {
                     entries.push(entry(text, object));
@@ -101,10 +111,17 @@ fn walk(value: &Value, entries: &mut Vec<Entry>) -> bool {
             None => {
                 let before = entries.len();
                 let mut found = false;
-                for value in object.values() {
+                for (name, value) in object.members() {
                     found |= match value {
-                        Value::Text(text) => text_entry(text, entries),
-                        Value::List(_) | Value::Object(_) => walk(value, entries),
+                        Value::Text(text) => {
+                            let log = text_entry(text, entries);
+                            // A line, not a whole log.
+                            if log && members.len() < NAMES && !text.trim_end().contains('\n') {
+                                members.push(name.to_string());
+                            }
+                            log
+                        }
+                        Value::List(_) | Value::Object(_) => walk(value, entries, members),
                         _ => false,
                     };
                 }
@@ -125,7 +142,7 @@ fn walk(value: &Value, entries: &mut Vec<Entry>) -> bool {
                         entries.push(plain(text.clone()));
                         true
                     }
-                    value => walk(value, entries),
+                    value => walk(value, entries, members),
                 };
             }
             found
@@ -159,8 +176,9 @@ fn is_foreign(object: &Object) -> bool {
 }
 
 /// The message, which some collectors put into an object of its own (`jsonPayload`, `log`).
-fn message(object: &Object) -> Option<Vec<u8>> {
-    MESSAGES.iter().find_map(|key| bytes(object.get(key)?))
+fn message(object: &Object, members: &[String]) -> Option<Vec<u8>> {
+    let names = MESSAGES.into_iter().chain(members.iter().map(String::as_str));
+    names.into_iter().find_map(|name| bytes(object.get(name)?))
 }
 
 /// Text, or the list of numbers that journald writes where it is not UTF-8.
@@ -227,7 +245,8 @@ mod tests {
     #[test]
     fn messages_of_many_loggers() {
         let texts = |line: &[u8]| {
-            document(line).map(|(entries, _)| entries.into_iter().map(|entry| entry.text).collect::<Vec<_>>())
+            document(line, &mut Vec::new())
+                .map(|(entries, _)| entries.into_iter().map(|entry| entry.text).collect::<Vec<_>>())
         };
         assert_eq!(texts(br#"{"log":"a \"b\"\n","stream":"stdout"}"#), Some(vec![b"a \"b\"".to_vec()]));
         assert_eq!(texts(br#"{"MESSAGE":[97,255],"_TRANSPORT":"kernel"} "#), Some(vec![vec![97, 255]]));
@@ -238,10 +257,13 @@ mod tests {
         assert_eq!(texts(br#"{"MESSAGE":"a","SYSLOG_IDENTIFIER":"app"}"#), Some(vec![]));
         let loki = br#"{"streams":[{"stream":{"job":"k"},"values":[["17","a"],["18","b"]]}]}"#;
         assert_eq!(texts(loki), Some(vec![b"a".to_vec(), b"b".to_vec()]));
+        let own = br#"[{"txt":"a"},{"txt":"b invoked oom-killer: c"},{"txt":"d"}]"#;
+        assert_eq!(texts(own).map(|texts| texts.len()), Some(3), "the name is learnt");
         for line in [&b"{}"[..], b"{\"MESSAGE\":7}", b"{\"MESSAGE\":[300]}", b"{", b"a{}", b"{\"MESSAGE\":\"a\"} x"] {
             assert_eq!(texts(line), None, "{}", String::from_utf8_lossy(line));
         }
-        let (read, _) = document(br#"{"MESSAGE":"a","_SOURCE_MONOTONIC_TIMESTAMP":"12","time":"t"}"#).unwrap();
+        let (read, _) =
+            document(br#"{"MESSAGE":"a","_SOURCE_MONOTONIC_TIMESTAMP":"12","time":"t"}"#, &mut Vec::new()).unwrap();
         assert_eq!((read[0].usec, read[0].wall.as_deref()), (Some(12), Some("t")));
     }
 
@@ -253,7 +275,9 @@ mod tests {
         assert_eq!(text("  \"message\": \"a\\tb\","), Some("a\tb".to_string()));
         assert_eq!(text("  \"host\": \"a\","), None);
         assert_eq!(text("say \"a\""), None);
-        let object = |line: &str, proven| behind_words(line.as_bytes(), proven).map(|entries| entries[0].text.len());
+        let object = |line: &str, proven| {
+            behind_words(line.as_bytes(), proven, &mut Vec::new()).map(|entries| entries[0].text.len())
+        };
         assert_eq!(object("data: {\"log\":\"a invoked oom-killer: b\"}", false), Some(23));
         assert_eq!((object("data: {\"log\":\"a\"}", false), object("data: {\"log\":\"a\"}", true)), (None, Some(1)));
     }

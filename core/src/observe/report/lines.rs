@@ -35,7 +35,9 @@ pub(super) fn invoked(text: &[u8]) -> Option<usize> {
 pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     let line = trim_start(text);
     let Some(&first) = line.first() else { return Kind::Other };
-    if invoked(head(text, 256)).is_some() || trim_end(head(line, 64)).ends_with(b" invoked") && line.len() < 64 {
+    if invoked(head(text, 256)).is_some_and(|at| is_printed(&text[at + INVOKED.len()..]))
+        || trim_end(head(line, 64)).ends_with(b" invoked") && line.len() < 64
+    {
         return Kind::Invoker;
     }
     match first {
@@ -103,6 +105,11 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     Kind::Other
 }
 
+/// Whether what follows the words about an invoker is the kernel's: a program that looks for them has a mark there.
+fn is_printed(behind: &[u8]) -> bool {
+    trim_start(behind).first().is_none_or(|byte| !byte.is_ascii_punctuation() || *byte == b'.')
+}
+
 /// The end of the name in `comm invoked oom-killer` and nothing else, as whoever quotes a line shortens it.
 pub(super) fn bare_invoker(line: &[u8]) -> Option<usize> {
     let comm = trim_end(line).strip_suffix(&INVOKED[..INVOKED.len() - 1])?;
@@ -118,7 +125,12 @@ pub(super) fn is_summary(line: &[u8]) -> bool {
 pub(super) fn is_stat_header(line: &[u8]) -> bool {
     line.strip_prefix(STAT_HEADER).is_some_and(|rest| {
         let path = trim_start(rest.strip_prefix(b" for").unwrap_or(rest));
-        matches!(path.first(), None | Some(b'/' | b'(' | b':'))
+        match path {
+            // `(null)`, and not what a program looks for.
+            [b'(', letter, ..] => letter.is_ascii_lowercase(),
+            [first, ..] => matches!(first, b'/' | b'(' | b':'),
+            [] => true,
+        }
     })
 }
 

@@ -62,12 +62,12 @@ impl Reader {
         if !self.begun || line.is_empty() {
             return false;
         }
+        // Lines of others may stand among those of the table.
         if self.in_slabs {
-            match slab(line) {
-                Some(slab) => self.info.slabs.push(slab),
-                None => self.in_slabs = line.starts_with(b"Name "),
-            }
-            if self.in_slabs {
+            let slab = slab(line);
+            let in_table = slab.is_some() || line.starts_with(b"Name ");
+            self.info.slabs.extend(slab);
+            if in_table {
                 return true;
             }
         }

@@ -7,6 +7,8 @@ use memchr::{memchr, memchr3};
 use super::blanks::spaced;
 use super::coded::{from_quoted_printable, without_backslashes};
 use super::page::from_html;
+use super::parts::in_order;
+use super::reflow::unfolded;
 use super::scan::{contains, head, trim_start};
 use super::source;
 use super::wide::{end_of, Wide};
@@ -16,15 +18,17 @@ type Step = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// The log as lines of bytes, as the kernel or its first logger wrote them.
 pub(super) fn plain(input: &[u8]) -> Cow<'_, [u8]> {
-    const STEPS: [Step; 8] = [
+    const STEPS: [Step; 10] = [
         from_utf16,
         without_nuls,
         from_carriage_returns,
+        in_order,
         from_colours,
         from_quoted_printable,
         from_html,
         without_backslashes,
         spaced,
+        unfolded,
     ];
     let mut text = Cow::Borrowed(input);
     for step in STEPS {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr3};
 
 use super::anchor::anchor;
+use super::csv;
 use super::joined;
 use super::json;
 use super::listing;
@@ -23,20 +24,31 @@ const DEPTH: usize = 4;
 /// So often a document of many lines is looked for in vain.
 const ATTEMPTS: usize = 4;
 
+/// What the lines of a log that tell say of the others.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Known {
+    /// Objects behind other words hold the log.
+    objects: bool,
+    /// A column of a table does.
+    column: Option<csv::Column>,
+    /// Members of these names do, besides those that loggers are known for.
+    members: Vec<String>,
+}
+
 /// All lines of a log.
 pub(super) fn unpack(text: &[u8]) -> Vec<Raw<'_>> {
-    let mut proven = false;
-    let mut raws = unpack_as(text, &mut proven);
-    if proven {
-        // Objects behind other words hold the log: those without a report's words too.
-        raws = unpack_as(text, &mut proven);
+    let mut known = Known::default();
+    let mut raws = unpack_as(text, &mut known);
+    if known != Known::default() {
+        // The lines without a report's words too.
+        raws = unpack_as(text, &mut known);
     }
     listing::unlist(&mut raws);
     raws
 }
 
-fn unpack_as<'a>(text: &'a [u8], proven: &mut bool) -> Vec<Raw<'a>> {
-    let known = *proven;
+fn unpack_as<'a>(text: &'a [u8], known: &mut Known) -> Vec<Raw<'a>> {
+    let before = known.clone();
     let mut raws = Vec::new();
     let (mut rest, mut attempts) = (text, ATTEMPTS);
     while !rest.is_empty() {
@@ -46,16 +58,16 @@ fn unpack_as<'a>(text: &'a [u8], proven: &mut bool) -> Vec<Raw<'a>> {
         if opens_document(line) {
             let whole = trim_end(line);
             if whole.ends_with(b"}") || whole.ends_with(b"]") || whole.ends_with(b",") {
-                if let Some((entries, _)) = json::document(line) {
-                    entries_into(&mut raws, entries, DEPTH);
+                if let Some((entries, _)) = json::document(line, &mut known.members) {
+                    entries_into(&mut raws, entries, known, DEPTH);
                     rest = &rest[next..];
                     continue;
                 }
             }
             if attempts > 0 {
-                match json::document(rest) {
+                match json::document(rest, &mut known.members) {
                     Some((entries, taken)) if taken > end => {
-                        entries_into(&mut raws, entries, DEPTH);
+                        entries_into(&mut raws, entries, known, DEPTH);
                         rest = &rest[taken..];
                         continue;
                     }
@@ -65,7 +77,7 @@ fn unpack_as<'a>(text: &'a [u8], proven: &mut bool) -> Vec<Raw<'a>> {
         }
         // Of blank lines in a row the first one says all.
         if !(line.is_empty() && raws.last().is_some_and(is_blank)) {
-            *proven |= line_into(&mut raws, line, known);
+            line_into(&mut raws, line, &before, known);
         }
         rest = &rest[next..];
     }
@@ -82,13 +94,13 @@ fn opens_document(line: &[u8]) -> bool {
     }
 }
 
-fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, depth: usize) {
+fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, known: &mut Known, depth: usize) {
     for entry in entries {
         for line in entry.text.split(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if depth > 0 && opens_document(line) {
-                if let Some((inner, _)) = json::document(line) {
-                    entries_into(raws, inner, depth - 1);
+                if let Some((inner, _)) = json::document(line, &mut known.members) {
+                    entries_into(raws, inner, known, depth - 1);
                     continue;
                 }
             }
@@ -97,8 +109,8 @@ fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, depth: usize
     }
 }
 
-/// One line of text, or the lines that it holds; whether it is an object behind other words.
-fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool {
+/// One line of text, or the lines that it holds. `before`: what was known when the reading began; `known`: what is now.
+fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], before: &Known, known: &mut Known) {
     let line = line.strip_suffix(b"\r").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let columns = columns(line);
@@ -107,12 +119,18 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool 
     let holds = memchr3(b'"', b'\\', b'#', text).is_some();
     if holds && memchr(b'"', text).is_some() {
         if let Some(entries) = json::part(text) {
-            entries_into(raws, entries, DEPTH);
-            return false;
+            entries_into(raws, entries, known, DEPTH);
+            return;
         }
-        if let Some(entries) = json::behind_words(text, proven) {
-            entries_into(raws, entries, DEPTH);
-            return true;
+        if let Some(entries) = json::behind_words(text, before.objects, &mut known.members) {
+            known.objects = true;
+            entries_into(raws, entries, known, DEPTH);
+            return;
+        }
+        if let Some((entry, column)) = csv::message(text, before.column) {
+            known.column = known.column.or(Some(column));
+            entries_into(raws, vec![entry], known, DEPTH);
+            return;
         }
     }
     let pieces = if holds { escaped_lines(text) } else { None };
@@ -125,18 +143,17 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], proven: bool) -> bool 
                 raws.push(Raw::contained(piece, None, None));
             }
         }
-        return false;
+        return;
     }
     let mut raw = Raw::of(text);
     if let Some(anchor) = raw.anchor {
         if let Some(lines) = joined::lines(text, &anchor) {
             raws.extend(lines.into_iter().map(Raw::of));
-            return false;
+            return;
         }
     }
     raw.columns = columns;
     raws.push(raw);
-    false
 }
 
 /// Without the marks with which forums and trackers end a quotation.

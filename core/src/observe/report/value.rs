@@ -22,8 +22,8 @@ impl Object {
         self.0.iter().rfind(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &Value> {
-        self.0.iter().map(|(_, value)| value)
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
 

@@ -6,7 +6,7 @@ use super::lines::{invoked, Kind};
 use super::parse;
 use super::pieces::ends_with_old_adj;
 use super::scan::{contains, head, rfind, trim_end};
-use super::table;
+use super::{table, Reaped};
 
 /// Whether a line, if it is the header of a table, has the columns of some kernel and no halves of them.
 pub(super) fn has_known_columns(text: &[u8]) -> bool {
@@ -61,6 +61,11 @@ pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
         }
         Kind::KillProcess => {
             Some(ended && kill::sacrifice(line).is_some_and(|(sacrifice, _)| sacrifice.score.is_some()))
+        }
+        Kind::Reaper => {
+            let whole =
+                |reaped: Reaped| !reaped.reaped || reaped.file_rss_bytes.is_some() && reaped.shmem_rss_bytes.is_some();
+            Some(kill::reaper(line).is_some_and(whole) && apart(line, &[b"now anon-rss:", b"file-rss:", b"shmem-rss:"]))
         }
         Kind::TableHeader => Some(ended && !contains(line, b" _")),
         Kind::Protection => Some(ended),

@@ -1,0 +1,55 @@
+//! What a crash left in the firmware (pstore): pieces of a log, of which the newest is called the first.
+
+use super::scan::{contains, digits, number, trim_end};
+
+/// The pieces in the order of time, the oldest first.
+pub(super) fn in_order(input: &[u8]) -> Option<Vec<u8>> {
+    if !contains(input, b" Part1\n") && !contains(input, b" Part1\r\n") {
+        return None;
+    }
+    let mut pieces: Vec<(u64, u64, Vec<u8>)> = Vec::new();
+    let mut before = Vec::new();
+    for line in input.split_inclusive(|&byte| byte == b'\n') {
+        match (heading(line), pieces.last_mut()) {
+            (Some((crash, part)), _) => pieces.push((crash, part, line.to_vec())),
+            (None, Some((_, _, piece))) => piece.extend_from_slice(line),
+            (None, None) => before.extend_from_slice(line),
+        }
+    }
+    // Of each crash on its own; a crash that is told in pieces of rising number is told backwards.
+    let mut out = before;
+    for pieces in pieces.chunk_by_mut(|one, next| one.0 == next.0 && one.1 < next.1) {
+        for (_, _, piece) in pieces.iter().rev() {
+            out.extend_from_slice(piece);
+            if !piece.ends_with(b"\n") {
+                out.push(b'\n');
+            }
+        }
+    }
+    Some(out)
+}
+
+/// `Panic#2 Part1`: which crash, and which piece.
+fn heading(line: &[u8]) -> Option<(u64, u64)> {
+    const REASONS: [&[u8]; 7] = [b"Panic", b"Oops", b"Emergency", b"Shutdown", b"Restart", b"Halt", b"Unknown"];
+    let rest = REASONS.iter().find_map(|reason| line.strip_prefix(*reason))?.strip_prefix(b"#")?;
+    let (crash, rest) = number(rest)?;
+    let part = trim_end(rest).strip_prefix(b" Part")?;
+    let whole = digits(part) > 0 && digits(part) == part.len();
+    whole.then(|| number(part).map(|(part, _)| (crash, part))).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_piece_comes_last() {
+        let told = |text: &str| in_order(text.as_bytes()).map(|text| String::from_utf8(text).unwrap());
+        let text = "cat\nPanic#1 Part1\nc\nPanic#1 Part2\nb\nPanic#1 Part3\na";
+        assert_eq!(told(text).unwrap(), "cat\nPanic#1 Part3\na\nPanic#1 Part2\nb\nPanic#1 Part1\nc\n");
+        let right = "Panic#1 Part2\na\nPanic#1 Part1\nb\nOops#2 Part1\nc\n";
+        assert_eq!(told(right).unwrap(), right);
+        assert_eq!(told("Panic#1 Party\na\n"), None);
+    }
+}
