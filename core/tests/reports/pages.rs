@@ -64,7 +64,7 @@ fn filled(text: &str, columns: usize, mark: &str) -> String {
     while rest.len() > columns {
         let breaks = |at: &usize| {
             let bytes = rest.as_bytes();
-            bytes[*at] == b' ' || bytes[at - 1] == b'-' && bytes[at - 2].is_ascii_alphanumeric() && bytes[*at] != b' '
+            bytes[*at] == b' ' || bytes[at - 1] == b'-' && bytes[at - 2].is_ascii_alphanumeric()
         };
         let Some(at) = (20..=columns).rev().chain(columns..rest.len()).find(breaks) else { break };
         out += &format!("{mark}{}\n", rest[..at].trim_end());
@@ -101,7 +101,8 @@ fn members_of_any_name() {
 #[test]
 fn paragraphs() {
     let dated = |form: fn(usize) -> String| each(|at, text| form(at) + text).join(" ");
-    let forms: [(&str, fn(usize) -> String); 5] = [
+    type Form = (&'static str, fn(usize) -> String);
+    let forms: [Form; 5] = [
         ("journal", |at| format!("Nov  3 07:21:{:02} till kernel: ", at / 2)),
         ("iso", |at| format!("2031-11-03T07:21:{:02}+01:00 till kernel: ", at / 2)),
         ("kernel's clock", |at| format!("[{:5}.000001] ", 700 + at / 2)),

@@ -140,6 +140,13 @@ fn a_container_of_openvz() {
     assert_eq!(kills, [(2173, &b"php) x"[..]), (2174, b"php")]);
     assert_eq!((reports[0].scope, reports[0].kills[0].total_vm_bytes), (Some(Scope::Memcg), Some(281_988 << 10)));
     assert!(!said(&reports[0], "kills"), "{:?}", reports[0].missing);
+
+    let broken = one(
+        "Nov 24 12:17:04 node kernel: [758955.653217] OOM killer in rage, 2 tasks killed in ub 77, as it comes again\n\
+        Nov 24 12:17:04 node kernel: [758955.653313] Out of memory in UB 77: OOM \n\
+        killed process 2173 (php) score 0 vm:281988kB, rss:17004kB, swap:0kB\n",
+    );
+    assert_eq!((broken.kills[0].pid, broken.kills[0].total_vm_bytes), (2173, Some(281_988 << 10)));
 }
 
 /// The kernel prints the zones of the nodes alone to which a task is confined, and a node may have nothing that it can use.

@@ -50,6 +50,11 @@ pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     if matches!(content.first(), Some(b'+' | b'<')) && content.contains(&b'.') {
         return Some((Moment::default(), rest));
     }
+    // `ctime` in the words of another language, which puts the year last.
+    let year = content.rsplit(|&byte| byte == b' ').next().is_some_and(|year| year.len() == 4 && digits(year) == 4);
+    if year && content.windows(8).any(|eight| clock(eight).is_some()) {
+        return Some((Moment { usec: None, wall: Some(content) }, rest));
+    }
     // dmesg -e begins a minute with `[Jan 5 04:03]`, `[Jan15 04:03]`.
     let lettered = content.len() >= 11
         && content[..3].iter().all(u8::is_ascii_alphabetic)
@@ -207,6 +212,7 @@ mod tests {
         let (moment, rest) = bracketed(b"[Mon Nov 23 00:11:34 2026] x").unwrap();
         assert_eq!((moment.day_second(), rest), (Some(694), &b" x"[..]));
         assert!(bracketed(b"[  +0.000003] x").is_some());
+        assert!(bracketed("[五 5月 15 17:19:17 2026] x".as_bytes()).unwrap().0.wall.is_some());
         for text in [&b"[Jan 5 04:03] x"[..], b"[Jan15 04:03] x"] {
             assert!(bracketed(text).unwrap().0.wall.is_some());
         }

@@ -18,8 +18,6 @@ const LONGEST: usize = 160;
 const STAMP: usize = 19;
 /// Prefixes of one log differ in length by no more than this.
 const PREFIXES: usize = 24;
-/// A shorter line has no two beginnings of a line in it.
-const SHORTEST: usize = 24;
 const KERNEL: &[u8] = b" kernel:";
 
 /// The log with each line of its own again, if paragraphs of it were put together.
@@ -100,9 +98,6 @@ impl Seen {
         let (mut alone, mut least, mut most) = (0, usize::MAX, 0);
         for line in text.split(|&byte| byte == b'\n') {
             seen.lines += 1;
-            if line.len() < SHORTEST {
-                continue;
-            }
             starts_in(line, &mut starts);
             let Some(&first) = starts.first() else { continue };
             if contains(line, b"\":") {

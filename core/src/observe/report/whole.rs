@@ -35,6 +35,10 @@ pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
     let line = &text[found.start()..];
     let ended = found.end() == Some(text.len());
     match found.kind {
+        // The kernel of OpenVZ prints other sizes.
+        Kind::Killed if line.starts_with(b"Out of memory in UB") => {
+            Some(contains(line, b" swap:") && line.ends_with(b"kB"))
+        }
         Kind::Killed => {
             let killed = kill::killed(line)?;
             // Only kernels of which the line has no heading end it before shmem-rss.
