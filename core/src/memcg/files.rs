@@ -29,6 +29,8 @@ pub(crate) struct Dir {
     /// Only looked at: no file is kept open, as of a whole machine's groups these would be too many, and what is mounted
     /// over it is what everybody else sees. Where something is to be changed or killed, a mount is not crossed.
     observed: bool,
+    /// Its number, once it was asked for.
+    inode: OnceLock<u64>,
 }
 
 /// The files that are read before every step: kept open, one of them costs a tenth of opening it anew.
@@ -44,7 +46,7 @@ impl Dir {
     pub(crate) fn open(path: &Path) -> Result<Dir> {
         let fd = nix::fcntl::open(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|errno| Error::os("open directory", errno).path(path))?;
-        Ok(Dir { fd, path: path.to_path_buf(), kept: Default::default(), observed: false })
+        Ok(Dir { fd, path: path.to_path_buf(), kept: Default::default(), observed: false, inode: OnceLock::new() })
     }
 
     /// The same to be looked at only.
@@ -68,7 +70,13 @@ impl Dir {
         let fd = self
             .open_at(name, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
             .map_err(|errno| Error::os("open directory", errno).path(self.path.join(name)))?;
-        Ok(Dir { fd, path: self.path.join(name), kept: Default::default(), observed: self.observed })
+        Ok(Dir {
+            fd,
+            path: self.path.join(name),
+            kept: Default::default(),
+            observed: self.observed,
+            inode: OnceLock::new(),
+        })
     }
 
     /// The same; `None` where it is not there (any more).
@@ -235,7 +243,10 @@ impl Dir {
 
     /// The number that the file system has for the directory, which is the group's own.
     pub(crate) fn inode(&self) -> Result<u64> {
-        self.stat().map(|stat| stat.st_ino)
+        match self.inode.get() {
+            Some(inode) => Ok(*inode),
+            None => self.stat().map(|stat| *self.inode.get_or_init(|| stat.st_ino)),
+        }
     }
 
     fn stat(&self) -> Result<FileStat> {
