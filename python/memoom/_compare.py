@@ -11,6 +11,9 @@ __all__ = ["Difference", "compare", "facts"]
 # Sizes that differ by less than that part of the larger one are the same: caches, the order of two steps.
 _CLOSE = 10
 _SMALL = 1 << 20
+# What can be compared. The number of a schema is raised when a key changes its meaning.
+_OUTCOME, _OOM = "memoom.outcome/1", "memoom.oom/1"
+_REMEDY = "remedy: give an outcome or an account of this version (memoom run --json --output FILE)"
 # What two runs never have in common.
 _OWN = ("pid", "_ns", "occurrence")
 
@@ -36,23 +39,28 @@ def compare(first: dict[str, Any], second: dict[str, Any]) -> list[Difference]:
 
 def facts(document: dict[str, Any]) -> dict[str, Any]:
     """What can be compared of an outcome (`memoom.outcome/1`) or of an account (`memoom.oom/1`)."""
+    if not isinstance(document, dict):
+        raise ValueError(f"it is no outcome or account; {_REMEDY}")
+    if document.get("schema") not in (_OUTCOME, _OOM):
+        raise ValueError(f"its schema is {document.get('schema')!r}; {_REMEDY}")
+    if document.keys() <= {"schema", "schema_revision"}:
+        raise ValueError(f"it has nothing but its schema; {_REMEDY}")
     try:
         return _facts(document)
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"it is no whole outcome or account: {error}") from error
+        lacks = f" (it has no {error})" if isinstance(error, KeyError) else ""
+        raise ValueError(f"it is no whole outcome or account{lacks}; {_REMEDY}") from error
 
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
-    if str(document.get("schema", "")).startswith("memoom.outcome/"):
-        found = {name: document.get(name) for name in ("verdict", "oom_killed", "returncode", "peak_bytes")}
-        ooms = document.get("ooms") or []
-        found["ooms"] = len(ooms)
-        if ooms:
-            found |= dict(_of_oom(ooms[0]))
-        return found
-    if str(document.get("schema", "")).startswith("memoom.oom/"):
+    if document["schema"] == _OOM:
         return dict(_of_oom(document))
-    raise ValueError(f"its schema is {document.get('schema')!r}: give an outcome or an account (memoom run --json)")
+    found = {name: document.get(name) for name in ("verdict", "oom_killed", "returncode", "peak_bytes")}
+    ooms = document.get("ooms") or []
+    found["ooms"] = len(ooms)
+    if ooms:
+        found |= dict(_of_oom(ooms[0]))
+    return found
 
 
 def _of_oom(oom: dict[str, Any]) -> Iterator[tuple[str, Any]]:

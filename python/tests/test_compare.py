@@ -46,7 +46,8 @@ def test_what_is_no_account_is_refused():
         *('{"schema":"memoom.outcome/1","ooms":5}', '{"schema":"memoom.outcome/1","ooms":{"a":1}}'),
         *('{"schema":"memoom.oom/1","victims":[1]}', '{"schema":"memoom.oom/1","victims":[{"pid":1}]}'),
         *('{"schema":"memoom.oom/1","counters":7}', '{"schema":"memoom.oom/1","report":[1]}'),
-        '{"schema":"memoom.oom/1","missing":[{"source":1},{"source":"a"}]}',
+        *('{"schema":"memoom.oom/1","missing":[{"source":1},{"source":"a"}]}', '{"schema":"memoom.oom/1"}'),
+        *('{"schema":"memoom.outcome/9","verdict":"exited"}', '{"schema":["memoom.oom/1"]}'),
     ],
 )
 def test_what_is_damaged_is_refused_with_its_name(content, tmp_path, capsys):
@@ -57,6 +58,7 @@ def test_what_is_damaged_is_refused_with_its_name(content, tmp_path, capsys):
     assert main(["compare", str(SIGNS / "kill-v1.json"), str(damaged)]) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and f"{damaged}: it" in printed.err and printed.err.count("\n") == 1
+    assert "object has no attribute" not in printed.err
 
 
 @pytest.mark.parametrize("value", ['"x"', "-1", "[1]", "1e400", "9" * 400, "true"])
@@ -85,6 +87,9 @@ def test_the_command(tmp_path, capsys):
     for name in ("kill-v1", "kill-v2"):
         (tmp_path / name).write_text(json.dumps(account(name)) + "\n")
     v1, v2 = (str(tmp_path / name) for name in ("kill-v1", "kill-v2"))
+    (tmp_path / "pretty").write_text(json.dumps(account("kill-v1"), indent=2))
+    assert main(["compare", v1, str(tmp_path / "pretty")]) == 0
+    assert capsys.readouterr().out == "nothing differs\n"
     assert main(["compare", v1, v1]) == 0
     assert capsys.readouterr().out == "nothing differs\n"
     assert main(["compare", v1, v2, "--json"]) == 1

@@ -45,10 +45,10 @@ def _read(path: str) -> dict[str, Any]:
 
     with open(path, encoding="utf-8") as file:
         try:
-            line = file.readline(_LONGEST + 1)
-            if len(line) > _LONGEST:
+            text = file.read(_LONGEST + 1)
+            if len(text) > _LONGEST:
                 raise ValueError(f"it is longer than {_LONGEST >> 20} MiB")
-            document: dict[str, Any] = json.loads(line)
+            document: dict[str, Any] = json.JSONDecoder().raw_decode(text.lstrip())[0]
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}: it is no JSON document: {error}") from error
     try:
