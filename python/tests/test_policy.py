@@ -12,6 +12,7 @@ from conftest import CHECKOUT, HIERARCHY, PATIENCE, SLOW, Cli, needs_time
 from test_schema import check
 
 import memoom
+from memoom._policy.beside import _shares_of_user_memory, _told_as
 from memoom._policy.plan import Curve, read_plan
 from memoom._policy.trial import PolicyNow, _asker, _refused
 
@@ -53,6 +54,23 @@ def test_the_kernel_takes_the_largest_and_a_policy_whom_it_chooses(tmp_path: Pat
     drawn = ElementTree.fromstring(found.to_svg())
     titles = [title.text for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
     assert "large died under kernel, by the kernel" in titles and "grows died under grower, by the policy" in titles
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("mem total: 2000 MiB, user mem total: 1600 MiB, swap total: 0 MiB", 1250),
+        ("mem total: 2000 MiB, swap total: 0 MiB", 1000),
+        ("", 1000),
+    ],
+)
+def test_earlyoom_is_told_in_the_shares_that_it_counts_in(tmp_path: Path, says: str, told: int) -> None:
+    earlyoom = tmp_path / "earlyoom"
+    # The new one counts on until it is ended.
+    earlyoom.write_text(f"#!/bin/sh\necho '{says}' >&2\n[ -z '{says}' ] || exec sleep 1000\n")
+    earlyoom.chmod(0o755)
+    machine = {"MemTotal": 2000, "MemAvailable": 1500, "AnonPages": 100}
+    assert _told_as(1000, machine, _shares_of_user_memory(str(earlyoom))) == told
 
 
 @pytest.mark.usefixtures("needs_lab")

@@ -28,11 +28,13 @@ def running(plan: Plan, policy: Policy) -> Iterator[None]:
     if policy.built_in != "earlyoom":
         yield
         return
-    least = (_available() - round(_ACTS_AT * plan.limit)) >> 10
+    least = _meminfo()["MemAvailable"] - (round(_ACTS_AT * plan.limit) >> 10)
     if least <= 0:
         raise MemoomError("policy: the machine has less memory available than the limit; remedy: lower the limit")
+    earlyoom = str(shutil.which("earlyoom"))
+    acts = _told_as(least, _meminfo(), _shares_of_user_memory(earlyoom))
     # SIGKILL at once, whatever the swap.
-    argv = [str(shutil.which("earlyoom")), "-M", f"{least},{least}", "-s", "100,100", "-r", "0"]
+    argv = [earlyoom, "-M", f"{acts},{acts}", "-s", "100,100", "-r", "0"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killer:
         try:
             yield
@@ -44,7 +46,31 @@ def running(plan: Plan, policy: Policy) -> Iterator[None]:
             killer.terminate()
 
 
-def _available() -> int:
-    """What the machine has available, as earlyoom reads it."""
+def _meminfo() -> dict[str, int]:
+    """What the machine has, in KiB, as earlyoom reads it."""
     with open("/proc/meminfo", encoding="ascii") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("MemAvailable:"))
+        return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in file)}
+
+
+def _told_as(least: int, machine: dict[str, int], of_user_memory: bool) -> int:
+    """How it is told to act at so many KiB available.
+
+    From 1.8 it makes of them a share of all memory, and then looks at which share of what processes can have is
+    available. That is less memory, so it would act late, or never.
+    """
+    if not of_user_memory:
+        return least
+    return least * machine["MemTotal"] // (machine["MemAvailable"] + machine["AnonPages"])
+
+
+def _shares_of_user_memory(earlyoom: str) -> bool:
+    """Whether it is one of those; it says so when it starts. It is told to kill nobody."""
+    null = subprocess.DEVNULL
+    argv = [earlyoom, "--dryrun", "-r", "0"]
+    with subprocess.Popen(argv, stdin=null, stdout=null, stderr=subprocess.PIPE, text=True, errors="replace") as dry:
+        try:
+            assert dry.stderr is not None
+            totals = next((line for line in dry.stderr if "mem total:" in line), "")
+        finally:
+            dry.terminate()
+    return "user mem total:" in totals
