@@ -52,6 +52,23 @@ fn who_waits_as_nobody_is_killed_is_told_with_what_ends_it() {
     lab.close().unwrap();
 }
 
+/// No step tells of it: the group rings, and a look does.
+#[test]
+fn a_command_that_waits_as_nobody_is_killed_is_told() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(None, &Limits::bytes(16 * MIB)).unwrap();
+    let mut watch = group.watch().unwrap();
+    group.block().unwrap();
+    let waiter = group.command(&Command::new(["tail", "/dev/zero"])).unwrap();
+    let oom = next_oom(&mut watch);
+    let code = if lab.version() == Version::V1 { "killer-off" } else { "paused" };
+    says(&found(&oom, code).text, &[&format!("tail (pid {})", waiter.pid())]);
+    assert!(oom.victims.is_empty() && oom.blocked.len() == 1, "{}", oom.to_text());
+    assert!(watch.wait_oom(std::time::Duration::ZERO).unwrap().is_none(), "once");
+    group.kill().unwrap();
+    lab.close().unwrap();
+}
+
 #[test]
 fn the_second_oom_of_a_group_is_a_repeated_one() {
     let Some(lab) = lab() else { return };

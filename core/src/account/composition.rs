@@ -8,6 +8,9 @@ use crate::memcg::version::Version;
 use crate::memcg::Stat;
 use crate::observe::report::Report;
 
+/// What is told explains what was charged where no more than this part of it is left.
+const EXPLAINED: u64 = 16;
+
 /// The charged bytes of a group, by what holds them. A part that the kernel does not tell is `None`, never 0.
 ///
 /// On v2 the numbers are those of `memory.stat`; on v1 its hierarchical `total_` numbers and `memory.kmem.usage_in_bytes`.
@@ -31,7 +34,7 @@ pub struct Composition {
     pub slab_unreclaimable_bytes: Option<u64>,
     /// Kernel stacks of threads. v2 only.
     pub kernel_stack_bytes: Option<u64>,
-    /// Page tables, also those of virtual machines. v2 from 5.11.
+    /// Page tables, also those of virtual machines. v2 from 5.11; on v1 those of the processes, where they are told of each.
     pub page_tables_bytes: Option<u64>,
     /// Buffers of sockets. v1 counts those of TCP apart: they are not in the usage there, and told only where they are
     /// counted (`memory.kmem.tcp.limit_in_bytes` was set).
@@ -67,7 +70,8 @@ pub struct Composition {
     /// Pages that reclaim leaves alone: mlocked, of a ramfs, SHM_LOCKed.
     pub unevictable_bytes: Option<u64>,
     /// Who says it: `report` (the kernel's own report of the OOM), `memory.stat` (read when the kernel notified of the
-    /// OOM, or when it was asked for), `sample` (read before, at a step or in between).
+    /// OOM, or when it was asked for; what a victim had given back by then is added from its mark), `sample` (read before,
+    /// at a step or in between).
     pub source: &'static str,
     /// When it was read, in nanoseconds of CLOCK_MONOTONIC; of a report, when the victim was marked, else when the report
     /// was read.
@@ -207,6 +211,43 @@ impl Composition {
             self.other_bytes.map(|other| other.saturating_sub(self.kernel_other_bytes.unwrap_or(0)));
     }
 
+    /// What it was before a kill, where it was read when the dead had given back their memory, or a part of it: with the
+    /// anonymous memory that they had by their marks, up to what was charged. `None` where that does not explain it: then
+    /// they had something else as well.
+    pub(crate) fn before_a_kill(
+        &self,
+        dead_anon_bytes: u64,
+        charged_bytes: u64,
+        version: Version,
+    ) -> Option<Composition> {
+        let (anon, v1) = (self.anon_bytes?, version == Version::V1);
+        let told = self.usage_bytes? - self.other_bytes?.min(self.usage_bytes?);
+        let others = (told + self.kernel_other_bytes.unwrap_or(0)).saturating_sub(anon);
+        let room = charged_bytes.checked_sub(others)?;
+        if anon.saturating_add(dead_anon_bytes) < room - room / EXPLAINED {
+            return None;
+        }
+        let mut made = Composition {
+            usage_bytes: Some(charged_bytes),
+            anon_bytes: Some(anon.saturating_add(dead_anon_bytes).min(room)),
+            // Of what they had nobody knows how much was so.
+            unevictable_bytes: None,
+            huge_bytes: None,
+            mapped_bytes: None,
+            reclaimable_bytes: None,
+            ..self.clone()
+        };
+        made.rest(v1);
+        Some(made)
+    }
+
+    /// The page tables of the processes, which v1 does not tell apart.
+    pub(crate) fn with_page_tables(mut self, bytes: u64) -> Composition {
+        self.page_tables_bytes = self.kernel_bytes.map(|kernel| bytes.min(kernel));
+        self.rest(true);
+        self
+    }
+
     /// The contents as one JSON document.
     pub fn to_json(&self) -> String {
         crate::text::json(self)
@@ -217,6 +258,34 @@ impl Composition {
 mod tests {
     use super::*;
     use crate::observe::report::parse_reports;
+
+    #[test]
+    fn what_the_dead_gave_back_is_added_where_it_explains_what_was_charged() {
+        const MIB: u64 = 1 << 20;
+        let mut late = Composition {
+            usage_bytes: Some(6 * MIB),
+            anon_bytes: Some(2 * MIB),
+            file_bytes: Some(MIB),
+            shmem_bytes: Some(2 * MIB),
+            kernel_bytes: Some(MIB),
+            unevictable_bytes: Some(0),
+            source: "memory.stat",
+            ..Composition::default()
+        };
+        late.rest(true);
+        let before = |dead, late: &Composition| late.before_a_kill(dead, 16 * MIB, Version::V1);
+        // It had gone when the files were read, or was about to; what it had of it was of its own.
+        for dead in [10 * MIB, 12 * MIB] {
+            let made = before(dead, &late).expect("it explains it");
+            assert_eq!((made.usage_bytes, made.anon_bytes), (Some(16 * MIB), Some(12 * MIB)));
+            assert_eq!((made.other_bytes, made.unexplained_bytes), (Some(MIB), Some(0)));
+            assert_eq!(made.unevictable_bytes, None, "what it had locked is gone, and unknown");
+        }
+        assert_eq!(before(MIB, &late), None, "it had something else as well");
+        assert_eq!(before(10 * MIB, &Composition { anon_bytes: None, ..late.clone() }), None);
+        let told = late.with_page_tables(MIB / 2);
+        assert_eq!((told.page_tables_bytes, told.kernel_other_bytes), (Some(MIB / 2), Some(MIB / 2)));
+    }
 
     #[test]
     fn a_report_of_v1_is_read_by_either_names() {

@@ -13,6 +13,14 @@ pub(crate) fn seen_to_start(comm: &[u8], page_bytes: u64) -> Option<u64> {
     SEEN_TO_START.iter().find_map(of).filter(|_| page_bytes == 4096)
 }
 
+/// Whether a program of that name is what a script of the same name runs at last, as `python3` that is a script of the shell's:
+/// nothing but a version stands behind the name.
+pub(crate) fn is_program(comm: &[u8]) -> bool {
+    let rest = |name: &str| comm.strip_prefix(name.as_bytes());
+    let named = SEEN_TO_START.iter().filter(|(name, _)| !name.is_empty()).find_map(|(name, _)| rest(name));
+    named.is_some_and(|rest| rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'))
+}
+
 /// The same for a victim that had not come to its own code: a limit that is smaller, and no more taken than a start takes.
 pub(crate) fn below_start(comm: &[u8], held_bytes: u64, limit_bytes: u64, page_bytes: u64) -> Option<u64> {
     seen_to_start(comm, page_bytes).filter(|least| limit_bytes < *least && held_bytes < *least)
@@ -30,5 +38,7 @@ mod tests {
         assert_eq!(below_start(b"python3", 30 << 20, 4 << 20, 4096), None);
         assert_eq!(below_start(b"dd", 0, 200 << 10, 4096), Some(256 << 10));
         assert_eq!(below_start(b"dd", 0, 200 << 10, 65536), None);
+        assert!([&b"python3.12"[..], b"python", b"node"].into_iter().all(is_program));
+        assert!(![&b"python-build"[..], b"nodes", b"dd"].into_iter().any(is_program));
     }
 }

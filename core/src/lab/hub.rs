@@ -49,6 +49,7 @@ mod sources;
 mod state;
 pub(crate) mod tree;
 mod waiting;
+pub(crate) mod waits;
 
 use self::observed::Notify;
 pub(crate) use self::observed::Observed;

@@ -83,6 +83,8 @@ impl<'a> Watched<'a> {
     }
 
     fn arm(&mut self) -> Result<()> {
+        // Whoever waits is told in what was seen at the limit.
+        self.group.lab("stop at limit")?.hub.tell_no_waits();
         self.group.arm()?;
         self.armed = true;
         Ok(())

@@ -12,7 +12,7 @@ use crate::account::sign::Sign;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::{Answer, Reply, Step};
 use crate::lab::foresee::{nearest_limit, scope};
-use crate::lab::group::block::waiting;
+use crate::lab::hub::waits::waiting;
 use crate::lab::hub::{Look, State};
 use crate::memcg::cgroup::killer_is_off;
 use crate::memcg::version::Version;

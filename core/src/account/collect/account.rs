@@ -13,7 +13,7 @@ use crate::account::holders::Holder;
 use crate::account::oom::{Blocked, Cause, Oom, Predicted, Process, Span, SwapUse};
 use crate::account::scene::{worker, Scene};
 use crate::account::scope::Scope;
-use crate::account::start::below_start;
+use crate::account::start::{below_start, is_program};
 use crate::account::victim::Candidate;
 use crate::memcg::counters::CHARGE_BATCH_PAGES;
 use crate::memcg::path::covers;
@@ -352,7 +352,8 @@ fn least_start(episode: &Episode, holders: &[Holder], limit_bytes: Option<u64>, 
     let script = worker.filter(|worker| worker.name == victim.comm).and_then(|worker| worker.interpreter);
     let program = script.as_deref().unwrap_or(&victim.comm);
     let held = holders.iter().find(|holder| holder.pid == Some(victim.pid)).map_or(0, Holder::own_bytes);
-    below_start(program, held, limit_bytes?, scene.page_bytes())
+    let of = |program: &[u8]| below_start(program, held, limit_bytes?, scene.page_bytes());
+    of(program).or_else(|| is_program(&victim.comm).then(|| of(&victim.comm)).flatten())
 }
 
 /// Whether a process has ended, or is about to.

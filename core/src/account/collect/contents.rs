@@ -36,10 +36,23 @@ impl Collector {
     ) -> Option<Composition> {
         let read_ns = episode.marked_ns.unwrap_or(self.read_ns);
         let reported = episode.report.as_ref().and_then(|report| Composition::of_report(report, version, read_ns));
-        if reported.is_some() {
-            return reported;
+        let made = reported.or_else(|| self.read(episode, limit_group?, charged_bytes, version, scene))?;
+        let untold = version == Version::V1 && made.page_tables_bytes.is_none();
+        match untold.then(|| page_tables(episode, limit_group, made.kernel_bytes, scene)).flatten() {
+            Some(bytes) => Some(made.with_page_tables(bytes)),
+            None => Some(made),
         }
-        let cgroup = limit_group?;
+    }
+
+    /// The same by what was read of the files of the group.
+    fn read(
+        &self,
+        episode: &Episode,
+        cgroup: &str,
+        charged_bytes: Option<u64>,
+        version: Version,
+        scene: &dyn Scene,
+    ) -> Option<Composition> {
         let notified = self.notified.get(cgroup).map(|(contents, _)| (contents, "memory.stat"));
         let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
         let looks = before.map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
@@ -56,9 +69,37 @@ impl Collector {
         let in_time = |of: &(Composition, u64)| of.1.saturating_add(charged_ahead(scene)) >= wanted;
         // What was read when less than half of it was there says nothing of the rest.
         let tells = |of: &(Composition, u64)| of.1 >= wanted / 2;
-        let found = notified.map(made).filter(in_time).or_else(|| sampled.map(made).filter(tells));
-        found.map(|(made, _)| made)
+        let notified = notified.map(made);
+        // What has no number was given back while the numbers were read.
+        let whole = |made: &Composition| made.unexplained_bytes.is_none_or(|left| left <= charged_ahead(scene));
+        if let Some((made, _)) = notified.as_ref().filter(|of| in_time(of) && whole(&of.0)) {
+            return Some(made.clone());
+        }
+        let late = notified.as_ref().map(|(made, _)| made.clone());
+        let late = late.or_else(|| scene.contents(cgroup).map(|held| Composition::of_contents(&held, "memory.stat")));
+        let dead = episode.anon_bytes().zip(charged_bytes);
+        let before = dead.zip(late).and_then(|((dead, charged), late)| late.before_a_kill(dead, charged, version));
+        let read = || notified.filter(in_time).or_else(|| sampled.map(made).filter(tells)).map(|(made, _)| made);
+        before.or_else(read)
     }
+}
+
+/// The page tables of the processes, as far as they are told of each: by the kernel's table, else by the marks of the dead and
+/// by who is left. Where the dead had few of them it is not looked at: those of a process's first moments may be charged to
+/// whoever started it.
+fn page_tables(episode: &Episode, limit_group: Option<&str>, kernel: Option<u64>, scene: &dyn Scene) -> Option<u64> {
+    let report = episode.report.as_deref().filter(|report| !report.tasks.is_empty());
+    if let Some(report) = report {
+        let all: Option<u64> = report.tasks.iter().map(|task| task.pgtables_bytes).sum();
+        return all.filter(|all| *all >= charged_ahead(scene));
+    }
+    let dead: u64 = episode.tables.iter().sum();
+    if dead < charged_ahead(scene).max(kernel? / 4) {
+        return None;
+    }
+    let living = scene.living(limit_group?);
+    let living = living.iter().filter(|input| !episode.has(input.pid)).map(|input| input.pgtable_pages);
+    Some(dead + living.sum::<u64>().saturating_mul(scene.page_bytes()))
 }
 
 impl Collector {

@@ -24,6 +24,8 @@ pub(super) struct Episode {
     pub(super) marked_ns: Option<u64>,
     /// By pid: what a victim had mapped of files and of shared memory, by its mark.
     pub(super) mapped: Vec<(i32, Option<u64>, Option<u64>)>,
+    /// The page tables of each victim, by its mark.
+    pub(super) tables: Vec<u64>,
     /// Those of its victims that were ending before: marked, not killed.
     pub(super) ending: Vec<i32>,
     /// Those of its victims of which nothing is known but their signal.
@@ -64,6 +66,7 @@ impl Episode {
             first_sequence: None,
             marked_ns: None,
             mapped: Vec::new(),
+            tables: Vec::new(),
             ending: Vec::new(),
             unmarked: Vec::new(),
             others_grew: false,
@@ -103,6 +106,12 @@ impl Episode {
     pub(super) fn mapped(&self, pid: i32) -> (Option<u64>, Option<u64>) {
         let found = self.mapped.iter().find(|(of, ..)| *of == pid);
         found.map_or((None, None), |(_, file, shmem)| (*file, *shmem))
+    }
+
+    /// The anonymous memory of its victims, where that of each is known; not of who has the memory of another.
+    pub(super) fn anon_bytes(&self) -> Option<u64> {
+        let own = self.kills.iter().map(|kill| &kill.victim).filter(|victim| victim.cause != Cause::SharedMm);
+        own.map(|victim| victim.anon_rss_bytes).reduce(|one, other| Some(one? + other?)).flatten()
     }
 
     /// Whether that process is among its kills.

@@ -122,6 +122,7 @@ impl Collector {
         }
         episode.marked_ns.get_or_insert(trace.time_ns);
         episode.mapped.push((trace.pid, trace.file_rss_bytes, trace.shmem_rss_bytes));
+        episode.tables.extend(trace.pgtables_bytes);
         if was_ending {
             episode.ending.push(victim.pid);
         }

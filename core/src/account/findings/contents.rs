@@ -18,21 +18,39 @@ pub(super) fn shared_memory(facts: &Facts) -> Option<Finding> {
     let unmapped = unmapped(facts).filter(|bytes| *bytes >= shmem / 2);
     let mut text = format!("{} of {} are shared memory", human_size(shmem), human_size(usage));
     let mapping = facts.oom.holders.iter().enumerate().filter(|(_, holder)| holder.pid.is_some());
-    let mapping = mapping.max_by_key(|(_, holder)| holder.shmem_bytes.unwrap_or(0));
-    let mapping = mapping.filter(|(_, holder)| holder.shmem_bytes.is_some_and(|bytes| bytes >= shmem / 4));
+    let much = |holder: &Holder| holder.shmem_bytes.is_some_and(|bytes| bytes >= shmem / 4);
+    let mapping: Vec<_> = mapping.filter(|(_, holder)| much(holder)).collect();
+    let others = mapping.len().saturating_sub(1);
+    // Of several with as much the first, which holds most in all.
+    let mapping = mapping.into_iter().rev().max_by_key(|(_, holder)| holder.shmem_bytes);
     let mut found = Finding::new("shared-memory", "").shown_by("composition.shmem_bytes", shmem);
     if let Some(unmapped) = unmapped {
         let killed = facts.victim().map_or("a process".to_string(), |victim| named(&victim.comm, victim.pid));
-        text += &format!(
-            " (tmpfs files or memfds), and {} of them no living process has mapped: killing {killed} frees nothing of it \
-             as long as the files stay.",
-            human_size(unmapped)
-        );
+        let unmapped_text = human_size(unmapped);
+        text += &match went(facts, unmapped) {
+            Some(after) => {
+                found = found.shown_by("usage_bytes.after", after);
+                format!(
+                    " (tmpfs files or memfds), and {unmapped_text} of them no living process had mapped; they went with \
+                     {killed}, so it had them open, or nobody else: {} were left.",
+                    human_size(after)
+                )
+            }
+            None => format!(
+                " (tmpfs files or memfds), and {unmapped_text} of them no living process has mapped: killing {killed} \
+                 frees nothing of it as long as the files stay."
+            ),
+        };
         let at = facts.oom.holders.iter().position(is_nobody).unwrap_or(0);
         found = found.shown_by(format!("holders[{at}].shmem_bytes"), unmapped);
     } else if let Some((at, Holder { comm, pid: Some(pid), shmem_bytes: Some(bytes), .. })) = mapping {
         let name = named(comm.as_deref().unwrap_or_default(), *pid);
-        text += &format!(": {name} has mapped {} of them.", human_size(*bytes));
+        let shared = match others {
+            0 => String::new(),
+            1 => ", another process as much or less".to_string(),
+            many => format!(", {many} others as much or less"),
+        };
+        text += &format!(": {name} has mapped {} of them{shared}.", human_size(*bytes));
         found = found.shown_by(format!("holders[{at}].shmem_bytes"), bytes);
     } else {
         text += " (tmpfs files, memfds or shared mappings).";
@@ -41,6 +59,12 @@ pub(super) fn shared_memory(facts: &Facts) -> Option<Finding> {
     Some(found.remedied_by(
         "remove the files or close the memory that is shared, give the tmpfs a size= of its own, or raise the limit",
     ))
+}
+
+/// The usage after the kill, where more has gone than the victim had of its own and half of what nobody had mapped.
+fn went(facts: &Facts, unmapped: u64) -> Option<u64> {
+    let (before, after) = (facts.usage()?, facts.oom.usage_bytes.after?);
+    (before.saturating_sub(after) >= facts.victim_held()? + unmapped / 2).then_some(after)
 }
 
 fn is_nobody(holder: &Holder) -> bool {
@@ -65,9 +89,14 @@ pub(super) fn kernel_memory(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let usage = human_size(facts.usage()?);
+    let tables = made.page_tables_bytes.filter(|tables| v1 && *tables >= all / 4);
     let text = if v1 {
         let held = human_size(made.kernel_bytes?);
-        format!("{held} of {usage} are memory of the kernel for this group; cgroup v1 does not tell of what kind.")
+        let (tables, rest) = match tables {
+            Some(tables) => (format!(", {} of it page tables", human_size(tables)), "the rest is"),
+            None => (String::new(), "it is"),
+        };
+        format!("{held} of {usage} are memory of the kernel for this group{tables}; cgroup v1 does not tell of what kind {rest}.")
     } else {
         format!("Of {usage} most of the kernel's memory is {name}: {}.", human_size(bytes))
     };
@@ -77,6 +106,9 @@ pub(super) fn kernel_memory(facts: &Facts) -> Option<Finding> {
     }
     if !v1 {
         found = found.shown_by(format!("composition.{largest}"), bytes);
+    }
+    if let Some(tables) = tables {
+        found = found.shown_by("composition.page_tables_bytes", tables);
     }
     Some(found.remedied_by(
         "look for many open files, sockets, pipes or threads: a kill gives them back only with the process that holds them",
@@ -116,9 +148,15 @@ pub(super) fn page_cache_stuck(facts: &Facts) -> Option<Finding> {
         }
     }
     let because = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
+    let is_locked = made.unevictable_bytes.is_some_and(|locked| locked >= file / 2);
+    let is_slow = made.dirty_bytes.unwrap_or(0) + made.writeback_bytes.unwrap_or(0) > 0;
+    let in_time = if is_slow { " in time" } else { "" };
     found.text =
-        format!("{} of page cache were left that the kernel could not drop in time{because}.", human_size(file));
-    Some(found.remedied_by("write less at once (fsync, O_DIRECT, a lower dirty limit), or raise the limit"))
+        format!("{} of page cache were left that the kernel could not drop{in_time}{because}.", human_size(file));
+    Some(found.remedied_by(match is_locked {
+        true => "lock less of files (mlock), keep large files out of a ramfs, or raise the limit",
+        false => "write less at once (fsync, O_DIRECT, a lower dirty limit), or raise the limit",
+    }))
 }
 
 /// `locked-memory`: reclaim leaves it alone.

@@ -36,7 +36,9 @@ pub(super) fn group_kill(facts: &Facts) -> Option<Finding> {
 pub(super) fn freed_too_little(facts: &Facts) -> Option<Finding> {
     let victim = facts.victim()?;
     let (before, after, limit) = (facts.oom.usage_bytes.before?, facts.oom.usage_bytes.after?, facts.oom.limit_bytes?);
-    if limit == 0 || after < limit - limit / 8 {
+    // Page tables are given back after a grace period of RCU.
+    let to_come = facts.composition().and_then(|made| made.page_tables_bytes).unwrap_or(0);
+    if limit == 0 || after.saturating_sub(to_come) < limit - limit / 8 {
         return None;
     }
     let text = format!(

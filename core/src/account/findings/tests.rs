@@ -128,6 +128,52 @@ fn what_filled_it() {
 }
 
 #[test]
+fn shared_memory_that_went_with_the_victim_is_not_said_to_stay() {
+    let text = |after: u64| {
+        let mut oom = plain();
+        made(&mut oom).shmem_bytes = Some(12 * MIB);
+        let nobody = Holder { what: Some("no living process"), shmem_bytes: Some(12 * MIB), ..Holder::default() };
+        (oom.holders, oom.usage_bytes.after) = (vec![nobody, holder(7, 1)], Some(after));
+        super::findings(&oom).iter().find(|one| one.code == "shared-memory").expect("said").text.clone()
+    };
+    assert!(text(14 * MIB).contains("frees nothing of it as long as the files stay"), "{}", text(14 * MIB));
+    assert!(text(MIB).contains("they went with") && text(MIB).contains("1M were left"), "{}", text(MIB));
+}
+
+#[test]
+fn page_tables_are_named_on_v1_and_come_back_late() {
+    let mut oom = plain();
+    oom.hierarchy = Version::V1;
+    let limit = oom.limit_bytes.unwrap();
+    (oom.usage_bytes.before, oom.usage_bytes.after) = (Some(limit), Some(limit));
+    let composition = made(&mut oom);
+    (composition.kernel_bytes, composition.kernel_other_bytes) = (Some(12 * MIB), Some(12 * MIB));
+    let said = |oom: &Oom| super::findings(oom).iter().map(|one| (one.code, one.text.clone())).collect::<Vec<_>>();
+    let without = said(&oom);
+    assert_eq!(without.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["kernel-memory", "freed-too-little"]);
+    assert!(without[0].1.ends_with("cgroup v1 does not tell of what kind it is."), "{without:?}");
+    made(&mut oom).page_tables_bytes = Some(11 * MIB);
+    let with = said(&oom);
+    assert_eq!(with.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["kernel-memory"], "they come back");
+    assert!(with[0].1.contains("11M of it page tables"), "{with:?}");
+}
+
+#[test]
+fn files_that_are_locked_are_not_said_to_be_written_too_fast() {
+    let remedy = |field: fn(&mut Composition) -> &mut Option<u64>| {
+        let mut oom = plain();
+        made(&mut oom).file_bytes = Some(9 * MIB);
+        *field(made(&mut oom)) = Some(8 * MIB);
+        let found = super::findings(&oom).into_iter().find(|one| one.code == "page-cache-stuck").expect("said");
+        (found.text.contains("in time"), found.remedy.unwrap())
+    };
+    let (in_time, locked) = remedy(|made| &mut made.unevictable_bytes);
+    assert!(!in_time && locked.contains("mlock"), "{locked}");
+    let (in_time, dirty) = remedy(|made| &mut made.dirty_bytes);
+    assert!(in_time && dirty.contains("fsync"), "{dirty}");
+}
+
+#[test]
 fn who_grew() {
     assert_eq!(codes(|oom| oom.grower = Some(grower(7, 8))), ["one-process-grew"]);
     assert_eq!(codes(|oom| oom.grower = Some(grower(7, 1))), [""; 0]);

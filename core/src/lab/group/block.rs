@@ -11,13 +11,13 @@
 use crate::account::oom::Blocked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::Group;
+use crate::lab::hub::waits::waiting;
 use crate::memcg::cgroup::pause::ceiling;
 use crate::memcg::cgroup::processes_below;
 use crate::memcg::files::missing;
 use crate::memcg::freeze::FREEZE;
 use crate::memcg::limits::Limit;
 use crate::memcg::version::Version;
-use crate::observe::task::Proc;
 
 impl Group {
     /// From now on a process that meets the limit waits instead of being killed, until [`Group::resume`].
@@ -86,21 +86,4 @@ impl Group {
         }
         Ok(processes_below(dir)?.into_iter().filter_map(|pid| waiting(pid, frozen)).collect())
     }
-}
-
-/// A process with its wait; `None` if it does not wait in an OOM (v1), or has gone.
-pub(crate) fn waiting(pid: i32, frozen: bool) -> Option<Blocked> {
-    let proc = Proc::system();
-    let waiting = proc.waiting(pid).ok()??;
-    if !frozen && !waiting.blocked_in_memcg_oom {
-        return None;
-    }
-    Some(Blocked {
-        pid,
-        comm: proc.stat(pid).ok()??.comm,
-        state: waiting.state.char(),
-        // Some kernels answer 0 for a wait channel that the stack shows: the wait is its innermost function.
-        wchan: waiting.wchan.or_else(|| waiting.stack.as_ref().ok()?.first().map(|frame| frame.function.clone())),
-        stack: waiting.stack.unwrap_or_default(),
-    })
 }

@@ -207,6 +207,7 @@ impl Hub {
                 }
                 // It rings when a process comes to rest, also when it should not have.
                 group.wake_forgotten();
+                state.expect_waits(id, &counters);
                 let kind = EventKind::Notified { counters: Box::new(counters) };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
                 state.take(Sign::Moved);

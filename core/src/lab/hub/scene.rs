@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::index::Groups;
 use super::names::Names;
+use super::waits::Waits;
 use super::{Observed, MOST_GENERATIONS};
 use crate::account::oom::SwapUse;
 use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(super) hears_signals: bool,
     /// What people call the workloads.
     pub(crate) names: Names,
+    pub(super) waits: Waits,
     followed: RefCell<Map<i32, Followed>>,
 }
 

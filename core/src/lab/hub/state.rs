@@ -181,11 +181,12 @@ impl State {
 
     /// Whether a group is told to block that the kernel does not block itself (v2).
     pub(super) fn looks_for_blocks(&self) -> bool {
-        self.world.groups.values().any(|observed| observed.group.looks_for_block())
+        self.expects_waits() || self.world.groups.values().any(|observed| observed.group.looks_for_block())
     }
 
     /// Looks at the groups that are told to block: who met the limit is stopped.
     pub(super) fn look_for_blocks(&mut self) {
+        self.look_for_waits();
         let looking = self.world.groups.values().filter(|observed| observed.group.looks_for_block());
         for group in looking.map(|observed| observed.group.clone()).collect::<Vec<_>>() {
             match group.look_for_block() {
@@ -194,6 +195,7 @@ impl State {
                     let kind = EventKind::Setting { file: "cgroup.freeze".to_string(), value: "1".to_string() };
                     self.push(sys::monotonic_ns(), Source::Memoom, Some(group.cgroup()), None, kind);
                     self.sample_usage(&group);
+                    self.tell_stopped(&group);
                 }
                 // The group may be removed meanwhile; what else fails is seen by the call that asks for it.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
