@@ -344,11 +344,14 @@ def test_what_a_killed_campaign_has_left_goes_with_the_next_one_and_nothing_else
         process.kill()
     monkeypatch.setattr("tempfile.tempdir", str(copies))
     (left,) = os.listdir(copies)
-    kept = [copies / "memoom-campaign-notes", copies / "other"]
-    for one in kept:
-        one.mkdir(mode=0o755)
+    # Also where nobody but the user may read what is the user's, and what was kept of one to look at it.
+    kept = [copies / name for name in ("memoom-campaign-my_notes", "memoom-campaign-saved", "other")]
+    kept[0].mkdir(mode=0o700)
+    shutil.copytree(copies / left, kept[1])
+    kept[2].mkdir(mode=0o755)
     with place() as one, place() as another:
         there = {entry.path for entry in os.scandir(copies)}
+        assert (kept[1] / "work").is_dir()
         assert there == {one, another, *map(str, kept)} and left not in os.listdir(copies)
     assert sorted(copies.iterdir()) == kept
 

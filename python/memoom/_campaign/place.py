@@ -1,13 +1,14 @@
 """The directory of a campaign, which goes with it, also where the campaign was killed: the next one removes it then.
 
 Whoever lives holds a lock on its directory. The kernel gives that up at its death, whatever that was, and in whichever
-pid namespace it lived.
+pid namespace it lived. A directory that somebody has named alike, or has copied from one of ours, is none of ours.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -18,6 +19,9 @@ from .._lock import fcntl
 __all__ = ["place"]
 
 _PREFIX = "memoom-campaign-"
+_NAME = re.compile(re.escape(_PREFIX) + "[a-z0-9_]{8}")
+# The sticky bit, as nobody gives it to a directory of his own: there is nobody else whom it would keep off.
+_MODE = stat.S_ISVTX | 0o700
 
 
 @contextlib.contextmanager
@@ -41,6 +45,7 @@ def _made(parent: str) -> tuple[tempfile.TemporaryDirectory[str], int]:
             lock = os.open(made.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if os.path.isdir(made.name):
+                os.fchmod(lock, _MODE)
                 return made, lock
             os.close(lock)
         made.cleanup()
@@ -48,7 +53,7 @@ def _made(parent: str) -> tuple[tempfile.TemporaryDirectory[str], int]:
 
 def _remove_left(parent: str) -> None:
     with os.scandir(parent) as entries:
-        left = [entry.path for entry in entries if entry.name.startswith(_PREFIX)]
+        left = [entry.path for entry in entries if _NAME.fullmatch(entry.name)]
     for path in left:
         # Who has gone meanwhile, is locked, or is another user's.
         with contextlib.suppress(OSError):
@@ -59,8 +64,8 @@ def _remove(path: str) -> None:
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         about = os.fstat(lock)
-        # Made by mkdtemp, and by this user: nobody else can have put anything there.
-        if about.st_uid != os.geteuid() or stat.S_IMODE(about.st_mode) != 0o700:
+        # Of this user, and of nobody else's reach: only he himself can have put anything there.
+        if about.st_uid != os.geteuid() or stat.S_IMODE(about.st_mode) != _MODE:
             return
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path, ignore_errors=True)
