@@ -37,6 +37,7 @@ type Task = fn(&std::path::Path) -> String;
 /// What a visitor can be told to do, beside making and collecting.
 const INSIDE: &[(&str, Task)] = &[
     ("no-descriptors", descriptors::inside),
+    ("daemon", descriptors::daemon),
     ("no-log", devices::without_a_log),
     ("refused", refused::inside),
     ("no-perf-events", listeners::without_perf_events),
@@ -58,6 +59,7 @@ fn main() {
         ("owners_that_cannot_be_seen_are_not_dead", owners::owners_that_cannot_be_seen_are_not_dead),
         ("an_owner_without_its_first_thread_lives", owners::an_owner_without_its_first_thread_lives),
         ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
+        ("what_a_daemon_opens_stays_open", descriptors::what_a_daemon_opens_stays_open),
         ("a_process_without_its_first_thread_has_labs", owners::a_process_without_its_first_thread_has_labs),
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),

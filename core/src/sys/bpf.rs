@@ -1,20 +1,22 @@
 //! A BPF program on a tracepoint (bpf(2)): at each event it notes the name and the user of whoever is on the CPU, by thread.
 //!
-//! It is a few instructions without a loop, writes to its own map alone, and goes with its descriptors.
+//! It is a few instructions without a loop, writes to its own map alone, and goes with its descriptors. It is attached to the
+//! raw tracepoint: behind a perf event it would stand between that event and everybody else who listens to it, as one of 64.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::Named;
 
-// From <linux/bpf.h> and <linux/perf_event.h>, the same on every architecture; the libc crate has none of it.
+// From <linux/bpf.h>, the same on every architecture; the libc crate has none of it.
 const MAP_CREATE: libc::c_long = 0;
 const MAP_LOOKUP: libc::c_long = 1;
 const PROG_LOAD: libc::c_long = 5;
+const RAW_TRACEPOINT_OPEN: libc::c_long = 17;
 const LRU_HASH: u32 = 9;
-const TRACEPOINT: u32 = 5;
-const SET_BPF: libc::c_ulong = 0x4004_2408;
+const RAW_TRACEPOINT: u32 = 17;
 const UPDATE_ELEMENT: i32 = 2;
 const PID_TGID: i32 = 14;
 const UID_GID: i32 = 15;
@@ -25,11 +27,11 @@ const MOST: u32 = 1024;
 const NOTE: usize = 24;
 const NAME: usize = 16;
 
-/// The program, and the map into which it writes.
+/// The map into which the program writes for as long as this is kept.
 #[derive(Debug)]
 pub(crate) struct Notes {
-    program: OwnedFd,
     map: OwnedFd,
+    _attached: OwnedFd,
 }
 
 #[repr(C)]
@@ -66,6 +68,13 @@ struct ProgLoad {
     name: [u8; 16],
 }
 
+#[repr(C)]
+struct Attach {
+    name: u64,
+    program: u32,
+    _padding: u32,
+}
+
 /// One instruction (`struct bpf_insn`).
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -81,16 +90,17 @@ fn instruction(code: u8, (to, from): (u8, u8), offset: i16, value: i32) -> Instr
     Instruction { code, registers: to | from << 4, offset, value }
 }
 
-/// The program for an event whose record has a signal's number at `signal_at`, of which `but` is passed over.
-fn program(signal_at: i16, but: i32, map: i32) -> [Instruction; 20] {
+/// The program for a tracepoint whose first argument is a signal's number, of which `but` is passed over.
+fn program(but: i32, map: i32) -> [Instruction; 20] {
     const STACK: u8 = 10;
-    let (load, store, store_long, call) = (0x61, 0x63, 0x7b, |function| instruction(0x85, (0, 0), 0, function));
+    let (load_long, store, store_long) = (0x79, 0x63, 0x7b);
+    let call = |function| instruction(0x85, (0, 0), 0, function);
     let address = |to: u8, at: i32| [instruction(0xbf, (to, STACK), 0, 0), instruction(0x07, (to, 0), 0, at)];
     let [note, note_at] = address(1, -40);
     let [key, key_at] = address(2, -4);
     let [value, value_at] = address(3, -40);
     [
-        instruction(load, (2, 1), signal_at, 0),
+        instruction(load_long, (2, 1), 0, 0),
         instruction(0x15, (2, 0), 16, but),
         call(PID_TGID),
         instruction(store, (STACK, 0), -4, 0),
@@ -109,15 +119,14 @@ fn program(signal_at: i16, but: i32, map: i32) -> [Instruction; 20] {
         value_at,
         instruction(0xb7, (4, 0), 0, 0),
         call(UPDATE_ELEMENT),
-        // Of 0 nobody on the machine would be told of the event.
-        instruction(0xb7, (0, 0), 0, 1),
+        instruction(0xb7, (0, 0), 0, 0),
         instruction(0x95, (0, 0), 0, 0),
     ]
 }
 
 impl Notes {
-    /// Loads the program.
-    pub(crate) fn load(signal_at: i16, but: i32) -> io::Result<Notes> {
+    /// Begins to note at each event of that tracepoint, on every CPU, but where its first argument is `but`.
+    pub(crate) fn begin(tracepoint: &CStr, but: i32) -> io::Result<Notes> {
         let create = MapCreate {
             kind: LRU_HASH,
             key_size: 4,
@@ -126,25 +135,19 @@ impl Notes {
             ..MapCreate::default()
         };
         let map = descriptor(bpf(MAP_CREATE, &create)?);
-        let program = program(signal_at, but, map.as_raw_fd());
+        let program = program(but, map.as_raw_fd());
         let load = ProgLoad {
-            kind: TRACEPOINT,
+            kind: RAW_TRACEPOINT,
             count: program.len() as u32,
             instructions: program.as_ptr() as u64,
             license: c"MIT OR Apache-2.0".as_ptr() as u64,
             ..ProgLoad::default()
         };
         let program = descriptor(bpf(PROG_LOAD, &load)?);
-        Ok(Notes { program, map })
-    }
-
-    /// Has it run at each event of a tracepoint, for as long as that event of perf_event_open is open.
-    pub(crate) fn attach(&self, event: BorrowedFd<'_>) -> io::Result<()> {
-        // SAFETY: integers only.
-        if unsafe { libc::ioctl(event.as_raw_fd(), SET_BPF as _, self.program.as_raw_fd()) } < 0 {
-            return Err(io::Error::last_os_error()).named("ioctl");
-        }
-        Ok(())
+        let name = tracepoint.as_ptr() as u64;
+        let attach = Attach { name, program: program.as_raw_fd() as u32, _padding: 0 };
+        let attached = descriptor(bpf(RAW_TRACEPOINT_OPEN, &attach)?);
+        Ok(Notes { map, _attached: attached })
     }
 
     /// What was noted last of a thread: its name, and as which user it ran.

@@ -27,6 +27,7 @@ const ENABLE: libc::c_ulong = 0x2400;
 const DISABLE: libc::c_ulong = 0x2401;
 const SET_OUTPUT: libc::c_ulong = 0x2405;
 const SET_FILTER: libc::c_ulong = 0x4008_2406;
+const ID: libc::c_ulong = 0x8008_2407;
 /// Where the page before the data has the kernel's end of it and ours.
 const HEAD: usize = 1024;
 const TAIL: usize = 1032;
@@ -113,6 +114,14 @@ pub(crate) fn set_output(event: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Re
 pub(crate) fn enable(event: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     // SAFETY: integers only.
     done(unsafe { libc::ioctl(event.as_raw_fd(), if on { ENABLE } else { DISABLE } as _, 0) })
+}
+
+/// The number of an event, which no other one has; an error where the descriptor is of something else.
+pub(crate) fn id(event: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut id = 0u64;
+    // SAFETY: the kernel writes eight bytes, which live for the call.
+    done(unsafe { libc::ioctl(event.as_raw_fd(), ID as _, &raw mut id) })?;
+    Ok(id)
 }
 
 fn done(result: libc::c_int) -> io::Result<()> {

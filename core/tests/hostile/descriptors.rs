@@ -1,14 +1,17 @@
 //! A process without a free descriptor: a file that cannot be opened is not a group that has gone, nor a process that
-//! was killed.
+//! was killed. And one that has closed descriptors which it did not know.
+#![allow(unsafe_code)] // fork, close_range
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use memoom::{Command, EventKind, GrowStatus, HogOptions, Lab, LabOptions, Limits};
+use nix::libc;
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
 use super::common::{lab, LONG};
-use super::visitor;
+use super::{life, visitor};
 
 pub fn nothing_is_said_that_is_not_so() {
     let Some(lab) = lab() else { return };
@@ -75,7 +78,7 @@ pub fn inside(parent: &Path) -> String {
     let started = loop {
         match group.command(&Command::new(["sleep", "1000"])) {
             Ok(worker) => break worker,
-            Err(error) => assert_eq!(error.errno(), Some(nix::libc::EMFILE), "{error}"),
+            Err(error) => assert_eq!(error.errno(), Some(libc::EMFILE), "{error}"),
         }
         taken.files.pop().expect("a start takes fewer");
     };
@@ -95,4 +98,43 @@ pub fn inside(parent: &Path) -> String {
     assert!(!group.path().exists());
     lab.close().unwrap();
     "done".to_string()
+}
+
+pub fn what_a_daemon_opens_stays_open() {
+    let Some(lab) = lab() else { return };
+    let base = lab.group(Some("base"), &Limits::default()).unwrap();
+    visitor::run("daemon", &["--mount"], "exec \"$@\"", base.path());
+}
+
+/// Between two labs it becomes a daemon: at first its child does, then it does so itself.
+pub fn daemon(parent: &Path) -> String {
+    let before = life::inside(parent);
+    // SAFETY: nothing of this process waits in another thread; the child ends by itself.
+    let child = unsafe { libc::fork() };
+    let lost = without_what_was_open(parent, &before);
+    if child == 0 {
+        lost.iter().for_each(|lost| eprintln!("in the child {lost}"));
+        // SAFETY: ends the child, and none of the parent's doings at exit.
+        unsafe { libc::_exit(i32::from(!lost.is_empty())) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(status == 0 && lost.is_empty(), "{status}, {lost:?}");
+    "done".to_string()
+}
+
+/// Closes all beside 0 to 2, opens something else in its place, and has another lab; what has changed by that.
+fn without_what_was_open(parent: &Path, before: &str) -> Vec<String> {
+    // SAFETY: what is closed is used by nobody any more, as the labs say.
+    assert_eq!(unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) }, 0);
+    let files: Vec<File> = (0..64).map(|_| File::open("/dev/null").unwrap()).collect();
+    let after = life::inside(parent);
+    let is_there = |file: &File| std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok();
+    let lost = files.iter().filter(|file| is_there(file).is_none_or(|what| what != Path::new("/dev/null")));
+    let mut lost: Vec<String> = lost.map(|file| format!("{file:?} is {:?}", is_there(file))).collect();
+    // What is not open any more must not be closed by its number.
+    files.into_iter().for_each(std::mem::forget);
+    lost.extend((before != after).then(|| format!("{after}, before {before}")));
+    lost
 }

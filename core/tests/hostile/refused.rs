@@ -26,7 +26,7 @@ const CALLS: &[(&str, libc::c_long)] = calls![
     SYS_timerfd_settime SYS_inotify_init1 SYS_inotify_add_watch SYS_signalfd4 SYS_socketpair SYS_sendmsg SYS_recvmsg
     SYS_ppoll SYS_pidfd_open SYS_pidfd_send_signal SYS_kill SYS_clone SYS_clone3 SYS_execve SYS_execveat SYS_wait4
     SYS_waitid SYS_prctl SYS_setpgid SYS_sched_getaffinity SYS_sched_setaffinity SYS_getcpu SYS_prlimit64 SYS_getrandom
-    SYS_fsopen SYS_fsconfig SYS_fsmount SYS_perf_event_open SYS_ioctl SYS_close_range SYS_sysinfo SYS_uname SYS_kcmp SYS_chdir SYS_fchdir SYS_madvise SYS_mincore SYS_mlock SYS_rt_sigprocmask SYS_rt_sigaction
+    SYS_fsopen SYS_fsconfig SYS_fsmount SYS_perf_event_open SYS_bpf SYS_ioctl SYS_close_range SYS_sysinfo SYS_uname SYS_kcmp SYS_chdir SYS_fchdir SYS_madvise SYS_mincore SYS_mlock SYS_rt_sigprocmask SYS_rt_sigaction
 ];
 
 /// The same calls by the names that only older machines have.

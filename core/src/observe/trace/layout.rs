@@ -45,11 +45,6 @@ impl Layout {
         needed.iter().all(|name| fields.iter().any(|field| field.printed == *name)).then_some(Layout { id, fields })
     }
 
-    /// Where the field stands that is printed by that name.
-    pub(super) fn offset(&self, name: &str) -> Option<usize> {
-        self.fields.iter().find(|field| field.printed == name).map(|field| field.offset)
-    }
-
     /// The values of a record.
     pub(super) fn of<'a>(&'a self, record: &'a [u8]) -> Laid<'a> {
         Laid { fields: &self.fields, record }

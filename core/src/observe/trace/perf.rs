@@ -10,7 +10,7 @@ mod records;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -63,11 +63,36 @@ pub(crate) struct Perf {
     names: Option<Arc<Names>>,
 }
 
-/// A set that is switched off.
+/// A set that is switched off. A process that becomes a daemon closes descriptors that it does not know, and theirs may be
+/// others' by the time that the set is wanted again.
 struct Parked {
     maker: Maker,
     cpus: Vec<Cpu>,
     online_then: Vec<u8>,
+    /// The numbers of the events, CPU by CPU.
+    ids: Vec<u64>,
+}
+
+impl Parked {
+    /// Whether it is of this process, and all there.
+    fn is_ours(&self) -> bool {
+        let events = self.cpus.iter().flat_map(|cpu| &cpu.events);
+        self.maker.is_this() && events.zip(&self.ids).all(|(event, id)| is_event(event, *id))
+    }
+
+    /// Closes what is still its own.
+    fn close(self) {
+        let events = self.cpus.into_iter().flat_map(|cpu| cpu.events);
+        for (event, id) in events.zip(self.ids) {
+            if !is_event(&event, id) {
+                let _somebody_elses = event.into_raw_fd();
+            }
+        }
+    }
+}
+
+fn is_event(event: &OwnedFd, id: u64) -> bool {
+    perf::id(event.as_fd()).is_ok_and(|now| now == id)
 }
 
 #[derive(Debug)]
@@ -92,7 +117,7 @@ impl Perf {
             Some(parked) => set.take_over(parked),
             None => set.open_all(None).map_err(failed)?,
         }
-        set.names = set.note_names();
+        set.names = set.events.signals.is_ok().then(Names::noted).flatten();
         set.switch(true).map_err(failed)?;
         Ok(set)
     }
@@ -112,11 +137,6 @@ impl Perf {
             grown: false,
             names: None,
         })
-    }
-
-    fn note_names(&self) -> Option<Arc<Names>> {
-        let (sent, _) = self.events.signals.as_ref().ok()?;
-        Names::noted(sent, self.cpus.first()?.number)
     }
 
     /// Opens the events of every CPU, each with a ring of that many bytes, or as many as become the machine.
@@ -177,9 +197,11 @@ impl Perf {
         if self.switch(false).is_err() || !self.may_serve_again() {
             return;
         }
-        if let Some(mut place) = parked().filter(|place| place.is_none()) {
+        let ids: io::Result<Vec<u64>> =
+            self.cpus.iter().flat_map(|cpu| &cpu.events).map(|event| perf::id(event.as_fd())).collect();
+        if let (Ok(ids), Some(mut place)) = (ids, parked().filter(|place| place.is_none())) {
             let (cpus, online_then) = (std::mem::take(&mut self.cpus), std::mem::take(&mut self.online_then));
-            *place = Some(Parked { maker: self.maker, cpus, online_then });
+            *place = Some(Parked { maker: self.maker, cpus, online_then, ids });
         }
     }
 
@@ -280,11 +302,12 @@ fn known_events() -> Result<&'static Events> {
     Ok(EVENTS.get_or_init(|| read))
 }
 
-/// The place of the set that waits; `None` where somebody else is there. What a parent has left there is closed.
+/// The place of the set that waits; `None` where somebody else is there. What a parent has left there is closed, and so is
+/// the rest of a set of which this process has closed some.
 fn parked() -> Option<MutexGuard<'static, Option<Parked>>> {
     let mut place = crate::sys::kept(&PARKED)?;
-    if place.as_ref().is_some_and(|set| !set.maker.is_this()) {
-        *place = None;
+    if let Some(set) = place.take_if(|set| !set.is_ours()) {
+        set.close();
     }
     Some(place)
 }
