@@ -155,11 +155,18 @@ impl Error {
         self.of(&value)
     }
 
+    /// A value that need not be text.
     #[cold]
     #[inline(never)]
-    fn of(mut self, value: &dyn fmt::Display) -> Error {
-        self.0.value = Some(value.to_string());
+    pub(crate) fn value_bytes(mut self, value: &[u8]) -> Error {
+        self.0.value = Some(printable(value, 300));
         self
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of(self, value: &dyn fmt::Display) -> Error {
+        self.value_bytes(value.to_string().as_bytes())
     }
 
     /// Says why, in memoom's words (beside the system's).
@@ -210,7 +217,7 @@ impl Detail {
             text.push_str(&format!(" {}", printable(path.as_os_str().as_encoded_bytes(), 300)));
         }
         if let Some(value) = &self.value {
-            text.push_str(&format!(" (value {})", printable(value.as_bytes(), 300)));
+            text.push_str(&format!(" (value {value})"));
         }
         let mut parts = Vec::new();
         if !self.reason.is_empty() {

@@ -65,6 +65,12 @@ def run(
         raise _exclude("capture_output", "stdout and stderr")
     if input is not None and stdin is not None:
         raise _exclude("input", "stdin")
+    if not (at_limit is None or callable(at_limit) or hasattr(at_limit, "__iter__")):
+        raise InvalidInputError(
+            f'run: at_limit={at_limit!r} is nothing to run; remedy: give a command (a text or a list), "builtin" or a '
+            "function",
+            operation="run",
+        )
     for name, wanted in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
         if wanted is not None and not hasattr(wanted, "fileno") and wanted == PIPE:
             raise InvalidInputError(

@@ -92,15 +92,18 @@ class Pipes:
     last so many bytes are kept."""
 
     def __init__(self, capture: bool, given: bytes | str | None, most: int | None = None) -> None:
+        what = given.encode() if isinstance(given, str) else given
+        # Of a number bytes() would make so many zeros.
+        what = None if what is None else memoryview(what).tobytes()
         self._most = most
         self.stdin = self.stdout = self.stderr = -1
         self._threads: list[threading.Thread] = []
         self._read: list[bytearray] = []
         if capture:
             self.stdout, self.stderr = self._reader(), self._reader()
-        if given is not None:
+        if what is not None:
             self.stdin, writer = os.pipe()
-            self._start(self._give, writer, given.encode() if isinstance(given, str) else bytes(given))
+            self._start(self._give, writer, what)
 
     @property
     def captured(self) -> dict[str, bytes]:

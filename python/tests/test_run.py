@@ -334,3 +334,10 @@ def test_a_working_directory_that_was_removed_is_the_commands_too(tmp_path: Path
     script = f"rmdir {gone} && exec {sys.executable} -m memoom run --limit 64M -- sh -c 'echo here; ls -a'"
     done = subprocess.run(["sh", "-c", script], cwd=gone, capture_output=True, text=True, check=False)
     assert done.stdout == "here\n" and done.returncode == 0, done.stderr
+
+
+def test_what_is_nothing_to_read_or_to_run_is_refused() -> None:
+    with pytest.raises(TypeError, match="bytes-like"):
+        memoom.run(["true"], limit="64M", input=3)  # type: ignore[arg-type]
+    with pytest.raises(memoom.InvalidInputError, match="at_limit=3 is nothing to run; remedy: give a command"):
+        memoom.run(["true"], limit="64M", at_limit=3)  # type: ignore[arg-type]

@@ -105,7 +105,7 @@ impl Group {
         let role = Role::Command { argv: &argv, env: &env, paths: &paths, cwd: cwd.as_ref().map(AsFd::as_fd), stdio };
         let worker = self
             .start(operation, &name, command.oom_score_adj, role)
-            .map_err(|error| error.value(crate::error::printable(program.as_bytes(), 200)))?;
+            .map_err(|error| error.value_bytes(program.as_bytes()))?;
         self.end_within(&worker, command.force_within)?;
         Ok(worker)
     }
@@ -127,8 +127,7 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Result<Vec<CString>> {
 
 fn c_string(bytes: &[u8]) -> Result<CString> {
     CString::new(bytes).map_err(|_| {
-        Error::new(ErrorKind::InvalidInput, "start command", "an argument holds a NUL byte")
-            .value(crate::error::printable(bytes, 200))
+        Error::new(ErrorKind::InvalidInput, "start command", "an argument holds a NUL byte").value_bytes(bytes)
     })
 }
 
@@ -148,6 +147,7 @@ mod tests {
         assert_eq!(found("./x", "/a:/b"), ["./x"]);
         assert_eq!(found("x", "/a:/b"), ["/a/x", "/b/x"]);
         assert_eq!(found("x", "/a:"), ["/a/x", "./x"]);
-        assert!(candidates(OsStr::new("a\0b"), None).is_err());
+        let error = candidates(OsStr::new("a\0b"), None).unwrap_err().to_string();
+        assert!(error.contains(r"(value ./a\x00b)") || error.contains(r"a\x00b)"), "escaped once: {error}");
     }
 }
