@@ -94,7 +94,7 @@ def test_the_command_shows_what_the_hook_wrote(cli: Cli) -> None:
     assert "  | looked at " in done.stderr and "was killed in an OOM" in done.stderr
     done = cli("run", "--limit", "48M", "--at-limit", "true", "--raise", "200M", "--", *HOLDS_60M)
     assert done.returncode == 0 and done.stdout == "done\n" and "went on with a limit of 200M" in done.stderr
-    for wrong in (["--raise", "200M"], ["--at-limit", "true", "--at-limit-timeout", "-1"]):
+    for wrong in (["--raise", "200M"], ["--at-limit", " "], ["--at-limit", "true", "--at-limit-timeout", "-1"]):
         assert cli("run", "--limit", "48M", *wrong, "--", "true").returncode == 125
 
 

@@ -149,6 +149,11 @@ def test_what_follows_from_runs(runs: list[dict[str, Any]], verdict: str, each: 
     assert (place.verdict, [one.verdict for one in told]) == (verdict, each)
 
 
+def test_what_failed_is_to_end_well_and_needs_no_load() -> None:
+    _, place, _ = judge([run(limit, 60, returncode=1) for limit in (128, 512)], says=False)
+    assert place.reason.startswith("it failed with exit status 1; have it end with 0, or says"), place
+
+
 @needs_time
 @pytest.mark.usefixtures("needs_lab")
 def test_what_writes_without_end_fills_no_disk_and_its_end_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,21 @@ def test_what_an_option_cannot_be_is_one_sentence(cli: Cli, given: list[str], sa
     assert said in done.stderr and "Traceback" not in done.stderr and done.returncode == status, done.stderr
 
 
+@pytest.mark.usefixtures("needs_lab")
+@pytest.mark.parametrize("error", ['RuntimeError("can\'t start new thread")', "MemoryError()"])
+def test_no_room_for_a_thread_is_one_sentence(error: str) -> None:
+    # The signals that it holds back for the command stay so in its process.
+    program = f"""import sys, threading
+from memoom._cli import main
+def start(thread):
+    raise {error}
+threading.Thread.start = start
+sys.exit(main(["run", "--limit", "64M", "--", "sleep", "1000"]))"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 125 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("memoom: there is no room for memoom itself")
+
+
 def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     argv = [sys.executable, "-m", "memoom", "doctor"]

@@ -20,6 +20,8 @@ _FOLLOWS, _IGNORES = 0.25, 0.1
 _AT_THE_LIMIT = 0.95
 # What takes less than this part of the least limit has given no sign of what it would take.
 _SMALL = 0.25
+# How the reason of a run begins that did not end well.
+_FAILED = "it failed with"
 
 
 class Told(NamedTuple):
@@ -70,7 +72,7 @@ def _value(run: dict[str, Any], measure: str) -> tuple[float | None, str]:
     if run["outcome"] not in ("exited", "timeout"):
         return None, f"it ended by a signal ({-run['returncode']})"
     if run["outcome"] == "exited" and run["returncode"] != 0:
-        return None, f"it failed with exit status {run['returncode']}"
+        return None, f"{_FAILED} exit status {run['returncode']}"
     value = run[f"{measure}_bytes"]
     if value >= _AT_THE_LIMIT * run["limit_bytes"]:
         return None, "the kernel kept it at the limit by reclaim"
@@ -109,5 +111,6 @@ def _place(told: Sequence[Told], values: dict[int, float], measure: str) -> Told
         least, most = min(values), max(values)
         grew = f"{what} grew {values[most] / values[least]:.2g}-fold where the limit grew {most / least:.2g}-fold"
         return Told("aware", grew)
-    remedy = "" if measure == "said" else "; give a load, or says (--says REGEX): a number that it prints"
-    return Told("unknown", told[0].reason + remedy)
+    remedy = "says (--says REGEX): a number that it prints"
+    wanted = "have it end with 0" if told[0].reason.startswith(_FAILED) else "give a load"
+    return Told("unknown", told[0].reason + ("" if measure == "said" else f"; {wanted}, or {remedy}"))

@@ -120,6 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return status
         raise
+    except (MemoryError, RuntimeError) as error:
+        # Python has no class of its own for a thread that could not be started.
+        if isinstance(error, RuntimeError) and str(error) != "can't start new thread":
+            raise
+        remedy = "raise RLIMIT_AS (ulimit -v), RLIMIT_NPROC (ulimit -u), or the limits of the group that this runs in"
+        complain("memoom", f"there is no room for memoom itself ({str(error) or 'out of memory'}); remedy: {remedy}")
+        return _FAILED.get(arguments[0] if arguments else "", 1)
 
 
 def _open_stdio() -> None:

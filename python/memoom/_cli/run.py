@@ -116,6 +116,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     options, command = split(parser, arguments)
     if options.timeout is not None and not options.timeout >= 0:
         parser.error("argument --timeout: give seconds, 0 or more")
+    if options.at_limit is not None and not options.at_limit.strip():
+        parser.error("argument --at-limit: give a command, or builtin")
     if not 0 <= options.at_limit_timeout < float("inf"):
         parser.error("argument --at-limit-timeout: give seconds, 0 or more")
     if options.raise_to is not None and options.at_limit is None:
