@@ -288,6 +288,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_that_is_no_text_is_escaped_once() {
+        let error = Error::new(ErrorKind::InvalidInput, "start", "no").value_bytes(b"a\xff\\");
+        assert!(error.to_string().contains(r"(value a\xff\x5c)"), "{error}");
+    }
+
+    #[test]
     fn the_message_names_operation_path_value_reason_and_remedy() {
         let error = Error::os("write limit", io::Error::from_raw_os_error(libc::EBUSY))
             .path("/sys/fs/cgroup/memory/x/memory.limit_in_bytes")

@@ -216,15 +216,16 @@ impl Supervisor {
 
     fn guard(&self, what: &'static str, name: &[u8], request: &Request<'_>, fds: &[BorrowedFd<'_>]) -> Result<Guard> {
         if name.is_empty() || name.len() > wire::MOST_NAME {
-            return Err(Error::new(ErrorKind::InvalidInput, what, "the name must have 1 to 255 bytes")
-                .value(crate::text::escape(&name[..name.len().min(300)])));
+            return Err(
+                Error::new(ErrorKind::InvalidInput, what, "the name must have 1 to 255 bytes").value_bytes(name)
+            );
         }
         let reply = self.ask(what, request, fds)?;
         match reply.stage {
             stage::NONE => Ok(Guard(reply.token)),
             stage::FULL => Err(Error::new(ErrorKind::Busy, what, "the supervisor guards as much as it can hold")
                 .remedy("end the lab, or use fewer groups at its top level")),
-            _ => Err(Error::os(what, io::Error::from_raw_os_error(reply.errno)).value(crate::text::escape(name))),
+            _ => Err(Error::os(what, io::Error::from_raw_os_error(reply.errno)).value_bytes(name)),
         }
     }
 
@@ -297,7 +298,7 @@ impl Supervisor {
                 Err(match (reply.left.as_slice(), reply.pid) {
                     (b"", 0) => error,
                     (b"", pid) => error.value(format!("pid {pid}")),
-                    (name, _) => error.value(crate::text::escape(name)),
+                    (name, _) => error.value_bytes(name),
                 })
             }
         }

@@ -94,7 +94,7 @@ pub(crate) struct Started {
 /// What a failed start names.
 pub(crate) fn start_failed(operation: &'static str, name: &[u8], at: u32, errno: i32) -> Error {
     let error = Error::os(operation, io::Error::from_raw_os_error(errno))
-        .value(crate::text::escape(name))
+        .value_bytes(name)
         .reason(&format!("it could not {}", stage::name(at)));
     match (at, errno) {
         (stage::JOIN, libc::ENODEV | libc::ENOENT) => error.reason("the group is gone").with_kind(ErrorKind::NotFound),
@@ -302,7 +302,7 @@ impl Started {
             Err(error) => Err(error),
         };
         let _ = sys::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
-        result.map_err(|error: Error| error.value(crate::text::escape(name)))
+        result.map_err(|error: Error| error.value_bytes(name))
     }
 }
 
