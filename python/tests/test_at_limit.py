@@ -113,6 +113,13 @@ def test_nothing_is_left_when_memoom_is_killed_while_everybody_is_held(tmp_path:
         time.sleep(0.01)
 
 
+def test_what_is_nearly_a_placeholder_is_answered_with_it(cli: Cli) -> None:
+    hook = "true {pidd} {invoker} {print} ${group}"
+    done = cli("run", "--limit", "48M", "--at-limit", hook, "--", "true")
+    assert done.stderr == "memoom run: --at-limit: {pidd} stays as it is; did you mean {pid}?\n", done.stderr
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_memoom_alone_ends_the_hook_that_runs(tmp_path: Path, number: signal.Signals) -> None:
     os.mkfifo(tmp_path / "begun")

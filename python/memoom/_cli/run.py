@@ -14,6 +14,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
+from .._text import meant
 from . import FAILED, AnswerParser, Parser, complain
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _CANNOT_RUN, _NOT_FOUND = 126, 127
 _SIGKILL = 9
+# What is filled in in the command of --at-limit.
+_PLACES = ("pid", "invoker", "group", "pids")
 # How every outcome begins.
 _OUTCOME = b'{"schema":"memoom.outcome/'
 
@@ -122,7 +125,17 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         parser.error("argument --at-limit-timeout: give seconds, 0 or more")
     if options.raise_to is not None and options.at_limit is None:
         parser.error("argument --raise: give --at-limit too (true, where nothing is to be looked at)")
+    if options.at_limit is not None:
+        _hint(options.at_limit)
     return options, command
+
+
+def _hint(hook: str) -> None:
+    """What is nearly a placeholder stays as it is, and is rarely meant so."""
+    for word in re.findall(r"(?<!\$)\{([a-z]+)\}", hook):
+        near = meant(word, _PLACES)
+        if word not in _PLACES and near is not None:
+            complain("memoom run", f"--at-limit: {{{word}}} stays as it is; did you mean {{{near}}}?")
 
 
 def split(parser: Parser, arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
