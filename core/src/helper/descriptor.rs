@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{open, OFlag};
+use nix::fcntl::{fcntl, open, FcntlArg, OFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::stat::Mode;
 
@@ -44,7 +44,19 @@ pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
 /// Those of the numbers 0, 1 and 2 that the caller has closed, taken as long as this lives.
 #[derive(Debug)]
 pub(crate) struct HeldStdio {
-    _taken: Vec<OwnedFd>,
+    taken: Vec<OwnedFd>,
+}
+
+impl Drop for HeldStdio {
+    fn drop(&mut self) {
+        for fd in self.taken.drain(..) {
+            let flags = fcntl(&fd, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+            if !flags.is_ok_and(|flags| flags.contains(OFlag::O_PATH)) {
+                // The caller has given the number to a file of its own meanwhile (dup2).
+                let _the_callers = fd.into_raw_fd();
+            }
+        }
+    }
 }
 
 /// Who holds them at present.
@@ -53,8 +65,8 @@ static HELD: Mutex<Weak<HeldStdio>> = Mutex::new(Weak::new());
 /// Takes them, so that no file of a lab gets such a number: the caller's next print would go into it, and a number that
 /// is written to `tasks` moves a process. What takes them can be neither read nor written, as a closed one.
 pub(crate) fn hold_stdio() -> Arc<HeldStdio> {
-    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(there) = held.upgrade() {
+    let mut held = crate::sys::kept(&HELD);
+    if let Some(there) = held.as_ref().and_then(|held| held.upgrade()) {
         return there;
     }
     let mut taken = Vec::new();
@@ -62,7 +74,9 @@ pub(crate) fn hold_stdio() -> Arc<HeldStdio> {
     while let Some(fd) = open("/", flags, Mode::empty()).ok().filter(|fd| fd.as_raw_fd() <= 2) {
         taken.push(fd);
     }
-    let new = Arc::new(HeldStdio { _taken: taken });
-    *held = Arc::downgrade(&new);
+    let new = Arc::new(HeldStdio { taken });
+    if let Some(held) = &mut held {
+        **held = Arc::downgrade(&new);
+    }
     new
 }

@@ -106,6 +106,27 @@ pub fn what_a_daemon_opens_stays_open() {
     visitor::run("daemon", &["--mount"], "exec \"$@\"", base.path());
 }
 
+pub fn what_takes_a_number_that_a_lab_held_stays_open() {
+    let Some(lab) = lab() else { return };
+    let base = lab.group(Some("base"), &Limits::default()).unwrap();
+    visitor::run("closed-stdin", &["--mount"], "exec \"$@\"", base.path());
+}
+
+/// It has closed its standard input before the lab, and opens another one while that is there.
+pub fn closed_stdin(parent: &Path) -> String {
+    let what = || std::fs::read_link("/proc/self/fd/0").ok();
+    // SAFETY: nobody of this process reads from it.
+    assert_eq!(unsafe { libc::close(0) }, 0);
+    let lab = Lab::with(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() }).unwrap();
+    assert_eq!(what().as_deref(), Some(Path::new("/")), "nobody can read from it");
+    let other = File::open("/dev/null").unwrap();
+    // SAFETY: as a shell does it.
+    assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), 0) }, 0);
+    lab.close().unwrap();
+    assert_eq!(what().as_deref(), Some(Path::new("/dev/null")));
+    "done".to_string()
+}
+
 /// Between two labs it becomes a daemon: at first its child does, then it does so itself.
 pub fn daemon(parent: &Path) -> String {
     let before = life::inside(parent);
