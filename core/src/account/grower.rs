@@ -37,7 +37,8 @@ pub struct Grower {
     pub source: &'static str,
 }
 
-/// Who grew until that moment, among those that hold something. What is less than `least_bytes` is no growth.
+/// Who grew until that moment, among those that hold something; `None` where it may be somebody else. What is less than
+/// `least_bytes` is no growth.
 pub(crate) fn grower(
     holders: &[Holder],
     growth: &Growth,
@@ -47,6 +48,11 @@ pub(crate) fn grower(
 ) -> Option<Grower> {
     let rise = |holder: &&Holder| holder.grown_bytes.unwrap_or(0);
     let most = holders.iter().filter(|holder| holder.pid.is_some()).max_by_key(rise).filter(|most| rise(most) > 0)?;
+    // Anonymous memory that nobody has any more was held by somebody who was read too late, and who then grew most.
+    let gone = holders.iter().filter(|holder| holder.processes == 0).filter_map(|holder| holder.anon_bytes).max();
+    if gone.is_some_and(|gone| gone > rise(&most)) {
+        return None;
+    }
     let latest = later_one(most, holders, growth, at_ns, least_bytes);
     made(latest.unwrap_or(most), at_ns, limit_bytes)
 }
@@ -129,6 +135,18 @@ mod tests {
         let found = grower(&rows(&[(1, 41), (2, 20), (3, 12)], &growth), &growth, 100, None, MIB).unwrap();
         assert_eq!((found.pid, found.from_bytes, found.to_bytes, found.over_ns), (2, 4 * MIB, 20 * MIB, 90));
         assert_eq!((found.grown_bytes, found.since_ns, found.comm.as_deref()), (16 * MIB, 10, Some(&b"p2"[..])));
+    }
+
+    #[test]
+    fn who_had_given_back_its_memory_before_it_was_read_may_be_the_one() {
+        let mut growth = Growth::since(0, false, crate::sys::page_size());
+        growth.saw_all("/lab", &[input(1, 4)], 10);
+        for (gone_mib, found) in [(15, None), (1, Some(1))] {
+            let mut rows = rows(&[(1, 6)], &growth);
+            let what = Some("no living process");
+            rows.push(Holder { what, anon_bytes: Some(gone_mib * MIB), ..Holder::default() });
+            assert_eq!(grower(&rows, &growth, 100, None, MIB).map(|one| one.pid), found, "{gone_mib} MiB");
+        }
     }
 
     #[test]
