@@ -165,7 +165,8 @@ fn starts_in(text: &[u8], starts: &mut Vec<usize>) {
     let mut named = find(text, KERNEL);
     while let Some(bracket) = memchr(b'[', &text[at..]).map(|found| at + found).or(named.map(|_| text.len())) {
         while let Some(found) = named.filter(|&found| found < bracket) {
-            let from = found.saturating_sub(LONGEST).max(behind);
+            // A bracket before it may have been read beyond it.
+            let from = found.saturating_sub(LONGEST).max(behind).min(found);
             let next = found + KERNEL.len();
             if let Some(length) = dated(&text[from..found]).filter(|_| matches!(text.get(next), None | Some(b' '))) {
                 starts.push(found - length);
