@@ -182,3 +182,23 @@ fn an_empty_report_has_no_findings() {
         Some("A memory cgroup reached its memory limit. The kernel killed a (pid 7), which held 1 MiB of anonymous memory.")
     );
 }
+
+/// Nobody may be killed: for the machine there is no limit to raise.
+#[test]
+fn a_remedy_fits_what_ran_out() {
+    let remedy = |heading: &str, adj: &str| {
+        let log = format!(
+            "[    4.100000] swapper/0 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+             [    4.100001] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n\
+             [    4.100002] [     82]     0    82       10        5     8192        0         {adj} init\n\
+             [    4.100003] {heading}\n"
+        );
+        let report = super::parse_reports(log.as_bytes()).remove(0);
+        let finding = report.findings.into_iter().find(|finding| finding.code == "nobody-to-kill").unwrap();
+        finding.remedy.unwrap().to_string()
+    };
+    let machine = "Kernel panic - not syncing: System is deadlocked on memory";
+    let machine = format!("Out of memory and no killable processes...\n[    4.100004] {machine}");
+    assert!(!remedy(&machine, "    0").contains("limit"));
+    assert!(remedy(&machine, "-1000").contains("oom_score_adj"));
+}

@@ -131,7 +131,7 @@ fn together(text: &[u8]) -> Vec<u8> {
             Some(_) if is_within(&whole, words) => {}
             Some(_) => whole.push(b' '),
         }
-        whole.extend_from_slice(if aligned { line } else { words });
+        whole.extend_from_slice(if aligned { trim_end(line) } else { words });
     }
     whole
 }
@@ -243,6 +243,9 @@ mod tests {
                      Nov  3 10:00:01 node-7 kernel: out_of_memory+0x1/0x2\nNov  3 10:00:01 node-7 kernel: a\n\
                      Nov  3 10:00:01 node-7 kernel: b c\nNov 3 10:00:01 node-7 kernel: d\nNov  3 10:00:01 node-7 kernel: e\n";
         assert_eq!(lines(text).as_deref(), Some([apart, "\nNo log.\n"].concat().as_str()));
+        // What is aligned under the line above stays a line.
+        let aligned = text.replace("node-7 kernel: b\n> c", "node-7 kernel: b\n>          c");
+        assert!(lines(&aligned.replace('\n', "\r\n")).unwrap().contains("kernel: b\n         c\nNov 3 10"));
         let kernel = "[    1.000001] a [    1.000002] b c [    1.000003] d [    1.000004] e\n";
         assert_eq!(
             lines(kernel).unwrap(),

@@ -15,6 +15,9 @@ pub(super) fn turn(lines: &mut [Line<'_>]) {
     }
 }
 
+/// So often a report goes forward before that weighs more than the calendar.
+const FORWARD: usize = 3;
+
 /// Whether times fall, or, where they tell nothing, whether reports end before they begin.
 fn newest_first(lines: &[Line<'_>]) -> bool {
     let (mut kernel, mut wall, mut course) = (Steps::default(), Steps::default(), Steps::default());
@@ -34,7 +37,8 @@ fn newest_first(lines: &[Line<'_>]) -> bool {
     if told(&kernel) {
         fall(&kernel)
     } else if told(&wall) {
-        fall(&wall)
+        // A collection of logs may have later days first; each of its reports goes forward then.
+        fall(&wall) && !(course.up >= FORWARD && course.up > 2 * course.down)
     } else {
         fall(&course) && (turned || course.up + course.down > 1)
     }

@@ -249,10 +249,15 @@ impl Report {
             } else {
                 String::new()
             };
+            let remedy = match self.scope {
+                Some(Scope::Global) if immune > 0 => "add memory, or give a process an oom_score_adj above -1000",
+                Some(Scope::Global) => "add memory, or find what holds it: no kill gives it back",
+                _ => "raise the limit, or give a process of the group an oom_score_adj above -1000",
+            };
             findings.push(
                 Finding::new("nobody-to-kill", format!("The kernel found nobody that it may kill.{why}"))
                     .shown_by("no_killable", true)
-                    .remedied_by("raise the limit, or give a process of the group an oom_score_adj above -1000"),
+                    .remedied_by(remedy),
             );
         }
     }
