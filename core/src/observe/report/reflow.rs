@@ -18,10 +18,16 @@ const LONGEST: usize = 160;
 const STAMP: usize = 19;
 /// Prefixes of one log differ in length by no more than this.
 const PREFIXES: usize = 24;
+/// Every report has one of these.
+const WORDS: [&[u8]; 3] = [b"oom", b"ut of memory", b"illed process"];
 const KERNEL: &[u8] = b" kernel:";
 
 /// The log with each line of its own again, if paragraphs of it were put together.
 pub(super) fn unfolded(input: &[u8]) -> Option<Vec<u8>> {
+    // Most logs are not about an OOM, and need no look at each of their lines.
+    if !WORDS.iter().any(|word| contains(input, word)) {
+        return None;
+    }
     let mut out = Vec::new();
     let (mut kept, mut rest) = (0, input);
     while !rest.is_empty() {
@@ -230,7 +236,9 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Option<String> {
-        unfolded(text.as_bytes()).map(|lines| String::from_utf8(lines).unwrap())
+        let text = format!("oom\n\n{text}");
+        let lines = unfolded(text.as_bytes()).map(|lines| String::from_utf8(lines).unwrap());
+        lines.map(|lines| lines.trim_start_matches("oom\n\n").to_string())
     }
 
     #[test]
