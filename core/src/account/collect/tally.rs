@@ -46,6 +46,15 @@ impl Step {
     pub(super) fn age(&self, read_ns: u64) -> Duration {
         Duration::from_nanos(read_ns.saturating_sub(self.to_ns))
     }
+
+    /// Takes a kill that was marked then from the first step that can have counted it, as the kernel does that before, and the
+    /// mark comes so much later than its end at most. Whether there was one.
+    fn take(steps: &mut [Step], mark_ns: u64, late_ns: u64) -> bool {
+        let in_time = |step: &Step| late_ns > 0 || step.from_ns <= mark_ns;
+        let counted =
+            |step: &&mut Step| step.count > 0 && in_time(step) && mark_ns <= step.to_ns.saturating_add(late_ns);
+        steps.iter_mut().find(counted).map(|step| step.count -= 1).is_some()
+    }
 }
 
 impl Tally {
@@ -112,14 +121,39 @@ impl Tally {
         let mut marks: Vec<u64> = self.marks.iter().copied().chain(pending).collect();
         order(&mut marks, |&mark| mark);
         let mut steps: Vec<Step> = self.steps.iter().copied().collect();
-        for mark in marks {
-            // It was counted before it was marked, so in the first step that has room for it.
-            let step = steps.iter_mut().find(|step| step.count > 0 && mark <= step.to_ns + MARKED_WITHIN_NS);
-            if let Some(step) = step {
-                step.count -= 1;
-            }
+        // In the step in which it was marked, for as many as that has room: one that came late is of an earlier one.
+        let late: Vec<u64> = marks.into_iter().filter(|&mark| !Step::take(&mut steps, mark, 0)).collect();
+        for mark in late {
+            Step::take(&mut steps, mark, MARKED_WITHIN_NS);
         }
         steps.retain(|step| step.count > 0);
         steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step, Tally};
+
+    const MS: u64 = 1_000_000;
+
+    /// The steps of a tally that has counted these, of which kills with these marks are known.
+    fn unpaid(steps: &[(u64, u64, u64)], marks: &[u64]) -> Vec<(u64, u64)> {
+        let mut tally = Tally::new(0, 0);
+        tally.steps.extend(steps.iter().map(|&(from, to, count)| Step { from_ns: from * MS, to_ns: to * MS, count }));
+        let left = tally.unpaid(marks.iter().map(|mark| mark * MS));
+        left.iter().map(|step| (step.to_ns / MS, step.count)).collect()
+    }
+
+    #[test]
+    fn a_kill_is_taken_from_the_step_in_which_it_was_marked() {
+        // Nobody knows of the kill of the first step; the other one was marked soon after it, and within the second.
+        assert_eq!(unpaid(&[(0, 10, 1), (11, 13, 1)], &[12]), [(10, 1)]);
+        assert_eq!(unpaid(&[(0, 10, 1), (11, 13, 1)], &[8]), [(13, 1)]);
+        // A mark that came late is of the step before, also where the next has counted another one.
+        assert_eq!(unpaid(&[(0, 10, 1), (11, 13, 1)], &[11, 12]), []);
+        assert_eq!(unpaid(&[(0, 10, 1)], &[12]), []);
+        assert_eq!(unpaid(&[(0, 10, 1)], &[16]), [(10, 1)]);
+        assert_eq!(unpaid(&[(0, 10, 2), (10, 20, 1)], &[5, 15]), [(10, 1)]);
     }
 }
