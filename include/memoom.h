@@ -696,7 +696,7 @@ typedef struct memoom_composition {
     uint64_t slab_unreclaimable_bytes;
     /** Kernel stacks of threads. v2 only. */
     uint64_t kernel_stack_bytes;
-    /** Page tables. v2 only. */
+    /** Page tables. On v1 those of the processes, where they are told. */
     uint64_t page_tables_bytes;
     /** Buffers of sockets; v1 counts those of TCP apart, and they are not in the usage there. */
     uint64_t sock_bytes;

@@ -33,7 +33,7 @@ pub struct memoom_composition {
     pub slab_unreclaimable_bytes: u64,
     /// Kernel stacks of threads. v2 only.
     pub kernel_stack_bytes: u64,
-    /// Page tables. v2 only.
+    /// Page tables. On v1 those of the processes, where they are told.
     pub page_tables_bytes: u64,
     /// Buffers of sockets; v1 counts those of TCP apart, and they are not in the usage there.
     pub sock_bytes: u64,
