@@ -2291,7 +2291,7 @@ typedef struct memoom_throttled {
 typedef struct memoom_at_limit {
     /** Bytes of this struct that the library has filled. */
     size_t struct_size;
-    /** What the command wrote to standard output and error, as far as it was kept; a NUL byte is written \x00. */
+    /** What the command wrote to standard output and error, as far as it was kept; a NUL byte is escaped. */
     const char *hook_output;
     /** Why it could not be run, or was ended early; NULL where it ran. */
     const char *hook_error;

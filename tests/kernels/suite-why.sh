@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 programs=${MEMOOM_PROGRAMS:-target/guest}
 export MEMOOM_SLOW=1 RUST_BACKTRACE=0
 status=0
-# core-authors and core-why_docs (the page's words, as a machine with 4 KiB pages and v1 says them) have not been run in
+# core-authors and core-why_docs (the words of docs/why.md, tried on 6.18 with v1) have not been run in
 # every guest: by hand, --command 'target/guest/core-authors --test-threads=1'.
 for program in core-why core-why_codes core-composition; do
     echo "== $program"

@@ -19,7 +19,7 @@ use crate::list::Rows;
 pub struct memoom_at_limit {
     /// Bytes of this struct that the library has filled.
     pub struct_size: usize,
-    /// What the command wrote to standard output and error, as far as it was kept; a NUL byte is written \x00.
+    /// What the command wrote to standard output and error, as far as it was kept; a NUL byte is escaped.
     pub hook_output: *const c_char,
     /// Why it could not be run, or was ended early; NULL where it ran.
     pub hook_error: *const c_char,
