@@ -261,8 +261,14 @@ fn many_kills_at_once_are_each_accounted_for() {
     let group = outer.child("shell", &Limits::bytes(4 * MIB)).unwrap();
     let worker = group.command(&Command::new(["sh", "-c", &script])).unwrap();
     worker.wait(LONG).unwrap();
-    let mut pids = Vec::new();
+    let (mut pids, mut accounts) = (Vec::new(), 0);
     while let Some(oom) = watch.wait_oom(Duration::ZERO).unwrap() {
+        accounts += 1;
+        // Under emulation the kernel may mark a victim long after it has counted it, and then it may be anybody's: that is said.
+        if common::slow() && oom.victims.is_empty() {
+            assert!(oom.missing.iter().any(|missing| missing.source == "victim"), "{}", oom.to_text());
+            continue;
+        }
         assert_eq!(oom.victims.len(), 1, "{}", oom.to_text());
         assert!(
             oom.report.as_ref().is_some_and(|report| report.invoker.is_some())
@@ -270,9 +276,10 @@ fn many_kills_at_once_are_each_accounted_for() {
         );
         pids.push(oom.victims[0].pid);
     }
+    let known = pids.len();
     pids.sort_unstable();
     pids.dedup();
-    assert_eq!(pids.len(), 14, "14 kills, 14 accounts");
+    assert_eq!((pids.len(), accounts), (known, 14), "14 kills, 14 accounts");
     assert_eq!(group.counters().unwrap().oom_kill, Some(14));
     lab.close().unwrap();
 }

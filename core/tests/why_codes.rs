@@ -164,7 +164,14 @@ fn page_cache_that_cannot_be_dropped_is_told_from_such_that_can() {
     let locker = unsafe { group.function(&Function::default(), || locks_a_file(&file)) }.unwrap();
     assert_eq!(locker.wait(LONG).unwrap().verdict, Verdict::OomKilled);
     let oom = next_oom(&mut watch);
-    says(&found(&oom, "page-cache-stuck").text, &["of page cache were left", "locked"]);
+    let charged = oom.composition.as_ref().and_then(|made| made.file_bytes);
+    // Seen once in a guest of 7.2: by the kernel's own report none of the file was charged to the group that had written it.
+    if common::slow() && charged == Some(0) {
+        println!("the scene did not come about: nothing of the file is charged to the group");
+        lacks(&oom, &["page-cache-stuck"]);
+    } else {
+        says(&found(&oom, "page-cache-stuck").text, &["of page cache were left", "locked"]);
+    }
     lab.close().unwrap();
 }
 
