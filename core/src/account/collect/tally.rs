@@ -46,15 +46,6 @@ impl Step {
     pub(super) fn age(&self, read_ns: u64) -> Duration {
         Duration::from_nanos(read_ns.saturating_sub(self.to_ns))
     }
-
-    /// Takes a kill that was marked then from the first step that can have counted it, as the kernel does that before, and the
-    /// mark comes so much later than its end at most. Whether there was one.
-    fn take(steps: &mut [Step], mark_ns: u64, late_ns: u64) -> bool {
-        let in_time = |step: &Step| late_ns > 0 || step.from_ns <= mark_ns;
-        let counted =
-            |step: &&mut Step| step.count > 0 && in_time(step) && mark_ns <= step.to_ns.saturating_add(late_ns);
-        steps.iter_mut().find(counted).map(|step| step.count -= 1).is_some()
-    }
 }
 
 impl Tally {
@@ -122,13 +113,18 @@ impl Tally {
         order(&mut marks, |&mark| mark);
         let mut steps: Vec<Step> = self.steps.iter().copied().collect();
         // In the step in which it was marked, for as many as that has room: one that came late is of an earlier one.
-        let late: Vec<u64> = marks.into_iter().filter(|&mark| !Step::take(&mut steps, mark, 0)).collect();
-        for mark in late {
-            Step::take(&mut steps, mark, MARKED_WITHIN_NS);
+        marks.retain(|mark| !take_one(&mut steps, |step| (step.from_ns..=step.to_ns).contains(mark)));
+        for late in marks {
+            take_one(&mut steps, |step| late <= step.to_ns.saturating_add(MARKED_WITHIN_NS));
         }
         steps.retain(|step| step.count > 0);
         steps
     }
+}
+
+/// Takes a kill from the first step that has one left and may have counted it; whether there is such a step.
+fn take_one(steps: &mut [Step], may_have: impl Fn(&Step) -> bool) -> bool {
+    steps.iter_mut().find(|step| step.count > 0 && may_have(step)).map(|step| step.count -= 1).is_some()
 }
 
 #[cfg(test)]
