@@ -29,26 +29,16 @@ def place() -> Iterator[str]:
     """A new directory, with no link on the way to it. What dead campaigns of this user have left there is removed."""
     parent = os.path.realpath(tempfile.gettempdir())
     _remove_left(parent)
-    made, lock = _made(parent)
+    made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
+    lock = _opened(made.name)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Not before it is locked: without the mode nobody takes it for one that was left.
+        os.fchmod(lock, _MODE)
         with made as path:
             yield path
     finally:
         os.close(lock)
-
-
-def _made(parent: str) -> tuple[tempfile.TemporaryDirectory[str], int]:
-    while True:
-        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
-        # Before it is locked another campaign may take it for one that was left.
-        with contextlib.suppress(FileNotFoundError):
-            lock = os.open(made.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if os.path.isdir(made.name):
-                os.fchmod(lock, _MODE)
-                return made, lock
-            os.close(lock)
-        made.cleanup()
 
 
 def _remove_left(parent: str) -> None:
@@ -60,8 +50,12 @@ def _remove_left(parent: str) -> None:
             _remove(path)
 
 
+def _opened(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
 def _remove(path: str) -> None:
-    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    lock = _opened(path)
     try:
         about = os.fstat(lock)
         # Of this user, and of nobody else's reach: only he himself can have put anything there.
