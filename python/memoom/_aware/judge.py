@@ -20,8 +20,6 @@ _FOLLOWS, _IGNORES = 0.25, 0.1
 _AT_THE_LIMIT = 0.95
 # What takes less than this part of the least limit has given no sign of what it would take.
 _SMALL = 0.25
-# How the reason of a run begins that did not end well.
-_FAILED = "it failed with"
 
 
 class Told(NamedTuple):
@@ -51,7 +49,7 @@ def judge(runs: Sequence[dict[str, Any]], says: bool) -> tuple[str, Told, list[T
             told.append(Told("unaware", "OOM-killed: it took more than the limit"))
         else:
             told.append(Told("unknown", why))
-    return measure, _place(told, values, measure), told
+    return measure, _place(runs[0], told, values, measure), told
 
 
 def _footprint(runs: Sequence[dict[str, Any]]) -> str:
@@ -71,12 +69,16 @@ def _value(run: dict[str, Any], measure: str) -> tuple[float | None, str]:
         return None, "OOM-killed: what it needs at least may be above this limit"
     if run["outcome"] not in ("exited", "timeout"):
         return None, f"it ended by a signal ({-run['returncode']})"
-    if run["outcome"] == "exited" and run["returncode"] != 0:
-        return None, f"{_FAILED} exit status {run['returncode']}"
+    if _failed(run):
+        return None, f"it failed with exit status {run['returncode']}"
     value = run[f"{measure}_bytes"]
     if value >= _AT_THE_LIMIT * run["limit_bytes"]:
         return None, "the kernel kept it at the limit by reclaim"
     return value, ""
+
+
+def _failed(run: dict[str, Any]) -> bool:
+    return bool(run["outcome"] == "exited" and run["returncode"] != 0)
 
 
 def _follows(limit: int, values: dict[int, float]) -> float | None:
@@ -101,16 +103,15 @@ def _of_value(follows: float | None, value: float, values: dict[int, float], mea
     return Told("unknown", f"{what} follows the limit by {permille / 10:.0f} % only", permille)
 
 
-def _place(told: Sequence[Told], values: dict[int, float], measure: str) -> Told:
+def _place(first: dict[str, Any], told: Sequence[Told], values: dict[int, float], measure: str) -> Told:
     what = "what it says" if measure == "said" else "what it takes"
     verdicts = [one.verdict for one in told]
     if "unaware" in verdicts:
-        first = next(one for one in told if one.verdict == "unaware")
-        return Told("unaware", first.reason)
+        return Told("unaware", next(one.reason for one in told if one.verdict == "unaware"))
     if "aware" in verdicts:
         least, most = min(values), max(values)
         grew = f"{what} grew {values[most] / values[least]:.2g}-fold where the limit grew {most / least:.2g}-fold"
         return Told("aware", grew)
     remedy = "says (--says REGEX): a number that it prints"
-    wanted = "have it end with 0" if told[0].reason.startswith(_FAILED) else "give a load"
+    wanted = "have it end with 0" if _failed(first) else "give a load"
     return Told("unknown", told[0].reason + ("" if measure == "said" else f"; {wanted}, or {remedy}"))
