@@ -28,11 +28,12 @@ def running(plan: Plan, policy: Policy) -> Iterator[None]:
     if policy.built_in != "earlyoom":
         yield
         return
-    least = _meminfo()["MemAvailable"] - (round(_ACTS_AT * plan.limit) >> 10)
+    machine = _meminfo()
+    least = machine["MemAvailable"] - (round(_ACTS_AT * plan.limit) >> 10)
     if least <= 0:
         raise MemoomError("policy: the machine has less memory available than the limit; remedy: lower the limit")
     earlyoom = str(shutil.which("earlyoom"))
-    acts = _told_as(least, _meminfo(), _shares_of_user_memory(earlyoom))
+    acts = _told_as(least, machine, _shares_of_user_memory(earlyoom))
     # SIGKILL at once, whatever the swap.
     argv = [earlyoom, "-M", f"{acts},{acts}", "-s", "100,100", "-r", "0"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killer:
