@@ -96,6 +96,7 @@ class AnswerParser(Parser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and gives its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    failed = _FAILED.get(arguments[0] if arguments else "", 1)
     _open_stdio()
     try:
         status = _dispatch(arguments)
@@ -103,22 +104,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except BrokenPipeError:
         # The reader has gone; Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        mute(1)
         return 141
     except KeyboardInterrupt:
         return 130
     except OSError as error:
         # Not one of memoom's own, which the commands tell.
-        status = _FAILED.get(arguments[0] if arguments else "", 1)
         if error.errno in (errno.EMFILE, errno.ENFILE):
             # Python itself could not open a file of the package.
             remedy = "raise the limit of open files (ulimit -n 256)"
             print(f"memoom: too few files may be open ({error.strerror}); remedy: {remedy}", file=sys.stderr)
-            return status
+            return failed
         if error.filename is None and error.errno in _UNWRITTEN:
             complain("memoom", f"what was found could not be written to standard output: {error.strerror}")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return status
+            mute(1)
+            return failed
         raise
     except (MemoryError, RuntimeError) as error:
         # Python has no class of its own for a thread that could not be started.
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         remedy = "raise RLIMIT_AS (ulimit -v), RLIMIT_NPROC (ulimit -u), or the limits of the group that this runs in"
         complain("memoom", f"there is no room for memoom itself ({str(error) or 'out of memory'}); remedy: {remedy}")
-        return _FAILED.get(arguments[0] if arguments else "", 1)
+        return failed
 
 
 def _open_stdio() -> None:
@@ -172,6 +172,11 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"memoom {__version__}")
         return 0
     parser.error(f"no command is named; there are {', '.join(_COMMANDS)}")
+
+
+def mute(number: int) -> None:
+    """Lets a descriptor that cannot be written lead nowhere, so that nothing more fails there."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def complain(prog: str, error: object) -> None:

@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .._text import meant
-from . import FAILED, AnswerParser, Parser, complain
+from . import FAILED, AnswerParser, Parser, complain, mute
 
 if TYPE_CHECKING:
     from .._errors import MemoomError
@@ -203,4 +203,4 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
     except OSError:
         # Nobody reads: the exit status still says it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        mute(2)
