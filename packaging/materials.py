@@ -32,7 +32,7 @@ def metadata() -> dict[str, Any]:
 
 def bill(about: dict[str, Any], lock: str) -> dict[str, Any]:
     packages = {package["id"]: package for package in about["packages"]}
-    needs = {node["id"]: sorted(linked(node)) for node in about["resolve"]["nodes"]}
+    needs = {node["id"]: linked(node) for node in about["resolve"]["nodes"]}
     inside = set()
     left = [number for number, package in packages.items() if package["source"] is None and package["name"] in PRODUCTS]
     while left:
