@@ -45,15 +45,20 @@ pub(crate) fn errno(error: &io::Error) -> Option<i32> {
     call.map_or_else(|| error.raw_os_error(), |call| call.source.raw_os_error())
 }
 
-/// A file descriptor of a process (pidfd_open, from 5.3): it never means another process, however pids are reused.
-pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes two integers and touches no memory of ours.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    if fd < 0 {
+/// What a system call has returned that makes a descriptor.
+fn made(returned: libc::c_long) -> io::Result<OwnedFd> {
+    let number = libc::c_int::try_from(returned).unwrap_or(-1);
+    if number < 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A file descriptor of a process (pidfd_open, from 5.3): it never means another process, however pids are reused.
+pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two integers and touches no memory of ours.
+    made(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
 }
 
 /// Whether two processes have one and the same memory (kcmp(2), KCMP_VM); an error where the kernel has no such call or
@@ -122,12 +127,7 @@ pub(crate) fn standard(number: i32) -> io::Result<OwnedFd> {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     // SAFETY: integers only.
-    let fd = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    made(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }.into())
 }
 
 /// The size of a page in bytes.

@@ -6,9 +6,9 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::Named;
+use super::{made, Named};
 
 // From <linux/bpf.h>, the same on every architecture; the libc crate has none of it.
 const MAP_CREATE: libc::c_long = 0;
@@ -134,7 +134,7 @@ impl Notes {
             max_entries: MOST,
             ..MapCreate::default()
         };
-        let map = descriptor(bpf(MAP_CREATE, &create)?);
+        let map = made(bpf(MAP_CREATE, &create)).named("bpf")?;
         let program = program(but, map.as_raw_fd());
         let load = ProgLoad {
             kind: RAW_TRACEPOINT,
@@ -143,10 +143,10 @@ impl Notes {
             license: c"MIT OR Apache-2.0".as_ptr() as u64,
             ..ProgLoad::default()
         };
-        let program = descriptor(bpf(PROG_LOAD, &load)?);
+        let program = made(bpf(PROG_LOAD, &load)).named("bpf")?;
         let name = tracepoint.as_ptr() as u64;
         let attach = Attach { name, program: program.as_raw_fd() as u32, _padding: 0 };
-        let attached = descriptor(bpf(RAW_TRACEPOINT_OPEN, &attach)?);
+        let attached = made(bpf(RAW_TRACEPOINT_OPEN, &attach)).named("bpf")?;
         Ok(Notes { map, _attached: attached })
     }
 
@@ -160,25 +160,18 @@ impl Notes {
             value: (&raw mut note) as u64,
             flags: 0,
         };
-        bpf(MAP_LOOKUP, &element).ok()?;
+        if bpf(MAP_LOOKUP, &element) < 0 {
+            return None;
+        }
         let (name, ids) = note.split_at(NAME);
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
         Some((name, u32::from_ne_bytes(ids[..4].try_into().ok()?)))
     }
 }
 
-fn bpf<T>(command: libc::c_long, attributes: &T) -> io::Result<i32> {
+fn bpf<T>(command: libc::c_long, attributes: &T) -> libc::c_long {
     let size = size_of::<T>();
     // SAFETY: the structure is plain data of that size; what it points to lives for the call, and is as long as the kernel
     // takes it for by the map's sizes or the count in it.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size) };
-    match i32::try_from(result).unwrap_or(-1) {
-        failed if failed < 0 => Err(io::Error::last_os_error()).named("bpf"),
-        done => Ok(done),
-    }
-}
-
-fn descriptor(number: i32) -> OwnedFd {
-    // SAFETY: the kernel has just given us this descriptor (close-on-exec), and nobody else has it.
-    unsafe { OwnedFd::from_raw_fd(number) }
+    unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size) }
 }

@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::made;
 
 // From <linux/mount.h>; not every libc target defines them.
 const FSOPEN_CLOEXEC: libc::c_uint = 1;
@@ -19,7 +21,7 @@ pub(crate) fn detached(fstype: &CStr) -> io::Result<OwnedFd> {
 /// stays as it is. The fd is an `O_PATH` one, for use as the directory of `openat`.
 pub(crate) fn detached_with(fstype: &CStr, options: &[(&CStr, &CStr)]) -> io::Result<OwnedFd> {
     // SAFETY: fsopen reads a NUL-terminated string, which `fstype` is for the whole call.
-    let context = fd(unsafe { libc::syscall(libc::SYS_fsopen, fstype.as_ptr(), FSOPEN_CLOEXEC) })?;
+    let context = made(unsafe { libc::syscall(libc::SYS_fsopen, fstype.as_ptr(), FSOPEN_CLOEXEC) })?;
     for (key, value) in options {
         // SAFETY: `context` is an open fd of fsopen; key and value are NUL-terminated strings for the whole call.
         let set = unsafe {
@@ -51,17 +53,7 @@ pub(crate) fn detached_with(fstype: &CStr, options: &[(&CStr, &CStr)]) -> io::Re
         return Err(io::Error::last_os_error());
     }
     // SAFETY: `context` is an open fd of fsopen; the call takes integers only.
-    fd(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0 as libc::c_uint) })
-}
-
-/// The result of a system call that returns a new fd.
-fn fd(returned: libc::c_long) -> io::Result<OwnedFd> {
-    let number = libc::c_int::try_from(returned).unwrap_or(-1);
-    if number < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this fd for the caller, so nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    made(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0 as libc::c_uint) })
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Named;
+use super::{made, Named};
 
 // From <linux/perf_event.h>, the same on every architecture; the libc crate has none of it.
 const TYPE_TRACEPOINT: u32 = 2;
@@ -87,15 +87,10 @@ fn open_for(tracepoint: u64, cpu: i32, sample_type: u64) -> io::Result<OwnedFd> 
     };
     let (any_process, no_group): (libc::pid_t, libc::c_int) = (-1, -1);
     // SAFETY: the structure is plain data, has its own size in it, and lives for the call.
-    let fd = unsafe {
+    let opened = unsafe {
         libc::syscall(libc::SYS_perf_event_open, &raw const attributes, any_process, cpu, no_group, FD_CLOEXEC)
     };
-    let fd = i32::try_from(fd).unwrap_or(-1);
-    if fd < 0 {
-        return Err(io::Error::last_os_error()).named("perf_event_open");
-    }
-    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    made(opened).named("perf_event_open")
 }
 
 /// Lets only those records through that the filter of tracefs describes.

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use super::Named;
+use super::{made, Named};
 
 /// The embedded helper, as core/build.rs made it.
 pub(crate) static HELPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/memoom-helper"));
@@ -134,14 +134,8 @@ pub(crate) fn memfd(executable: bool) -> io::Result<OwnedFd> {
     const MFD_EXEC: libc::c_uint = 0x10;
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     let create = |flags: libc::c_uint| -> io::Result<OwnedFd> {
-        // SAFETY: a NUL-terminated name and flags; the result is a new descriptor of ours.
-        unsafe {
-            let fd = libc::syscall(libc::SYS_memfd_create, c"memoom".as_ptr(), flags);
-            if fd < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(OwnedFd::from_raw_fd(fd as RawFd))
-        }
+        // SAFETY: a NUL-terminated name and flags.
+        made(unsafe { libc::syscall(libc::SYS_memfd_create, c"memoom".as_ptr(), flags) })
     };
     // Named either way: a kernel told to refuse what might be executed (vm.memfd_noexec) refuses the undecided too.
     match create(flags | if executable { MFD_EXEC } else { MFD_NOEXEC_SEAL }) {
