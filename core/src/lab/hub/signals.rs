@@ -144,15 +144,13 @@ impl State {
         let proc = Proc::system();
         let pid = proc.process_of(word.sender).unwrap_or_else(|| self.collector.process_of(word.sender));
         let of_child = self.world.whose(pid, word.time_ns);
-        let (whose, placed_by) = match (&of_child, self.ours(word.target, word.time_ns)) {
-            (Whose::Ours(_), _) => (of_child, "procfs"),
-            (Whose::Strangers, _) => return,
-            (_, parents) => match (self.stood_in(pid), parents) {
-                (Some(cgroup), _) => (Whose::Ours(cgroup), "tracefs"),
-                (None, Some(cgroup)) => (Whose::Ours(cgroup), "parent"),
-                (None, None) => return,
-            },
+        let parents = || Some((self.ours(word.target, word.time_ns)?, "parent"));
+        let placed = match of_child {
+            Whose::Ours(cgroup) => Some((cgroup, "procfs")),
+            Whose::Strangers => None,
+            _ => self.stood_in(pid).or_else(parents),
         };
+        let Some((cgroup, placed_by)) = placed else { return };
         // A process in its exit also speaks for the dead that it leaves behind: while it is there, its own end is asked for.
         let status = match proc.stat(pid) {
             Ok(Some(stat)) if matches!(stat.state, TaskState::Zombie | TaskState::Dead) => {
@@ -181,7 +179,7 @@ impl State {
         };
         let comm = self.last_sent(pid).map(|sent| sent.comm.clone());
         let comm = comm.or_else(|| word.sender_comm.as_deref().map(crate::text::escape));
-        self.place_killed(word.time_ns, whose, placed_by, pid, comm, by);
+        self.place_killed(word.time_ns, &cgroup, placed_by, pid, comm, by);
         if let Some(sent) = self.signals.sent.iter_mut().rev().find(|sent| sent.target == pid) {
             sent.told = true;
         }
@@ -203,40 +201,37 @@ impl State {
         comm: Option<String>,
         killed_by: KilledBy,
     ) -> bool {
-        let (cgroup, placed_by) = match whose {
-            Whose::Ours(cgroup) => (Some(cgroup.clone()), "procfs"),
-            _ => {
-                match (self.stood_in(pid), self.collector.seen_in(pid, time_ns).filter(|group| self.observes(group))) {
-                    (Some(group), _) => (Some(group), "tracefs"),
-                    (None, Some(group)) => (Some(group.to_string()), "seen"),
-                    (None, None) => (killed_by.pid.and_then(|sender| self.ours(sender, time_ns)), "sender"),
-                }
-            }
+        let seen = || {
+            let group = self.collector.seen_in(pid, time_ns).filter(|group| self.observes(group))?;
+            Some((group.to_string(), "seen"))
         };
-        let Some(cgroup) = cgroup else { return false };
-        self.place_killed(time_ns, Whose::Ours(cgroup), placed_by, pid, comm, killed_by);
+        let senders = || Some((self.ours(killed_by.pid?, time_ns)?, "sender"));
+        let placed = match whose {
+            Whose::Ours(cgroup) => Some((cgroup.clone(), "procfs")),
+            _ => self.stood_in(pid).or_else(seen).or_else(senders),
+        };
+        let Some((cgroup, placed_by)) = placed else { return false };
+        self.place_killed(time_ns, &cgroup, placed_by, pid, comm, killed_by);
         true
     }
 
     fn place_killed(
         &mut self,
         time_ns: u64,
-        whose: Whose,
+        cgroup: &str,
         placed_by: &'static str,
         pid: i32,
         comm: Option<String>,
         killed_by: KilledBy,
     ) {
-        if let Whose::Ours(cgroup) = whose {
-            let kind = EventKind::Killed { comm, placed_by, killed_by: Box::new(killed_by) };
-            self.push(time_ns, Source::Tracefs, Some(&cgroup), Some(pid), kind);
-        }
+        let kind = EventKind::Killed { comm, placed_by, killed_by: Box::new(killed_by) };
+        self.push(time_ns, Source::Tracefs, Some(cgroup), Some(pid), kind);
     }
 
-    /// The group of ours in which a process stood at its end, by its own last word.
-    fn stood_in(&self, pid: i32) -> Option<String> {
+    /// The group of ours in which a process stood at its end, by its own last word; and how that is known.
+    fn stood_in(&self, pid: i32) -> Option<(String, &'static str)> {
         let (_, number) = self.signals.stood.iter().find(|(of, _)| *of == pid)?;
-        self.world.group_of_number(*number)
+        Some((self.world.group_of_number(*number)?, "tracefs"))
     }
 
     fn observes(&self, cgroup: &str) -> bool {
