@@ -60,10 +60,12 @@ impl World {
         // Where the events count by another hierarchy, the same number is another group.
         static ELSEWHERE: OnceLock<bool> = OnceLock::new();
         let read = || std::fs::read_to_string(crate::sys::own_proc("cgroup"));
-        let elsewhere = *ELSEWHERE.get_or_init(|| read().map_or(true, |groups| groups.contains("perf_event")));
+        if *ELSEWHERE.get_or_init(|| read().map_or(true, |groups| groups.contains("perf_event"))) {
+            return None;
+        }
         let mut groups = self.groups.values().map(|observed| &observed.group);
-        let found = groups.find(|group| group.version() == Version::V2 && group.dir.inode().ok() == Some(number));
-        found.filter(|_| !elsewhere).map(|group| group.cgroup().to_string())
+        let found = groups.find(|group| group.version() == Version::V2 && group.dir.inode().ok() == Some(number))?;
+        Some(found.cgroup().to_string())
     }
 
     /// The group that is observed under that path, or one above a group that is observed.
