@@ -179,12 +179,12 @@ impl State {
         }
     }
 
-    /// Whether a group is told to block that the kernel does not block itself (v2).
+    /// Whether somebody is about to wait in an OOM (v1), or a group is told to block that the kernel does not block itself (v2).
     pub(super) fn looks_for_blocks(&self) -> bool {
         self.expects_waits() || self.world.groups.values().any(|observed| observed.group.looks_for_block())
     }
 
-    /// Looks at the groups that are told to block: who met the limit is stopped.
+    /// Looks who waits (v1), and at the groups that are told to block: who met the limit is stopped (v2).
     pub(super) fn look_for_blocks(&mut self) {
         self.look_for_waits();
         let looking = self.world.groups.values().filter(|observed| observed.group.looks_for_block());

@@ -73,23 +73,20 @@ impl State {
 
     /// Tells of those who have come to rest, each once.
     pub(super) fn look_for_waits(&mut self) {
-        for id in self.world.waits.groups.iter().map(|(id, _)| *id).collect::<Vec<_>>() {
-            let group = self.world.groups.get_mut(id).map(|observed| observed.group.clone());
+        let mut groups = std::mem::take(&mut self.world.waits.groups);
+        groups.retain(|id, told| {
+            let group = self.world.groups.get_mut(*id).map(|observed| observed.group.clone());
             let lasts = |counters: Counters| counters.under_oom == Some(true);
-            let Some(group) = group.filter(|group| group.counters().is_ok_and(lasts)) else {
-                self.world.waits.groups.remove(&id);
-                continue;
-            };
+            let Some(group) = group.filter(|group| group.counters().is_ok_and(lasts)) else { return false };
             for pid in processes_below(&group.dir).unwrap_or_default() {
-                let told = self.world.waits.groups.get(&id).is_some_and(|told| told.contains(&pid));
-                let Some(blocked) = (!told).then(|| waiting(pid, false)).flatten() else { continue };
-                if let Some(told) = self.world.waits.groups.get_mut(&id) {
-                    told.push(pid);
-                }
+                let Some(blocked) = (!told.contains(&pid)).then(|| waiting(pid, false)).flatten() else { continue };
+                told.push(pid);
                 if !self.world.workers.values().any(|process| process.pid == pid && process.channel.is_some()) {
                     self.tell_blocked(&group, blocked);
                 }
             }
-        }
+            true
+        });
+        self.world.waits.groups = groups;
     }
 }
