@@ -75,10 +75,11 @@ impl Collector {
         if let Some((made, _)) = notified.as_ref().filter(|of| in_time(of) && whole(&of.0)) {
             return Some(made.clone());
         }
-        let late = notified.as_ref().map(|(made, _)| made.clone());
-        let late = late.or_else(|| scene.contents(cgroup).map(|held| Composition::of_contents(&held, "memory.stat")));
-        let dead = episode.anon_bytes().zip(charged_bytes);
-        let before = dead.zip(late).and_then(|((dead, charged), late)| late.before_a_kill(dead, charged, version));
+        let now = || scene.contents(cgroup).map(|held| Composition::of_contents(&held, "memory.stat"));
+        let before = episode.anon_bytes().zip(charged_bytes).and_then(|(dead, charged)| {
+            let late = notified.as_ref().map(|(made, _)| made.clone()).or_else(now)?;
+            late.before_a_kill(dead, charged, version)
+        });
         let read = || notified.filter(in_time).or_else(|| sampled.map(made).filter(tells)).map(|(made, _)| made);
         before.or_else(read)
     }
