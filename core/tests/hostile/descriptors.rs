@@ -10,13 +10,11 @@ use memoom::{Command, EventKind, GrowStatus, HogOptions, Lab, LabOptions, Limits
 use nix::libc;
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
-use super::common::{lab, LONG};
+use super::common::LONG;
 use super::{life, visitor};
 
 pub fn nothing_is_said_that_is_not_so() {
-    let Some(lab) = lab() else { return };
-    let base = lab.group(Some("base"), &Limits::default()).unwrap();
-    visitor::run("no-descriptors", &["--mount"], "exec \"$@\"", base.path());
+    visitor::run_apart("no-descriptors");
 }
 
 /// Whether the process is there, asked without a file.
@@ -101,15 +99,11 @@ pub fn inside(parent: &Path) -> String {
 }
 
 pub fn what_a_daemon_opens_stays_open() {
-    let Some(lab) = lab() else { return };
-    let base = lab.group(Some("base"), &Limits::default()).unwrap();
-    visitor::run("daemon", &["--mount"], "exec \"$@\"", base.path());
+    visitor::run_apart("daemon");
 }
 
 pub fn what_takes_a_number_that_a_lab_held_stays_open() {
-    let Some(lab) = lab() else { return };
-    let base = lab.group(Some("base"), &Limits::default()).unwrap();
-    visitor::run("closed-stdin", &["--mount"], "exec \"$@\"", base.path());
+    visitor::run_apart("closed-stdin");
 }
 
 /// It has closed its standard input before the lab, and opens another one while that is there.

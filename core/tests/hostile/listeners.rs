@@ -6,22 +6,18 @@ use std::path::Path;
 
 use memoom::{GrowStatus, HogOptions, Lab, LabOptions, Limits, Verdict};
 
-use super::common::{lab, LONG};
+use super::common::LONG;
 use super::{refused, visitor};
 
 /// CAP_SYSLOG: who lacks it may see no addresses of the kernel.
 const CAP_SYSLOG: u32 = 34;
 
 pub fn without_perf_events_a_path_comes_from_an_instance() {
-    let Some(lab) = lab() else { return };
-    let base = lab.group(Some("base"), &Limits::default()).unwrap();
-    visitor::run("no-perf-events", &["--mount"], "exec \"$@\"", base.path());
+    visitor::run_apart("no-perf-events");
 }
 
 pub fn an_oom_without_a_path_is_one() {
-    let Some(lab) = lab() else { return };
-    let base = lab.group(Some("base"), &Limits::default()).unwrap();
-    visitor::run("no-symbols", &["--mount"], "exec \"$@\"", base.path());
+    visitor::run_apart("no-symbols");
 }
 
 fn without_a_log(parent: &Path) -> Lab {

@@ -5,8 +5,10 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use memoom::{Lab, LabOptions};
+use memoom::{Lab, LabOptions, Limits};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
+
+use super::common::lab;
 
 /// What a started copy is to do, and the directory in which it does so.
 const TASK: &str = "MEMOOM_VISITOR";
@@ -87,6 +89,13 @@ pub fn hear(task: &str, options: &[&str], setup: &str, parent: &Path) -> Option<
     let said = visitor.lab.as_deref().unwrap_err().to_string();
     visitor.end();
     Some(said)
+}
+
+/// As [`run`], below a directory of its own and with mounts of its own.
+pub fn run_apart(task: &str) {
+    let Some(lab) = lab() else { return };
+    let base = lab.group(Some("base"), &Limits::default()).unwrap();
+    run(task, &["--mount"], "exec \"$@\"", base.path());
 }
 
 /// The visitor's part; `false` where this is none.
