@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::actor::{read, Actor};
-use common::{gone_by, lab, process_is_there, LONG};
+use common::{gone_by, lab, process_is_there, EATS, LONG};
 use memoom::{Cause, Command, Group, GrowStatus, HogOptions, Limits, Oom, Verdict, Watch};
 
 const MIB: u64 = 1 << 20;
@@ -22,6 +22,7 @@ fn main() {
     }
     common::runner::run(&[
         ("forty_kills_are_forty_accounts", forty_kills_are_forty_accounts),
+        ("kills_in_a_row_are_each_accounted_for", kills_in_a_row_are_each_accounted_for),
         ("whoever_shares_the_memory_dies_too", whoever_shares_the_memory_dies_too),
         ("whoever_shares_the_memory_of_a_command_dies_too", whoever_shares_the_memory_of_a_command_dies_too),
         ("a_child_in_vfork_is_not_chosen", a_child_in_vfork_is_not_chosen),
@@ -94,6 +95,31 @@ fn forty_kills_are_forty_accounts() {
     // The kernel prints 10 in 5 seconds.
     let printed = 10 * (1 + took.as_secs() as u32 / 5 + 1);
     assert!(bare >= 40u32.saturating_sub(printed), "{bare} without a report");
+    lab.close().unwrap();
+}
+
+/// Nobody reads the watch meanwhile. Nobody else kills either: who had gone before it was asked would be anybody's.
+fn kills_in_a_row_are_each_accounted_for() {
+    let Some(lab) = lab() else { return };
+    let outer = lab.group(Some("many"), &Limits::default()).unwrap();
+    let mut watch = outer.watch().unwrap();
+    let script = format!("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sh -c '{EATS}'; done");
+    let group = outer.child("shell", &Limits::bytes(4 * MIB)).unwrap();
+    let worker = group.command(&Command::new(["sh", "-c", &script])).unwrap();
+    worker.wait(LONG).unwrap();
+    let mut pids = Vec::new();
+    while let Some(oom) = watch.wait_oom(Duration::ZERO).unwrap() {
+        assert_eq!(oom.victims.len(), 1, "{}", oom.to_text());
+        assert!(
+            oom.report.as_ref().is_some_and(|report| report.invoker.is_some())
+                || oom.missing.iter().any(|missing| missing.source == "report")
+        );
+        pids.push(oom.victims[0].pid);
+    }
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len(), 14, "14 kills, 14 accounts");
+    assert_eq!(group.counters().unwrap().oom_kill, Some(14));
     lab.close().unwrap();
 }
 
