@@ -16,6 +16,8 @@ pub(super) struct Context {
     pub in_table: bool,
 }
 
+/// Each line that can begin or end a report has one of these words.
+pub(super) const WORDS: [&[u8]; 3] = [b"oom", b"ut of memory", b"illed process"];
 pub(super) const INVOKED: &[u8] = b" invoked oom-killer:";
 pub(super) const SUMMARY: &[u8] = b"oom-kill:constraint=";
 pub(super) const STAT_HEADER: &[u8] = b"Memory cgroup stats";

@@ -6,6 +6,7 @@
 use memchr::memmem::{self, Finder};
 
 use super::assemble::Assembler;
+use super::lines::WORDS;
 use super::wide::Form;
 use super::{stream, Report};
 
@@ -65,9 +66,7 @@ impl Default for ReportReader {
     }
 }
 
-/// Each line that can begin or end a report has one of them.
-const WORDS: [&[u8]; 3] = [b"oom", b"ut of memory", b"illed process"];
-/// The longest of them.
+/// The longest of the words that tell.
 const LONGEST: usize = 13;
 
 impl ReportReader {

@@ -3,6 +3,7 @@
 use memchr::memchr;
 
 use super::clock::{bracketed, date};
+use super::lines::WORDS;
 use super::scan::{contains, digits, find, head, trim_end, trim_start};
 use super::source::unquote;
 
@@ -18,8 +19,6 @@ const LONGEST: usize = 160;
 const STAMP: usize = 19;
 /// Prefixes of one log differ in length by no more than this.
 const PREFIXES: usize = 24;
-/// Every report has one of these.
-const WORDS: [&[u8]; 3] = [b"oom", b"ut of memory", b"illed process"];
 const KERNEL: &[u8] = b" kernel:";
 
 /// The log with each line of its own again, if paragraphs of it were put together.
