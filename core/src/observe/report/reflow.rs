@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use super::clock::{bracketed, date};
 use super::lines::WORDS;
-use super::scan::{contains, digits, find, head, trim_end, trim_start};
+use super::scan::{contains, digits, find, trim_end, trim_start};
 use super::source::unquote;
 
 /// So many lines of a log begin in the middle of a line before a paragraph is taken for one.
@@ -192,10 +192,10 @@ fn starts_in(text: &[u8], starts: &mut Vec<usize>) {
         if !apart || again {
             continue;
         }
-        if let Some((_, rest)) = bracketed(head(&text[bracket..], 64)).filter(|(moment, _)| moment.is_told()) {
+        if let Some((_, rest)) = bracketed(&text[bracket..]).filter(|(moment, _)| moment.is_told()) {
             let priority = matches!(text[..bracket], [.., b'<', b'0'..=b'7', b'>']);
             starts.push(if priority { bracket - 3 } else { bracket });
-            behind = bracket + head(&text[bracket..], 64).len() - rest.len();
+            behind = text.len() - rest.len();
         }
     }
 }
