@@ -7,18 +7,19 @@ pub(super) fn in_order(input: &[u8]) -> Option<Vec<u8>> {
     if !contains(input, b" Part1\n") && !contains(input, b" Part1\r\n") {
         return None;
     }
-    let mut pieces: Vec<(u64, u64, Vec<u8>)> = Vec::new();
-    let mut before = Vec::new();
-    for line in input.split_inclusive(|&byte| byte == b'\n') {
-        match (heading(line), pieces.last_mut()) {
-            (Some((crash, part)), _) => pieces.push((crash, part, line.to_vec())),
-            (None, Some((_, _, piece))) => piece.extend_from_slice(line),
-            (None, None) => before.extend_from_slice(line),
+    // From the last line up: a piece ends where the one below it begins.
+    let (mut pieces, mut end, mut at) = (Vec::new(), input.len(), input.len());
+    for line in input.split_inclusive(|&byte| byte == b'\n').rev() {
+        at -= line.len();
+        if let Some((crash, part)) = heading(line) {
+            pieces.push((crash, part, &input[at..end]));
+            end = at;
         }
     }
+    pieces.reverse();
+    let mut out = input[..end].to_vec();
     // Of each crash on its own; a crash that is told in pieces of rising number is told backwards.
-    let mut out = before;
-    for pieces in pieces.chunk_by_mut(|one, next| one.0 == next.0 && one.1 < next.1) {
+    for pieces in pieces.chunk_by(|one, next| one.0 == next.0 && one.1 < next.1) {
         for (_, _, piece) in pieces.iter().rev() {
             out.extend_from_slice(piece);
             if !piece.ends_with(b"\n") {
