@@ -26,9 +26,9 @@ pub(super) fn message(line: &[u8], known: Option<Column>) -> Option<(Entry, Colu
     let column = match known {
         Some(column) if column.of == cells.len() => column,
         _ => {
-            let tells = |cell: &&Vec<u8>| anchor(cell).is_some() || invoked(head(cell, 256)).is_some();
-            let at = cells.iter().position(|cell| tells(&cell))?;
-            if at + 1 == cells.len() || cells[at + 1..].iter().any(|cell| tells(&cell)) {
+            let tells = |cell: &Vec<u8>| anchor(cell).is_some() || invoked(head(cell, 256)).is_some();
+            let at = cells.iter().position(tells)?;
+            if at + 1 == cells.len() || cells[at + 1..].iter().any(tells) {
                 return None;
             }
             Column { at, of: cells.len() }
