@@ -32,6 +32,7 @@ pub const ECHILD: Errno = 10;
 pub const EAGAIN: Errno = 11;
 pub const ENOMEM: Errno = 12;
 pub const EACCES: Errno = 13;
+pub const EFAULT: Errno = 14;
 pub const EBUSY: Errno = 16;
 pub const EEXIST: Errno = 17;
 pub const EXDEV: Errno = 18;

@@ -1,6 +1,6 @@
 //! System calls for pipes, small processes, and the limits of both.
 
-use super::{close, nr, plain, raw, Errno, Piece, AT_FDCWD, CLONE_PIDFD, SIGCHLD};
+use super::{close, nr, plain, raw, Errno, Piece, AT_FDCWD, CLONE_PIDFD, EFAULT, ENOMEM, SIGCHLD};
 use core::ffi::CStr;
 
 const CLOEXEC: usize = 0o2_000_000;
@@ -85,7 +85,9 @@ pub unsafe fn fork() -> Result<Option<(i32, i32)>, Errno> {
     let mut pidfd: i32 = -1;
     let address = &raw mut pidfd as usize;
     // SAFETY: the kernel writes one int; the child has its own copy of everything.
-    let pid = unsafe { raw(nr::CLONE, CLONE_PIDFD | SIGCHLD as usize, 0, address, 0, 0, 0) }?;
+    let pid = unsafe { raw(nr::CLONE, CLONE_PIDFD | SIGCHLD as usize, 0, address, 0, 0, 0) };
+    // It writes the pidfd when the page for it is shared with the child already, and a copy of that may be refused.
+    let pid = pid.map_err(|errno| if errno == EFAULT { ENOMEM } else { errno })?;
     // SAFETY: written behind the compiler's back.
     Ok((pid != 0).then(|| (pid as i32, unsafe { (&raw const pidfd).read_volatile() })))
 }
