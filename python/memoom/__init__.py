@@ -21,7 +21,7 @@ from . import _wires
 # asked for, the cheap rooms first, so that `import memoom` costs next to nothing where nothing of it is needed (a test
 # suite that has the plugin).
 _ROOMS = (
-    *("_errors", "_values", "_core", "_log", "_lab", "_run", "_call", "_aio"),
+    *("_errors", "_core", "_lab", "_values", "_log", "_run", "_call", "_aio"),
     *("_sweep", "_aware", "_campaign", "_policy"),
 )
 TYPE_CHECKING = False

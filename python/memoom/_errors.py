@@ -5,9 +5,11 @@ The classes are made here and not in Rust, so that they can derive from two clas
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from ._text import readable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = [
     "AlreadyExistsError",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 
 from . import _native, _wires
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import contextlib
 
 __all__ = ["Lab"]
 
@@ -32,8 +35,7 @@ class Lab(_native.Lab):
 
     def __del__(self) -> None:
         # Only a warning: the native part ends the lab when the object goes.
-        with contextlib.suppress(AttributeError):
-            if self._open:
-                warnings.warn(
-                    f"{self!r} was never closed; use it in a with statement", ResourceWarning, stacklevel=2, source=self
-                )
+        if getattr(self, "_open", False):
+            warnings.warn(
+                f"{self!r} was never closed; use it in a with statement", ResourceWarning, stacklevel=2, source=self
+            )

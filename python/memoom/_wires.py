@@ -5,8 +5,13 @@ The package connects them, because it stands above all (`memoom/__init__.py`); s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+# What only a checker reads is not imported: every process that imports memoom, for whatever, would pay for it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 __all__ = ["Core", "Display", "connect", "core", "display"]
 

@@ -141,6 +141,12 @@ pub(crate) fn working<T: Send>(py: Python<'_>, call: impl FnOnce() -> memoom::Re
     py.detach(call).map_err(|error| raise(py, &error))
 }
 
+/// Reads what results are made of, before there is a lab or an observer whose results could no longer be told: where no
+/// file can be opened any more, nothing is imported.
+pub(crate) fn ready(py: Python<'_>) -> PyResult<()> {
+    py.import("memoom._values").map(drop)
+}
+
 /// The value class of the package made from a document and, where the core has one, its human text.
 pub(crate) fn value(py: Python<'_>, class: &str, json: String, text: Option<String>) -> PyResult<Py<PyAny>> {
     let class = py.import("memoom._values")?.getattr(class)?;

@@ -16,10 +16,8 @@ mod pressure;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    // What an error or a result is made of is read now: where no file can be opened any more, that is to be told.
-    for made_of in ["memoom._errors", "memoom._values"] {
-        module.py().import(made_of)?;
-    }
+    // What an error is made of is read now: where no file can be opened any more, that is to be told.
+    module.py().import("memoom._errors")?;
     memcg::add(module)?;
     pressure::add(module)?;
     observe::add(module)?;

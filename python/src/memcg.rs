@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use memoom::LabOptions;
 use pyo3::prelude::*;
 
-use crate::convert::{limits, period, value, version, working, Most, Name, Size};
+use crate::convert::{limits, period, ready, value, version, working, Most, Name, Size};
 use crate::error::invalid;
 
 mod group;
@@ -80,6 +80,7 @@ impl Lab {
         keep_ooms: Option<usize>,
         record: Option<PathBuf>,
     ) -> PyResult<Lab> {
+        ready(py)?;
         let sample_every = sample_every.map(|seconds| period(py, "make lab", seconds)).transpose()?;
         let default = LabOptions::default();
         let options = LabOptions {

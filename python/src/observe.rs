@@ -9,7 +9,7 @@ use memoom::Subject;
 use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
-use crate::convert::{timeout, value, waiting, working};
+use crate::convert::{ready, timeout, value, waiting, working};
 use crate::memcg::Group;
 
 mod report;
@@ -52,6 +52,7 @@ fn watch(
     pod: Option<String>,
     slurm: Option<String>,
 ) -> PyResult<Watch> {
+    ready(py)?;
     let subject = one_of(named(unit, container, pod, slurm), false, "watch")?;
     working(py, move || memoom::watch_of(&subject)).map(Watch::of)
 }

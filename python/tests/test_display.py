@@ -463,6 +463,22 @@ def test_importing_shows_nothing() -> None:
     assert found.stdout == "[]\n"
 
 
+def test_importing_reads_only_what_everybody_needs() -> None:
+    """Each process that imports memoom pays for it, also the test suite that only has the plugin."""
+    script = (
+        "import sys; before = set(sys.modules); import memoom; bare = set(sys.modules); memoom.Lab; "
+        "print(sorted(bare - before), {'typing', 'json', 'memoom._values'} & set(sys.modules))"
+    )
+    # Without what an environment's own files import first.
+    found = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == "['__future__', 'memoom', 'memoom._wires'] set()\n"
+
+
 def test_live_outside_of_a_notebook_samples(lab: memoom.Lab) -> None:
     group = lab.group("live", limit="32M")
     hog = group.hog(step="8M")

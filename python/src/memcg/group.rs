@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 
 use crate::convert::{
-    blocked_values, limit_to_python, limits, readable, value, version, waiting, working, Most, Name, Size,
+    blocked_values, limit_to_python, limits, readable, ready, value, version, waiting, working, Most, Name, Size,
 };
 use crate::error::raise;
 
@@ -26,6 +26,7 @@ impl Group {
     /// Opens an existing group by the path of its directory, to be observed only.
     #[staticmethod]
     fn open(py: Python<'_>, path: PathBuf) -> PyResult<Group> {
+        ready(py)?;
         working(py, || memoom::Group::open(&path)).map(Group::of)
     }
 
@@ -35,6 +36,7 @@ impl Group {
     #[staticmethod]
     #[pyo3(signature = (path, *, forced=false))]
     fn adopt(py: Python<'_>, path: PathBuf, forced: bool) -> PyResult<Group> {
+        ready(py)?;
         working(py, || memoom::Group::adopt(&path, forced)).map(Group::of)
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::convert::readable;
+use crate::convert::{readable, ready};
 
 /// Every OOM report in a log.
 #[pyfunction]
@@ -65,8 +65,9 @@ impl ReportReader {
 impl ReportReader {
     /// A reader at the beginning of a log.
     #[new]
-    fn new() -> ReportReader {
-        ReportReader { core: Mutex::new(Box::new(memoom::ReportReader::new())) }
+    fn new(py: Python<'_>) -> PyResult<ReportReader> {
+        ready(py)?;
+        Ok(ReportReader { core: Mutex::new(Box::new(memoom::ReportReader::new())) })
     }
 
     /// Takes the next piece of the log, cut anywhere; gives the reports that are complete.
