@@ -49,6 +49,11 @@ impl<K: Ord, V> Map<K, V> {
         }
     }
 
+    /// Which of the keys it is, in their order.
+    pub(crate) fn place(&self, key: &K) -> Option<usize> {
+        self.find(key).ok()
+    }
+
     /// The value of a key, which `make` makes if there is none.
     pub(crate) fn or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let at = self.find(&key).unwrap_or_else(|at| {
@@ -67,6 +72,12 @@ impl<K: Ord, V> Map<K, V> {
 
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         self.0.retain_mut(|(key, value)| keep(key, value));
+    }
+
+    /// Keys and values from that key on.
+    pub(crate) fn from(&self, key: &K) -> impl Iterator<Item = (&K, &V)> {
+        let at = self.find(key).unwrap_or_else(|at| at);
+        self.0[at..].iter().map(|(key, value)| (key, value))
     }
 
     /// Keys and values in the order of the keys.

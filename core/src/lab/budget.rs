@@ -2,46 +2,63 @@
 
 use std::path::Path;
 
-use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::Map;
-use crate::memcg::cgroup::Cgroup;
-use crate::memcg::limits::{human_size, Limit};
+use crate::memcg::limits::human_size;
+use crate::memcg::path::upwards;
 
-impl Shared {
-    /// Whether a new group of that limit keeps the sum within the host's memory.
-    pub(crate) fn check_budget(&self, above: Option<&Cgroup>, limit: Option<Limit>) -> Result<Option<u64>> {
-        let bytes = limit.and_then(Limit::bytes);
-        let base = above.map_or(self.cgroup.as_str(), Cgroup::cgroup);
-        self.check_sum(&format!("{base}/ "), bytes, self.dir.path())
-    }
-
-    /// The same for a group that changes its limit.
-    pub(crate) fn check_budget_change(&self, group: &Cgroup, limit: Limit) -> Result<Option<u64>> {
-        self.check_sum(group.cgroup(), limit.bytes(), group.path())
-    }
-
-    fn check_sum(&self, cgroup: &str, bytes: Option<u64>, path: &Path) -> Result<Option<u64>> {
-        let Some(wanted) = bytes else { return Ok(None) };
-        let mut limits = self.limits().clone();
-        limits.insert(cgroup.to_string(), Some(wanted));
-        let sum = sum_of_limits(&limits);
-        if sum > self.host.available_bytes && self.host.available_bytes > 0 {
-            return Err(over_budget(path, sum, self.host.available_bytes));
-        }
-        Ok(bytes)
-    }
+/// The limits of the groups that have one, by their paths, and what these groups can take at most: of nested limits the
+/// outermost counts. A lab may have thousands, so a new one is not to look at all others.
+#[derive(Default)]
+pub(super) struct Budget {
+    limits: Map<String, u64>,
+    sum: u128,
 }
 
-/// What the groups can take at most: of nested limits the outermost counts.
-fn sum_of_limits(limits: &Map<String, Option<u64>>) -> u64 {
-    let limited_above = |cgroup: &str| {
-        limits
-            .iter()
-            .any(|(other, bytes)| bytes.is_some() && other != cgroup && crate::memcg::path::covers(other, cgroup))
-    };
-    let counted = limits.iter().filter(|(cgroup, _)| !limited_above(cgroup));
-    counted.filter_map(|(_, bytes)| *bytes).fold(0, u64::saturating_add)
+impl Budget {
+    /// Whether the sum stays within what the host has free, were that the limit of a group; 0 says that nobody knows that.
+    pub(super) fn check(&self, cgroup: &str, bytes: u64, available_bytes: u64, path: &Path) -> Result<()> {
+        let sum = u64::try_from(self.with(cgroup, bytes)).unwrap_or(u64::MAX);
+        match sum > available_bytes && available_bytes > 0 {
+            true => Err(over_budget(path, sum, available_bytes)),
+            false => Ok(()),
+        }
+    }
+
+    /// A group has that limit from now on, or none.
+    pub(super) fn set(&mut self, cgroup: &str, bytes: Option<u64>) {
+        self.sum -= self.counted(cgroup);
+        match bytes {
+            Some(bytes) => drop(self.limits.insert(cgroup.to_string(), bytes)),
+            None => drop(self.limits.remove(cgroup)),
+        }
+        self.sum += self.counted(cgroup);
+    }
+
+    /// The sum, were that the limit of a group.
+    fn with(&self, cgroup: &str, bytes: u64) -> u128 {
+        match self.is_limited_above(cgroup) {
+            true => self.sum,
+            false => self.sum - self.counted(cgroup) + u128::from(bytes),
+        }
+    }
+
+    /// What of the sum is of a group and of those below it.
+    fn counted(&self, cgroup: &str) -> u128 {
+        if self.is_limited_above(cgroup) {
+            return 0;
+        }
+        if let Some(bytes) = self.limits.get(cgroup) {
+            return u128::from(*bytes);
+        }
+        let prefix = format!("{cgroup}/");
+        let below = self.limits.from(&prefix).take_while(|(path, _)| path.starts_with(&prefix));
+        below.filter(|(path, _)| !self.is_limited_above(path)).map(|(_, bytes)| u128::from(*bytes)).sum()
+    }
+
+    fn is_limited_above(&self, cgroup: &str) -> bool {
+        upwards(cgroup).skip(1).any(|at| self.limits.get(at).is_some())
+    }
 }
 
 /// The answer to a limit that is more than the host can give.
@@ -64,16 +81,22 @@ fn over_budget(path: &Path, wanted: u64, available: u64) -> Error {
 mod tests {
     use super::*;
 
+    /// Whatever comes and goes, the sum is that of the outermost limits.
     #[test]
     fn of_nested_limits_the_outermost_counts() {
-        let limits = [
-            ("/lab/a", Some(10)),
-            ("/lab/a/b", Some(7)),
-            ("/lab/c", None),
-            ("/lab/c/d", Some(3)),
-            ("/lab/ab", Some(1)),
-        ];
-        let limits = limits.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect();
-        assert_eq!(sum_of_limits(&limits), 14);
+        let mut budget = Budget::default();
+        let mut set = |cgroup: &str, bytes: Option<u64>| {
+            budget.set(cgroup, bytes);
+            budget.sum
+        };
+        assert_eq!((set("/lab/a", Some(10)), set("/lab/a/b", Some(7)), set("/lab/c", None)), (10, 10, 10));
+        assert_eq!((set("/lab/c/d", Some(3)), set("/lab/ab", Some(1)), set("/lab/a b", Some(2))), (13, 14, 16));
+        assert_eq!((set("/lab/a", Some(4)), set("/lab/a", None), set("/lab/a", Some(9))), (10, 13, 15));
+        assert_eq!((set("/lab/c", Some(5)), set("/lab", Some(6)), set("/lab", None)), (17, 6, 17));
+        assert_eq!((budget.with("/lab/a/c", 100), budget.with("/lab/c", 8), budget.with("/lab/ ", 1)), (17, 20, 18));
+        for cgroup in ["/lab/a", "/lab/a/b", "/lab/c", "/lab/c/d", "/lab/ab", "/lab/a b"] {
+            budget.set(cgroup, None);
+        }
+        assert_eq!((budget.sum, budget.with("/lab/a", u64::MAX)), (0, u128::from(u64::MAX)));
     }
 }

@@ -1,19 +1,21 @@
 //! What the groups and workers of one lab hold in common, and how it ends.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::ending::remove_tree;
 use super::host::Host;
 use super::hub::Hub;
 use super::put_back::PutBack;
 use crate::error::{Error, ErrorKind, Result};
 use crate::helper::supervisor::Supervisor;
-use crate::map::Map;
 use crate::memcg::cgroup::Cgroup;
 use crate::memcg::files::Dir;
+use crate::memcg::limits::Limit;
 use crate::memcg::owner::Maker;
 use crate::memcg::version::Version;
 
@@ -30,8 +32,8 @@ pub(crate) struct Shared {
     pub(crate) cgroup: String,
     pub(crate) supervisor: Arc<Supervisor>,
     pub(crate) hub: Arc<Hub>,
-    /// The limit of each group by its path; `None` for "no limit".
-    limits: Mutex<Map<String, Option<u64>>>,
+    /// What the limits of its groups sum up to.
+    budget: Mutex<Budget>,
     unnamed: AtomicU64,
     closed: AtomicBool,
     pub(crate) maker: Maker,
@@ -91,7 +93,7 @@ impl Shared {
             cgroup,
             supervisor,
             hub: Arc::new(hub),
-            limits: Mutex::default(),
+            budget: Mutex::default(),
             unnamed: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             maker: Maker::this(),
@@ -149,16 +151,34 @@ impl Shared {
         }
     }
 
-    pub(super) fn limits(&self) -> MutexGuard<'_, Map<String, Option<u64>>> {
-        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a new group of that limit keeps the sum within the host's memory.
+    pub(crate) fn check_budget(&self, above: Option<&Cgroup>, limit: Option<Limit>) -> Result<Option<u64>> {
+        let base = above.map_or(self.cgroup.as_str(), Cgroup::cgroup);
+        self.check_limit(&format!("{base}/ "), limit.and_then(Limit::bytes), self.dir.path())
+    }
+
+    /// The same for a group that changes its limit.
+    pub(crate) fn check_budget_change(&self, group: &Cgroup, limit: Limit) -> Result<Option<u64>> {
+        self.check_limit(group.cgroup(), limit.bytes(), group.path())
+    }
+
+    fn check_limit(&self, cgroup: &str, bytes: Option<u64>, path: &Path) -> Result<Option<u64>> {
+        if let Some(bytes) = bytes {
+            self.budget().check(cgroup, bytes, self.host.available_bytes, path)?;
+        }
+        Ok(bytes)
     }
 
     pub(crate) fn remember(&self, group: &Cgroup, bytes: Option<u64>) {
-        self.limits().insert(group.cgroup().to_string(), bytes);
+        self.budget().set(group.cgroup(), bytes);
     }
 
     pub(crate) fn forget(&self, group: &Cgroup) {
-        self.limits().remove(group.cgroup());
+        self.budget().set(group.cgroup(), None);
         self.hub.unobserve(group.cgroup());
     }
 }
