@@ -16,6 +16,7 @@ use self::outside::Outside;
 use self::reading::Reading;
 use self::records::Records;
 use self::remembered::Remembered;
+use self::stirred::Stirred;
 use self::tally::Tally;
 use self::threads::Unexplained;
 use self::unclaimed::Unclaimed;
@@ -48,6 +49,7 @@ mod reading;
 mod records;
 mod remembered;
 mod settle;
+mod stirred;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -68,14 +70,16 @@ const MOST_UNCLAIMED: usize = 1024;
 pub(crate) struct Collector {
     has_trace: bool,
     has_log: bool,
-    before: Map<String, Before>,
+    before: Map<String, Box<Before>>,
+    /// Whose limit the step of a process would meet.
+    foreseen: Map<i32, String>,
     /// How many kill events of each group have an account.
-    tallies: Map<String, Tally>,
+    tallies: Map<String, Box<Tally>>,
     unclaimed: VecDeque<Unclaimed>,
     /// Counted kills that no source has placed yet, and since when.
     debt: Option<Debt>,
-    /// The counters have moved, or somebody was killed: debts are looked for.
-    look_for_debts: bool,
+    /// Whose counters may have moved: there debts are looked for.
+    stirred: Stirred,
     /// When a group of v1 last rang: before the kill that it rings for is counted.
     rung_ns: Option<u64>,
     /// The last kills with an account that no process is known for.

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io::{self, BufRead, Read as _, Write};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -298,7 +299,7 @@ questions! {
     now_ns() -> u64, else 0;
     page_bytes() -> u64, else 4096;
     cpus() -> u64, else 1;
-    groups() -> Vec<GroupSeen>, else Vec::new();
+    groups() -> Arc<Vec<GroupSeen>>, else Arc::default();
     chain(cgroup: &str) -> Vec<String>, else Vec::new();
     counters(cgroup: &str) -> std::result::Result<Counters, String>, else Err(SILENT.to_string());
     below(cgroup: &str) -> Vec<Below>, else Vec::new();

@@ -1,5 +1,7 @@
 //! What the collector asks of the world. The hub answers it of this machine; whoever else can answer gets the same accounts.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::oom::SwapUse;
@@ -71,8 +73,8 @@ pub(crate) trait Scene {
     /// CPUs that are online.
     fn cpus(&self) -> u64;
 
-    /// The groups that are observed, in the order in which they came.
-    fn groups(&self) -> Vec<GroupSeen>;
+    /// The groups that are observed, in the order in which they came. There may be thousands, so the list is shared.
+    fn groups(&self) -> Arc<Vec<GroupSeen>>;
 
     /// A group and those above it that memoom made or watches, innermost first.
     fn chain(&self, cgroup: &str) -> Vec<String>;

@@ -48,8 +48,10 @@ pub(crate) enum Sign {
     },
     /// A group of v1 has rung: the kernel is about to kill.
     Rang,
-    /// The counters of a group have moved, or a process has ended.
+    /// The counters of some group have moved, or a process has ended.
     Moved,
+    /// Those of that group have, or a process of it has ended; or it may be one of those below it too.
+    Stirred { cgroup: String, below: bool },
     /// The tracepoint and the log are read from now on.
     Reading,
     /// A thread and its process.

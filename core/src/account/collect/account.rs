@@ -25,8 +25,7 @@ impl Collector {
     /// Whose limit was hit, by the report.
     pub(super) fn limit_group(&self, episode: &Episode, scene: &dyn Scene) -> Option<String> {
         let path = episode.report.as_ref()?.oom_memcg.as_deref()?;
-        let tops: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
-        Some(inside(path, &tops).unwrap_or_else(|| crate::text::escape(path)))
+        Some(inside(path, &scene.groups()).unwrap_or_else(|| crate::text::escape(path)))
     }
 
     // Long: one literal at its end, and before that a line or two for each of its fields.
@@ -42,7 +41,7 @@ impl Collector {
         });
         let after = limit_group.as_deref().and_then(|cgroup| reading.of(cgroup)).cloned().unwrap_or_default();
         // A prediction was made for one step, and says nothing of what happened after that.
-        let before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup));
+        let before = limit_group.as_deref().and_then(|cgroup| self.before.get(cgroup)).map(Box::as_ref);
         let during = |before: &&Before| match (episode.marked_ns, before.step_ended_ns) {
             (Some(marked_ns), Some(ended_ns)) => marked_ns <= ended_ns,
             _ => true,
@@ -76,11 +75,11 @@ impl Collector {
         let timings_ns = timings(&episode, step_started_ns, scene.now_ns());
         let usage_bytes = Span { before: usage_before, after: after.usage_bytes };
         if let Some(cgroup) = limit_group.as_deref() {
-            self.unread(cgroup, self.before.get(cgroup), reading, Some(&usage_bytes), &mut missing);
+            self.unread(cgroup, reading, Some(&usage_bytes), &mut missing);
         }
         let other = victim_group.as_deref().filter(|cgroup| Some(*cgroup) != limit_group.as_deref());
         if let Some(cgroup) = other {
-            self.unread(cgroup, self.before.get(cgroup), reading, None, &mut missing);
+            self.unread(cgroup, reading, None, &mut missing);
         }
         let victim_counters = other.filter(is_seen).map(|cgroup| Span {
             before: self.counters_before(cgroup),
@@ -167,6 +166,7 @@ impl Collector {
             }
         }
         self.told.extend(episode.first_sequence);
+        episode.kills.iter().for_each(|kill| drop(self.foreseen.remove(&kill.victim.pid)));
         let workers = episode.kills.iter().filter_map(|kill| worker(scene, kill.victim.pid));
         self.judged.extend(workers.map(|worker| worker.id));
         // One that has not ended keeps its pid.

@@ -23,6 +23,9 @@ impl Collector {
     pub(super) fn before(&mut self, cgroup: &str, scope: Option<Scope>, scene: &dyn Scene) {
         let step_started_ns = scope.is_some().then(|| scene.now_ns());
         if let Some(scope) = &scope {
+            if let Some(pid) = scope.growing {
+                self.foreseen.insert(pid, scope.limit_group.clone());
+            }
             let (below, seen_ns) = (Some(scope.limit_group.as_str()), scope.contents.read_ns);
             for candidate in &scope.prediction.candidates {
                 self.remembered.member(candidate.pid, candidate.group.clone(), below, seen_ns);
@@ -49,9 +52,9 @@ impl Collector {
         }
         for (at, counters) in read {
             let base = own_kills(&counters);
-            self.tallies.or_insert_with(at.clone(), || Tally::new(base, read_ns));
-            let entry = self.before.or_insert_with(at, Before::default);
-            *entry = Before { counters, scope: None, step_started_ns, step_ended_ns: None, read_ns };
+            self.tallies.or_insert_with(at.clone(), || Tally::new(base, read_ns).into());
+            let entry = self.before.or_insert_with(at, Box::default);
+            **entry = Before { counters, scope: None, step_started_ns, step_ended_ns: None, read_ns };
         }
         if let Some(scope) = scope {
             if let Some(entry) = self.before.get_mut(&scope.limit_group) {
@@ -63,18 +66,18 @@ impl Collector {
     /// A group is observed from now on: what it has counted before is none of ours.
     pub(super) fn meet(&mut self, cgroup: &str, counters: Option<&Counters>, now_ns: u64) {
         let base = counters.map_or(0, own_kills);
-        self.tallies.or_insert_with(cgroup.to_string(), || Tally::new(base, now_ns));
+        self.tallies.or_insert_with(cgroup.to_string(), || Tally::new(base, now_ns).into());
     }
 
     /// A group was made while we watched: whatever it counts has happened since.
     pub(super) fn began(&mut self, cgroup: &str, counters: Option<Counters>, now_ns: u64) {
         // It may have been made, and have counted a kill, since the sources were read before.
         let since_ns = self.read_before_ns;
-        self.tallies.or_insert_with(cgroup.to_string(), || Tally::of_new(since_ns, now_ns));
+        self.tallies.or_insert_with(cgroup.to_string(), || Tally::of_new(since_ns, now_ns).into());
         let untouched = |now: &Counters| [own_kills(now), now.failcnt.unwrap_or(0), now.oom.unwrap_or(0)] == [0; 3];
         let counters = counters.filter(untouched).unwrap_or_default();
         let before = Before { counters, ..Before::default() };
-        self.before.or_insert_with(cgroup.to_string(), || before);
+        self.before.or_insert_with(cgroup.to_string(), || before.into());
     }
 
     /// A group has gone; another one may get its name.
@@ -109,7 +112,8 @@ impl Collector {
 
     /// The step of a process is over: what was predicted for it says nothing of later OOMs.
     pub(super) fn stepped(&mut self, pid: i32, end_ns: u64) {
-        for before in self.before.values_mut() {
+        let before = self.foreseen.remove(&pid).and_then(|cgroup| self.before.get_mut(&cgroup));
+        if let Some(before) = before {
             if before.scope.as_ref().is_some_and(|scope| scope.growing == Some(pid)) {
                 before.step_ended_ns = Some(end_ns);
             }

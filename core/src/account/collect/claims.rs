@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::owing::Owing;
+use super::stirred::Stirred;
 use super::tally::{Step, Tally};
 use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Reading};
@@ -82,7 +83,7 @@ impl Collector {
                 continue;
             };
             // A group that is not observed yet has counted this kill when it is.
-            let tally = self.tallies.or_insert_with(group.clone(), || Tally::new(0, reading.ended_ns));
+            let tally = self.tallies.or_insert_with(group.clone(), || Tally::new(0, reading.ended_ns).into());
             tally.accounted += 1;
             tally.marks.extend(marked_ns);
         }
@@ -118,7 +119,7 @@ impl Collector {
 
     /// Gives unclaimed victims to the groups that owe them.
     pub(super) fn claim(&mut self, scene: &dyn Scene, last: Last<'_>) {
-        let (owing, unread_ns) = self.owing(scene);
+        let (owing, unread_ns) = self.owing(last != Last::No, scene);
         let total = owing.iter().map(|one| one.owed).sum::<u64>().saturating_sub(self.unplaced);
         // Those that descend from our workers are ours whatever the counters say.
         while let Some(at) = self.unclaimed.iter().position(|one| one.ours) {
@@ -137,7 +138,8 @@ impl Collector {
             if unread_ns.is_none() {
                 self.unclaimed.clear();
                 self.debt = None;
-                self.look_for_debts = self.expecting(scene.now_ns());
+                self.stirred = Stirred::default();
+                self.stirred.all = self.expecting(scene.now_ns());
                 if self.unplaced > 0 && self.open.is_empty() {
                     self.pay(&owing);
                 }

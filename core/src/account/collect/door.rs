@@ -25,23 +25,27 @@ impl Collector {
             Sign::Stepped { pid, end_ns } => self.stepped(pid, end_ns),
             Sign::Held { cgroup, contents, below } => self.notified(&cgroup, contents, below, scene),
             Sign::Rang => self.rung_ns = Some(scene.now_ns()),
-            Sign::Moved => self.look_for_debts = true,
+            Sign::Moved => self.stirred.all = true,
+            Sign::Stirred { cgroup, below } => self.stir(cgroup, below),
             Sign::Reading => self.reads(scene.now_ns()),
             Sign::Thread { thread, process } => self.note_thread(thread, process),
             Sign::Traced { victim, whose } => self.traced(*victim, whose, scene),
             Sign::Signalled { pid, comm, invoker, time_ns, whose } => {
                 self.signalled(pid, comm, (invoker, time_ns), whose, scene);
             }
-            Sign::Lost { source, count } => self.lost(source, count, scene.now_ns()),
+            Sign::Lost { source, count } => {
+                // What was lost may have told of a kill in any group.
+                self.stirred.all = true;
+                self.lost(source, count, scene.now_ns());
+            }
             Sign::Logged { records } => {
                 self.look_again = false;
-                let tops: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
                 // One that had ended well before these lines were printed has left its pid to another.
                 let read_before_ns = self.read_before_ns;
                 let still = |(_, ended_ns)| within(COMPLETE_WITHIN, ended_ns, read_before_ns);
                 let lived = |worker: &WorkerSeen| worker.exit.is_none_or(still);
                 let known = |pid: i32| worker(scene, pid).filter(lived).map(|worker| worker.group);
-                told.records = self.logged(records, &tops, &known, scene);
+                told.records = self.logged(records, &scene.groups(), &known, scene);
             }
             Sign::Gone { cgroup, rung } => {
                 self.count_rings(&cgroup, rung, scene.now_ns());

@@ -155,9 +155,9 @@ impl Episode {
     /// The outermost observed group above its victims.
     pub(super) fn root(&self, scene: &dyn Scene) -> Option<String> {
         let group = self.kills.iter().find_map(|kill| kill.victim.group.as_deref())?;
-        let above = scene.groups().into_iter().map(|seen| seen.cgroup);
-        let root = above.filter(|at| covers(at, group)).min_by_key(String::len);
-        Some(root.unwrap_or_else(|| group.to_string()))
+        let groups = scene.groups();
+        let above = groups.iter().map(|seen| seen.cgroup.as_str()).filter(|at| covers(at, group));
+        Some(above.min_by_key(|at| at.len()).unwrap_or(group).to_string())
     }
 
     /// Whether the report tells of this OOM: the same report read further, or one of the same victims.
@@ -226,8 +226,9 @@ impl Episode {
     /// `struck` says whose limit was hit: flags above that group do not count.
     pub(super) fn group_is_gone(&self, scene: &dyn Scene, struck: impl Fn(&str) -> Option<String>) -> bool {
         let Some(group) = self.kills.iter().find_map(|kill| kill.victim.group.as_deref()) else { return true };
-        let groups: Vec<String> = scene.groups().into_iter().map(|seen| seen.cgroup).collect();
-        let mut whole: Vec<&String> = groups.iter().filter(|at| covers(at, group) && scene.oom_group(at)).collect();
+        let seen = scene.groups();
+        let groups = || seen.iter().map(|seen| &seen.cgroup);
+        let mut whole: Vec<&String> = groups().filter(|at| covers(at, group) && scene.oom_group(at)).collect();
         if whole.is_empty() {
             return true;
         }
@@ -236,7 +237,7 @@ impl Episode {
         }
         // From the topmost flagged group down.
         let Some(top) = whole.iter().min_by_key(|at| at.len()) else { return true };
-        let left = groups.iter().any(|at| covers(top, at) && scene.has_left(at));
+        let left = groups().any(|at| covers(top, at) && scene.has_left(at));
         let workers = scene.workers();
         let mut taken = workers.iter().filter(|worker| covers(top, &worker.group) && worker.oom_score_adj != NEVER);
         !left && taken.all(WorkerSeen::is_over)

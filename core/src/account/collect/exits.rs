@@ -94,7 +94,7 @@ fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
     if !flagged(cgroup, scene) {
         return None;
     }
-    let groups = scene.groups().into_iter().map(|seen| seen.cgroup);
-    let flagged = groups.filter(|at| covers(at, cgroup) && scene.oom_group(at));
-    flagged.min_by_key(String::len)
+    let groups = scene.groups();
+    let above = groups.iter().map(|seen| &seen.cgroup).filter(|at| covers(at, cgroup));
+    above.filter(|at| scene.oom_group(at)).min_by_key(|at| at.len()).cloned()
 }

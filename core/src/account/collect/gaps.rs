@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::episode::Episode;
-use super::{Before, Collector, Reading};
+use super::{Collector, Reading};
 use crate::account::oom::Span;
 use crate::account::scene::Scene;
 use crate::account::victim::Candidate;
@@ -109,7 +109,6 @@ impl Collector {
     pub(super) fn unread(
         &self,
         cgroup: &str,
-        before: Option<&Before>,
         reading: &Reading,
         usage: Option<&Span<Option<u64>>>,
         missing: &mut Vec<Missing>,
@@ -117,7 +116,7 @@ impl Collector {
         let mut name = |what: &str, reason: Cow<'static, str>| {
             missing.push(Missing::new("counters", format!("those of {cgroup} {what}: {reason}")));
         };
-        if before.is_none_or(|before| before.counters == Counters::default()) {
+        if self.before.get(cgroup).is_none_or(|before| before.counters == Counters::default()) {
             let usage_is_known = usage.is_some_and(|usage| usage.before.is_some());
             let but = if usage_is_known { " (the usage is the report's)" } else { "" };
             name(&format!("before the OOM{but}"), "nothing of them had been read".into());

@@ -1,6 +1,8 @@
 //! The processes of the group whose limit was hit, as far as they can be known: the kernel's table, the kill line and the
 //! mark for those that have gone, /proc for those that are left.
 
+use std::cell::RefCell;
+
 use super::contents::charged_ahead;
 use super::{Collector, Episode};
 use crate::account::composition::Composition;
@@ -9,6 +11,7 @@ use crate::account::holders::{holders, Holder, Holding};
 use crate::account::oom::Cause;
 use crate::account::scene::{Scene, WorkerSeen};
 use crate::account::victim::Input;
+use crate::map::Map;
 use crate::memcg::limits::human_size;
 use crate::memcg::path::covers;
 use crate::observe::missing::Missing;
@@ -166,7 +169,12 @@ impl Collector {
         scene: &dyn Scene,
     ) -> Vec<Holding> {
         let groups = scene.groups();
-        let is_watched = |cgroup: &str| groups.iter().any(|seen| covers(&seen.cgroup, cgroup));
+        // Thousands of processes may stand in few groups.
+        let known = RefCell::new(Map::<String, bool>::new());
+        let is_watched = |cgroup: &str| {
+            let is = || groups.iter().any(|seen| covers(&seen.cgroup, cgroup));
+            *known.borrow_mut().or_insert_with(cgroup.to_string(), is)
+        };
         let wider = !limit_group.is_some_and(is_watched);
         let of = |task: &Task| {
             let pid = task.process();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Whose, COMPLETE_WITHIN, LINE_WITHIN, MOST_RECORDS};
 use crate::account::oom::{Cause, Process, Victim};
-use crate::account::scene::Scene;
+use crate::account::scene::{GroupSeen, Scene};
 use crate::memcg::path::covers;
 use crate::observe::kmsg::Record;
 use crate::observe::report::{parse_records, Kill, Report};
@@ -21,7 +21,7 @@ impl Collector {
     pub(super) fn logged(
         &mut self,
         records: Vec<Record>,
-        tops: &[String],
+        tops: &[GroupSeen],
         known: &dyn Fn(i32) -> Option<String>,
         scene: &dyn Scene,
     ) -> Vec<(Option<String>, Record)> {
@@ -77,7 +77,7 @@ impl Collector {
     fn take_report(
         &mut self,
         mut report: Report,
-        tops: &[String],
+        tops: &[GroupSeen],
         known: &dyn Fn(i32) -> Option<String>,
         scene: &dyn Scene,
         claimed: &mut Vec<(Option<String>, Record)>,
@@ -226,20 +226,20 @@ impl Collector {
 }
 
 /// The group of the one that was chosen, or else the one whose limit was hit, if it is ours.
-pub(super) fn group_of(report: &Report, tops: &[String]) -> Option<String> {
+pub(super) fn group_of(report: &Report, tops: &[GroupSeen]) -> Option<String> {
     report.task_memcg.as_deref().or(report.oom_memcg.as_deref()).and_then(|path| inside(path, tops))
 }
 
 /// The path of a report as we name groups. The kernel writes paths from the real top of the hierarchy. Inside a cgroup
 /// namespace ours begin further down, so that ours is the end of the kernel's; what stands outside of the namespace
 /// begins with as many `/..` as it is further up.
-pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
+pub(super) fn inside(path: &[u8], tops: &[GroupSeen]) -> Option<String> {
     let path = crate::text::escape(path);
-    for top in tops {
-        if crate::memcg::path::covers(top, &path) {
-            return Some(path);
-        }
-        let mut below = top.as_str();
+    if tops.iter().any(|top| covers(&top.cgroup, &path)) {
+        return Some(path);
+    }
+    for top in tops.iter().map(|top| top.cgroup.as_str()) {
+        let mut below = top;
         while let Some(rest) = below.strip_prefix("/..").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             below = rest;
         }
@@ -260,10 +260,14 @@ pub(super) fn inside(path: &[u8], tops: &[String]) -> Option<String> {
 mod tests {
     use super::super::tests::made::Made;
     use super::super::{Collector, Whose};
-    use super::inside;
+    use super::{inside, GroupSeen};
     use crate::memcg::version::Version;
     use crate::observe::kmsg::Record;
     use crate::observe::trace::TraceVictim;
+
+    fn top(cgroup: &str) -> GroupSeen {
+        GroupSeen { cgroup: cgroup.to_string(), version: Version::V2, removed: false }
+    }
 
     /// The tracepoint is read before the log: of a kill between the two readings the line comes first.
     #[test]
@@ -271,7 +275,7 @@ mod tests {
         let line = b"3,1,1,-;Memory cgroup out of memory: Killed process 77 (child) total-vm:4kB, anon-rss:4kB, \
                      file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:36kB oom_score_adj:0\n";
         let line = Record::parse(line).expect("a record");
-        let tops = ["/memoom-1".to_string()];
+        let tops = [top("/memoom-1")];
         let world = Made::of(Version::V2);
         let mut collector = Collector::new(true, true);
         assert!(collector.logged(vec![line], &tops, &|_| None, &world).is_empty(), "nobody knows whose it is");
@@ -286,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_path_is_ours_also_from_inside_a_cgroup_namespace() {
-        let tops = ["/memoom-1/a".to_string(), "/../../memoom-2/b".to_string(), "/../..".to_string()];
+        let tops = ["/memoom-1/a", "/../../memoom-2/b", "/../.."].map(top);
         for (path, ours) in [
             ("/memoom-1/a", Some("/memoom-1/a")),
             ("/memoom-1/a/b", Some("/memoom-1/a/b")),

@@ -110,14 +110,14 @@ impl Collector {
             return;
         };
         let mut left: Vec<(String, u64)> = Vec::new();
-        for cgroup in scene.groups().into_iter().map(|seen| seen.cgroup) {
+        for cgroup in scene.groups().iter().map(|seen| &seen.cgroup) {
             // Where a group does not count its own kills apart, nothing can be concluded.
-            let own = reading.of(&cgroup).is_some_and(|counters| counters.local.get("oom_kill").is_some());
-            let Some(kills) = reading.kills(&cgroup).filter(|_| own) else { continue };
-            let known = self.pending(&cgroup).count() + episode.counted_by(&cgroup).count();
-            let owed = self.unaccounted(&cgroup, kills).saturating_sub(known as u64);
+            let own = reading.of(cgroup).is_some_and(|counters| counters.local.get("oom_kill").is_some());
+            let Some(kills) = reading.kills(cgroup).filter(|_| own) else { continue };
+            let known = self.pending(cgroup).count() + episode.counted_by(cgroup).count();
+            let owed = self.unaccounted(cgroup, kills).saturating_sub(known as u64);
             if owed > 0 {
-                left.push((cgroup, owed));
+                left.push((cgroup.clone(), owed));
             }
         }
         let total: u64 = left.iter().map(|(_, owed)| owed).sum();

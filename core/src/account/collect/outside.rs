@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::logs::group_of;
 use super::{Collector, Episode};
 use crate::account::oom::{Process, Victim};
-use crate::account::scene::{Scene, WorkerSeen};
+use crate::account::scene::{GroupSeen, Scene, WorkerSeen};
 use crate::observe::kmsg::Record;
 use crate::observe::report::{Kill, Report};
 
@@ -26,7 +26,7 @@ struct Told {
 
 impl Collector {
     /// Takes the reports of groups below the `tops`; gives back their records, each with its group.
-    pub(super) fn logged_outside(&mut self, reports: Vec<Report>, tops: &[String]) -> Vec<(Option<String>, Record)> {
+    pub(super) fn logged_outside(&mut self, reports: Vec<Report>, tops: &[GroupSeen]) -> Vec<(Option<String>, Record)> {
         let Some(Outside(kept)) = &mut self.outside else { return Vec::new() };
         let mut claimed = Vec::new();
         for report in reports {
@@ -134,7 +134,7 @@ fn translate(report: &mut Report, known: &[(i32, i32)]) {
 #[cfg(test)]
 mod tests {
     use super::super::tests::made::Made;
-    use super::{translate, Collector, Outside};
+    use super::{translate, Collector, GroupSeen, Outside};
     use crate::memcg::version::Version;
     use crate::observe::kmsg::Record;
 
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_report_is_known_by_its_path_and_grows() {
-        let tops = ["/lab/g".to_string()];
+        let tops = [GroupSeen { cgroup: "/lab/g".to_string(), version: Version::V2, removed: false }];
         let world = Made::of(Version::V2);
         let mut collector = Collector::inside_namespace(true);
         let mut read = |records: Vec<Record>| collector.logged(records, &tops, &|_| None, &world).len();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::tally::Step;
 use super::unclaimed::Unclaimed;
 use super::Collector;
-use crate::account::scene::Scene;
+use crate::account::scene::{GroupSeen, Scene};
 
 /// A group that has counted kills without an account.
 pub(super) struct Owing {
@@ -47,10 +47,12 @@ impl Owing {
 
 impl Collector {
     /// The groups that have counted kills without an account, and how many; and since when counters could not be read:
-    /// those of a group that has just been removed, of which we have not heard yet, cannot.
-    pub(super) fn owing(&mut self, scene: &dyn Scene) -> (Vec<Owing>, Option<u64>) {
+    /// those of a group that has just been removed, of which we have not heard yet, cannot. Read are those of which
+    /// something was heard; of `all` where nobody will ask again.
+    pub(super) fn owing(&mut self, all: bool, scene: &dyn Scene) -> (Vec<Owing>, Option<u64>) {
         let mut unread_ns: Option<u64> = None;
-        let groups = scene.groups();
+        let seen = scene.groups();
+        let groups: Vec<&GroupSeen> = seen.iter().filter(|seen| all || self.may_owe(&seen.cgroup)).collect();
         for seen in &groups {
             if let Some(tally) = self.tallies.get_mut(&seen.cgroup) {
                 if !tally.read(&seen.cgroup, scene) && !seen.removed {
@@ -59,15 +61,15 @@ impl Collector {
             }
         }
         let mut owing = Vec::new();
-        for cgroup in groups.into_iter().map(|seen| seen.cgroup) {
-            let pending = self.pending(&cgroup).count() as u64;
-            let marks: Vec<u64> = self.pending(&cgroup).filter_map(|episode| episode.marked_ns).collect();
-            let Some(tally) = self.tallies.get_mut(&cgroup) else { continue };
+        for cgroup in groups.into_iter().map(|seen| &seen.cgroup) {
+            let pending = self.pending(cgroup).count() as u64;
+            let marks: Vec<u64> = self.pending(cgroup).filter_map(|episode| episode.marked_ns).collect();
+            let Some(tally) = self.tallies.get_mut(cgroup) else { continue };
             let owed = tally.seen.saturating_sub(tally.base + tally.accounted + pending);
             let since_ns = tally.owes(owed);
             if owed > 0 {
                 let steps = tally.unpaid(marks.into_iter());
-                owing.push(Owing { cgroup, owed, steps, since_ns });
+                owing.push(Owing { cgroup: cgroup.clone(), owed, steps, since_ns });
             }
         }
         (owing, unread_ns)

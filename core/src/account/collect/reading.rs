@@ -1,13 +1,14 @@
-//! One reading of the counters of all groups, so that all that an account says of them is of one moment.
+//! One reading of the counters of the groups that an account is about, so that all that it says of them is of one moment.
 
 use std::borrow::Cow;
 
 use super::own_kills;
 use crate::account::scene::Scene;
 use crate::map::Map;
+use crate::memcg::path::covers;
 use crate::memcg::Counters;
 
-/// What the counters of the observed groups show now; those that cannot be read are not in it.
+/// What the counters of these groups, and of those above them, show now; those that cannot be read are not in it.
 pub(super) struct Reading {
     /// Just after the last was read: what was marked later is in none of them, unless it was counted and not marked.
     pub(super) ended_ns: u64,
@@ -15,9 +16,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn now(scene: &dyn Scene) -> Reading {
-        let groups = scene.groups().into_iter();
-        let counters = groups.map(|group| (group.cgroup.clone(), scene.counters(&group.cgroup))).collect();
+    /// Reads the counters of the groups that are observed and are `of` these or above them; of all without.
+    pub(super) fn now(scene: &dyn Scene, of: Option<Vec<String>>) -> Reading {
+        let is_of = |cgroup: &str| of.as_ref().is_none_or(|of| of.iter().any(|one| covers(cgroup, one)));
+        let groups = scene.groups();
+        let groups = groups.iter().map(|seen| &seen.cgroup).filter(|cgroup| is_of(cgroup));
+        let counters = groups.map(|cgroup| (cgroup.clone(), scene.counters(cgroup))).collect();
         Reading { ended_ns: scene.now_ns(), counters }
     }
 

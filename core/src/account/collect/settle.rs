@@ -14,7 +14,7 @@ impl Collector {
     /// reading of these completes them; whatever was read *before* the end was seen may have missed some.
     pub(super) fn seal(&mut self, scene: &dyn Scene) {
         self.by_counters(scene);
-        if self.look_for_debts || !self.unclaimed.is_empty() {
+        if self.stirred.any() || !self.unclaimed.is_empty() {
             self.claim(scene, Last::No);
         }
         let mut open = std::mem::take(&mut self.open);
@@ -58,6 +58,22 @@ impl Collector {
         Some(self.limit_group(episode, scene).unwrap_or(root))
     }
 
+    /// The groups that an account is about: those of its victims and the one whose limit was hit; `None` for all, where it
+    /// is not known of every victim in which it stood.
+    fn concerned(&self, at: usize, scene: &dyn Scene) -> Option<Vec<String>> {
+        let episode = &self.open[at];
+        let mut groups: Vec<String> = Vec::new();
+        for kill in &episode.kills {
+            let group = kill.victim.group.as_ref()?;
+            if !groups.contains(group) {
+                groups.push(group.clone());
+            }
+        }
+        groups.extend(episode.counted_in.clone());
+        groups.extend(self.limit_group(episode, scene));
+        (!groups.is_empty()).then_some(groups)
+    }
+
     /// Takes what is complete: sealed, and the sources read since.
     pub(super) fn settle(&mut self, scene: &dyn Scene) -> Vec<Oom> {
         let mut ooms = Vec::new();
@@ -82,7 +98,7 @@ impl Collector {
                 && !self.awaits_a_source(at, now_ns)
                 && !self.awaits_a_reaping(at, scene)
                 && !self.awaits_a_worker(at, scene);
-            let reading = (told || overdue).then(|| Reading::now(scene));
+            let reading = (told || overdue).then(|| Reading::now(scene, self.concerned(at, scene)));
             let Some(reading) = reading.filter(|reading| overdue || !self.awaits_a_mark(at, reading, scene)) else {
                 self.waiting.push(reach);
                 at += 1;

@@ -151,7 +151,7 @@ impl Hub {
                         }
                         let exit = Exit::new(status, rusage, time_ns);
                         ended = true;
-                        state.take(Sign::Moved);
+                        state.take(Sign::Stirred { cgroup: process.group.cgroup().to_string(), below: true });
                         let kind = EventKind::Exited { returncode: exit.returncode };
                         process.end(exit);
                         state.push(time_ns, Source::Supervisor, Some(process.group.cgroup()), Some(pid), kind);
@@ -181,7 +181,7 @@ impl Hub {
         process.end(exit);
         let kind = EventKind::Exited { returncode: exit.returncode };
         state.push(exit.time_ns, Source::Memoom, Some(process.group.cgroup()), Some(process.pid), kind);
-        state.take(Sign::Moved);
+        state.take(Sign::Stirred { cgroup: process.group.cgroup().to_string(), below: true });
         true
     }
 
@@ -210,7 +210,7 @@ impl Hub {
                 state.expect_waits(id, &counters);
                 let kind = EventKind::Notified { counters: Box::new(counters) };
                 state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, kind);
-                state.take(Sign::Moved);
+                state.take(Sign::Stirred { cgroup: group.cgroup().to_string(), below: false });
                 if group.version() == Version::V1 {
                     state.take(Sign::Rang);
                 }
@@ -228,10 +228,10 @@ impl Hub {
                     if told_by_the_tree && observed.has_bell() {
                         return;
                     }
-                    observed.removed = !told_by_the_tree;
                     self.unlisten(observed.notify.take());
                 }
                 if !told_by_the_tree {
+                    state.world.groups.end(id);
                     state.push(sys::monotonic_ns(), Source::Counters, Some(group.cgroup()), None, EventKind::Removed);
                 }
             }

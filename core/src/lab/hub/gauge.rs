@@ -3,7 +3,8 @@
 //! each step; for them alone nothing is done here.
 //!
 //! Looked at is the usage, which costs a few microseconds. The processes and the statistics are read where it has risen,
-//! and no oftener than costs one part in a hundred of one CPU.
+//! and no oftener than costs one part in a hundred of one CPU. Of thousands of groups each look takes some, so that nobody
+//! who waits for an event waits for all of them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ const SELDOM: Duration = Duration::from_secs(1);
 const PART: u64 = 32;
 /// So much of the time may go into it: one part in a hundred.
 const SHARE: u32 = 100;
+/// So many groups are looked at in one look.
+const AT_ONCE: usize = 64;
 
 /// When the next look is due, and what the last one saw.
 #[derive(Debug, Default)]
@@ -31,6 +34,10 @@ pub(super) struct Gauge {
     every: Duration,
     /// The usage of each group when its processes were read.
     usages: Map<String, u64>,
+    /// The first group of the next look, by its number.
+    next: u64,
+    /// A usage has changed since all groups were looked at.
+    changed: bool,
 }
 
 impl Gauge {
@@ -81,19 +88,37 @@ impl State {
             return;
         }
         let begun_ns = sys::thread_cpu_ns();
-        let groups: Vec<Arc<Cgroup>> = self.living_groups().cloned().collect();
-        let mut changed = false;
-        for group in groups.iter().filter(|group| is_gauged(group, &groups)) {
-            changed |= self.gauge_group(group);
+        let is_last = self.gauge_some();
+        let mut every = Duration::from_nanos(sys::thread_cpu_ns().saturating_sub(begun_ns)) * SHARE;
+        if is_last {
+            let changed = std::mem::take(&mut self.gauge.changed);
+            if !changed && self.gauge.every >= SELDOM && self.tree.is_some() {
+                // Whoever watches a group where nothing happens is not to run: the next event begins anew.
+                self.gauge.due = None;
+                return;
+            }
+            every = every.max(if changed { SOON } else { (self.gauge.every * 2).min(SELDOM) });
+            self.gauge.every = every;
         }
-        if !changed && self.gauge.every >= SELDOM && self.tree.is_some() {
-            // Whoever watches a group where nothing happens is not to run: the next event begins anew.
-            self.gauge.due = None;
-            return;
+        self.gauge.due = Instant::now().checked_add(every);
+    }
+
+    /// Looks at some groups; whether the last one was among them.
+    fn gauge_some(&mut self) -> bool {
+        let from = self.world.groups.from(self.gauge.next).filter(|(_, observed)| !observed.removed);
+        let mut some: Vec<(u64, Arc<Cgroup>)> =
+            from.take(AT_ONCE + 1).map(|(id, observed)| (id, observed.group.clone())).collect();
+        let next = if some.len() > AT_ONCE { some.pop().map(|(id, _)| id) } else { None };
+        self.gauge.next = next.unwrap_or(0);
+        for (_, group) in some {
+            // Groups with a limit, and those at the top: the others are read with them.
+            if !self.world.groups.is_below_another(group.cgroup())
+                || group.limit().is_ok_and(|limit| limit.bytes().is_some())
+            {
+                self.gauge.changed |= self.gauge_group(&group);
+            }
         }
-        let every = if changed { SOON } else { (self.gauge.every * 2).min(SELDOM) };
-        self.gauge.every = every.max(Duration::from_nanos(sys::thread_cpu_ns().saturating_sub(begun_ns)) * SHARE);
-        self.gauge.due = Instant::now().checked_add(self.gauge.every);
+        next.is_none()
     }
 
     /// Whether something may grow that nobody looks at before.
@@ -122,10 +147,4 @@ impl State {
         }
         true
     }
-}
-
-/// Groups with a limit, and those at the top: the others are read with them.
-fn is_gauged(group: &Arc<Cgroup>, groups: &[Arc<Cgroup>]) -> bool {
-    let is_below = |other: &Arc<Cgroup>| other.cgroup() != group.cgroup() && other.covers(group.cgroup());
-    group.limit().is_ok_and(|limit| limit.bytes().is_some()) || !groups.iter().any(is_below)
 }

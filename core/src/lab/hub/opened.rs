@@ -115,7 +115,9 @@ impl Hub {
     /// A group has gone; for how many OOMs it has rung at least. It may have been too short-lived to be observed.
     fn end_group(&self, state: &mut State, cgroup: &str) -> u64 {
         let mut rung = 0;
-        if let Some(observed) = state.world.groups.living_mut(cgroup) {
+        let id = state.world.groups.living(cgroup).map(|(id, _)| id);
+        id.iter().for_each(|id| state.world.groups.end(*id));
+        if let Some(observed) = id.and_then(|id| state.world.groups.get_mut(id)) {
             observed.note_gone();
             rung = observed.ooms_rung();
             if !state.collector.has_unclaimed() || !observed.awaits_its_ring() {
@@ -128,8 +130,8 @@ impl Hub {
 
     /// Groups that have gone and have rung for that, or will not any more: what they rang for before were OOMs.
     pub(super) fn end_rings(&self, state: &mut State) {
-        let over = |(_, one): &(u64, &Observed)| one.removed && one.has_bell() && !one.awaits_its_ring();
-        let ids: Vec<u64> = state.world.groups.iter().filter(over).map(|(id, _)| id).collect();
+        let over = |(_, one): &(u64, &Observed)| one.has_bell() && !one.awaits_its_ring();
+        let ids: Vec<u64> = state.world.groups.gone().filter(over).map(|(id, _)| id).collect();
         for id in ids {
             self.end_ring(state, id);
         }
@@ -151,8 +153,8 @@ impl Hub {
         }
         let State { world: World { groups, .. }, collector, samples, tree, .. } = &mut *state;
         let top = tree.as_ref().and(groups.ids().next());
-        let needed = |id, one: &Observed| !one.removed || Some(id) == top || collector.may_need(one.group.cgroup());
-        let forgotten = groups.keep(needed);
+        let needed = |id, one: &Observed| Some(id) == top || collector.may_need(one.group.cgroup());
+        let forgotten = groups.let_go(needed);
         forgotten.iter().for_each(|cgroup| samples.forget(cgroup));
         for cgroup in forgotten {
             state.take(Sign::Forgotten { cgroup });

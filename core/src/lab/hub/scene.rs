@@ -124,13 +124,8 @@ impl Scene for World {
         sys::online_cpus()
     }
 
-    fn groups(&self) -> Vec<GroupSeen> {
-        let seen = |observed: &Observed| GroupSeen {
-            cgroup: observed.group.cgroup().to_string(),
-            version: observed.group.version(),
-            removed: observed.removed && !observed.awaits_its_ring(),
-        };
-        self.groups.values().map(seen).collect()
+    fn groups(&self) -> Arc<Vec<GroupSeen>> {
+        self.groups.seen()
     }
 
     fn chain(&self, cgroup: &str) -> Vec<String> {
@@ -273,9 +268,7 @@ impl Scene for World {
         }
         let proc = Proc::system();
         match self.group_of(pid) {
-            Some(cgroup) if self.groups.values().any(|observed| observed.group.covers(&cgroup)) => {
-                return Whose::Ours(cgroup)
-            }
+            Some(cgroup) if self.groups.cover(&cgroup) => return Whose::Ours(cgroup),
             // At the top stands who was never moved, also an orphan of ours that has left its group.
             Some(cgroup) if cgroup != "/" => return Whose::Strangers,
             _ => {}

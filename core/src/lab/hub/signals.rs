@@ -235,7 +235,7 @@ impl State {
     }
 
     fn observes(&self, cgroup: &str) -> bool {
-        self.world.groups.values().any(|observed| observed.group.covers(cgroup))
+        self.world.groups.cover(cgroup)
     }
 
     /// The group of a process, where that is one of ours.

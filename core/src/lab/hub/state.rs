@@ -9,7 +9,7 @@ use crate::account::sign::{Sign, Told, Whose};
 use crate::error::{ErrorKind, Result};
 use crate::helper::process::Process;
 use crate::lab::hub::backlog::Cursor;
-use crate::memcg::cgroup::pause::Change;
+use crate::memcg::cgroup::pause::{self, Change};
 use crate::memcg::cgroup::Cgroup;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::kmsg::{Item, Record};
@@ -181,12 +181,16 @@ impl State {
 
     /// Whether somebody is about to wait in an OOM (v1), or a group is told to block that the kernel does not block itself (v2).
     pub(super) fn looks_for_blocks(&self) -> bool {
-        self.expects_waits() || self.world.groups.values().any(|observed| observed.group.looks_for_block())
+        self.expects_waits()
+            || pause::are_there() && self.world.groups.values().any(|observed| observed.group.looks_for_block())
     }
 
     /// Looks who waits (v1), and at the groups that are told to block: who met the limit is stopped (v2).
     pub(super) fn look_for_blocks(&mut self) {
         self.look_for_waits();
+        if !pause::are_there() {
+            return;
+        }
         let looking = self.world.groups.values().filter(|observed| observed.group.looks_for_block());
         for group in looking.map(|observed| observed.group.clone()).collect::<Vec<_>>() {
             match group.look_for_block() {

@@ -2,6 +2,7 @@
 //!
 //! How it differs from the switch of v1 stands with `Group::block`, where users read it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Cgroup;
@@ -20,6 +21,32 @@ pub(crate) struct Pause {
     /// `memory.high` before.
     high_before: Limit,
     phase: Phase,
+    _counted: Counted,
+}
+
+/// So many pauses there are in this process: where there is none, no group is looked at for it.
+static PAUSES: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether any group of this process is told to block (v2).
+pub(crate) fn are_there() -> bool {
+    PAUSES.load(Ordering::Acquire) > 0
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Counted;
+
+impl Counted {
+    fn new() -> Counted {
+        PAUSES.fetch_add(1, Ordering::AcqRel);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        PAUSES.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +109,7 @@ impl Cgroup {
             v2::set_limit(dir, v2::HIGH, high_before)?;
             return Err(error);
         }
-        *self.pause() = Some(Pause { limit_bytes, high_before, phase: Phase::Armed });
+        *self.pause() = Some(Pause { limit_bytes, high_before, phase: Phase::Armed, _counted: Counted::new() });
         Ok(())
     }
 

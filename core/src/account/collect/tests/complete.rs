@@ -1,8 +1,11 @@
 //! When an account is complete, and in which order they come.
 
 use super::made::*;
+use crate::account::collect::Collector;
 use crate::account::oom::Cause;
 use crate::account::sign::{Sign, Whose};
+use crate::memcg::version::Version;
+use crate::memcg::{Counters, Stat};
 
 #[test]
 fn a_kill_that_all_sources_tell_is_one_account() {
@@ -109,4 +112,60 @@ fn a_kill_of_strangers_is_nobody_s_account() {
     play.prints_report(7, "/system.slice/other");
     play.ends(7);
     assert!(play.read_for(1000 * MS).is_empty() && !play.collector.is_open());
+}
+
+/// Of thousands that are watched.
+#[test]
+fn an_account_reads_the_counters_of_the_groups_that_it_is_about() {
+    let mut play = Play::new();
+    let others: Vec<String> = (0..100).map(|at| format!("/memoom-1/other{at}")).collect();
+    others.iter().for_each(|other| play.group(other));
+    for kills in 1..3 {
+        play.world.read.borrow_mut().clear();
+        play.world.with(G, |group| {
+            let own = Stat::from_iter([("oom_kill", kills), ("oom", kills)]);
+            group.counters = Ok(Counters { oom_kill: Some(kills), local: own, ..Counters::default() });
+        });
+        play.tell(Sign::Stirred { cgroup: G.to_string(), below: false });
+        play.marks(6 + kills as i32, Play::ours(G));
+        play.prints_report(6 + kills as i32, G);
+        play.ends(6 + kills as i32);
+        play.tell(Sign::Stirred { cgroup: G.to_string(), below: true });
+        assert_eq!(play.read_for(50 * MS).len(), 1);
+        assert!(play.world.read.borrow().iter().all(|read| read == G), "{:?}", play.world.read.borrow());
+    }
+    // A victim that nobody could place may be of any.
+    play.counts(&others[50], 1);
+    play.marks(9, Whose::Unknown);
+    play.ends(9);
+    let ooms = play.read_for(1000 * MS);
+    assert_eq!(ooms[0].victims[0].group.as_deref(), Some(others[50].as_str()));
+}
+
+/// Where no mark tells of kills, whatever moves may be one of any group.
+#[test]
+fn without_the_tracepoint_all_counters_are_held_against_the_accounts() {
+    let mut play = Play::of(Collector::new(false, true), Version::V2);
+    play.group(G);
+    play.group(OTHER);
+    play.world.read.borrow_mut().clear();
+    play.tell(Sign::Stirred { cgroup: G.to_string(), below: false });
+    play.read();
+    assert!([G, OTHER].iter().all(|cgroup| play.world.read.borrow().iter().any(|read| read == cgroup)));
+}
+
+/// A mark that was overwritten may have been of any group.
+#[test]
+fn after_a_loss_all_counters_are_held_against_the_accounts() {
+    let mut play = Play::new();
+    play.group(OTHER);
+    play.world.with(OTHER, |group| {
+        let own = Stat::from_iter([("oom_kill", 1), ("oom", 1)]);
+        group.counters = Ok(Counters { oom_kill: Some(1), local: own, ..Counters::default() });
+    });
+    assert!(play.read_for(500 * MS).is_empty(), "nothing was heard of it");
+    play.tell(Sign::Lost { source: "tracefs", count: 1 });
+    let ooms = play.read_for(1000 * MS);
+    assert_eq!(ooms.len(), 1);
+    assert_eq!(ooms[0].counted_in.as_deref(), Some(OTHER));
 }

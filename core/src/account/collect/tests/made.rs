@@ -1,6 +1,7 @@
 //! A world that is made up, and a collector in it that is told signs one by one.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{mark, KILLED};
@@ -44,6 +45,8 @@ pub(in crate::account::collect) struct Made {
     pub(super) gone: RefCell<Vec<i32>>,
     pub(super) threads: RefCell<Map<i32, i32>>,
     pub(super) begun: RefCell<Vec<u64>>,
+    /// Whose counters were read.
+    pub(super) read: RefCell<Vec<String>>,
 }
 
 impl Made {
@@ -59,6 +62,7 @@ impl Made {
             gone: RefCell::default(),
             threads: RefCell::default(),
             begun: RefCell::default(),
+            read: RefCell::default(),
         }
     }
 
@@ -79,15 +83,16 @@ impl Scene for Made {
     fn cpus(&self) -> u64 {
         2
     }
-    fn groups(&self) -> Vec<GroupSeen> {
+    fn groups(&self) -> Arc<Vec<GroupSeen>> {
         let seen =
             |group: &Group| GroupSeen { cgroup: group.cgroup.clone(), version: self.version, removed: group.removed };
-        self.groups.borrow().iter().map(seen).collect()
+        Arc::new(self.groups.borrow().iter().map(seen).collect())
     }
     fn chain(&self, cgroup: &str) -> Vec<String> {
         vec![cgroup.to_string()]
     }
     fn counters(&self, cgroup: &str) -> Result<Counters, String> {
+        self.read.borrow_mut().push(cgroup.to_string());
         self.with(cgroup, |group| group.counters.clone()).unwrap_or_else(|| Err("it is not there".to_string()))
     }
     fn below(&self, _: &str) -> Vec<Below> {
