@@ -91,8 +91,13 @@ fn judge_oom(oom: &Oom, limit: &str, grower: Option<i32>, code: Option<&str>) ->
     let said: Vec<&str> = oom.findings.iter().map(|finding| finding.code).collect();
     match code {
         Some(code) if !said.contains(&code) => Ok(Judgement::Unknown(format!("{code} is not said, but {said:?}"))),
-        _ => Ok(Judgement::Named { report: oom.report.as_ref().is_some_and(|report| report.invoker.is_some()) }),
+        _ => Ok(Judgement::Named { report: has_report(oom) }),
     }
+}
+
+/// Whether the kernel has printed more of it than the line of the kill.
+pub fn has_report(oom: &Oom) -> bool {
+    oom.report.as_ref().is_some_and(|report| report.invoker.is_some())
 }
 
 #[derive(Default)]
