@@ -58,6 +58,9 @@ pub(crate) enum Sign {
     Thread { thread: i32, process: i32 },
     /// The tracepoint has marked a victim.
     Traced { victim: Box<TraceVictim>, whose: Whose },
+    /// A process has told its parent that a signal has ended it, and stood in that group then; or `by_parent`: the parent
+    /// stands there.
+    Stood { pid: i32, cgroup: String, by_parent: bool, time_ns: u64 },
     /// The OOM killer sent SIGKILL to a process: to a victim, which it marks then, or to one with the victim's memory.
     Signalled {
         pid: i32,

@@ -240,15 +240,21 @@ impl Collector {
         let mut claimed: Vec<(usize, String)> = Vec::new();
         for (at, one) in self.unclaimed.iter().enumerate() {
             let groups: Vec<&Owing> = owing.iter().filter(|owing| owing.has(one)).collect();
-            let [group] = groups.as_slice() else { continue };
+            // Where its parent stands is where it stood, if a kill is owed there.
+            let word = groups.iter().find(|group| one.parents.as_deref() == Some(group.cgroup.as_str()));
+            let Some(group) = word.or(groups.first().filter(|_| groups.len() == 1)) else { continue };
+            let word = word.is_some();
             // A mark that came late counts too, unless it is in time for another group.
             let is_rival = |other: &Unclaimed, step: &Step| {
                 other.fits(step) || other.may_be_of(step) && !owing.iter().any(|owing| owing.has(other))
             };
             // As many as the step has counted, or nobody can tell which.
             let sure = group.steps.iter().filter(steady).any(|step| {
-                let rivals = self.unclaimed.iter().filter(|other| may_be(other, step) && is_rival(other, step));
-                one.fits(step) && may_be(one, step) && rivals.count() as u64 == step.count
+                let may_be = |one: &Unclaimed| word || may_be(one, step);
+                let may_be = |other: &Unclaimed| may_be(other) && (!word || other.parents == one.parents);
+                let rivals =
+                    self.unclaimed.iter().filter(|other| may_be(other) && is_rival(other, step)).count() as u64;
+                one.fits(step) && may_be(one) && (rivals == step.count || word && rivals < step.count)
             });
             if sure {
                 claimed.push((at, group.cgroup.clone()));
@@ -282,7 +288,7 @@ impl Collector {
     }
 
     /// Opens an account for a victim that is ours.
-    fn admit(&mut self, one: Unclaimed, group: Option<String>, scene: &dyn Scene) {
+    pub(super) fn admit(&mut self, one: Unclaimed, group: Option<String>, scene: &dyn Scene) {
         self.look_again = true;
         match one.sign {
             Sign::Traced(trace) => self.add_trace(*trace, group, scene),

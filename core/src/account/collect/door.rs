@@ -30,6 +30,7 @@ impl Collector {
             Sign::Reading => self.reads(scene.now_ns()),
             Sign::Thread { thread, process } => self.note_thread(thread, process),
             Sign::Traced { victim, whose } => self.traced(*victim, whose, scene),
+            Sign::Stood { pid, cgroup, by_parent, time_ns } => self.stood(pid, cgroup, by_parent, time_ns, scene),
             Sign::Signalled { pid, comm, invoker, time_ns, whose } => {
                 self.signalled(pid, comm, (invoker, time_ns), whose, scene);
             }

@@ -151,6 +151,10 @@ impl State {
             _ => self.stood_in(pid).or_else(parents),
         };
         let Some((cgroup, placed_by)) = placed else { return };
+        if self.collector.is_unclaimed(pid) {
+            let by_parent = placed_by == "parent";
+            self.take(Sign::Stood { pid, cgroup: cgroup.clone(), by_parent, time_ns: word.time_ns });
+        }
         // A process in its exit also speaks for the dead that it leaves behind: while it is there, its own end is asked for.
         let status = match proc.stat(pid) {
             Ok(Some(stat)) if matches!(stat.state, TaskState::Zombie | TaskState::Dead) => {

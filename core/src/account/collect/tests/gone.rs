@@ -40,6 +40,40 @@ fn two_victims_that_had_gone_are_told_apart_by_when_they_were_counted() {
     assert_eq!(placed, [(7, Some(OTHER)), (8, Some(G))]);
 }
 
+/// Kills by strangers at the same moment leave nobody to tell them apart, but what the dead have said.
+#[test]
+fn the_last_word_of_a_victim_that_had_gone_places_it_among_strangers() {
+    let stood = |pid, by_parent, time_ns| Sign::Stood { pid, cgroup: G.to_string(), by_parent, time_ns };
+    for by_parent in [false, true] {
+        let mut play = Play::new();
+        play.group(OTHER);
+        play.world.gone.borrow_mut().extend([6, 7, 8]);
+        play.read();
+        play.counts(G, 1);
+        play.counts(OTHER, 1);
+        for pid in [6, 7, 8] {
+            play.marks(pid, Whose::Unknown);
+        }
+        // One that had the pid before is none of this.
+        play.tell(stood(6, by_parent, 1));
+        play.tell(stood(7, by_parent, play.world.now_ns()));
+        let ooms = play.read_for(500 * MS);
+        let named = ooms.iter().flat_map(|oom| &oom.victims).map(|one| (one.pid, one.group.as_deref()));
+        assert_eq!(named.collect::<Vec<_>>(), [(7, Some(G))], "{by_parent}");
+    }
+    // Two children of the same parent, and one kill: that tells nothing.
+    let mut play = Play::new();
+    play.world.gone.borrow_mut().extend([7, 8]);
+    play.read();
+    play.counts(G, 1);
+    for pid in [7, 8] {
+        play.marks(pid, Whose::Unknown);
+        play.tell(stood(pid, true, play.world.now_ns()));
+    }
+    let ooms = play.read_for(500 * MS);
+    assert_eq!(victims(&ooms), [Vec::<i32>::new()]);
+}
+
 #[test]
 fn a_kill_that_nobody_tells_of_gets_an_account_that_says_so() {
     let mut play = Play::new();
