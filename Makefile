@@ -9,6 +9,9 @@ MANDIR ?= $(PREFIX)/share/man
 LIBRARIES ?= target/capi
 DESTDIR ?=
 
+# What is built is looked for here, also where cargo is told to build everybody's things in one place.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
 VENV    := .venv
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' Cargo.toml)
 STAGE   := target/stage

@@ -4,6 +4,7 @@
 # earns its place is in docs/c-api.md, "Size".
 set -eu
 cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="$PWD/target"
 # A frame pointer in each function: the unwind tables need not follow every push then, which saves twice what it costs.
 export RUSTFLAGS="${RUSTFLAGS:-} -C force-frame-pointers=yes"
 # --crate-type: with the rlib that the tests use among them, cargo would leave out the link-time optimization.

@@ -13,6 +13,10 @@ tree() { (cd "$1" && find . ! -type d -printf '%p %l\n' | sort); }
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' Cargo.toml)
 library=$stage/lib/libmemoom.so.$version
 
+# ---- build
+here() { CARGO_TARGET_DIR="$build/elsewhere" packaging/library.sh --quiet && test ! -e "$build/elsewhere"; }
+step "the library is built where install looks for it, also where cargo builds elsewhere" here
+
 # ---- install and uninstall
 there=$build/dest
 directories="PREFIX=/opt/m LIBDIR=/opt/m/lib/multi INCLUDEDIR=/opt/m/inc MANDIR=/opt/m/man"
