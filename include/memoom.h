@@ -3033,7 +3033,7 @@ const memoom_missing *memoom_report_missing_at(const memoom_report *report, size
 const char *memoom_report_lines(const memoom_report *report);
 
 /** The report as a person reads it, with all that it holds but the kernel's own lines (memoom_report_lines).
- * Returns: the text; NULL for NULL. */
+ * Returns: the text, lines that end in newlines; NULL for NULL. */
 const char *memoom_report_to_text(const memoom_report *report);
 
 /** The report as one JSON document ("memoom.report/1").

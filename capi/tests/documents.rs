@@ -44,7 +44,7 @@ fn saved_logs() {
             // SAFETY: the list's own, and it lives.
             let one = unsafe { memoom_report_list_at(Some(&list), at).as_ref() };
             assert_eq!(text(memoom_report_to_json(one)), report.to_json(), "{name} {at}");
-            assert_eq!(text(memoom_report_to_text(one)), report.to_text(), "{name} {at}");
+            assert_eq!(text(memoom_report_to_text(one)), report.to_text() + "\n", "{name} {at}");
             seen += 1;
         }
         memoom_report_list_free(Some(list));

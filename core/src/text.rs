@@ -41,6 +41,17 @@ pub(crate) fn escape_into(text: &mut String, bytes: &[u8]) {
     }
 }
 
+/// A process as it stands in a text. A pid of 0 is one that nobody knows here: inside a pid namespace the kernel's reports
+/// have those of outside.
+pub(crate) fn named(comm: &[u8], pid: i32) -> String {
+    match (comm.is_empty(), pid) {
+        (true, 0) => "a process of unknown pid".to_string(),
+        (true, _) => format!("pid {pid}"),
+        (false, 0) => format!("{} (pid unknown)", escape(comm)),
+        (false, _) => format!("{} (pid {pid})", escape(comm)),
+    }
+}
+
 /// A path as it stands in a text: [`escape`]d.
 pub(crate) fn shown(path: &Path) -> String {
     escape(path.as_os_str().as_bytes())
@@ -139,7 +150,15 @@ pub(crate) fn unescape_octal(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, unescape};
+    use super::{escape, named, unescape};
+
+    #[test]
+    fn a_pid_that_nobody_knows_is_no_number() {
+        assert_eq!(named(b"a", 7), "a (pid 7)");
+        assert_eq!(named(b"", 7), "pid 7");
+        assert_eq!(named(b"a", 0), "a (pid unknown)");
+        assert_eq!(named(b"", 0), "a process of unknown pid");
+    }
 
     #[test]
     fn control_characters_backslash_and_high_bytes_are_escaped() {

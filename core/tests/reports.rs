@@ -221,8 +221,8 @@ fn a_report_for_people() {
     assert_eq!(
         lines[tasks..tasks + 3],
         [
-            "  tasks: 4, the largest first, columns in pages of 4 KiB",
-            "      16.4 MiB 102 %  grouphog         pid 90      uid 0 total_vm 16634 rss 4192 pgtables_bytes 69632 swapents 0 oom_score_adj 0",
+            "  tasks: 4, the largest first, columns in pages of 4 KiB; above 100 %: pages that others are charged for are resident too",
+            "      16.4 MiB >100%  grouphog         pid 90      uid 0 total_vm 16634 rss 4192 pgtables_bytes 69632 swapents 0 oom_score_adj 0",
             "        72 KiB  <1 %  protected        pid 89      uid 0 total_vm 250 rss 18 pgtables_bytes 28672 swapents 0 oom_score_adj -1000",
         ]
     );

@@ -44,6 +44,8 @@ def test_an_oom_kill_is_137_with_the_account_on_standard_error(cli: Cli) -> None
     for part in ("was killed in an OOM", "limit 64M", "victim", "grew from", "What would help"):
         assert part in done.stderr
     assert len(done.stderr.splitlines()) <= 15 and "call path" not in done.stderr
+    # With equal limits of memory and memory+swap (v1) no charge fails where it is counted.
+    assert "oom_kill 0 -> 1" in done.stderr and "failcnt 0 -> 0" not in done.stderr
 
 
 def test_the_peak_of_a_run_is_its_groups() -> None:

@@ -134,6 +134,28 @@ def test_each_oom_once(top: Path) -> None:
         assert one["limit_group"] or one["report"] is None or one["report"]["oom_memcg"] is None
 
 
+def test_a_unit_by_the_name_that_systemctl_takes(lab: memoom.Lab) -> None:
+    """`web` is `web.service`; before it is there the command says so, and watches it all the same."""
+    name = f"memoom-dev-unit-{os.getpid()}"
+    path = lab.path.parent / f"{name}.service"
+    argv = [sys.executable, "-m", "memoom", "watch", "--json", "--unit", name]
+    for there in (False, True):
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None and process.stderr is not None
+            end = threading.Timer(BOUND, process.kill)
+            end.start()
+            try:
+                said = process.stderr.readline()
+                assert said.startswith(f"watching unit {name}") and ("no group has it" in said) is not there, said
+                pid = grow(limited(path))
+                assert [one["pid"] for one in json.loads(process.stdout.readline())["victims"]] == [pid]
+            finally:
+                end.cancel()
+                process.kill()
+                if there:
+                    remove(path)
+
+
 def test_a_shell_loop_faster_than_it_can_be_told(top: Path) -> None:
     limited(top)
     loop = f"for i in $(seq {OOMS}); do sh -c '{GROW}' sh \"$1\"; done"

@@ -337,13 +337,13 @@ pub extern "C" fn memoom_report_lines(report: Option<&memoom_report>) -> *const 
 ///
 /// \param report  a report, or NULL
 ///
-/// Returns: the text; NULL for NULL.
+/// Returns: the text, lines that end in newlines; NULL for NULL.
 /// Ownership: borrowed from the report.
 /// Thread safety: any thread.
 /// Since 0.1.
 #[no_mangle]
 pub extern "C" fn memoom_report_to_text(report: Option<&memoom_report>) -> *const c_char {
-    ffi::get(report, ptr::null(), |report| ffi::kept(&report.text, &|| report.report.to_text()))
+    ffi::get(report, ptr::null(), |report| ffi::kept(&report.text, &|| report.report.to_text() + "\n"))
 }
 
 /// The report as one JSON document ("memoom.report/1").

@@ -91,12 +91,12 @@ impl AtLimit {
             self.held,
             self.held_ns / 1_000_000
         );
-        let named = |one: &Process| format!("{} (pid {})", escape(&one.comm), one.pid);
+        let named = |one: &Process| crate::text::named(&one.comm, one.pid);
         if let Some(invoker) = &self.invoker {
             let _ = write!(text, "; {} met it", named(invoker));
         }
         if let Some(victim) = &self.predicted {
-            let _ = write!(text, "; the kernel would have taken {} (pid {})", escape(&victim.comm), victim.pid);
+            let _ = write!(text, "; the kernel would have taken {}", crate::text::named(&victim.comm, victim.pid));
         }
         text.push('\n');
         let _ = writeln!(text, "  hook        {}", self.hook.headline());

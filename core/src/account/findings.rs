@@ -15,7 +15,7 @@ use super::composition::Composition;
 use super::oom::{Oom, Victim};
 use crate::memcg::limits::human_size;
 use crate::observe::finding::Finding;
-use crate::text::escape;
+use crate::text::named;
 
 /// The findings of an account, what a reader needs first at the head.
 pub(crate) fn findings(oom: &Oom) -> Vec<Finding> {
@@ -87,14 +87,6 @@ impl Facts<'_> {
     fn limit_text(&self) -> String {
         self.oom.limit_bytes.map_or("no limit".to_string(), human_size)
     }
-}
-
-/// A process as it stands in a text.
-pub(super) fn named(comm: &[u8], pid: i32) -> String {
-    if comm.is_empty() {
-        return format!("pid {pid}");
-    }
-    format!("{} (pid {pid})", escape(comm))
 }
 
 /// A time as it stands in a text.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::oom::{Cause, Oom, Victim};
 use crate::memcg::limits::human_size;
 use crate::memcg::Workload;
-use crate::text::escape;
+use crate::text::{escape, named};
 
 /// A short text has so many lines at most.
 pub(super) const SHORT_LINES: usize = 15;
@@ -110,13 +110,11 @@ impl Oom {
             }
             ([], []) => writeln!(text, "OOM in {place} ({limit}): the kernel killed nobody"),
             ([], blocked) => {
-                let names: Vec<String> =
-                    blocked.iter().map(|one| format!("{} (pid {})", escape(&one.comm), one.pid)).collect();
+                let names: Vec<String> = blocked.iter().map(|one| named(&one.comm, one.pid)).collect();
                 writeln!(text, "OOM in {place} ({limit}): the OOM killer is off, and {} waits", names.join(", "))
             }
             (victims, _) => {
-                let names: Vec<String> =
-                    victims.iter().map(|one| format!("{} (pid {})", escape(&one.comm), one.pid)).collect();
+                let names: Vec<String> = victims.iter().map(|one| named(&one.comm, one.pid)).collect();
                 writeln!(text, "OOM in {place} ({limit}): the kernel killed {}", names.join(", "))
             }
         };
@@ -127,7 +125,7 @@ impl Oom {
             // Who lowers a limit charges nothing.
             let lowers = self.call_path.iter().any(|frame| frame.function == "memory_max_write");
             let did = if lowers { "it set the limit below the usage" } else { "the limit was hit in its charge" };
-            let _ = writeln!(text, "  invoker     {} (pid {}): {did}", escape(&invoker.comm), invoker.pid);
+            let _ = writeln!(text, "  invoker     {}: {did}", named(&invoker.comm, invoker.pid));
         }
         let size = |bytes: Option<u64>| bytes.map_or("unknown".to_string(), human_size);
         let _ = writeln!(
@@ -145,7 +143,9 @@ impl Oom {
             ("max", before.max, after.max),
             ("failcnt", before.failcnt, after.failcnt),
         ] {
-            if let (Some(before), Some(after)) = (before, after) {
+            // With equal limits of memory and memory+swap (v1) the charge fails at the second, which no file counts.
+            let counts_elsewhere = name == "failcnt" && before == after;
+            if let (Some(before), Some(after)) = (before.filter(|_| !counts_elsewhere), after) {
                 counters.push(format!("{name} {before} -> {after}"));
             }
         }
@@ -160,7 +160,7 @@ impl Oom {
     /// Whom the formula names, and whether that was said before the kill.
     fn predicted_line(&self, text: &mut String) {
         let Some(predicted) = &self.predicted else { return };
-        let who = format!("{} (pid {}), score {} pages", escape(&predicted.comm), predicted.pid, predicted.score);
+        let who = format!("{}, score {} pages", named(&predicted.comm, predicted.pid), predicted.score);
         let close = if predicted.determined { "" } else { "; the scores were too close to tell" };
         let _ = match (predicted.made, self.predicted_right()) {
             ("before", Some(true)) => writeln!(text, "  predicted   {who}, before the step: as predicted"),
@@ -186,13 +186,8 @@ impl Oom {
         }
         for one in &self.blocked {
             let wchan = one.wchan.as_deref().unwrap_or("unknown");
-            let _ = writeln!(
-                text,
-                "  blocked     {} (pid {}): state {}, waits in {wchan}",
-                escape(&one.comm),
-                one.pid,
-                one.state
-            );
+            let _ =
+                writeln!(text, "  blocked     {}: state {}, waits in {wchan}", named(&one.comm, one.pid), one.state);
         }
     }
 
@@ -226,9 +221,8 @@ impl Oom {
         let of = self.of_another(victim.workload.as_ref());
         let _ = writeln!(
             text,
-            "  victim      {} (pid {}){of}: {cause}{size}; by {}",
-            escape(&victim.comm),
-            victim.pid,
+            "  victim      {}{of}: {cause}{size}; by {}",
+            named(&victim.comm, victim.pid),
             victim.sources.join(", ")
         );
     }

@@ -9,12 +9,12 @@ use crate::memcg::limits::human_size;
 use crate::observe::author::signal_name;
 use crate::observe::missing::Missing;
 use crate::observe::Author;
-use crate::text::escape;
+use crate::text::named;
 
 impl Outcome {
     /// The outcome in one sentence: who, how it ended, and in whose OOM.
     pub fn headline(&self) -> String {
-        let who = format!("{} (pid {})", escape(&self.name), self.pid);
+        let who = named(&self.name, self.pid);
         match self.verdict {
             Verdict::OomKilled => match self.oom().and_then(|oom| oom.limit_group.as_deref()) {
                 Some(group) => format!("{who} was killed in an OOM of {group}"),

@@ -181,7 +181,7 @@ impl Postmortem {
 
     /// The same with what the kernel reported.
     pub fn to_full_text(&self) -> String {
-        self.to_text() + &self.report.as_ref().map(Report::to_text).unwrap_or_default()
+        self.to_text() + &self.report.as_ref().map_or(String::new(), |report| report.to_text() + "\n")
     }
 }
 

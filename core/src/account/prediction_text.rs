@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::victim::{Candidate, Prediction};
-use crate::text::escape;
+use crate::text::{escape, named};
 
 impl Candidate {
     /// One line: name, pid, score, `oom_score_adj`, and why it would not be taken.
@@ -12,7 +12,7 @@ impl Candidate {
         format!(
             "candidate {:<16} pid {:<8} score {:>8}  oom_score_adj {}{why}",
             escape(&self.comm),
-            self.pid,
+            if self.pid == 0 { "unknown".to_string() } else { self.pid.to_string() },
             self.score,
             self.oom_score_adj
         )
@@ -33,7 +33,7 @@ impl Prediction {
                         self.uncertainty_pages
                     ),
                 };
-                let who = format!("{} (pid {})", escape(&victim.comm), victim.pid);
+                let who = named(&victim.comm, victim.pid);
                 format!("{who} would be killed, with a score of {} pages; {sure}\n", victim.score)
             }
             (None, Some(pid)) => format!("nobody would be chosen before pid {pid} is gone, which an OOM has killed\n"),

@@ -236,7 +236,10 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
     let bad = |number: usize, why: &dyn Display| {
         // What a damaged file holds stands in the reason of the parser.
-        let why = crate::error::printable(why.to_string().as_bytes(), 300);
+        let why = why.to_string();
+        // The parser has read this one line alone, and counts it as its first.
+        let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+        let why = crate::error::printable(why.as_bytes(), 300);
         Error::new(ErrorKind::InvalidInput, "replay", &format!("line {number} is not of a recording: {why}"))
             .remedy("give a file that memoom has recorded (--record, LabOptions.record)")
     };

@@ -3,7 +3,7 @@
 use super::findings::findings;
 use super::oom::Oom;
 use crate::memcg::limits::human_size;
-use crate::text::escape;
+use crate::text::named;
 
 /// Findings that say what filled the limit: with one of them at the head nothing needs to be said before.
 const FILLS: [&str; 9] = [
@@ -50,8 +50,7 @@ fn summary(oom: &Oom) -> String {
 fn filled(oom: &Oom) -> String {
     let group = oom.limit_group.as_deref().unwrap_or("a group that no source names");
     let limit = oom.limit_bytes.map_or("The limit".to_string(), |bytes| format!("The limit of {}", human_size(bytes)));
-    let victim =
-        oom.victim().map(|victim| format!("; the kernel killed {} (pid {})", escape(&victim.comm), victim.pid));
+    let victim = oom.victim().map(|victim| format!("; the kernel killed {}", named(&victim.comm, victim.pid)));
     let victim = victim.unwrap_or_default();
     let Some(made) = &oom.composition else {
         return format!("{limit} of {group} was hit{victim}; what filled it could not be read.");

@@ -11,6 +11,7 @@ use crate::memcg::{Counters, Limit};
 use crate::observe::kmsg::{self, Record};
 use crate::observe::missing::Missing;
 use crate::order::order_long;
+use crate::text::named;
 
 /// The kernel prints no more than so many reports for the whole machine ...
 const MOST_REPORTS: usize = 10;
@@ -130,13 +131,13 @@ impl Collector {
 /// The kernel's table has no groups: which of its processes nobody could place.
 pub(super) fn without_group(candidates: &[Candidate]) -> Option<Missing> {
     const MOST_NAMED: usize = 8;
-    let pids: Vec<String> =
-        candidates.iter().filter(|one| one.group.is_none()).map(|one| one.pid.to_string()).collect();
-    let more = pids.len().saturating_sub(MOST_NAMED);
+    let processes: Vec<String> =
+        candidates.iter().filter(|one| one.group.is_none()).map(|one| named(&one.comm, one.pid)).collect();
+    let more = processes.len().saturating_sub(MOST_NAMED);
     let and = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named = pids.get(..MOST_NAMED).unwrap_or(&pids).join(", ");
-    let reason = format!("the kernel's table names no groups, and nothing else says where pid {named}{and} stood");
-    (!pids.is_empty()).then(|| Missing::new("candidates", reason))
+    let listed = processes.get(..MOST_NAMED).unwrap_or(&processes).join(", ");
+    let reason = format!("the kernel's table names no groups, and nothing else says where {listed}{and} stood");
+    (!processes.is_empty()).then(|| Missing::new("candidates", reason))
 }
 
 /// The limit that was hit, and why it is not known. None is said only where it was read.

@@ -106,6 +106,13 @@ Memory cgroup out of memory: Killed process 502 (b) total-vm:2400kB, anon-rss:36
     assert_eq!(groups, [(501, None), (502, Some("/pod/two"))]);
     let missing = without_group(&prediction.candidates).expect("an entry");
     assert_eq!(missing.source, "candidates");
-    assert!(missing.reason.ends_with("says where pid 501 stood"), "{}", missing.reason);
+    assert!(missing.reason.ends_with("says where a (pid 501) stood"), "{}", missing.reason);
     assert_eq!(without_group(&prediction.candidates[1..]), None);
+    // Inside a pid namespace, of a process that is not in it.
+    let unknown = without_group(&[Candidate { pid: 0, ..prediction.candidates[0].clone() }]).expect("an entry");
+    assert!(unknown.reason.ends_with("says where a (pid unknown) stood"), "{}", unknown.reason);
+    assert_eq!(
+        Candidate { pid: 0, ..prediction.candidates[0].clone() }.line().split_whitespace().nth(3),
+        Some("unknown")
+    );
 }

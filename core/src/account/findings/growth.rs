@@ -39,7 +39,11 @@ pub(super) fn one_process_grew(facts: &Facts) -> Option<Finding> {
     if !killed && !facts.oom.victims.is_empty() {
         return None;
     }
-    let share = grower.limit_percent.map_or(String::new(), |percent| format!(", {percent} % of the limit"));
+    let share = match grower.limit_percent {
+        None => String::new(),
+        Some(percent @ ..=100) => format!(", {percent} % of the limit"),
+        Some(_) => ", more than the limit, with what is in swap or charged to others".to_string(),
+    };
     let end = if killed { "; it is the one that was killed" } else { "" };
     let text = format!("{}{share}{end}.", grew(grower));
     let name = grower.comm.as_deref().map_or("the program".to_string(), escape);

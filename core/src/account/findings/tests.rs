@@ -181,6 +181,18 @@ fn who_grew() {
     let crowd = |oom: &mut Oom| oom.holders = (1..=16).map(|pid| holder(pid, 1)).collect();
     assert_eq!(codes(crowd), ["many-processes"]);
     assert_eq!(codes(|oom| oom.holders = vec![holder(7, 8), holder(8, 8)]), [""; 0]);
+    // Memory in swap, or charged to others, is the process's too: more than the limit is no share of it.
+    let text = |percent: u64| {
+        let mut oom = plain();
+        oom.grower = Some(Grower { limit_percent: Some(percent), ..grower(7, 8) });
+        super::findings(&oom).remove(0).text
+    };
+    assert!(text(100).contains(", 100 % of the limit"), "{}", text(100));
+    assert!(
+        text(150).contains(", more than the limit, with what is in swap") && !text(150).contains('%'),
+        "{}",
+        text(150)
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum Subject {
     Pid(i32),
     /// A group and those below it, by its path as the kernel writes it.
     Group(String),
-    /// A systemd unit: `nginx.service`, `session-3.scope`, `user-1000.slice`.
+    /// A systemd unit: `nginx.service`, or `nginx` as systemctl(1) takes it; `session-3.scope`, `user-1000.slice`.
     Unit(String),
     /// A container, by its id or the first characters of it, or by its name where the path of its group has one.
     Container(String),
@@ -85,8 +85,11 @@ impl Subject {
         match self {
             Subject::Unit(unit) => {
                 let last = unescape(path.rsplit('/').next()?);
-                let known = [&found.unit, &found.slice].into_iter().flatten().any(|known| known == unit);
-                (known && last == unit.as_bytes()).then(|| path.to_string())
+                // A name without a kind is a service's, as systemctl(1) has it.
+                let is_it =
+                    |name: &[u8]| name == unit.as_bytes() || name.strip_suffix(b".service") == Some(unit.as_bytes());
+                let known = [&found.unit, &found.slice].into_iter().flatten().any(|known| is_it(known.as_bytes()));
+                (known && is_it(&last)).then(|| path.to_string())
             }
             Subject::Container(id) if found.kind == WorkloadKind::Container => {
                 let by_id = found.container_id.filter(|whole| begins(whole, id));
@@ -143,6 +146,9 @@ mod tests {
             (&unit("kubepods.slice"), &inside, Some("/kubepods.slice")),
             (&unit("web.service"), "/system.slice/web.service/workers", Some("/system.slice/web.service")),
             (&unit("web.service"), "/system.slice/my-web.service", None),
+            (&unit("web"), "/system.slice/web.service", Some("/system.slice/web.service")),
+            (&unit("web"), "/system.slice/web.scope", None),
+            (&unit("system"), "/system.slice/other.service", None),
             (&unit("system.slice"), "/system.slice/web.service", Some("/system.slice")),
             (
                 &unit(r"run-a\x2db.scope"),

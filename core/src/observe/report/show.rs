@@ -246,16 +246,22 @@ impl Report {
         if !self.tasks.is_empty() {
             let page = self.page();
             let pages = page.map_or_else(String::new, |bytes| format!(" of {} KiB", bytes >> 10));
-            lines.push(format!("  tasks: {}, the largest first, columns in pages{pages}", self.tasks.len()));
             let mut tasks: Vec<&Task> = self.tasks.iter().collect();
             // Whose pages nobody tells stand last.
             order_long(&mut tasks, |task| task.held_pages().map_or(u64::MAX, |pages| (!pages).saturating_sub(1)));
             let total = self.total_bytes();
+            let bytes = |task: &Task| task.held_pages().zip(page).and_then(|(pages, page)| pages.checked_mul(page));
+            let share = |task: &Task| consumers::percent(bytes(task)?, total);
+            let more = if tasks.iter().any(|task| share(task) > Some(100)) {
+                "; above 100 %: pages that others are charged for are resident too"
+            } else {
+                ""
+            };
+            let count = tasks.len();
+            lines.push(format!("  tasks: {count}, the largest first, columns in pages{pages}{more}"));
             lines.extend(tasks.into_iter().map(|task| {
-                let bytes = task.held_pages().zip(page).and_then(|(pages, page)| pages.checked_mul(page));
-                let held = bytes.map_or("unknown".to_string(), why::size);
-                let share = bytes.and_then(|bytes| consumers::percent(bytes, total));
-                format!("    {held:>10} {}  {}", part(share), row(task))
+                let held = bytes(task).map_or("unknown".to_string(), why::size);
+                format!("    {held:>10} {}  {}", part(share(task)), row(task))
             }));
         }
         if let Some(chosen) = &self.chosen {
@@ -328,7 +334,8 @@ fn killed(kill: &Kill) -> String {
 
 /// A row of the task table with the columns that this kernel prints.
 fn row(task: &Task) -> String {
-    let mut line = format!("{:<16} pid {:<7}", escape(&task.comm), task.pid);
+    let pid = if task.pid == 0 { "unknown".to_string() } else { task.pid.to_string() };
+    let mut line = format!("{:<16} pid {pid:<7}", escape(&task.comm));
     if let Some(tgid) = task.tgid.filter(|tgid| *tgid != task.pid) {
         let _ = write!(line, " tgid {tgid}");
     }

@@ -84,7 +84,7 @@ impl Report {
             (None, Some(chosen)) => (&chosen.comm, chosen.pid),
             (None, None) => return None,
         };
-        let victim = format!("{} (pid {pid})", escape(comm));
+        let victim = crate::text::named(comm, pid);
         let others = match self.kills.len() {
             0 => return Some(format!("The kernel chose {victim}; no line says that it was killed.")),
             1 => String::new(),
@@ -108,7 +108,7 @@ impl Report {
             return Some("it was the one that asked (vm.oom_kill_allocating_task)".to_string());
         }
         if let Some(chosen) = self.chosen.as_ref().filter(|_| self.sacrifice.is_some()) {
-            let named = format!("{} (pid {})", escape(&chosen.comm), chosen.pid);
+            let named = crate::text::named(&chosen.comm, chosen.pid);
             match self.process_of(chosen.pid) {
                 _ if chosen.pid == pid => {}
                 Some(process) if process == pid => {}
@@ -178,7 +178,9 @@ fn share(one: &Consumer) -> String {
     match one.percent {
         None => String::new(),
         Some(0) => " (less than 1 %)".to_string(),
-        Some(percent) => format!(" ({percent} %)"),
+        Some(percent @ ..=100) => format!(" ({percent} %)"),
+        Some(_) if one.pid.is_some() => " (more than all, with pages that others are charged for)".to_string(),
+        Some(_) => " (more than all)".to_string(),
     }
 }
 

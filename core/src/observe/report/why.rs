@@ -83,7 +83,12 @@ impl Report {
         let at = |what: &str| format!("consumers.{}.{what}", self.place_of(largest));
         if share > 33 {
             let other = if largest.killed || self.kills.is_empty() { "" } else { ", and another was killed" };
-            let text = format!("{name} held {}, {share} % of {}{other}.", size(largest.bytes), self.what_there_was());
+            let there = self.what_there_was();
+            let part = match share {
+                ..=100 => format!("{share} % of {there}"),
+                _ => format!("more than {there}, with pages that others are charged for"),
+            };
+            let text = format!("{name} held {}, {part}{other}.", size(largest.bytes));
             findings.push(
                 Finding::new("one-process-holds", text)
                     .shown_by(at("bytes"), largest.bytes)
@@ -311,8 +316,8 @@ fn unheld(what: &str, held: &str) -> Option<(&'static str, String, &'static str)
 
 /// A process as a sentence names it.
 pub(super) fn named(consumer: &Consumer) -> String {
-    let comm = consumer.comm.as_deref().map(escape).unwrap_or_default();
-    consumer.pid.map_or_else(|| comm.clone(), |pid| format!("{comm} (pid {pid})"))
+    let comm = consumer.comm.as_deref().unwrap_or_default();
+    consumer.pid.map_or_else(|| escape(comm), |pid| crate::text::named(comm, pid))
 }
 
 /// A size in MiB, the unit that all of a report's sentences have in common; what is less than one in KiB.

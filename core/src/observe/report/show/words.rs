@@ -30,7 +30,8 @@ pub(super) fn part(percent: Option<u64>) -> String {
     match percent {
         None => "     ".to_string(),
         Some(0) => " <1 %".to_string(),
-        Some(percent) => format!("{percent:>3} %"),
+        Some(percent @ ..=100) => format!("{percent:>3} %"),
+        Some(_) => ">100%".to_string(),
     }
 }
 
@@ -61,6 +62,7 @@ pub(super) fn hanging(lines: &mut Vec<String>, mark: &str, text: &str) {
 
 pub(super) fn named(comm: &[u8], pid: Option<i32>) -> String {
     match pid {
+        Some(0) => format!("{} (pid unknown)", escape(comm)),
         Some(pid) => format!("{} ({pid})", escape(comm)),
         None => escape(comm),
     }
