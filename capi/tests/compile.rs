@@ -34,6 +34,7 @@ fn compiles(compiler: &str, language: &str, standard: &str, program: &str) {
             "-Wall",
             "-Wextra",
             "-Wpedantic",
+            "-Wconversion",
             "-Werror",
             "-fsyntax-only",
         ])

@@ -2,7 +2,10 @@
 """Makes the manual pages: one for each noun of <memoom.h> from the header's own comments, memoom(7) and memoom(1).
 
     pages.py DIRECTORY        writes man1/, man3/ and man7/ below DIRECTORY
-    pages.py --check          looks that every function stands in exactly one page, and that mandoc finds no fault
+    pages.py --check          looks that every function stands in exactly one page and in the example of that page,
+                              and that mandoc finds no fault
+
+The example of a page is a whole program, examples/c/pages/NOUN.c, which tests/c/run.sh compiles and runs.
 
 A function belongs to the page of its noun, memoom_<noun>_..., so a new one needs no line here. What has no noun of its
 own stands in memoom_library(3).
@@ -23,6 +26,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 HEADER = TOP / "include/memoom.h"
+EXAMPLES = TOP / "examples/c/pages"
 
 # What the first word after memoom_ is the noun of; other words are nouns themselves.
 NOUNS = {
@@ -277,6 +281,37 @@ def said_of(page: Page) -> str:
     return ABOUT.get(page.noun, sentence[:1].lower() + sentence[1:])
 
 
+def verbatim(source: Path) -> list[str]:
+    """A program as it is."""
+    lines = [line.replace("\\", "\\e") for line in source.read_text().splitlines()]
+    return [".Bd -literal", *("\\&" + line if line[:1] in (".", "'") else line for line in lines), ".Ed"]
+
+
+def examples(noun: str) -> list[str]:
+    """The program that shows every function of a page; check() looks that there is one."""
+    source = EXAMPLES / f"{noun}.c"
+    if not source.exists():
+        return []
+    out = [".Sh EXAMPLES", "A whole program.", ".Fn must", "ends it where a call failed,", ".Fn may"]
+    out += ["goes on where this kernel or hierarchy lacks what was asked for,", ".Fn holds", "checks; they stand in"]
+    out += [".Pa must.h ,", "which is at the end of", ".Xr memoom_library 3 .", *verbatim(source)]
+    return [*out, ".Pp", "must.h:", *verbatim(EXAMPLES / "must.h")] if noun == "library" else out
+
+
+def without_example(made: list[Page]) -> list[str]:
+    """Each function that the example of its page does not call, and each example that is no page's."""
+    faults = []
+    for page in made:
+        source = EXAMPLES / f"{page.noun}.c"
+        code = re.sub(r"/\*.*?\*/", "", source.read_text(), flags=re.S) if source.exists() else ""
+        absent = [name for name in page.functions() if not re.search(rf"\b{name}\(", code)]
+        faults += [f"{name}: examples/c/pages/{page.noun}.c does not call it" for name in absent]
+    known = {page.noun for page in made}
+    faults += [f"{one.name} is no page's example" for one in EXAMPLES.glob("*.c") if one.stem not in known]
+    site = (TOP / "docs/reference/c.md").read_text()
+    return faults + [f"{one.name} is not in docs/reference/c.md" for one in EXAMPLES.iterdir() if one.name not in site]
+
+
 def section3(page: Page, date: str, others: list[str]) -> str:
     about = said_of(page)
     names = page.functions() or [page.name]
@@ -296,6 +331,7 @@ def section3(page: Page, date: str, others: list[str]) -> str:
     for item in page.items:
         if item.kind == "function":
             out += [f".Ss {item.name}", *prose(item.comment)]
+    out += examples(page.noun)
     out += [".Sh SEE ALSO"]
     related = sorted(other for other in others if other != page.name)
     out += [f".Xr {other} 3 ," for other in related] + [".Xr memoom 7"]
@@ -351,6 +387,7 @@ def check() -> int:
         for name in sorted(set(declared) | set(documented)):
             if documented.count(name) != 1 or declared.count(name) != 1:
                 faults.append(f"{name}: declared {declared.count(name)} times, in {documented.count(name)} pages")
+        faults += without_example(made)
         if len(declared) < 150:
             faults.append(f"only {len(declared)} functions were found in the header")
         files = sorted(str(path) for path in Path(there).rglob("*.[137]") if not path.read_text().startswith(".so "))

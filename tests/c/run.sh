@@ -67,6 +67,32 @@ for compiler in gcc clang; do
     done
 done
 
+# The example of each page of the manual, as strict as compilers are, by what each is given. The group that group.c
+# borrows is made and removed here.
+signs=$here/../signs logs=$here/../logs
+given=$(for top in /sys/fs/cgroup/memory /sys/fs/cgroup; do [ -w "$top/cgroup.procs" ] && echo "$top/memoom-given-$$" && break; done)
+page() {
+    cd "$build" || return 1
+    case $1 in
+    group) [ -n "$given" ] && mkdir "$given" && { "$2" "$given"; status=$?; rmdir "$given" && return $status; } ;;
+    oom) "$2" "$signs/$(ls "$signs" | grep 'jsonl$' | head -n 1)" ;;
+    watch) rm -rf "$build/record" && "$2" "$build/record" ;;
+    report | postmortem) "$2" "$logs/v2-6.1.kmsg" ;;
+    *) "$2" ;;
+    esac
+}
+strict="-O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+for source in "$examples"/pages/*.c; do
+    name=$(basename "$source" .c)
+    for compiler in gcc clang; do
+        command -v $compiler >/dev/null || continue
+        # shellcheck disable=SC2086 # the options are words
+        step "compile the example of memoom_$name(3): $compiler" $compiler -std=c99 $strict -g "-I$include" "$source" \
+            -o "$build/page-$name" "-L$libdir" -lmemoom "-Wl,-rpath,$libdir"
+    done
+    step "the example of memoom_$name(3)" page "$name" "$build/page-$name"
+done
+
 # memoom.hpp in the oldest and the newest C++ that the compilers know.
 for compiler in g++ clang++; do
     for standard in 11 2b; do
