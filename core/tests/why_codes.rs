@@ -160,6 +160,7 @@ fn page_cache_that_cannot_be_dropped_is_told_from_such_that_can() {
     let mut writer = Command::new(["dd", "if=/dev/zero", "bs=1M", "count=12", "conv=fsync", "status=none"]);
     writer.stdio[1] = memoom::Stdio::Fd(Arc::new(file.try_clone().unwrap().into()));
     assert_eq!(group.command(&writer).unwrap().wait(LONG).unwrap().returncode, 0);
+    let written = group.composition().unwrap();
     // SAFETY: the body makes system calls, and writes to mappings of its own.
     let locker = unsafe { group.function(&Function::default(), || locks_a_file(&file)) }.unwrap();
     assert_eq!(locker.wait(LONG).unwrap().verdict, Verdict::OomKilled);
@@ -167,7 +168,10 @@ fn page_cache_that_cannot_be_dropped_is_told_from_such_that_can() {
     let charged = oom.composition.as_ref().and_then(|made| made.file_bytes);
     // Seen once in a guest of 7.2: by the kernel's own report none of the file was charged to the group that had written it.
     if common::slow() && charged == Some(0) {
-        println!("the scene did not come about: nothing of the file is charged to the group");
+        println!(
+            "the scene did not come about: nothing of the file is charged to the group\n{written:?}\n{}",
+            oom.to_json()
+        );
         lacks(&oom, &["page-cache-stuck"]);
     } else {
         says(&found(&oom, "page-cache-stuck").text, &["of page cache were left", "locked"]);
