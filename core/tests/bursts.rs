@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{gone_by, lab, slow, told, EATS, LONG};
-use memoom::{Command, Group, Lab, Limits, Oom, Verdict, Watch, Worker};
+use memoom::{Command, Group, Lab, LabOptions, Limits, Oom, Stdio, Verdict, Watch, Worker};
 
 const MIB: u64 = 1 << 20;
 
@@ -104,6 +104,38 @@ fn two_hundred_groups_and_nobody_reads() {
     let Some(lab) = lab() else { return };
     burst(&lab, "unread", false);
     lab.close().unwrap();
+}
+
+/// One who starts a child that is killed, and goes on as `sleep` when it has reaped it. The child alone can be chosen.
+fn with_a_child_that_is_killed(lab: &Lab) -> (Group, Watch) {
+    let group = lab.group(None, &Limits::bytes(16 * MIB)).unwrap();
+    let watch = group.watch().unwrap();
+    let adj = "/proc/self/oom_score_adj";
+    let line = format!("echo -1000 > {adj}; sh -c 'echo 1000 > {adj}; {EATS}'; exec sleep 1000");
+    let stdio = [Stdio::Null, Stdio::Null, Stdio::Null];
+    let command = Command { stdio, ..Command::new(["sh", "-c", &line]) };
+    let parent = group.command(&command).unwrap();
+    let comm = || std::fs::read_to_string(format!("/proc/{}/comm", parent.pid())).unwrap();
+    assert!(gone_by(Instant::now() + LONG, || comm().trim() != "sleep"), "the child was not killed");
+    (group, watch)
+}
+
+/// Nobody has read anything before both had gone: no look at /proc, and no time, tells them apart.
+#[test]
+fn a_victim_that_had_gone_is_told_from_a_stranger_s_by_its_last_word() {
+    let Some(strange) = lab() else { return };
+    let ours = Lab::with(&LabOptions { kernel_log: false, ..LabOptions::default() }).unwrap();
+    if !ours.host().can("tracefs") {
+        eprintln!("skipped: nothing tells of victims here");
+        return;
+    }
+    let (group, mut watch) = with_a_child_that_is_killed(&ours);
+    drop(with_a_child_that_is_killed(&strange));
+    let oom = watch.wait_oom(LONG).unwrap().expect("its account");
+    let stood: Vec<_> = oom.victims.iter().map(|victim| victim.group.as_deref()).collect();
+    assert_eq!(stood, [Some(group.cgroup())], "{}", oom.to_text());
+    ours.close().unwrap();
+    strange.close().unwrap();
 }
 
 /// The log is everybody's: only in a virtual machine of the tests is it flooded.
