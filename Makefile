@@ -157,7 +157,7 @@ stage:
 look: develop ## open notebooks in a real JupyterLab, trusted and not, light and dark, and take pictures (target/look)
 	@.ci/packages.sh chromium
 	$(PYTHON) -m venv target/look-venv
-	target/look-venv/bin/python -m pip install --quiet --disable-pip-version-check jupyterlab ipykernel nbclient playwright
+	target/look-venv/bin/python -m pip install --quiet --disable-pip-version-check jupyterlab ipykernel nbclient playwright pillow
 	PYTHONPATH=$(abspath python) target/look-venv/bin/python tests/jupyter/look.py target/look
 
 clean: ## remove what was built

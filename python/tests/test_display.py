@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import CHECKOUT, PATIENCE
+from pictures import boxes, timeline_of
 
 import memoom
 
@@ -171,45 +172,6 @@ def test_a_list_of_reports_takes_a_line_each() -> None:
     shown = pretty(reports, max_width=10_000)
     assert shown.count("\n") <= len(reports) - 1 and shown.count("Report(") == len(reports) == 2
     assert pretty(reports[0]) == str(reports[0]) and "\n" in str(reports[0])
-
-
-def timeline_of(count: int) -> memoom.Timeline:
-    """A timeline that looks as one of so many processes does; the last half of them are killed."""
-    events: list[dict[str, Any]] = [
-        {"time_ns": 0, "source": "memoom", "group": "/many", "kind": "limit", "limit_bytes": 80 << 20}
-    ]
-    held = dict.fromkeys(range(count), 0)
-    time_ns = 0
-
-    def add(kind: str, pid: int | None = None, **more: Any) -> None:
-        events.append({"time_ns": time_ns, "source": "memoom", "group": "/many", "pid": pid, "kind": kind, **more})
-
-    for pid in held:
-        add("started", pid, name=f"wörker-{pid}")
-    for turn in range(6):
-        for pid in held:
-            time_ns += 1_000_000
-            held[pid] += (1 + pid % 3) << 18
-            add("share", pid, rss_bytes=held[pid], swap_bytes=0, comm=f"wörker-{pid}")
-            add("usage", usage_bytes=sum(held.values()))
-            if turn == 5 and pid >= count // 2:
-                add("victim", pid, comm=f"wörker-{pid}", score=1)
-    document = json.dumps({"schema": "memoom.timeline/1", "events": events})
-    return memoom.Timeline._of(document)._with({"ooms": (), "full_text": ""})
-
-
-Box = tuple[float, float, float, float]
-
-
-def boxes(svg: ET.Element) -> dict[str, Box]:
-    """Where the words of a picture are: left, top, right, bottom; measured as widely as the letters of any font are."""
-    found = {}
-    for text in svg.iter(SVG + "text"):
-        words = text.text or ""
-        x, y, wide = float(text.attrib["x"]), float(text.attrib["y"]), 6.2 * len(words)
-        left = {"start": x, "middle": x - wide / 2, "end": x - wide}[text.attrib["text-anchor"]]
-        found[f"{words} at {x}"] = (left, y - 8, left + wide, y + 2)
-    return found
 
 
 @pytest.mark.parametrize("count", [2, 8, 9, 20, 200])

@@ -4,8 +4,9 @@
     look.py DIRECTORY        the pictures go there; exit status 1 where a chart is not shown
 
 `make look` installs what it needs (JupyterLab and Playwright in a venv of their own, Chromium from Debian: 400 MB), so
-it is no part of `make test`. A picture differs from run to run by its times, so what is held is what a reader must see:
-each chart is an image that has been drawn, no markup stands as text, and no script is asked for.
+it is no part of `make test`. The picture of a run differs from run to run by its times, so what is held of it is what a
+reader must see: each chart is an image that has been drawn, no markup stands as text, and no script is asked for. The
+chart of a timeline that is made up is held against the committed picture in `pictures/`, which somebody has looked at.
 """
 
 from __future__ import annotations
@@ -26,6 +27,18 @@ import nbformat
 from nbclient import NotebookClient
 from playwright.sync_api import Page, sync_playwright
 
+TESTS = Path(__file__).resolve().parents[2] / "python/tests"
+sys.path.insert(0, str(TESTS))
+from pictures import COMMITTED, COUNTS, are_alike, timeline_of  # noqa: E402
+
+MADE = """
+import sys
+
+sys.path.insert(0, {tests!r})
+from pictures import timeline_of
+
+timeline_of({count})
+"""
 CELL = """
 import memoom
 
@@ -46,7 +59,8 @@ KINDS = {"2": {"hogs": 2, "limit": 80, "step": 10}, "20": {"hogs": 20, "limit": 
 
 def notebook(path: Path, kind: str, trusted: bool) -> None:
     """A notebook that was run; where it is trusted it is signed as Jupyter does it after its own runs."""
-    cells = [nbformat.v4.new_code_cell(code) for code in [CELL.format(**KINDS[kind]), *SHOWN]]
+    made_up = MADE.format(tests=str(TESTS), count=int(kind))
+    cells = [nbformat.v4.new_code_cell(code) for code in [made_up, CELL.format(**KINDS[kind]), *SHOWN]]
     made = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(made, timeout=120, kernel_name="python3").execute()
     nbformat.write(made, path)
@@ -92,6 +106,14 @@ def end(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def chart(page: Page, kind: int, theme: str, picture: Path) -> list[str]:
+    """The first chart is the committed one, as the reader of this theme sees it."""
+    page.locator(".jp-OutputArea-output img").first.screenshot(path=str(picture))
+    committed = COMMITTED / f"{kind}-{theme.lower()}.png"
+    alike = are_alike(picture, committed, timeline_of(kind).to_svg())
+    return [] if alike else [f"{picture} is not {committed}"]
 
 
 def look(page: Page, address: str, name: str, picture: Path) -> list[str]:
@@ -142,10 +164,13 @@ def main(out: Path) -> int:
                 try:
                     for book in sorted(books.glob("*.ipynb")):
                         page = browser.new_page(
-                            viewport={"width": 1100, "height": 1500},
+                            viewport={"width": 1500, "height": 1900},
                             color_scheme="dark" if theme == "Dark" else "light",
                         )
-                        faults = look(page, address, book.name, out / f"{book.stem}-{theme.lower()}.png")
+                        seen = out / f"{book.stem}-{theme.lower()}.png"
+                        faults = look(page, address, book.name, seen)
+                        count = next(count for count in COUNTS if book.stem.startswith(f"{count}-"))
+                        faults += chart(page, count, theme, seen.with_suffix(".chart.png"))
                         page.close()
                         print(
                             f"{'not ok' if faults else 'ok'} {book.stem}, {theme.lower()} {'; '.join(faults)}".rstrip()

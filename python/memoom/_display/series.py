@@ -81,6 +81,7 @@ def _fill(series: Series, events: Iterable[Event]) -> None:
     shares: dict[int, Share] = {}
     killed: set[int | None] = set()
     names: dict[int | None, str] = {}
+    dying: list[Share] = []
     for event in events:
         own = event.group == series.group
         name = names.get(event.pid, f"pid {event.pid}")
@@ -89,9 +90,9 @@ def _fill(series: Series, events: Iterable[Event]) -> None:
                 names[event.pid] = event.name or name
                 series.marks.append(Mark(event.time_ns, "start", f"{event.name} (pid {event.pid}) is ready", event.pid))
             case "usage" if own and event.usage_bytes is not None:
-                series.usage.append((event.time_ns, event.usage_bytes))
+                _use(series, event.time_ns, event.usage_bytes, dying)
             case "notified" if own and event.counters is not None and event.counters.usage_bytes is not None:
-                series.usage.append((event.time_ns, event.counters.usage_bytes))
+                _use(series, event.time_ns, event.counters.usage_bytes, dying)
             case "limit" if own:
                 if series.limit:
                     to = "max" if event.limit_bytes is None else size(event.limit_bytes)
@@ -102,6 +103,7 @@ def _fill(series: Series, events: Iterable[Event]) -> None:
                 share.points.append((event.time_ns, (event.rss_bytes or 0) + (event.swap_bytes or 0)))
             case "victim":
                 killed.add(event.pid)
+                dying += [shares[event.pid]] if event.pid in shares else []
                 series.marks.append(Mark(event.time_ns, "kill", f"{event.comm or name} is killed", event.pid))
             case "exited":
                 if event.pid in shares:
@@ -116,6 +118,18 @@ def _fill(series: Series, events: Iterable[Event]) -> None:
                 series.marks.append(Mark(event.time_ns, "tick", f"{name}: {event.count}", event.pid))
     # A process that took nothing worth a line is left to the table.
     series.shares = [share for share in shares.values() if any(value for _, value in share.points)]
+
+
+def _use(series: Series, time_ns: int, count: int, dying: list[Share]) -> None:
+    """Notes the usage. What it falls by after a kill the killed have given back, though their ends are seen later."""
+    fallen = series.usage[-1][1] - count if series.usage else 0
+    series.usage.append((time_ns, count))
+    for share in list(dying):
+        held = share.points[-1][1]
+        if held and fallen > held // 2:
+            share.points.append((time_ns, 0))
+            dying.remove(share)
+            fallen -= held
 
 
 def drawn(series: Series, most: int) -> list[Share]:
