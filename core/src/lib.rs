@@ -64,6 +64,8 @@ pub mod memcg {
 pub mod observe {
     pub(crate) mod author;
     pub(crate) mod callpath;
+    #[cfg(feature = "debug-info")]
+    mod elf;
     pub(crate) mod event;
     mod event_text;
     pub(crate) mod finding;
@@ -73,6 +75,7 @@ pub mod observe {
     pub(crate) mod missing;
     pub mod report;
     pub(crate) mod signal;
+    pub(crate) mod stack;
     pub(crate) mod task;
     pub(crate) mod trace;
     pub(crate) mod tracefs;
@@ -196,7 +199,7 @@ pub mod pressure {
 
     pub use at_limit::StopAtLimit;
     pub use command::{Command, Stdio};
-    pub use fit::{Fit, FitRun, Fitted};
+    pub use fit::{Fit, FitRun, FitSettings, Fitted};
     pub use function::Function;
     pub use hog::{Hog, HogOptions};
     pub use hook::{Hook, HookAnswer, HookFunction};
@@ -227,7 +230,8 @@ pub use observe::{
     Missing, Report, ReportLog, ReportReader, Source, Step, Wait, Watch,
 };
 pub use pressure::{
-    Command, Fit, FitRun, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Hook, HookAnswer, HookFunction, Kind,
-    Pace, Paced, Pattern, Resume, Run, Stdio, Stop, StopAtLimit, TickerOptions, Triggered, Way, Worker,
+    Command, Fit, FitRun, FitSettings, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Hook, HookAnswer,
+    HookFunction, Kind, Pace, Paced, Pattern, Resume, Run, Stdio, Stop, StopAtLimit, TickerOptions, Triggered, Way,
+    Worker,
 };
 pub use text::{escape, unescape};

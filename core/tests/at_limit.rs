@@ -272,3 +272,49 @@ fn a_stop_that_a_killed_tracer_leaves_behind_holds_nobody() {
     is_whole(&outcome);
     assert_eq!(met.hook.returncode, Some(0), "{met:?}");
 }
+
+const TOLD: &str = "MEMOOM_TEST_GROWS";
+
+#[inline(never)]
+fn takes_all(held: &mut Vec<Vec<u8>>) {
+    held.push(std::hint::black_box(vec![1; 1 << 20])); // here it meets the limit
+}
+
+/// No test by itself: the program that the next one looks at.
+#[test]
+fn it_grows_where_it_is_told_to() {
+    let mut held = Vec::new();
+    while std::env::var_os(TOLD).is_some() {
+        takes_all(&mut held);
+    }
+}
+
+#[test]
+fn the_built_in_hook_names_the_callers_with_their_lines() {
+    if lab().is_none() {
+        return;
+    }
+    let this = std::env::current_exe().unwrap();
+    let arguments = ["--exact", "it_grows_where_it_is_told_to", "--nocapture", "--test-threads=1"];
+    let argv = std::iter::once(this.into_os_string()).chain(arguments.map(Into::into));
+    let env = std::env::vars_os().chain([(TOLD.into(), "1".into())]).collect();
+    let command = Command { env: Some(env), ..Command::new(argv) };
+    let stop = StopAtLimit::new(Hook::of("builtin"));
+    let run = Run { command, limits: Limits::bytes(64 * MIB), at_limit: Some(stop), ..Run::default() };
+    let outcome = run.run(LONG).unwrap();
+    let frames = &outcome.at_limit.as_ref().unwrap()[0].hook.mapped[0].frames;
+    let name = |frame: &memoom::observe::UserFrame| {
+        String::from_utf8_lossy(frame.function.as_deref().unwrap_or_default()).into_owned()
+    };
+    let at = frames.iter().position(|frame| name(frame) == "at_limit::takes_all");
+    let frame = &frames[at.unwrap_or_else(|| panic!("{}", outcome.to_text()))];
+    let text = include_str!("at_limit.rs");
+    let line = 1 + text.lines().position(|line| line.ends_with("// here it meets the limit")).unwrap();
+    assert_eq!(frame.line, u32::try_from(line).ok(), "{}", outcome.to_text());
+    assert!(frame.source.as_ref().unwrap().ends_with(b"tests/at_limit.rs"), "{frame:?}");
+    let caller = frames.iter().find(|frame| name(frame) == "at_limit::it_grows_where_it_is_told_to");
+    // No frame pointer is needed on the way up.
+    let by = [Some(&frames[0]), Some(frame), caller].map(|frame| frame.map(|frame| frame.found_by));
+    assert_eq!(by, [Some("register"), Some("unwind-table"), Some("unwind-table")], "{}", outcome.to_text());
+    assert!(outcome.to_text().contains(&format!("at_limit.rs:{line})")), "{}", outcome.to_text());
+}

@@ -237,11 +237,15 @@ class MappedPart(Document):
 
 
 class UserFrame(Document):
-    """An address in a program: a file and an offset in it, as ``addr2line`` takes them."""
+    """An address in a program, and what it is called, where debug information or symbols tell."""
 
     address: int
     file: str | None
     offset: int | None
+    found_by: Literal["register", "unwind-table", "frame-pointer"]
+    function: str | None
+    source: str | None
+    line: int | None
 
 
 class Mapped(Document):

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::oom::{Predicted, Process};
 use crate::memcg::limits::human_size;
-use crate::observe::mappings::Mapped;
+use crate::observe::mappings::{Mapped, UserFrame};
 use crate::observe::missing::Missing;
 use crate::text::escape;
 
@@ -176,12 +176,19 @@ fn mapped_text(one: &Mapped) -> String {
         );
     }
     for frame in &one.frames {
-        let _ = match (&frame.file, frame.offset) {
-            (Some(file), Some(offset)) => writeln!(text, "    at        {}+{offset:#x}", escape(file)),
-            _ => writeln!(text, "    at        {:#x}", frame.address),
-        };
+        let _ = writeln!(text, "    at        {}", frame_text(frame));
     }
     text
+}
+
+/// A frame: what it is called and where that stands, or its file and the offset there.
+fn frame_text(frame: &UserFrame) -> String {
+    let place = match (&frame.source, frame.line, &frame.file, frame.offset) {
+        (Some(source), Some(line), ..) => format!("{}:{line}", escape(source)),
+        (_, _, Some(file), Some(offset)) => format!("{}+{offset:#x}", escape(file)),
+        _ => format!("{:#x}", frame.address),
+    };
+    frame.function.as_ref().map_or(place.clone(), |function| format!("{} ({place})", escape(function)))
 }
 
 /// A line of a program's output as it may stand in a text: what would move the cursor is escaped, the rest stays.

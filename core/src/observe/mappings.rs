@@ -1,14 +1,10 @@
-//! What a process has mapped, summed up by kind, and where in its program it stands: what `/proc/PID/smaps`, `maps`,
-//! `syscall` and `mem` tell of one that stands still.
+//! What a process has mapped, summed up by kind: what `/proc/PID/smaps` tells of one that stands still.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use serde::Serialize;
 
 use crate::order::order_long;
-use crate::sys::room;
 
 /// The memory of one process by mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -35,7 +31,8 @@ pub struct Mapped {
     pub grown_bytes: Option<i64>,
     /// The largest mappings, by resident bytes; those of one name are one.
     pub largest: Vec<Mapping>,
-    /// Where its thread stands that met the limit, innermost first, as far as frame pointers lead; empty for other processes.
+    /// Where its thread stands that met the limit, innermost first, as far as unwind tables and frame pointers lead;
+    /// empty for other processes.
     pub frames: Vec<UserFrame>,
 }
 
@@ -54,7 +51,8 @@ pub struct Mapping {
     pub resident_bytes: u64,
 }
 
-/// An address in a program: a file and an offset in it, as `addr2line` and `objdump` take them.
+/// An address in a program, and what it is called. Functions that a compiler has put into each other are a frame each, of one
+/// address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UserFrame {
@@ -65,14 +63,21 @@ pub struct UserFrame {
     pub file: Option<Vec<u8>>,
     /// The offset in that file, in bytes.
     pub offset: Option<u64>,
+    /// What has led there: `register` (the instruction itself), `unwind-table` (the program's `.eh_frame`; with the feature
+    /// `debug-info`) or `frame-pointer`.
+    pub found_by: &'static str,
+    /// The function, by the program's debug information or its symbols; null where neither tells.
+    #[serde(serialize_with = "crate::text::maybe_bytes")]
+    pub function: Option<Vec<u8>>,
+    /// Its file of source, by the debug information in the program or in `/usr/lib/debug`; null without.
+    #[serde(serialize_with = "crate::text::maybe_bytes")]
+    pub source: Option<Vec<u8>>,
+    /// The line there.
+    pub line: Option<u32>,
 }
 
 /// So many mappings are named.
 const MOST_NAMED: usize = 8;
-/// So far up the stack is looked for frames.
-const MOST_STACK: usize = 64 << 10;
-/// So many frames are told.
-const MOST_FRAMES: usize = 32;
 
 impl Mapped {
     /// Resident bytes in all.
@@ -122,16 +127,18 @@ impl Mapped {
 }
 
 /// One line `FROM-TO PERMISSIONS OFFSET DEVICE INODE PATH`.
-struct Area {
-    from: u64,
-    to: u64,
+pub(super) struct Area {
+    pub(super) from: u64,
+    pub(super) to: u64,
     permissions: Vec<u8>,
-    offset: u64,
-    path: Vec<u8>,
+    pub(super) offset: u64,
+    #[cfg_attr(not(feature = "debug-info"), allow(dead_code))] // for who opens the file
+    pub(super) inode: u64,
+    pub(super) path: Vec<u8>,
 }
 
 impl Area {
-    fn parse(line: &[u8]) -> Option<Area> {
+    pub(super) fn parse(line: &[u8]) -> Option<Area> {
         let mut words = line.splitn(6, |&byte| byte == b' ');
         let hex = |word: &[u8]| u64::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok();
         let range = words.next()?;
@@ -139,9 +146,15 @@ impl Area {
         let (from, to) = (hex(&range[..dash])?, hex(&range[dash + 1..])?);
         let permissions = words.next()?.to_vec();
         let offset = hex(words.next()?)?;
-        let (_device, _inode) = (words.next()?, words.next()?);
+        let _device = words.next()?;
+        let inode = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
         let path = words.next().unwrap_or_default().trim_ascii_start().to_vec();
-        Some(Area { from, to, permissions, offset, path })
+        Some(Area { from, to, permissions, offset, inode, path })
+    }
+
+    /// Whether what stands there can be run.
+    pub(super) fn is_code(&self) -> bool {
+        self.permissions.get(2) == Some(&b'x')
     }
 
     fn kind(&self) -> &'static str {
@@ -162,72 +175,6 @@ fn field(line: &[u8]) -> Option<(&[u8], u64)> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let number = std::str::from_utf8(&line[colon + 1..]).ok()?.trim().strip_suffix(" kB")?.trim();
     Some((&line[..colon], number.parse::<u64>().ok()?.checked_mul(1024)?))
-}
-
-/// Where a thread that stands still was in its program: the instruction, and the callers as far as frame pointers lead.
-///
-/// # Errors
-/// The file that could not be read, and why.
-pub(crate) fn frames(pid: i32, thread: i32) -> Result<Vec<UserFrame>, String> {
-    let read = |name: &str| room::read(format!("/proc/{pid}/{name}")).map_err(|error| format!("{name}: {error}"));
-    let call = read(&format!("task/{thread}/syscall"))?;
-    let (sp, pc) = registers(&call).ok_or_else(|| "syscall: the thread is running".to_string())?;
-    let maps = read("maps")?;
-    let areas: Vec<Area> = maps.split(|&byte| byte == b'\n').filter_map(Area::parse).collect();
-    let Some(stack) = areas.iter().find(|area| (area.from..area.to).contains(&sp)) else {
-        return Ok(vec![place(&areas, pc)]);
-    };
-    let mut bytes = vec![0; usize::try_from(stack.to - sp).unwrap_or(MOST_STACK).min(MOST_STACK)];
-    let memory = File::open(format!("/proc/{pid}/mem")).map_err(|error| format!("mem: {error}"))?;
-    let length = memory.read_at(&mut bytes, sp).map_err(|error| format!("mem: {error}"))?;
-    let words: Vec<u64> =
-        bytes[..length].chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap_or_default())).collect();
-    let code = |address: u64| {
-        areas.iter().any(|area| (area.from..area.to).contains(&address) && area.permissions.get(2) == Some(&b'x'))
-    };
-    let callers = chain(&words, sp, &code);
-    Ok(std::iter::once(pc).chain(callers).map(|address| place(&areas, address)).collect())
-}
-
-/// The last two words of `/proc/PID/syscall`: stack pointer and instruction.
-fn registers(call: &[u8]) -> Option<(u64, u64)> {
-    let text = std::str::from_utf8(call).ok()?;
-    let mut words = text.split_ascii_whitespace().rev();
-    let mut hex = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
-    let (pc, sp) = (hex()?, hex()?);
-    Some((sp, pc))
-}
-
-/// The return addresses of the first chain of frames above the stack pointer: pairs of the next frame, further up, and an
-/// address in code. The frame pointer itself is in a register, which nothing shows without stopping the thread once more; two
-/// pairs that lead on are taken for frames, one alone for chance.
-fn chain(words: &[u64], sp: u64, code: &dyn Fn(u64) -> bool) -> Vec<u64> {
-    let follow = |first: usize| {
-        let mut returns = Vec::new();
-        let mut at = first;
-        while let (Some(&next), Some(&address)) = (words.get(at), words.get(at + 1)) {
-            if !code(address) || returns.len() >= MOST_FRAMES {
-                break;
-            }
-            returns.push(address);
-            match next.checked_sub(sp).filter(|up| up % 8 == 0).and_then(|up| usize::try_from(up / 8).ok()) {
-                Some(next) if next > at => at = next,
-                _ => break,
-            }
-        }
-        returns
-    };
-    (0..words.len()).map(follow).find(|returns| returns.len() >= 2).unwrap_or_default()
-}
-
-fn place(areas: &[Area], address: u64) -> UserFrame {
-    let area = areas.iter().find(|area| (area.from..area.to).contains(&address));
-    let file = area.filter(|area| area.path.starts_with(b"/"));
-    UserFrame {
-        address,
-        file: file.map(|area| area.path.clone()),
-        offset: file.map(|area| address - area.from + area.offset),
-    }
 }
 
 #[cfg(test)]
@@ -267,22 +214,5 @@ VmFlags: rd wr
             Mapped::parse(7, b"a", b"\xff-\n: kB\n"),
             Mapped { pid: 7, comm: b"a".to_vec(), ..Mapped::default() }
         );
-    }
-
-    #[test]
-    fn frames_are_followed_up_the_stack_and_a_pair_by_chance_is_none() {
-        let code = |address: u64| (0x400..0x500).contains(&address);
-        let sp = 0x1000;
-        // A return address alone, then two frames: the first at word 2 leads to word 5.
-        let words = [0x410, 7, sp + 40, 0x420, 9, 0, 0x430, 1];
-        assert_eq!(chain(&words, sp, &code), [0x420, 0x430]);
-        assert_eq!(chain(&[sp + 8, 0x420, 3, 4], sp, &code), [] as [u64; 0]);
-        assert_eq!(chain(&[], sp, &code), [] as [u64; 0]);
-        assert_eq!(registers(b"-1 0x7ffd0bf27c18 0x7fdaba6810ba\n"), Some((0x7ffd_0bf2_7c18, 0x7fda_ba68_10ba)));
-        assert_eq!(registers(b"running\n"), None);
-        let areas: Vec<Area> = SMAPS.split(|&byte| byte == b'\n').filter_map(Area::parse).collect();
-        let found = place(&areas, 0x55d4);
-        assert_eq!((found.file.as_deref(), found.offset), (Some(&b"/usr/bin/a program"[..]), Some(0x1004)));
-        assert_eq!(place(&areas, 1).file, None);
     }
 }

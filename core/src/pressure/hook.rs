@@ -17,7 +17,8 @@ use crate::helper::descriptor::above_stdio;
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
 use crate::observe::author::signal_name;
-use crate::observe::mappings::{frames, Mapped};
+use crate::observe::mappings::Mapped;
+use crate::observe::stack::frames;
 use crate::sys::room;
 use crate::wait::Wait;
 
@@ -37,7 +38,8 @@ pub enum Hook {
     /// A function of this process.
     Function(HookFunction),
     /// The built-in one, which needs nothing: the memory of each process by mapping (`/proc/PID/smaps`), what it has grown by
-    /// since it was held the last time, and where the thread stands that met the limit, as far as frame pointers lead.
+    /// since it was held the last time, and where the thread stands that met the limit: its callers, with names and lines where
+    /// the program tells them.
     Mappings,
 }
 
