@@ -1601,8 +1601,8 @@ typedef struct memoom_fit_options {
     uint32_t within_permille;
     /** By how many thousandths a run may take longer than the first before it counts as slowed. */
     uint32_t slower_permille;
-    /** 0. */
-    uint32_t reserved;
+    /** memory.high of each run at so many thousandths of its limit (v2); 0 for none. */
+    uint32_t high_permille;
 } memoom_fit_options;
 /** The start of a memoom_fit_options: at most 12 runs, within 2 %, slowed above 10 %. */
 #define MEMOOM_FIT_OPTIONS_INIT { sizeof(memoom_fit_options), MEMOOM_UNCHANGED, NULL, 12, 20, 100, 0 }
@@ -1614,8 +1614,8 @@ typedef struct memoom_fit_options {
  * run has ten times as long as the first one took, and 10 seconds
  * \param fit  how the limit is looked for; NULL for MEMOOM_FIT_OPTIONS_INIT
  * \param ret_fitted  where the answer goes
- * Returns: MEMOOM_OK, also when the command fails under every limit; MEMOOM_ERR_INVALID_INPUT for NULL, 0 runs or
- * nothing within which the answer must lie; else as memoom_run.
+ * Returns: MEMOOM_OK, also when the command fails under every limit; MEMOOM_ERR_INVALID_INPUT for NULL, 0 runs,
+ * nothing within which the answer must lie, or more than 1000 of high_permille; else as memoom_run.
  * Needs: root, or a memory group that is delegated to this user. */
 MEMOOM_MUST_USE memoom_status memoom_fit(const char *const *argv, const memoom_run_options *options,
     const memoom_fit_options *fit, memoom_fitted **ret_fitted, memoom_error **reterr_error);

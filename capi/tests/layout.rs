@@ -37,7 +37,7 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     );
     layout!(
         text,
-        memoom_fit_options { struct_size, most_bytes, check, runs, within_permille, slower_permille, reserved }
+        memoom_fit_options { struct_size, most_bytes, check, runs, within_permille, slower_permille, high_permille }
     );
     layout!(text, memoom_postmortem_options { struct_size, record, log });
     layout!(text, memoom_consumer { struct_size, what, comm, bytes, swap_bytes, percent, pid, killed });

@@ -34,9 +34,9 @@ TAIL = """
 | 128+n | `run`, `observe`, `watch` | signal n ended it; 137 is SIGKILL, and so an OOM kill |
 | 0 | the others | they could do what was asked; `doctor`: a lab can be made; `demo`: every check held; `why`: somebody is named |
 | 1 | the others | they could not, or a check failed (`campaign`: after a kill); the reason stands on standard error |
-| 2 | all but `run`, `observe`, `fit`, `aware`, `campaign`, `why` | wrong usage |
+| 2 | all but `run`, `observe`, `fit`, `aware`, `campaign`, `policy`, `why` | wrong usage |
 | 3 | `aware` | it cannot be told; 1 is unaware |
-| 125 | `run`, `observe`, `fit`, `aware`, `campaign`, `why` | memoom failed, or wrong usage |
+| 125 | `run`, `observe`, `fit`, `aware`, `campaign`, `policy`, `why` | memoom failed, or wrong usage |
 | 126, 127 | `run`, `observe` | the command cannot be run; it is not found |
 | 130 | all | Ctrl-C |
 | 141 | all | whoever read the output has gone |

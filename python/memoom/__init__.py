@@ -22,7 +22,7 @@ from . import _wires
 # suite that has the plugin).
 _ROOMS = (
     *("_errors", "_core", "_lab", "_values", "_log", "_run", "_call", "_aio"),
-    *("_sweep", "_aware", "_campaign", "_policy"),
+    *("_sweep", "_fit", "_aware", "_campaign", "_policy"),
 )
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._campaign import *
     from ._core import *
     from ._errors import *
+    from ._fit import *
     from ._lab import *
     from ._log import *
     from ._policy import *

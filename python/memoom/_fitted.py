@@ -6,7 +6,7 @@ from . import _wires
 from ._document import Document
 from ._result import Readable
 
-__all__ = ["FitRun", "Fitted"]
+__all__ = ["FitRun", "FitSettings", "Fitted"]
 
 
 class FitRun(Document):
@@ -22,8 +22,23 @@ class FitRun(Document):
     peak_bytes: int | None
     stalled_usec: int | None
     refaults: int | None
+    refaults_anon: int | None
+    high_events: int | None
+    slowed: bool
+    slowed_by: tuple[str, ...]
 
     _shown = ("limit_bytes", "passed", "verdict", "elapsed_ns")
+
+
+class FitSettings(Document):
+    """What to write where: for cgroups, systemd, Kubernetes, Slurm and Nextflow."""
+
+    memory_max_bytes: int
+    systemd: str
+    kubernetes_request: str
+    kubernetes_limit: str
+    slurm: str
+    nextflow: str
 
 
 class Fitted(Readable):
@@ -34,10 +49,11 @@ class Fitted(Readable):
     failed_bytes: int | None
     unslowed_bytes: int | None
     slower_permille: int
+    settings: FitSettings | None
     runs: tuple[FitRun, ...]
     reason: str | None
 
-    _nested = {"runs": FitRun._part}
+    _nested = {"runs": FitRun._part, "settings": FitSettings._part}
     _shown = ("limit_bytes", "failed_bytes", "unslowed_bytes")
 
     def to_svg(self) -> str:

@@ -114,6 +114,7 @@ def fit(
     runs: int = 12,
     within: float = 0.02,
     slower: float = 0.1,
+    high: float | None = None,
     env: Mapping[str, str] | None = None,
     cwd: _Path | None = None,
     stdin: _Stdio = None,

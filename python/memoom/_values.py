@@ -35,7 +35,7 @@ from ._account import (
     Victim,
     Workload,
 )
-from ._fitted import FitRun, Fitted
+from ._fitted import FitRun, FitSettings, Fitted
 from ._memcg import Ability, Composition, Counters, Host, Leftover, Pressure, Stall
 from ._report import Finding, Frame, Missing, Report, ReportInvoker, ReportPart
 from ._steps import Blocked, Grow, Paced
@@ -53,6 +53,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "FitRun",
+    "FitSettings",
     "Fitted",
     "Frame",
     "GroupCount",

@@ -128,10 +128,13 @@ def test_the_command_with_a_policy_that_is_a_program(tmp_path: Path, cli: Cli) -
     assert "usage under each policy" in (tmp_path / "plot.svg").read_text()
     (tmp_path / "first.sh").write_text("echo it is broken >&2; exit 3")
     done = cli("policy", "policy.toml")
-    assert done.returncode == 1 and "sh ended with 3: it is broken" in done.stderr
+    assert done.returncode == 125 and "sh ended with 3: it is broken" in done.stderr
     done = cli("policy", "policy.toml", "--policies", "systemd-oomd")
     assert done.returncode == 1 and "systemd-oomd was not tried" in done.stdout
-    assert cli("policy", "absent.toml").returncode == 1
+    assert cli("policy", "absent.toml").returncode == 125
+    for wrong in ("", "kernel,", "kernel,,mine"):
+        done = cli("policy", "policy.toml", "--policies", wrong)
+        assert done.returncode == 125 and "nothing before, behind or between a comma" in done.stderr, done.stderr
 
 
 def test_a_curve_is_a_line_between_its_points() -> None:

@@ -32,7 +32,7 @@ RANKS = (
     ("_lab",),
     ("_explain",),
     ("testing", "_sweep", "_observe", "_aware"),
-    ("_campaign", "_policy"),
+    ("_campaign", "_policy", "_fit"),
     ("_pytest", "jupyter"),
     ("__init__",),
     ("_cli",),

@@ -32,8 +32,8 @@ pub struct memoom_fit_options {
     pub within_permille: u32,
     /// By how many thousandths a run may take longer than the first before it counts as slowed.
     pub slower_permille: u32,
-    /// 0.
-    pub reserved: u32,
+    /// memory.high of each run at so many thousandths of its limit (v2); 0 for none.
+    pub high_permille: u32,
 }
 
 impl Default for memoom_fit_options {
@@ -45,7 +45,7 @@ impl Default for memoom_fit_options {
             runs: 12,
             within_permille: 20,
             slower_permille: 100,
-            reserved: 0,
+            high_permille: 0,
         }
     }
 }
@@ -74,8 +74,8 @@ pub struct memoom_fitted {
 /// \param ret_fitted    where the answer goes
 /// \param reterr_error  where the error goes on failure, or NULL
 ///
-/// Returns: MEMOOM_OK, also when the command fails under every limit; MEMOOM_ERR_INVALID_INPUT for NULL, 0 runs or
-/// nothing within which the answer must lie; else as memoom_run.
+/// Returns: MEMOOM_OK, also when the command fails under every limit; MEMOOM_ERR_INVALID_INPUT for NULL, 0 runs,
+/// nothing within which the answer must lie, or more than 1000 of high_permille; else as memoom_run.
 /// Ownership: free the answer with memoom_fitted_free.
 /// Thread safety: any thread.
 /// Needs: root, or a memory group that is delegated to this user.
@@ -94,11 +94,15 @@ pub unsafe extern "C" fn memoom_fit(
         // SAFETY: the caller promises options of their struct_size, or NULL.
         let options: memoom_run_options = unsafe { ffi::options(options) }?;
         // SAFETY: the same.
-        let memoom_fit_options { struct_size: _, most_bytes, check, runs, within_permille, slower_permille, reserved } =
-            unsafe { ffi::options(fit) }?;
-        if reserved != 0 {
-            return Err(crate::error::Failure::input("fit.reserved is not 0"));
-        }
+        let memoom_fit_options {
+            struct_size: _,
+            most_bytes,
+            check,
+            runs,
+            within_permille,
+            slower_permille,
+            high_permille,
+        } = unsafe { ffi::options(fit) }?;
         // SAFETY: the lists and strings are the caller's promise too.
         let run = Run { command: unsafe { super::run::command_of(argv, &options) }?, ..unsafe { run_of(&options) }? };
         let check: Option<Command> = match check.is_null() {
@@ -107,7 +111,8 @@ pub unsafe extern "C" fn memoom_fit(
             false => Some(unsafe { command(check, &memoom_command_options::default()) }?),
         };
         let most = (most_bytes != ffi::MEMOOM_UNCHANGED).then_some(most_bytes);
-        let fit = Fit { check, most, runs, within_permille, slower_permille, ..Fit::new(run) };
+        let high_permille = (high_permille != 0).then_some(high_permille);
+        let fit = Fit { check, most, runs, within_permille, slower_permille, high_permille, ..Fit::new(run) };
         let fitted = fit.fit(memoom::Wait::forever())?;
         ret_fitted.write(Box::new(memoom_fitted { fitted, json: OnceLock::new(), text: OnceLock::new() }));
         Ok(())

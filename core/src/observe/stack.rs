@@ -40,7 +40,7 @@ pub(crate) fn frames(pid: i32, thread: i32) -> Result<Vec<UserFrame>, String> {
     #[cfg(feature = "debug-info")]
     let found = {
         let mut programs = programs::Programs::of(pid, &areas);
-        let (mut found, from) = unwind::up(&mut programs, &stack, pc);
+        let (mut found, from) = programs.up(&stack, pc);
         found.extend(from.map(|from| by_pointers(&areas, &stack, from)).unwrap_or_default());
         found.truncate(MOST_FRAMES);
         programs.named(&found)

@@ -17,8 +17,12 @@ use crate::memcg::{Limit, Limits};
 use crate::wait::Wait;
 
 mod search;
+mod settings;
+mod slowed;
 
 use search::Search;
+pub use settings::FitSettings;
+use slowed::is_slowed;
 
 /// How the least limit of a command is looked for.
 #[derive(Debug, Clone)]
@@ -37,6 +41,9 @@ pub struct Fit {
     pub within_permille: u32,
     /// By how many thousandths a run may take longer than the first before it counts as slowed.
     pub slower_permille: u32,
+    /// `memory.high` of each run at so many thousandths of its limit, as Kubernetes and systemd may set it (v2); `None` for
+    /// none.
+    pub high_permille: Option<u32>,
 }
 
 /// One run under one limit.
@@ -65,6 +72,16 @@ pub struct FitRun {
     /// Pages of files that had been dropped and were read again: `workingset_refault_file` (or `workingset_refault`) of
     /// `memory.stat`.
     pub refaults: Option<u64>,
+    /// Pages that had gone to swap and were read again: `workingset_refault_anon`; `None` on kernels that count them with
+    /// the others.
+    pub refaults_anon: Option<u64>,
+    /// How often its group went over `memory.high` and was throttled: `memory.events` (v2).
+    pub high_events: Option<u64>,
+    /// Whether it passed but took longer than it may, or did not end in time.
+    pub slowed: bool,
+    /// Of what a slowed run had more than the first one: `refaults` (files were dropped and read again), `swap`,
+    /// `throttling` (`memory.high`). Empty where no counter tells.
+    pub slowed_by: Vec<&'static str>,
 }
 
 /// The least limit of a command, and the runs that say so.
@@ -82,31 +99,42 @@ pub struct Fitted {
     pub unslowed_bytes: Option<u64>,
     /// By how many thousandths a run may take longer than the first.
     pub slower_permille: u32,
+    /// What to write where; `None` where it passed under no limit.
+    pub settings: Option<FitSettings>,
     /// Every run, in order.
     pub runs: Vec<FitRun>,
     /// Why there is no limit, or no closer one.
     pub reason: Option<String>,
 }
 
-/// What a run may take beyond a share of the first one's time: starting a process is no less noisy.
-const NOISE: Duration = Duration::from_millis(10);
-
 impl Fit {
     /// At most 12 runs, within 2 %, slowed above 10 %.
     pub fn new(run: Run) -> Fit {
-        Fit { run, check: None, most: None, runs: 12, within_permille: 20, slower_permille: 100 }
+        #[rustfmt::skip]
+        let fit = Fit {
+            run, check: None, most: None, runs: 12, within_permille: 20, slower_permille: 100, high_permille: None,
+        };
+        fit
     }
 
     /// Looks for the least limit.
     ///
     /// # Errors
-    /// `InvalidInput` for no runs, or nothing within which the answer must lie; else as [`Run::run`]. That the command
+    /// `InvalidInput` for no runs, nothing within which the answer must lie, or a `memory.high` of nothing; else as [`Run::run`]. That the command
     /// fails under every limit is a result.
     pub fn fit<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Fitted> {
         let mut wait = wait.into();
         if self.runs == 0 || self.within_permille == 0 {
             return Err(Error::new(ErrorKind::InvalidInput, "fit", "no run, or no distance, would ever be enough")
                 .remedy("allow at least one run, and a distance of 1 thousandth"));
+        }
+        if self.high_permille.is_some_and(|high| high == 0 || high > 1000) {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "fit",
+                "memory.high would be nothing, or more than the limit",
+            )
+            .remedy("give 1 to 1000 thousandths of the limit"));
         }
         let page = crate::sys::page_size();
         let most = match self.most {
@@ -143,8 +171,10 @@ impl Fit {
     fn next_unslowed(&self, runs: &[FitRun], page: u64) -> Option<u64> {
         let unslowed = self.unslowed(runs)?;
         // Above what it ever used no limit can slow it.
-        let unslowed = unslowed.min(runs[0].peak_bytes.map_or(unslowed, |peak| peak.max(page)));
-        let slowed = runs.iter().filter(|run| run.passed && self.is_slowed(run, &runs[0])).map(|run| run.limit_bytes);
+        let share = u64::from(self.high_permille.unwrap_or(1000));
+        let unslowed = unslowed.min(runs[0].peak_bytes.map_or(unslowed, |peak| (peak / share * 1000).max(page)));
+        let is_slowed = |run: &&FitRun| run.passed && is_slowed(run, &runs[0], self.slower_permille);
+        let slowed = runs.iter().filter(is_slowed).map(|run| run.limit_bytes);
         let slowed = slowed.filter(|limit| *limit < unslowed).max()?;
         let middle = (slowed as f64 * unslowed as f64).sqrt() as u64 / page * page;
         let apart = unslowed - slowed > unslowed / 1000 * u64::from(self.within_permille);
@@ -152,19 +182,18 @@ impl Fit {
     }
 
     fn unslowed(&self, runs: &[FitRun]) -> Option<u64> {
-        let slowed = runs.iter().filter(|run| !run.passed || self.is_slowed(run, &runs[0]));
-        let above = slowed.map(|run| run.limit_bytes).max().unwrap_or(0);
-        let held = runs.iter().filter(|run| run.passed && run.limit_bytes > above && !self.is_slowed(run, &runs[0]));
+        let is_slowed = |run: &FitRun| is_slowed(run, &runs[0], self.slower_permille);
+        let above =
+            runs.iter().filter(|run| !run.passed || is_slowed(run)).map(|run| run.limit_bytes).max().unwrap_or(0);
+        let held = runs.iter().filter(|run| run.passed && run.limit_bytes > above && !is_slowed(run));
         held.map(|run| run.limit_bytes).min()
     }
 
-    fn is_slowed(&self, run: &FitRun, first: &FitRun) -> bool {
-        let share = first.elapsed().mul_f64(f64::from(self.slower_permille) / 1000.0);
-        run.elapsed() > first.elapsed() + share + NOISE
-    }
-
     fn once(&self, limit: u64, patience: Option<Duration>, wait: &mut Wait<'_>) -> Result<FitRun> {
-        let limits = Limits { limit: Some(Limit::Bytes(limit)), ..self.run.limits };
+        let page = crate::sys::page_size();
+        let high = self.high_permille.map(|high| Limit::Bytes(limit / page * u64::from(high) / 1000 * page));
+        let limits =
+            Limits { limit: Some(Limit::Bytes(limit)), high: high.or(self.run.limits.high), ..self.run.limits };
         // Nobody reads the accounts of a search: the counters tell whether it was an OOM.
         let lab = LabOptions { kernel_log: false, call_path: false, ..self.run.lab.clone() };
         let run = Run { limits, timeout: self.run.timeout.or(patience), lab, ..self.run.clone() };
@@ -183,24 +212,27 @@ impl Fit {
             check_returncode = Some(looked.returncode);
             passed = looked.returncode == 0;
         }
-        let Used { stalled_usec, refaults } = used;
+        let Used { stalled_usec, refaults, refaults_anon, high_events } = used;
         let (verdict, returncode, ooms) = (outcome.verdict, outcome.returncode, outcome.ooms.len());
         let (limit_bytes, peak_bytes) = (limit, outcome.peak_bytes);
         #[rustfmt::skip]
         let run = FitRun {
             limit_bytes, passed, verdict, returncode, check_returncode, ooms, elapsed_ns, peak_bytes, stalled_usec, refaults,
+            refaults_anon, high_events, slowed: false, slowed_by: Vec::new(),
         };
         Ok(run)
     }
 
-    fn fitted(&self, runs: Vec<FitRun>, reason: Option<String>) -> Fitted {
+    fn fitted(&self, mut runs: Vec<FitRun>, reason: Option<String>) -> Fitted {
         let limit_bytes = runs.iter().filter(|run| run.passed).map(|run| run.limit_bytes).min();
         let failed = runs.iter().filter(|run| !run.passed).map(|run| run.limit_bytes);
         let failed_bytes = failed.filter(|failed| limit_bytes.is_none_or(|passed| *failed < passed)).max();
         let unslowed_bytes = if runs[0].passed { self.unslowed(&runs) } else { None };
         let slower_permille = self.slower_permille;
+        slowed::tell(&mut runs, slower_permille);
+        let settings = limit_bytes.map(|passes| FitSettings::of(passes, unslowed_bytes));
         let schema = "memoom.fit/1";
-        Fitted { schema, limit_bytes, failed_bytes, unslowed_bytes, slower_permille, runs, reason }
+        Fitted { schema, limit_bytes, failed_bytes, unslowed_bytes, slower_permille, settings, runs, reason }
     }
 }
 
@@ -208,6 +240,8 @@ impl Fit {
 struct Used {
     stalled_usec: Option<u64>,
     refaults: Option<u64>,
+    refaults_anon: Option<u64>,
+    high_events: Option<u64>,
 }
 
 impl Used {
@@ -218,6 +252,8 @@ impl Used {
         Used {
             stalled_usec: group.pressure().ok().map(|pressure| pressure.full.total_usec),
             refaults: refaults("workingset_refault_file").or_else(|| refaults("workingset_refault")),
+            refaults_anon: refaults("workingset_refault_anon"),
+            high_events: group.counters().ok().and_then(|counters| counters.high),
         }
     }
 }
@@ -229,6 +265,15 @@ impl FitRun {
 
     /// What a run came to, in words.
     fn why(&self) -> String {
+        let ended = self.ended();
+        match (self.slowed, &self.slowed_by[..]) {
+            (false, _) => ended,
+            (true, []) => format!("{ended}, slowed"),
+            (true, by) => format!("{ended}, slowed by {}", by.join(" and ")),
+        }
+    }
+
+    fn ended(&self) -> String {
         match (self.verdict, self.check_returncode) {
             (Verdict::OomKilled, _) => "OOM-killed".to_string(),
             (Verdict::Timeout, _) => "it did not end in time".to_string(),
@@ -281,6 +326,9 @@ impl Fitted {
                 known(run.refaults),
                 run.why()
             );
+        }
+        if let Some(settings) = &self.settings {
+            text.push_str(&settings.to_text());
         }
         text
     }

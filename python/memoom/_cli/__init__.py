@@ -44,7 +44,8 @@ _IN_A_LAB = frozenset({"demo", "run", "fit", "aware", "campaign", "policy", "hog
 FAILED = 125
 # How a write to standard output fails where somebody still holds the other end.
 _UNWRITTEN = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EAGAIN))
-_FAILED = {**dict.fromkeys(("run", "observe", "fit", "aware", "why", "campaign"), FAILED), "compare": 2}
+_ANSWERS = ("run", "observe", "fit", "aware", "why", "campaign", "policy")
+_FAILED = {**dict.fromkeys(_ANSWERS, FAILED), "compare": 2}
 
 
 class Parser(argparse.ArgumentParser):
@@ -91,6 +92,14 @@ class AnswerParser(Parser):
     """The parser of a command whose exit status is an answer."""
 
     usage_status = FAILED
+
+
+def listed(parser: Parser, name: str, text: str) -> list[str]:
+    """The words of an option that takes several with commas between."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        parser.error(f"argument --{name}: {text!r} has nothing before, behind or between a comma")
+    return words
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import FAILED, AnswerParser, complain
+from . import FAILED, AnswerParser, complain, listed
 from .run import said_of, split
 
 _STATUS = {"aware": 0, "unaware": 1, "unknown": 3}
@@ -18,9 +18,9 @@ def main(arguments: list[str]) -> int:
     try:
         found = aware(
             command,
-            limits=options.limits.split(",") if options.limits is not None else None,
+            limits=options.limits,
             says=options.says,
-            places=options.places.split(","),
+            places=options.places,
             timeout=options.timeout,
         )
     except MemoomError as error:
@@ -46,4 +46,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--timeout", type=float, default=30.0, metavar="S", help="end a run after so many seconds; it counts (30)")
     add("--json", action="store_true", help="print the answer as one JSON document")
     add("command", nargs=argparse.REMAINDER, metavar="CMD", help=argparse.SUPPRESS)
-    return split(parser, arguments)
+    options, command = split(parser, arguments)
+    if options.limits is not None:
+        options.limits = listed(parser, "limits", options.limits)
+    options.places = listed(parser, "places", options.places)
+    return options, command

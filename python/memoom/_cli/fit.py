@@ -4,50 +4,55 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import DEVNULL
+from typing import Any
 
 from . import FAILED, AnswerParser, complain
 from .plot import Plot
 from .run import said_of, split
+from .sweep import executor_of, require_executor
 
 
 def main(arguments: list[str]) -> int:
     options, command = _parse(arguments)
 
-    from subprocess import DEVNULL
-
     from .. import MemoomError, fit
 
-    output = None if options.show else DEVNULL
     plot = Plot(options.plot, "memoom fit", "time under each limit")
     try:
         plot.require()
-        fitted = fit(
-            command,
-            check=options.check,
-            most=options.most,
-            swap=options.swap,
-            timeout=options.timeout,
-            runs=options.runs,
-            within=options.within / 100,
-            slower=options.slower / 100,
-            stdin=DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+        with _there(options) as there:
+            fitted = fit(
+                command,
+                check=options.check,
+                most=options.most,
+                swap=options.swap,
+                timeout=options.timeout,
+                runs=options.runs,
+                within=options.within / 100,
+                slower=options.slower / 100,
+                high=None if options.high is None else options.high / 100,
+                **there,
+            )
         plot.write(fitted.to_svg)
-    except (MemoomError, OSError) as error:
+    except (MemoomError, OSError, ImportError) as error:
         complain("memoom fit", said_of(command, error))
         return FAILED
     print(fitted.to_json() if options.json else fitted)
-    if fitted.limit_bytes is None:
-        return 1
-    if not options.json:
-        mebibytes = -(-fitted.limit_bytes // (1 << 20))
-        print(
-            f"As a setting, rounded up: memory.max {fitted.limit_bytes}, MemoryMax={mebibytes}M (systemd), "
-            f"limits.memory: {mebibytes}Mi (Kubernetes), --mem={mebibytes}M (Slurm)."
-        )
-    return 0
+    return 1 if fitted.limit_bytes is None else 0
+
+
+@contextmanager
+def _there(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Where the runs are made: over an executor, or here, where what they write may be shown."""
+    if options.executor is not None:
+        with executor_of(options.executor, 1) as executor:
+            yield {"executor": executor}
+        return
+    output = None if options.show else DEVNULL
+    yield {"stdin": DEVNULL, "stdout": output, "stderr": output}
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -67,6 +72,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--runs", type=int, default=12, metavar="N", help="the most runs (12)")
     add("--within", type=float, default=2.0, metavar="PERCENT", help="how close the answer must be (2)")
     add("--slower", type=float, default=10.0, metavar="PERCENT", help="what counts as slowed down (10)")
+    add("--high", type=float, metavar="PERCENT", help="throttle each run above so much of its limit (v2)")
+    add("--executor", metavar="WHERE", help="make the runs there: threads, processes, or dask:ADDRESS; needs --most")
     add("--show", action="store_true", help="show what CMD and the check write")
     add("--plot", metavar="FILE", help="draw limit against time in FILE (SVG); an earlier plot is replaced")
     add("--json", action="store_true", help="print the answer as one JSON document")
@@ -86,4 +93,10 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     for name in ("within", "slower"):
         if not 0.1 <= getattr(options, name) <= 1000:
             parser.error(f"argument --{name}: give percent, 0.1 to 1000")
+    if options.high is not None and not 0.1 <= options.high <= 100:
+        parser.error("argument --high: give percent of each limit, 0.1 to 100")
+    if options.executor is not None:
+        require_executor(parser, options.executor)
+        if options.most is None or options.show:
+            parser.error("argument --executor: give --most, as nobody knows what is free there, and no --show")
     return options, command

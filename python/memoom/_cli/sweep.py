@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
             # Hours of trials must not come before the news that their table cannot be written.
             require_parquet(options.parquet)
         trials = read_trials(options.file)
-        with _executor(options.executor, options.jobs) as executor:
+        with executor_of(options.executor, options.jobs) as executor:
             results = sweep(
                 trials,
                 executor=executor,
@@ -85,10 +85,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error("argument --jobs: give 1 or more")
-    if options.executor not in ("threads", "processes") and not options.executor.startswith("dask:"):
-        parser.error("argument --executor: it is threads, processes or dask:ADDRESS")
-    if options.executor.startswith("dask:") and not re.search(r":\d+$", options.executor.removeprefix("dask:")):
-        parser.error("argument --executor: the address of a scheduler is HOST:PORT, such as dask:tcp://127.0.0.1:8786")
+    require_executor(parser, options.executor)
     return options
 
 
@@ -97,8 +94,17 @@ def _output(file: str, shard: str | None) -> str:
     return str(Path(file).with_suffix(f"{part}.results.jsonl"))
 
 
+def require_executor(parser: Parser, where: str) -> None:
+    """Ends with bad usage where it is no executor."""
+    if where not in ("threads", "processes") and not where.startswith("dask:"):
+        parser.error("argument --executor: it is threads, processes or dask:ADDRESS")
+    if where.startswith("dask:") and not re.search(r":\d+$", where.removeprefix("dask:")):
+        parser.error("argument --executor: the address of a scheduler is HOST:PORT, such as dask:tcp://127.0.0.1:8786")
+
+
 @contextmanager
-def _executor(where: str, jobs: int) -> Iterator[Executor]:
+def executor_of(where: str, jobs: int) -> Iterator[Executor]:
+    """The executor of that name, for as long as it is entered."""
     if where.startswith("dask:"):
         from .._frames import extra
 

@@ -20,10 +20,12 @@ Trial = dict[str, Any]
 
 # What a trial does, and the keys that go with it.
 _KINDS = {
-    "argv": {"argv", "env", "cwd"},
+    "argv": {"argv", "env", "cwd", "fit"},
     "function": {"function", "args", "kwargs", "env", "cwd"},
     "hogs": {"hogs", "steps", "oom_killer"},
 }
+# How the least limit of a command is looked for.
+FIT = {"check", "runs", "within", "slower", "high"}
 _COMMON = {"key", "limit", "swap", "high", "oom_group", "oom_score_adj", "timeout", "parameters"}
 # A sweep is held in memory; whoever has more has several.
 _MOST = 1_000_000
@@ -85,9 +87,25 @@ def check(trial: Mapping[str, Any]) -> None:
         )
     if not isinstance(trial.get("parameters", {}), Mapping):
         raise _wrong(f"the parameters {trial['parameters']!r} of a trial are no table; remedy: give names and values")
+    if "fit" in trial:
+        _check_fit(trial)
     timeout = trial.get("timeout")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0):
         raise _wrong(f"the timeout {timeout!r} of a trial is no time span; remedy: give seconds, 0 or more")
+
+
+def _check_fit(trial: Mapping[str, Any]) -> None:
+    """Whether the least limit of its command can be looked for."""
+    how = trial["fit"]
+    if how is not True and not isinstance(how, Mapping):
+        raise _wrong(f"the fit {how!r} of a trial is no table; remedy: give {', '.join(sorted(FIT))}, or true")
+    unknown = [str(name) for name in how if name not in FIT] if how is not True else []
+    if unknown:
+        raise _wrong(f"a fit has no {unknown[0]!r}{_meant(unknown, FIT)}; remedy: give {', '.join(sorted(FIT))}")
+    if trial.get("limit") in (None, "max"):
+        raise _wrong("a trial with 'fit' has no limit; remedy: give the limit of its first run")
+    if "high" in trial or "oom_group" in trial:
+        raise _wrong("a trial with 'fit' has neither high nor oom_group; remedy: give high as a share, in its fit")
 
 
 def _meant(unknown: Iterable[str], known: Collection[str]) -> str:
@@ -213,5 +231,5 @@ def _settle(trial: Trial) -> Trial:
             return {name: fill(one) for name, one in value.items()}
         return value
 
-    places = ("argv", "args", "kwargs", "env", "cwd", "hogs")
+    places = ("argv", "args", "kwargs", "env", "cwd", "hogs", "fit")
     return {name: fill(value) if name in places else value for name, value in trial.items()}

@@ -11,7 +11,7 @@ from .._document import Document
 from .._errors import InvalidInputError, MissingExtraError
 from .._files import replacing, require_own
 from .._frames import extra
-from .._values import Oom, Outcome
+from .._values import Fitted, Oom, Outcome
 from .store import read_lines
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class TrialResult(Document):
     """What came of one trial.
 
     `status` is the verdict on its command or function ("exited", "oom-killed", "killed", "timeout"), "returned" or
-    "raised" of a function, "grew" or "blocked" of hogs, or "error": it could not be run. ``print(result)`` shows the
-    accounts the way a person reads them.
+    "raised" of a function, "grew" or "blocked" of hogs, "fitted" or "unfitted" of a fit, or "error": it could not be
+    run. ``print(result)`` shows the accounts the way a person reads them.
     """
 
     schema: str
@@ -68,6 +68,13 @@ class TrialResult(Document):
         return tuple(Oom._part(one) for one in self._data.get("ooms", ()))
 
     @property
+    def fitted(self) -> Fitted | None:
+        """The least limit of its command, where that was looked for."""
+        if self.status not in ("fitted", "unfitted"):
+            return None
+        return Fitted._make(self._data["value"], None, self.text or "")
+
+    @property
     def oom_killed(self) -> bool:
         """Whether its command, its function or one of its hogs was killed in an OOM."""
         return self.status == "oom-killed"
@@ -83,7 +90,7 @@ class TrialResult(Document):
                 row[name] = value if isinstance(value, str | int | float | bool | None) else str(value)
         oom = next(iter(self.ooms), None)
         victim = None if oom is None else oom.victim
-        value = data.get("value")
+        value = data.get("value") if self.fitted is None else self.fitted.limit_bytes
         return {
             **row,
             "status": self.status,

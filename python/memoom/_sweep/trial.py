@@ -16,7 +16,7 @@ from .._errors import MemoomError
 from .._explain import oom_text, outcome_text
 from .._invoke import invoke
 from .._lab import Lab
-from .._native import parse_size
+from .._native import fit, parse_size
 from .._run import run
 from .._stdio import DEVNULL, tail
 from .._values import Host, Outcome
@@ -91,7 +91,7 @@ def _line(record: dict[str, Any]) -> str:
 
 def _run(trial: Mapping[str, Any]) -> dict[str, Any]:
     if "argv" in trial:
-        return _command(trial)
+        return _fit(trial) if "fit" in trial else _command(trial)
     return _function(trial) if "function" in trial else _hogs(trial)
 
 
@@ -110,6 +110,24 @@ def _command(trial: Mapping[str, Any]) -> dict[str, Any]:
             stderr=output,
         )
         return {**_ended(outcome), "output": tail(output, _TAIL)}
+
+
+def _fit(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """The least limit of a command; its own limit is that of the first run."""
+    how = {} if trial["fit"] is True else {name: value for name, value in trial["fit"].items() if value is not None}
+    settings = {name: trial[name] for name in ("swap", "timeout", "oom_score_adj", "cwd") if name in trial}
+    fitted = fit(
+        trial["argv"],
+        most=trial["limit"],
+        **how,
+        **settings,
+        env=_environment(trial),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+    )
+    status = "fitted" if fitted.limit_bytes is not None else "unfitted"
+    return {"status": status, "value": fitted.to_dict(), "text": str(fitted)}
 
 
 def _function(trial: Mapping[str, Any]) -> dict[str, Any]:

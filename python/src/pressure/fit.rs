@@ -10,9 +10,9 @@ use crate::convert::{limits, value, waiting, Most};
 
 /// Looks for the least limit under which a command passes.
 #[pyfunction]
-#[pyo3(signature = (argv, *, check=None, most=None, swap=Some(Most(memoom::Limit::Bytes(0))), timeout=None, runs=12, within=0.02, slower=0.1,
+#[pyo3(signature = (argv, *, check=None, most=None, swap=Some(Most(memoom::Limit::Bytes(0))), timeout=None, runs=12, within=0.02, slower=0.1, high=None,
                     env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0),
-       text_signature = "(argv, *, check=None, most=None, swap=0, timeout=None, runs=12, within=0.02, slower=0.1, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0)")]
+       text_signature = "(argv, *, check=None, most=None, swap=0, timeout=None, runs=12, within=0.02, slower=0.1, high=None, env=None, cwd=None, stdin=None, stdout=None, stderr=None, oom_score_adj=0)")]
 #[allow(clippy::too_many_arguments)] // keywords of one Python call
 pub(super) fn fit(
     py: Python<'_>,
@@ -24,6 +24,7 @@ pub(super) fn fit(
     runs: u32,
     within: f64,
     slower: f64,
+    high: Option<f64>,
     env: Option<&Bound<'_, PyAny>>,
     cwd: Option<PathBuf>,
     stdin: Option<&Bound<'_, PyAny>>,
@@ -52,6 +53,7 @@ pub(super) fn fit(
         runs,
         within_permille: permille(within),
         slower_permille: permille(slower),
+        high_permille: high.map(permille),
         ..memoom::Fit::new(run)
     };
     let fitted = waiting(py, "fit", None, |wait| fit.fit(wait))?;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use addr2line::gimli::{Dwarf, EndianSlice, NativeEndian, SectionId};
 use addr2line::{Context, FrameIter};
 
-use super::programs::Named;
 use crate::observe::elf::Elf;
 
 /// Where distributions put debug information that they have taken out of the programs.
@@ -15,6 +14,14 @@ const APART: &str = "/usr/lib/debug/.build-id";
 /// The debug information of one program.
 pub(super) struct Lines {
     sections: Vec<(SectionId, Vec<u8>)>,
+}
+
+/// A function, and where in its source it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) function: Option<Vec<u8>>,
+    pub(super) source: Option<Vec<u8>>,
+    pub(super) line: Option<u32>,
 }
 
 const WANTED: [SectionId; 11] = [

@@ -5,9 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::lines::Lines;
-use super::unwind::Tables;
-use super::{mapped, place, Area, Found, UserFrame};
+use super::lines::{Lines, Named};
+use super::unwind::{Known, Tables};
+use super::{mapped, place, Area, Found, Stack, UserFrame, MOST_FRAMES};
 use crate::observe::elf::Elf;
 
 /// The files that the process has mapped, each opened once.
@@ -21,14 +21,6 @@ pub(super) struct Programs<'a> {
 pub(super) struct Program {
     elf: Elf,
     tables: Option<Option<Tables>>,
-}
-
-/// A function, and where in its source it stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) function: Option<Vec<u8>>,
-    pub(super) source: Option<Vec<u8>>,
-    pub(super) line: Option<u32>,
 }
 
 impl Program {
@@ -58,8 +50,30 @@ impl<'a> Programs<'a> {
         Programs { pid, areas, open: BTreeMap::new() }
     }
 
+    /// The instruction and its callers, as far as the tables lead, and the stack pointer there; `None` where that is where the
+    /// thread began.
+    pub(super) fn up(&mut self, stack: &Stack<'_>, pc: u64) -> (Vec<Found>, Option<u64>) {
+        let mut known = Known::of(stack.start);
+        let mut found = vec![(pc, "register")];
+        let mut sp = stack.start;
+        while found.len() < MOST_FRAMES {
+            // A return address may stand behind the end of its function.
+            let at = found[found.len() - 1].0.saturating_sub(u64::from(found.len() > 1));
+            let caller = self.tables(at).and_then(|(tables, address)| tables.caller(address, &known, stack));
+            let Some((next, caller)) = caller else { return (found, Some(sp)) };
+            let Some(address) = next else { return (found, None) };
+            let above = caller.sp().unwrap_or(0);
+            if above <= sp {
+                return (found, Some(sp));
+            }
+            found.push((address, "unwind-table"));
+            (sp, known) = (above, caller);
+        }
+        (found, None)
+    }
+
     /// The unwind tables at an address, and the address as they have it.
-    pub(super) fn tables(&mut self, address: u64) -> Option<(&Tables, u64)> {
+    fn tables(&mut self, address: u64) -> Option<(&Tables, u64)> {
         let (area, offset) = mapped(self.areas, address)?;
         let Program { elf, tables } = self.program(area)?;
         let address = elf.address_of(offset)?;

@@ -5,8 +5,7 @@ use addr2line::gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, NativeEndian, Register, RegisterRule, UnwindContext, UnwindSection,
 };
 
-use super::programs::Programs;
-use super::{Found, Stack, MOST_FRAMES};
+use super::Stack;
 use crate::observe::elf::Elf;
 
 /// The numbers of DWARF for the stack pointer and for where the return address is.
@@ -26,41 +25,25 @@ pub(super) struct Tables {
 
 /// What is known of the registers in one frame.
 #[derive(Clone)]
-struct Known {
+pub(super) struct Known {
     values: [Option<u64>; REGISTERS],
 }
 
 impl Known {
+    /// Of a thread of which nothing but its stack pointer is known.
+    pub(super) fn of(sp: u64) -> Known {
+        let mut known = Known { values: [None; REGISTERS] };
+        known.values[usize::from(NUMBERS.0)] = Some(sp);
+        known
+    }
+
     fn get(&self, register: Register) -> Option<u64> {
         self.values.get(usize::from(register.0)).copied().flatten()
     }
 
-    fn sp(&self) -> Option<u64> {
+    pub(super) fn sp(&self) -> Option<u64> {
         self.get(Register(NUMBERS.0))
     }
-}
-
-/// The instruction and its callers, as far as the tables lead, and the stack pointer there; `None` where that is where the thread
-/// began.
-pub(super) fn up(programs: &mut Programs<'_>, stack: &Stack<'_>, pc: u64) -> (Vec<Found>, Option<u64>) {
-    let mut known = Known { values: [None; REGISTERS] };
-    known.values[usize::from(NUMBERS.0)] = Some(stack.start);
-    let mut found = vec![(pc, "register")];
-    let mut sp = stack.start;
-    while found.len() < MOST_FRAMES {
-        // A return address may stand behind the end of its function.
-        let at = found[found.len() - 1].0.saturating_sub(u64::from(found.len() > 1));
-        let caller = programs.tables(at).and_then(|(tables, address)| tables.caller(address, &known, stack));
-        let Some((next, caller)) = caller else { return (found, Some(sp)) };
-        let Some(address) = next else { return (found, None) };
-        let above = caller.sp().unwrap_or(0);
-        if above <= sp {
-            return (found, Some(sp));
-        }
-        found.push((address, "unwind-table"));
-        (sp, known) = (above, caller);
-    }
-    (found, None)
 }
 
 impl Tables {
@@ -70,7 +53,7 @@ impl Tables {
     }
 
     /// One caller: its address, `None` at the end of the stack, and what is known of its registers.
-    fn caller(&self, address: u64, known: &Known, stack: &Stack<'_>) -> Option<(Option<u64>, Known)> {
+    pub(super) fn caller(&self, address: u64, known: &Known, stack: &Stack<'_>) -> Option<(Option<u64>, Known)> {
         let bases =
             BaseAddresses::default().set_eh_frame_hdr(self.header.0).set_eh_frame(self.frames.0).set_text(self.text);
         let mut frames = EhFrame::new(&self.frames.1, NativeEndian);
