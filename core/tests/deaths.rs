@@ -155,13 +155,14 @@ fn wait_for_a_report(ooms: &mut VecDeque<Instant>) {
 /// more, however slow the machine is.
 fn use_up_the_reports() {
     let lab = Lab::with(&LabOptions { call_path: false, ..LabOptions::default() }).unwrap();
-    let group = lab.group(None, &Limits::bytes(16 << 20)).unwrap();
     let deadline = Instant::now() + LONG;
-    // Mostly they are used up still. Else all of them at once: one after the other may take longer than the window.
+    // Mostly they are used up still. Else all of them at once, each in a group of its own: one after the other may take longer
+    // than the window.
     let mut eaters = 1;
     loop {
         let eaters: Vec<_> = (0..std::mem::replace(&mut eaters, REPORTS + 1))
-            .map(|_| group.command(&Command::new(["sh", "-c", EATS])).unwrap())
+            .map(|_| lab.group(None, &Limits::bytes(4 << 20)).unwrap())
+            .map(|group| group.command(&Command::new(["sh", "-c", EATS])).unwrap())
             .collect();
         let outcomes: Vec<_> = eaters.iter().map(|eater| eater.wait(LONG).unwrap()).collect();
         assert!(outcomes.iter().all(|outcome| outcome.oom_killed));
