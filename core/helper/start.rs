@@ -7,6 +7,7 @@ use crate::sys::{self, Errno};
 use crate::text::{self, Decimal};
 use crate::turn;
 use crate::wire::{fd, role, stage, Start, BLOB_HEAD, MOST_COMM};
+use core::ffi::CStr;
 use core::ptr::null;
 
 type Failure = (u32, Errno);
@@ -115,8 +116,8 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
 fn launch(state: &mut State, plan: &mut Plan) -> Result<(i32, i32), Failure> {
     let born = match plan.entry {
         Entry::Directory(directory) => {
-            if frozen(directory) {
-                // The child would freeze before its program begins, and the supervisor would wait for it for ever.
+            if freezes(directory) {
+                // The child would stand still before its program begins, and the supervisor would wait for it for ever.
                 return Err((stage::JOIN, sys::EBUSY));
             }
             let entry = plan.entry;
@@ -148,13 +149,21 @@ fn launch(state: &mut State, plan: &mut Plan) -> Result<(i32, i32), Failure> {
     Ok((pid, pidfd))
 }
 
-/// Whether a v2 group is frozen, by itself or by one above it.
-fn frozen(directory: i32) -> bool {
+/// The file that tells the topmost of eight groups to freeze. Each end of it is that of a lower one; a lab has no more
+/// groups, and the top no such file.
+const TOLD: &[u8] = b"../../../../../../../cgroup.freeze\0";
+const ABOVE: usize = 7;
+
+/// Whether a v2 group is frozen or told to be, by itself or by one above it. The kernel says `frozen 1` when the last process
+/// stands still, which may take seconds, and stops a child at its birth all that time.
+fn freezes(directory: i32) -> bool {
     let mut content = [0u8; 64];
-    match text::read_file(directory, c"cgroup.events", &mut content) {
-        Ok(content) => content.split(|&byte| byte == b'\n').any(|line| line == b"frozen 1"),
-        Err(_) => false,
-    }
+    let mut holds = |file: &CStr, line: &[u8]| match text::read_file(directory, file, &mut content) {
+        Ok(content) => Some(content.split(|&byte| byte == b'\n').any(|one| one == line)),
+        Err(_) => None,
+    };
+    let files = (0..=ABOVE).rev().filter_map(|less| CStr::from_bytes_until_nul(&TOLD[less * "../".len()..]).ok());
+    holds(c"cgroup.events", b"frozen 1") == Some(true) || files.map_while(|file| holds(file, b"1")).any(|told| told)
 }
 
 /// The strings of a command, copied out of the host's file, so that nothing the host does to it later matters.

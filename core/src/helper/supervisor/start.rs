@@ -13,6 +13,7 @@ use super::{Supervisor, PATIENCE};
 use crate::helper::channel::Channel;
 use crate::helper::descriptor::{above_stdio, readable};
 use crate::helper::wire::{self, fd, hog, role, stage, Message, Request};
+use crate::memcg::freeze;
 use crate::sys::size::Bounded;
 use crate::sys::{self, spawn, Named};
 use crate::{Error, ErrorKind, Result};
@@ -226,6 +227,7 @@ impl Supervisor {
         // The reply brings a descriptor, for which there has to be a number before anything is started: of a worker without
         // its pidfd nobody would know.
         let place = self.socket().try_clone_to_owned().map_err(|error| Error::os(what, error).call("fcntl"))?;
+        let birth = freeze::birth();
         let serial = self.send(&mut inner, what, &Request::Start(request), &fds)?;
         let channel = channel.map(|(channel, _page)| channel);
         // READY first: it comes after the supervisor's reply, so that one wake-up serves both. The supervisor rings
@@ -235,7 +237,7 @@ impl Supervisor {
         }
         drop(place);
         let reply = self.reply(&mut inner, what, serial, Instant::now() + PATIENCE)?;
-        drop(inner);
+        drop((birth, inner));
         if reply.stage != stage::NONE {
             return Err(start_failed("start worker", start.name, reply.stage, reply.errno));
         }

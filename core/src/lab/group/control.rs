@@ -204,7 +204,7 @@ impl Group {
     pub fn freeze<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<()> {
         self.made("freeze")?;
         let dir = self.freezer("freeze")?;
-        dir.write(FREEZE, "1")?;
+        freeze::write_freeze(dir, true)?;
         let frozen = wait_for(dir, &mut wait.into(), |dir| Ok(freeze::is_frozen(dir)?.then_some(())));
         match frozen {
             Ok(Some(())) => {
@@ -212,7 +212,7 @@ impl Group {
                 Ok(())
             }
             not => {
-                dir.write(FREEZE, "0")?;
+                freeze::write_freeze(dir, false)?;
                 not?;
                 Err(Error::new(ErrorKind::TimedOut, "freeze", "not every process stood still by the deadline")
                     .path(dir.path())
