@@ -8,7 +8,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::Cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::{missing, Dir};
-use crate::memcg::freeze::{is_frozen, write_freeze};
+use crate::memcg::freeze::{freeze_between_births, is_frozen, write_freeze};
 use crate::memcg::limits::Limit;
 use crate::memcg::v2;
 use crate::memcg::version::Version;
@@ -142,10 +142,8 @@ impl Cgroup {
         let dir = &self.dir;
         let over = |limit: u64| Ok::<bool, Error>(dir.number(v2::USAGE)?.unwrap_or(0) > limit);
         match pause.phase {
-            Phase::Armed if over(pause.limit_bytes)? => {
-                write_freeze(dir, true)?;
-                pause.phase = Phase::Freezing;
-            }
+            // While somebody is born there is another look.
+            Phase::Armed if over(pause.limit_bytes)? && freeze_between_births(dir)? => pause.phase = Phase::Freezing,
             Phase::Freezing if is_frozen(dir)? => {
                 // The write makes the kernel reclaim, as it would before it declares an OOM.
                 v2::set_limit(dir, v2::HIGH, Limit::Bytes(pause.limit_bytes))?;
