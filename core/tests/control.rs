@@ -3,8 +3,12 @@
 
 mod common;
 
-use common::{lab, LONG};
-use memoom::{Alarm, ErrorKind, EventKind, Group, GrowStatus, Hog, HogOptions, Kind, Limit, Limits, Result, Version};
+use std::time::Duration;
+
+use common::{lab, lab_with, LONG};
+use memoom::{
+    Alarm, Command, ErrorKind, EventKind, Group, GrowStatus, Hog, HogOptions, Kind, Limit, Limits, Result, Version,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -263,5 +267,24 @@ fn a_raise_reaches_whoever_is_only_about_to_wait() {
         hog.shrink(u64::MAX, LONG).unwrap();
         group.set_limit(Limit::Bytes(8 * MIB)).unwrap();
     }
+    lab.close().unwrap();
+}
+
+/// Some do not stand still at once, and whoever is born meanwhile would at its birth.
+#[test]
+fn nobody_is_started_in_a_group_that_is_told_to_freeze() {
+    let Some(lab) = lab_with(Version::V2) else { return };
+    let group = lab.group(None, &Limits::bytes(256 * MIB)).unwrap();
+    let hog = group.hog(&HogOptions::named("slow")).unwrap();
+    assert_eq!(hog.grow(Some(32 * MIB), LONG).unwrap().status, GrowStatus::Grew);
+    group.set_high(Limit::Bytes(MIB)).unwrap();
+    // So far above it the kernel has it sleep for two seconds, over and over, and it does not freeze before the end of one.
+    let slow = hog.grow(Some(64 * MIB), Duration::from_millis(200)).unwrap_err();
+    assert_eq!(slow.kind(), ErrorKind::TimedOut, "{slow}");
+    std::fs::write(group.path().join("cgroup.freeze"), "1").unwrap();
+    let at_once = group.frozen().unwrap();
+    let error = group.command(&Command::new(["true"])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    assert!(!at_once, "it was frozen at once, so that nothing is shown");
     lab.close().unwrap();
 }

@@ -174,33 +174,6 @@ fn a_frozen_group_is_refused_and_removed() {
     assert!(ended(hog.pidfd.as_fd(), Duration::ZERO) && !group.path().exists());
 }
 
-/// Some do not stand still at once, and a child would at its birth.
-#[test]
-fn a_group_that_is_told_to_freeze_is_refused_before_it_is_frozen() {
-    let Some(group) = Group::v2() else { return };
-    if !group.file("cgroup.freeze").exists() || !group.file("memory.high").exists() {
-        return skip("this kernel cannot freeze a group, or slow it down");
-    }
-    let supervisor = supervisor();
-    group.guard(&supervisor);
-    let slow = hog(&supervisor, &group).unwrap();
-    group.write("memory.high", "1M");
-    slow.channel.as_ref().unwrap().grow(64 * MIB).unwrap();
-    // Over its limit by much it sleeps for two seconds, over and over, and does not freeze before the end of one.
-    let deadline = soon();
-    while group.read("memory.current").trim().parse::<u64>().unwrap() < 4 * MIB {
-        assert!(Instant::now() < deadline);
-        std::thread::yield_now();
-    }
-    group.write("cgroup.freeze", "1");
-    let still = group.read("cgroup.events").contains("frozen 1");
-    let error = self::hog(&supervisor, &group).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
-    assert!(!still, "it was frozen at once, and nothing was shown");
-    supervisor.end(soon()).unwrap();
-    assert!(ended(slow.pidfd.as_fd(), Duration::ZERO) && !group.path().exists());
-}
-
 #[test]
 fn a_blocked_hog_goes_on_when_there_is_room() {
     let Some(group) = Group::v1() else { return };
