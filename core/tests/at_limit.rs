@@ -273,6 +273,35 @@ fn a_stop_that_a_killed_tracer_leaves_behind_holds_nobody() {
     assert_eq!(met.hook.returncode, Some(0), "{met:?}");
 }
 
+#[test]
+fn who_thrashes_without_end_is_held_too() {
+    let Some(lab) = lab() else { return };
+    if lab.version() != Version::V1 {
+        return;
+    }
+    // Most of its limit is its own memory, and of the file whose pages it touches in turn nothing stays.
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, vec![1; 64 * MIB as usize]).unwrap();
+    std::fs::File::open(&file).unwrap().sync_all().unwrap();
+    let script = format!(
+        "import mmap, os\nheld = bytearray(26 << 20)\nfor at in range(0, len(held), 4096): held[at] = 1\n\
+         file = os.open('{}', os.O_RDWR)\n\
+         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)\n\
+         pages = mmap.mmap(file, 0)\n\
+         while True:\n    for at in range(0, len(pages), 4096): pages[at]",
+        file.display()
+    );
+    let command = Command::new(["python3", "-S", "-c", &script]);
+    let stop = StopAtLimit::new(Hook::shell("kill -9 {pid}"));
+    let run = Run { command, limits: Limits::bytes(36 * MIB), at_limit: Some(stop), ..Run::default() };
+    let outcome = run.run(LONG).unwrap();
+    let met = outcome.at_limit.as_ref().unwrap();
+    assert_eq!((met.len(), met[0].then), (1, "ended"), "{}", outcome.to_text());
+    assert!(outcome.to_text().contains("nobody waits: files are dropped and read again"), "{}", outcome.to_text());
+    assert!(outcome.ooms.is_empty(), "{}", outcome.to_text());
+}
+
 const TOLD: &str = "MEMOOM_TEST_GROWS";
 
 #[inline(never)]

@@ -199,6 +199,13 @@ def test_gdb_attaches_and_a_core_is_written(tmp_path: Path) -> None:
     assert core.stat().st_size > 40 << 20
 
 
+def test_gcore_writes_a_core(tmp_path: Path) -> None:
+    outcome = memoom.run(EATS, limit="64M", at_limit=f"{tool('gcore')} -o {tmp_path}/core {{pid}}")
+    met = once(outcome)
+    assert outcome.oom_killed and met.hook.returncode == 0, str(outcome)
+    assert (tmp_path / f"core.{outcome.pid}").stat().st_size > 40 << 20
+
+
 def test_py_spy_shows_the_line_that_met_the_limit() -> None:
     grows = "def grow():\n    return [bytearray(1 << 20) for _ in range(400)]\ngrow()\n"
     outcome = memoom.run(

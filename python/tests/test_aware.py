@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +180,44 @@ def test_the_number_that_was_said() -> None:
     ):
         found = _pattern(pattern)
         assert found is not None and _said(text, found) == number
+
+
+GARBAGE = """package main
+import ("fmt"; "runtime/debug")
+func main() {
+    held := make([][]byte, 40)
+    for i := 0; i < 400; i++ {
+        held[i%40] = make([]byte, 1<<20)
+        for j := range held[i%40] { held[i%40][j] = 1 }
+    }
+    fmt.Println("heap", debug.SetMemoryLimit(-1), len(held))
+}
+"""
+HEAP = 'console.log("heap", require("v8").getHeapStatistics().heap_size_limit)'
+
+
+@pytest.mark.v1
+@needs_time
+@pytest.mark.usefixtures("needs_lab")
+@pytest.mark.parametrize(
+    ("program", "argv", "says", "own", "ancestor"),
+    [
+        ("go", [], r"heap (\d+)", "unaware", "unaware"),
+        ("node", ["-e", HEAP], r"heap (\d+)", "aware", "unaware"),
+        ("java", ["-XX:+PrintFlagsFinal", "-version"], r"MaxHeapSize\s+= (\d+)", "aware", "aware"),
+    ],
+)
+def test_runtimes_that_are_here(
+    program: str, argv: list[str], says: str, own: str, ancestor: str, tmp_path: Path
+) -> None:
+    """Where they are installed: they are large, and no test of ours needs them."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    if program == "go":
+        (tmp_path / "garbage.go").write_text(GARBAGE)
+        env = {**os.environ, "GO111MODULE": "off", "GOCACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+        subprocess.run([found, "build", "-o", "garbage", "garbage.go"], cwd=tmp_path, env=env, check=True)
+        found = str(tmp_path / "garbage")
+    told = memoom.aware([found, *argv], limits=("256M", "1G"), says=says, timeout=PATIENCE)
+    assert verdicts(told) == {"own": own, "ancestor": ancestor}, str(told)

@@ -63,3 +63,5 @@ def test_the_least_limit_is_the_need(needs: Path, kind: str, mib: int) -> None:
     assert fitted.limit_bytes is not None, str(fitted)
     assert abs(fitted.limit_bytes - need) <= need // 50, f"{fitted.limit_bytes} where {need} are needed\n{fitted}"
     assert len(fitted.runs) <= 12
+    off = (fitted.limit_bytes / need - 1) * 100
+    print(f"\n| {kind} {mib} | {need} | {fitted.limit_bytes} | {off:+.2f} % | {len(fitted.runs)} |")

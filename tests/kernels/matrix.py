@@ -87,6 +87,7 @@ ENTRIES = (
 EVERY_KERNEL = ("6.1-v1", "6.1-v2", "5.10-v1", "5.10-v2", "6.12-v2", "newest-v2")
 TOLD = (
     "MEMOOM_DEATHS",
+    "MEMOOM_FIT",
     "MEMOOM_RUNS",
     "MEMOOM_SEED",
     "MEMOOM_SOAK_CYCLES",
@@ -105,6 +106,7 @@ SUITES = (
     Suite("hostile", "sh tests/kernels/suite-hostile.sh --skip=each_call_refused", deadline=1200, default=False),
     Suite("refused", "sh tests/kernels/suite-hostile.sh each_call_refused", deadline=2400, default=False),
     Suite("why", "sh tests/kernels/suite-why.sh", deadline=900),
+    Suite("beyond", "sh tests/kernels/suite-beyond.sh", deadline=1500, default=False, entries=("6.1-v2", "newest-v2")),
     Suite("storm", "sh tests/kernels/suite-storm.sh", deadline=6000, default=False, entries=EVERY_KERNEL),
     Suite("deaths", "sh tests/kernels/suite-deaths.sh", deadline=6000, default=False, entries=EVERY_KERNEL),
     Suite("soak", "sh tests/kernels/suite-soak.sh", deadline=12000, default=False, entries=EVERY_KERNEL),

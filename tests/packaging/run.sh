@@ -52,12 +52,12 @@ needed() {
 }
 # What keeps it so small: docs/c-api.md, "Size".
 small() {
-    strip -o "$build/stripped.so" "$library" && size=$(stat -c %s "$build/stripped.so") && echo "$size bytes" && test "$size" -le 2202009
+    strip -o "$build/stripped.so" "$library" && size=$(stat -c %s "$build/stripped.so") && echo "$size bytes" && test "$size" -le 2306867
 }
 soname() { readelf -d "$library" | grep -q 'SONAME.*\[libmemoom.so.0\]'; }
 step "its soname" soname
 step "it needs nothing but the C library and libgcc_s at run time" needed
-step "stripped it takes no more than 2.1 MiB" small
+step "stripped it takes no more than 2.2 MiB" small
 
 # ---- pkg-config and CMake
 export PKG_CONFIG_PATH="$stage/lib/pkgconfig"

@@ -17,8 +17,12 @@ use crate::observe::missing::Missing;
 use crate::sys;
 use crate::wait::Wait;
 
+mod thrashing;
+
 #[cfg(test)]
 mod tests;
+
+use thrashing::Thrashing;
 
 /// What a run does when its limit is met, before anybody dies: everybody in its group is held, and a hook runs outside.
 ///
@@ -47,6 +51,7 @@ impl StopAtLimit {
     }
 }
 
+const NOBODY_WAITS: &str = "nobody waits: files are dropped and read again without end, and the limit is not met";
 /// The group in which hooks run.
 const BESIDE: &str = "hook";
 /// So large a limit no start of a program meets. A smaller one is watched when the program has begun: with the killer off
@@ -97,13 +102,18 @@ impl<'a> Watched<'a> {
             self.arm()?;
         }
         let hub = self.group.lab("stop at limit")?.hub.clone();
+        let mut thrashing = Thrashing::default();
         while self.armed {
             let left = deadline
                 .and_then(|deadline| deadline.checked_add(self.held))
                 .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let mut bounded = match left {
-                Some(left) => wait.at_most(left),
-                None => wait.reborrow(),
+            // On v2 it is above `memory.high` by then, and frozen.
+            let looks = self.group.version() == Version::V1;
+            let mut bounded = match (left, looks) {
+                (Some(left), true) => wait.at_most(left.min(thrashing::EVERY)),
+                (None, true) => wait.at_most(thrashing::EVERY),
+                (Some(left), false) => wait.at_most(left),
+                (None, false) => wait.reborrow(),
             };
             let met = hub.wait_until(&mut bounded, |_| {
                 let progress = worker.process.progress();
@@ -117,9 +127,18 @@ impl<'a> Watched<'a> {
                     Look::Again => Look::Again,
                 })
             })?;
-            // Its time is over, or it has ended.
-            let Some(Some(meeting)) = met else { break };
+            let meeting = match met {
+                Some(Some(meeting)) => meeting,
+                // It has ended.
+                Some(None) => break,
+                None if left.is_some_and(|left| !looks || left <= thrashing::EVERY) || wait.expired() => break,
+                None => match self.thrashes(&mut thrashing) {
+                    Some(meeting) => meeting,
+                    None => continue,
+                },
+            };
             self.hold(worker, &meeting, wait)?;
+            thrashing = Thrashing::default();
         }
         if self.armed {
             // The verdict on what comes now is the kernel's again; a group that has gone needs nothing.
@@ -127,6 +146,19 @@ impl<'a> Watched<'a> {
             self.armed = false;
         }
         Ok(())
+    }
+
+    /// A group that goes on for ever without meeting its limit, as if it had met it. What cannot be read shows nothing.
+    fn thrashes(&self, thrashing: &mut Thrashing) -> Option<Meeting> {
+        let stat = self.group.stat().ok()?;
+        let seen = thrashing::Seen {
+            usage_bytes: self.group.usage_bytes().ok()?,
+            limit_bytes: self.group.limit().ok()?.bytes()?,
+            file_bytes: stat.get("cache")?,
+            refault_bytes: stat.get("workingset_refault_file").or_else(|| stat.get("workingset_refault"))?
+                * sys::page_size(),
+        };
+        thrashing.is_shown(seen).then(|| Meeting { waiting: Vec::new(), thread: None })
     }
 
     /// One time: everybody is held, the hook runs, and the group goes on.
@@ -202,7 +234,10 @@ impl<'a> Watched<'a> {
             // Whoever charges to a group of one process is that one.
             ([one], _) | ([], [one]) => Some(one.clone()),
             ([], _) => {
-                let reason = "cgroup v2 does not tell which of several processes went over memory.high";
+                let reason = match self.group.version() {
+                    Version::V1 => NOBODY_WAITS,
+                    Version::V2 => "cgroup v2 does not tell which of several processes went over memory.high",
+                };
                 missing.push(Missing::new("invoker", reason));
                 None
             }
@@ -228,6 +263,9 @@ impl<'a> Watched<'a> {
                 None
             }
         };
+        if self.group.version() == Version::V1 && meeting.waiting.is_empty() {
+            missing.push(Missing::new("at-limit", NOBODY_WAITS));
+        }
         if !still.restless.is_empty() {
             let reason = format!("threads that had not come to rest in time: {}", still.restless.join(", "));
             missing.push(Missing::new("at-limit", reason));
