@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::hook::{Hook, Seen};
 use super::worker::Worker;
 use crate::account::at_limit::{AtLimit, HookRun};
-use crate::account::oom::Predicted;
+use crate::account::oom::{Predicted, Process};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::group::still::{Meeting, Still};
 use crate::lab::group::Group;
@@ -226,11 +226,9 @@ impl<'a> Watched<'a> {
         Ok(())
     }
 
-    /// What is known before the hook runs.
-    fn seen(&self, meeting: &Meeting, still: &Still, limit: Limit, usage_bytes: u64) -> AtLimit {
-        let mut missing = Vec::new();
-        let processes = still.processes();
-        let invoker = match (&meeting.waiting[..], &processes[..]) {
+    /// Who met the limit, or why that is not known.
+    fn invoker(&self, meeting: &Meeting, processes: &[Process], missing: &mut Vec<Missing>) -> Option<Process> {
+        match (&meeting.waiting[..], processes) {
             // Whoever charges to a group of one process is that one.
             ([one], _) | ([], [one]) => Some(one.clone()),
             ([], _) => {
@@ -248,7 +246,14 @@ impl<'a> Watched<'a> {
                 missing.push(Missing::new("invoker", reason));
                 None
             }
-        };
+        }
+    }
+
+    /// What is known before the hook runs.
+    fn seen(&self, meeting: &Meeting, still: &Still, limit: Limit, usage_bytes: u64) -> AtLimit {
+        let mut missing = Vec::new();
+        let processes = still.processes();
+        let invoker = self.invoker(meeting, &processes, &mut missing);
         let predicted = match self.group.foreseen(limit) {
             Ok(prediction) => prediction.victim().map(|victim| Predicted {
                 pid: victim.pid,
