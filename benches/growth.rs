@@ -1,13 +1,16 @@
 //! What grows with what: `growth WHAT SIZE` prints the microseconds of one step at that size, some times, one a line.
 //!
-//! `groups`: an OOM with its account in a lab that has so many other groups; `workers`: a worker is started and killed
+//! `groups`: an OOM with its account in a lab that has so many other groups; `observed`: one in a group that somebody else
+//! made, seen by an observer of so many; `bytes`: what a group of a lab takes of this process (bytes, no time); `workers`: a worker is started and killed
 //! beside so many that sit still; `tasks`: a report whose table has so many rows is read; `log`: so many MiB of reports.
 #![allow(clippy::print_stdout)] // it is a program
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use std::{fs, process};
 
 use memoom::observe::{parse_reports, ReportReader};
-use memoom::{GrowStatus, HogOptions, Kind, Lab, Limits};
+use memoom::{Group, GrowStatus, HogOptions, Kind, Lab, Limits};
 
 const LONG: Duration = Duration::from_secs(120);
 const TIMES: usize = 5;
@@ -16,14 +19,18 @@ type Anything<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Anything<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [what, size] = words.as_slice() else { return Err("usage: growth groups|workers|tasks|log SIZE".into()) };
+    let [what, size] = words.as_slice() else {
+        return Err("usage: growth groups|observed|bytes|workers|tasks|log SIZE".into());
+    };
     let size: usize = size.parse()?;
     match what.as_str() {
         "groups" => groups(size),
+        "observed" => observed(size),
+        "bytes" => bytes(size),
         "workers" => workers(size),
         "tasks" => tasks(size),
         "log" => log(size),
-        _ => Err("what grows is groups, workers, tasks or log".into()),
+        _ => Err("what grows is groups, observed, bytes, workers, tasks or log".into()),
     }
 }
 
@@ -51,6 +58,72 @@ fn groups(size: usize) -> Anything<()> {
         drop((watch, hog));
         Ok(group.remove()?)
     })?;
+    Ok(lab.close()?)
+}
+
+/// Groups of cgroup v1 that go with it.
+struct Foreign {
+    top: PathBuf,
+    made: Vec<PathBuf>,
+}
+
+impl Foreign {
+    fn new(size: usize) -> Anything<Foreign> {
+        let top = PathBuf::from(format!("/sys/fs/cgroup/memory/memoom-dev-growth-{}", std::process::id()));
+        fs::create_dir(&top)?;
+        let mut foreign = Foreign { top, made: Vec::new() };
+        for at in 1..size {
+            let path = foreign.top.join(format!("other{at}"));
+            fs::create_dir(&path)?;
+            foreign.made.push(path);
+        }
+        Ok(foreign)
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        for path in self.made.iter().chain([&self.top]) {
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+fn observed(size: usize) -> Anything<()> {
+    let foreign = Foreign::new(size)?;
+    let mut watch = Group::open(&foreign.top)?.watch_recursive()?;
+    timed(|| {
+        let group = foreign.top.join("struck");
+        fs::create_dir(&group)?;
+        fs::write(group.join("memory.limit_in_bytes"), "4194304")?;
+        let tasks = group.join("tasks");
+        let script = format!("echo $$ > {}; exec tail /dev/zero", tasks.display());
+        let ended = process::Command::new("sh").args(["-c", &script]).status()?;
+        watch.wait_oom(LONG)?.ok_or("no account")?;
+        fs::remove_dir(&group)?;
+        if ended.success() {
+            Err("it was not killed".into())
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// The resident memory of this process.
+fn resident() -> Anything<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
+}
+
+fn bytes(size: usize) -> Anything<()> {
+    let lab = Lab::new()?;
+    let make =
+        |count: usize| (0..count).map(|_| lab.group(None, &Limits::bytes(64 << 10))).collect::<Result<Vec<_>, _>>();
+    let _some = make(64)?;
+    let before = resident()?;
+    let _groups = make(size)?;
+    println!("{:.1}", (resident()? - before) / size as f64);
     Ok(lab.close()?)
 }
 

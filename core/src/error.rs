@@ -259,7 +259,7 @@ fn usual_remedy(errno: i32) -> Option<&'static str> {
             "this kernel lacks the call, or a filter of system calls (seccomp) hides it: allow it, as docker run \
              --security-opt seccomp=unconfined does"
         }
-        libc::EMFILE => "too few open files are allowed to this process: raise RLIMIT_NOFILE (ulimit -n 256)",
+        libc::EMFILE => "too few open files are allowed to this process: raise RLIMIT_NOFILE (ulimit -n)",
         libc::ENFILE => "the machine has as many open files as it may (fs.file-max): close some, or raise it",
         libc::EAGAIN => {
             "as many processes as this user or group may have: raise RLIMIT_NPROC (ulimit -u), or pids.max of the group"

@@ -37,6 +37,7 @@ pub mod memcg {
     pub(crate) mod counters;
     pub(crate) mod files;
     pub(crate) mod freeze;
+    mod kept;
     pub(crate) mod limits;
     mod names;
     pub(crate) mod owner;

@@ -39,6 +39,7 @@ const INSIDE: &[(&str, Task)] = &[
     ("no-descriptors", descriptors::inside),
     ("daemon", descriptors::daemon),
     ("closed-stdin", descriptors::closed_stdin),
+    ("many-groups", descriptors::many_groups),
     ("no-log", devices::without_a_log),
     ("refused", refused::inside),
     ("no-perf-events", listeners::without_perf_events),
@@ -62,6 +63,10 @@ fn main() {
         ("without_descriptors_nothing_is_said_that_is_not_so", descriptors::nothing_is_said_that_is_not_so),
         ("what_a_daemon_opens_stays_open", descriptors::what_a_daemon_opens_stays_open),
         ("what_takes_a_number_that_a_lab_held_stays_open", descriptors::what_takes_a_number_that_a_lab_held_stays_open),
+        (
+            "a_group_for_which_no_descriptor_is_left_is_not_begun",
+            descriptors::a_group_for_which_no_descriptor_is_left_is_not_begun,
+        ),
         ("a_process_without_its_first_thread_has_labs", owners::a_process_without_its_first_thread_has_labs),
         ("a_log_that_is_none_is_a_missing_source", devices::a_log_that_is_none),
         ("a_child_acts_on_nothing_of_its_parents", forked::a_child_acts_on_nothing_of_its_parents),

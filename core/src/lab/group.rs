@@ -33,6 +33,9 @@ mod settings;
 pub(crate) mod stall;
 pub(crate) mod still;
 
+/// What is opened while a group is made.
+const DESCRIPTORS: usize = 6;
+
 /// How long a removal may wait for the kernel to let go of dead processes.
 const REMOVE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -150,6 +153,7 @@ impl Group {
         if let (Some(group), Version::V2) = (above, version) {
             v2::enable_memory(&group.0.dir)?;
         }
+        parent_dir.spare(DESCRIPTORS)?;
         let dir = parent_dir.make_dir(name)?;
         let base = above.map_or(lab.cgroup.as_str(), |group| group.cgroup());
         let cgroup = format!("{base}/{}", crate::text::escape(name.as_bytes()));

@@ -60,10 +60,11 @@ impl Group {
 
     /// The same, with the groups below: their counters and notifications are read too, also of those that are made
     /// later, so that an OOM in one of them is accounted for as if it were watched itself. In a lab this is what every
-    /// watch does.
+    /// watch does. Each group takes two descriptors.
     ///
     /// # Errors
-    /// As [`Group::watch`]; `Io` where the directories cannot be listened to (`fs.inotify.max_user_watches`).
+    /// As [`Group::watch`]; `Io` where the directories cannot be listened to (`fs.inotify.max_user_watches`), or where this
+    /// process has too few descriptors left for the groups that are there (`RLIMIT_NOFILE`).
     pub fn watch_recursive(&self) -> Result<Watch> {
         let watch = self.watch()?;
         if self.0.lab.is_none() || self.is_adopted() {

@@ -16,7 +16,7 @@ use nix::sys::statfs::{fstatfs, CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC};
 use nix::sys::uio::pread;
 use nix::unistd::{unlinkat, UnlinkatFlags};
 
-use super::names::{v1, v2};
+use super::kept::Kept;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::room::{self, Made};
 
@@ -25,7 +25,7 @@ use crate::sys::room::{self, Made};
 pub(crate) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
-    kept: [OnceLock<OwnedFd>; KEPT.len()],
+    kept: Kept,
     /// Only looked at: no file is kept open, as of a whole machine's groups these would be too many, and what is mounted
     /// over it is what everybody else sees. Where something is to be changed or killed, a mount is not crossed.
     observed: bool,
@@ -33,8 +33,8 @@ pub(crate) struct Dir {
     inode: OnceLock<u64>,
 }
 
-/// The files that are read before every step: kept open, one of them costs a tenth of opening it anew.
-const KEPT: [&str; 6] = [v1::LIMIT, v1::USAGE, v1::OOM_CONTROL, v2::LIMIT, v2::USAGE, v2::EVENTS];
+/// What is said where no descriptor is left.
+pub(crate) const TWO_FOR_EACH: &str = "each group takes two descriptors of this process";
 
 /// What is said where the file system refuses to be written to, as in most containers.
 const READ_ONLY: &str = "the cgroup file system is mounted read-only";
@@ -52,6 +52,12 @@ impl Dir {
     /// The same to be looked at only.
     pub(crate) fn observed(self) -> Dir {
         Dir { observed: true, ..self }
+    }
+
+    /// Whether so many descriptors are left to this process, for what is not to fail in its midst.
+    pub(crate) fn spare(&self, count: usize) -> Result<()> {
+        let spared: std::io::Result<Vec<OwnedFd>> = (0..count).map(|_| self.fd.try_clone()).collect();
+        spared.map(drop).map_err(|error| Error::os("create group", error).path(&self.path).reason(TWO_FOR_EACH))
     }
 
     /// Where it is, for messages.
@@ -152,18 +158,20 @@ impl Dir {
     /// The whole text of a file; `None` where this kernel does not have it.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>> {
         let opened;
-        let kept = KEPT.iter().position(|kept| !self.observed && *kept == name).map(|at| &self.kept[at]);
-        let fd = match kept.and_then(OnceLock::get) {
+        let fd = match self.kept.get(name) {
             Some(fd) => fd,
             None => {
-                opened = match self.open_at(OsStr::new(name), OFlag::O_RDONLY) {
+                let fd = match self.open_at(OsStr::new(name), OFlag::O_RDONLY) {
                     Ok(fd) => fd,
                     Err(Errno::ENOENT) if self.exists() => return Ok(None),
                     Err(errno) => return Err(self.failed("read", name, errno)),
                 };
-                match kept {
-                    Some(place) => place.get_or_init(|| opened),
-                    None => &opened,
+                match if self.observed { Err(fd) } else { self.kept.keep(name, fd) } {
+                    Ok(kept) => kept,
+                    Err(fd) => {
+                        opened = fd;
+                        &opened
+                    }
                 }
             }
         };

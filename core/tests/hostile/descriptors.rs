@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use memoom::{Command, EventKind, GrowStatus, HogOptions, Lab, LabOptions, Limits};
+use memoom::{Command, EventKind, Group, GrowStatus, HogOptions, Lab, LabOptions, Limits};
 use nix::libc;
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
@@ -100,6 +100,47 @@ pub fn inside(parent: &Path) -> String {
 
 pub fn what_a_daemon_opens_stays_open() {
     visitor::run_apart("daemon");
+}
+
+pub fn a_group_for_which_no_descriptor_is_left_is_not_begun() {
+    visitor::run_apart("many-groups");
+}
+
+/// It makes and watches more groups than it may have descriptors for.
+pub fn many_groups(parent: &Path) -> String {
+    const OPEN: u64 = 160;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, OPEN, hard).unwrap();
+    let lab = Lab::with(&LabOptions { parent: Some(parent.into()), ..LabOptions::default() }).unwrap();
+    let top = lab.group(Some("top"), &Limits::default()).unwrap();
+    let mut made = Vec::new();
+    let refused = loop {
+        match top.child(format!("g{}", made.len()), &Limits::bytes(16 << 20)) {
+            Ok(group) => made.push(group),
+            Err(error) => break error,
+        }
+    };
+    let told = |error: &memoom::Error| {
+        let text = error.to_string();
+        assert_eq!(error.errno(), Some(libc::EMFILE), "{text}");
+        assert!(text.contains("each group takes two descriptors") && text.contains("RLIMIT_NOFILE"), "{text}");
+    };
+    told(&refused);
+    // Two each, and an eighth for files that are kept open.
+    assert!(made.len() as u64 > OPEN / 4, "only {} groups", made.len());
+    for group in made.split_off(made.len() * 2 / 3) {
+        group.remove().unwrap();
+    }
+    let dirs = std::fs::read_dir(top.path()).unwrap();
+    let dirs = dirs.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
+    assert_eq!(dirs, made.len(), "one is half made");
+    let seen = Group::open(top.path()).unwrap();
+    told(&seen.watch_recursive().map(drop).unwrap_err());
+    setrlimit(Resource::RLIMIT_NOFILE, OPEN * 4, hard).unwrap();
+    seen.watch_recursive().unwrap();
+    drop(seen);
+    lab.close().unwrap();
+    "done".to_string()
 }
 
 pub fn what_takes_a_number_that_a_lab_held_stays_open() {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lab::hub::backlog::Cursor;
 use crate::lab::hub::tree::{Coming, Tree};
 use crate::memcg::cgroup::Cgroup;
+use crate::memcg::files::TWO_FOR_EACH;
 use crate::memcg::v2;
 use crate::memcg::version::Version;
 use crate::observe::event::{EventKind, Source};
@@ -59,25 +60,33 @@ impl Hub {
             .path(top.path())
             .remedy("raise fs.inotify.max_user_instances, or watch each group by itself"));
         };
-        for group in tree.recurse()? {
-            self.observe_found(&mut state, &group);
+        let too_many = |error: Error| match error.errno() {
+            Some(libc::EMFILE) => error.reason(TWO_FOR_EACH),
+            _ => error,
+        };
+        for group in tree.recurse().map_err(too_many)? {
+            self.observe_found(&mut state, &group).map_err(too_many)?;
         }
         Ok(())
     }
 
     /// A group that stands below the watched one. It may have gone again already, or be told twice.
-    fn observe_found(&self, state: &mut State, group: &Arc<Cgroup>) {
+    fn observe_found(&self, state: &mut State, group: &Arc<Cgroup>) -> Result<()> {
         let known = state.world.groups.living(group.cgroup()).is_some();
         // Without the controller its processes count for the group above it.
         let counts = group.version() == Version::V1 || group.dir.has(v2::EVENTS);
         if known || !counts {
-            return;
+            return Ok(());
         }
         state.world.names.learn(group.cgroup());
-        if let Err(error) = self.observe_in(state, group) {
-            if error.kind() != ErrorKind::NotFound {
+        match self.observe_in(state, group) {
+            // Half of a machine is none: whoever asks is told before anything happens.
+            Err(error) if error.errno() == Some(libc::EMFILE) => Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 state.miss("counters", error.to_string());
+                Ok(())
             }
+            _ => Ok(()),
         }
     }
 
@@ -94,7 +103,9 @@ impl Hub {
                     self.begin_anew(state, group.cgroup(), false);
                     let cgroup = group.cgroup().to_string();
                     state.take(Sign::Began { cgroup, counters: group.counters().ok() });
-                    self.observe_found(state, &group);
+                    if let Err(error) = self.observe_found(state, &group) {
+                        state.miss("counters", error.to_string());
+                    }
                 }
                 Coming::Made(_) => {}
                 Coming::Untold(error) => state.miss("groups-below", error.to_string()),

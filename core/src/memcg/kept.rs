@@ -1,0 +1,57 @@
+//! The files of a group that are kept open, because they are read before every step: a reading then costs a tenth of opening the
+//! file anew. Of thousands of groups these would be too many, so that all together take a part of what this process may open.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+
+use nix::sys::resource::{getrlimit, Resource};
+
+use super::names::{v1, v2};
+
+/// Their names.
+const NAMES: [&str; 6] = [v1::LIMIT, v1::USAGE, v1::OOM_CONTROL, v2::LIMIT, v2::USAGE, v2::EVENTS];
+/// They take no more than this part of the descriptors that this process may have.
+const PART: u64 = 8;
+
+/// So many are open in this process.
+static OPEN: AtomicU64 = AtomicU64::new(0);
+
+/// Those of one group.
+#[derive(Debug, Default)]
+pub(super) struct Kept([OnceLock<Counted>; NAMES.len()]);
+
+#[derive(Debug)]
+struct Counted(OwnedFd);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Kept {
+    /// The file of that name, where it is open.
+    pub(super) fn get(&self, name: &str) -> Option<&OwnedFd> {
+        Some(&self.place(name)?.get()?.0)
+    }
+
+    /// Keeps a file, or gives it back where it is none of these or there are too many.
+    pub(super) fn keep(&self, name: &str, fd: OwnedFd) -> Result<&OwnedFd, OwnedFd> {
+        let Some(place) = self.place(name).filter(|_| OPEN.load(Ordering::Relaxed) < most()) else { return Err(fd) };
+        let counted = || {
+            OPEN.fetch_add(1, Ordering::Relaxed);
+            Counted(fd)
+        };
+        Ok(&place.get_or_init(counted).0)
+    }
+
+    fn place(&self, name: &str) -> Option<&OnceLock<Counted>> {
+        NAMES.iter().position(|kept| *kept == name).map(|at| &self.0[at])
+    }
+}
+
+/// So many may be open. It changes with the limit of the process.
+fn most() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(most, _)| most / PART)
+}
