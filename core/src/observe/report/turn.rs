@@ -1,7 +1,7 @@
 //! The order of a log: newest first is turned, and what was pasted twice is taken once.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::lines::{invoked, Kind};
 use super::scan::{head, trim_start};
@@ -99,15 +99,44 @@ impl Steps {
 const REMEMBERED: usize = 1 << 15;
 
 /// Notices lines that have been there before: the same text at the same time of the kernel's clock.
+///
+/// In a log in which time goes on a line can only be there again within its tick, so that only the tick is remembered. All
+/// lines are once it has gone back.
 #[derive(Default)]
 pub(super) struct Twice {
-    seen: HashSet<u64>,
+    /// Whoever writes a log cannot know them.
+    keys: RandomState,
+    seen: Seen,
     order: VecDeque<u64>,
-    /// So many lines are remembered: a log in which time goes on has none twice.
+    /// So many lines are remembered.
     remembered: usize,
     latest: Option<u64>,
     /// The log went back in time, to lines that were there.
     again: bool,
+    /// The lines of the latest tick, where these are many, and up to where they are looked at.
+    tick: Seen,
+    tick_usec: Option<u64>,
+    looked: usize,
+}
+
+/// Fingerprints, which are as good as random already.
+type Seen = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.0 = self.0 << 8 | u64::from(byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 impl Twice {
@@ -118,19 +147,21 @@ impl Twice {
         let latest = self.latest.replace(self.latest.map_or(usec, |latest| latest.max(usec)));
         // Within one tick the kernel may print a line twice, but none that tells of a task.
         let may = latest.is_some_and(|latest| usec < latest || usec == latest && (self.again || line.told.is_some()));
-        let nearby = if self.remembered == 0 && latest == Some(usec) { in_tick(&lines[..at], line) } else { None };
         self.again = may
-            && nearby.unwrap_or_else(|| {
-                self.remember(&lines[..at]);
-                self.seen.contains(&fingerprint(line))
-            });
+            && match self.remembered == 0 && latest == Some(usec) {
+                true => nearby(&lines[..at], line).unwrap_or_else(|| self.is_in_tick(lines, at, usec)),
+                false => {
+                    self.remember(&lines[..at]);
+                    self.seen.contains(&self.fingerprint(line))
+                }
+            };
         self.again
     }
 
     /// Remembers all lines up to there.
     fn remember(&mut self, lines: &[Line<'_>]) {
         for line in lines[self.remembered..].iter().filter(|line| line.moment.usec.is_some()) {
-            let fingerprint = fingerprint(line);
+            let fingerprint = self.fingerprint(line);
             if self.seen.insert(fingerprint) {
                 self.order.push_back(fingerprint);
             }
@@ -140,10 +171,28 @@ impl Twice {
         }
         self.remembered = lines.len();
     }
+
+    /// Whether the line stands before in its tick, in a log that never went back.
+    fn is_in_tick(&mut self, lines: &[Line<'_>], at: usize, usec: u64) -> bool {
+        if self.tick_usec.replace(usec) != Some(usec) {
+            let other = |line: &Line<'_>| line.moment.usec.is_some_and(|other| other != usec);
+            self.looked = lines[..at].iter().rposition(other).map_or(0, |at| at + 1);
+            self.tick.clear();
+        }
+        for line in lines[self.looked..at].iter().filter(|line| line.moment.usec.is_some()) {
+            self.tick.insert(self.fingerprint(line));
+        }
+        self.looked = at;
+        self.tick.contains(&self.fingerprint(&lines[at]))
+    }
+
+    fn fingerprint(&self, line: &Line<'_>) -> u64 {
+        self.keys.hash_one((line.moment.usec, line.sequence, &line.text))
+    }
 }
 
 /// Whether a line is there already among those of its tick, in a log that never went back; `None` where these are many.
-fn in_tick(lines: &[Line<'_>], line: &Line<'_>) -> Option<bool> {
+fn nearby(lines: &[Line<'_>], line: &Line<'_>) -> Option<bool> {
     const MANY: usize = 32;
     for other in lines.iter().rev().take(MANY) {
         if other.moment.usec.is_some_and(|usec| Some(usec) != line.moment.usec) {
@@ -154,8 +203,4 @@ fn in_tick(lines: &[Line<'_>], line: &Line<'_>) -> Option<bool> {
         }
     }
     (lines.len() < MANY).then_some(false)
-}
-
-fn fingerprint(line: &Line<'_>) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one((line.moment.usec, line.sequence, &line.text))
 }
