@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from ._text import plain, readable
 
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["Document"]
+
+_MADE = frozenset({"_data", "_json", "_text"})
+
+
+class Source(Protocol):
+    """A value of the core that says its document and its text for people."""
+
+    def json(self) -> str: ...
+    def text(self) -> str: ...
 
 
 class Document:
@@ -24,13 +33,15 @@ class Document:
     ``comm_bytes`` beside ``comm`` is what a name is in any case.
     """
 
-    __slots__ = ("__weakref__", "_data", "_json", "_parts", "_text")
+    __slots__ = ("__weakref__", "_data", "_json", "_parts", "_source", "_text")
 
     _data: dict[str, Any]
     _json: str | None
     _text: str | None
     # Values under a key that hold more than the document says of them: their own text.
     _parts: dict[str, Any]
+    # The value of the core, where document and texts are made when somebody asks for them.
+    _source: Source
 
     # The class of what stands under a key, alone or in a list.
     _nested: ClassVar[Mapping[str, Callable[[dict[str, Any]], Any]]] = {}
@@ -56,12 +67,33 @@ class Document:
             object.__setattr__(made, name, value)
         return made
 
+    @classmethod
+    def _later(cls, source: Source) -> Self:
+        """From a value of the core, which most of the many in a log are never asked for."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "_source", source)
+        object.__setattr__(made, "_parts", {})
+        return made
+
+    def _made(self, name: str) -> Any:
+        """What is made of the value of the core when it is asked for; what was made is there."""
+        if name == "_json":
+            value: Any = self._source.json()
+        elif name == "_text":
+            value = readable(self._source.text())
+        else:
+            value = json.loads(self.to_json())
+        object.__setattr__(self, name, value)
+        return value
+
     def _with(self, parts: dict[str, Any]) -> Self:
         """Puts ready values under their keys; only for whoever has just made this one."""
         self._parts.update(parts)
         return self
 
     def __getattr__(self, name: str) -> Any:
+        if name in _MADE:
+            return self._made(name)
         if name.startswith("_"):
             raise AttributeError(name)
         if name in self._parts:

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from . import _wires
 from ._document import Document
 from ._result import Table
+from ._text import readable
 
 __all__ = ["Finding", "Frame", "Missing", "Report", "ReportInvoker", "ReportPart", "Workload"]
 
@@ -176,7 +177,14 @@ class Report(Table):
     @property
     def line(self) -> str:
         """The answer in one line: when, who ran out, the limit, who was killed."""
-        return cast("str", self._parts.get("line", str(self).partition("\n")[0]))
+        if "line" not in self._parts:
+            source = getattr(self, "_source", None)
+            self._parts["line"] = readable(source.line()) if source is not None else str(self).partition("\n")[0]
+        return cast("str", self._parts["line"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _ = self.line  # it goes along
+        return super().__reduce__()
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every task of the report as a plain dict, and whether it was killed."""

@@ -14,16 +14,34 @@ pub(crate) fn oom(py: Python<'_>, oom: &memoom::Oom) -> PyResult<Py<PyAny>> {
     let made = value(py, "Oom", oom.to_json(), Some(oom.to_text()))?;
     let made = with(py, &made, "short_text", oom.to_short_text().into_py_any(py)?)?;
     match &oom.report {
-        Some(report) => with(py, &made, "report", self::report(py, report)?),
+        Some(report) => with(py, &made, "report", self::report(py, report.clone())?),
         None => Ok(made),
     }
 }
 
-/// A report, with its human text, whole and in one line.
-pub(crate) fn report(py: Python<'_>, report: &memoom::Report) -> PyResult<Py<PyAny>> {
-    let made = value(py, "Report", report.to_json(), Some(report.to_text()))?;
-    let line = crate::convert::readable(py, &report.to_line())?;
-    with(py, &made, "line", line)
+/// A report whose document and texts are made when somebody asks for them: a log may hold thousands.
+#[pyclass(frozen, module = "memoom")]
+struct ReportSource(Arc<memoom::Report>);
+
+#[pymethods]
+impl ReportSource {
+    fn json(&self) -> String {
+        self.0.to_json()
+    }
+
+    fn text(&self) -> String {
+        self.0.to_text()
+    }
+
+    fn line(&self) -> String {
+        self.0.to_line()
+    }
+}
+
+/// A report as a value of the package.
+pub(crate) fn report(py: Python<'_>, report: Arc<memoom::Report>) -> PyResult<Py<PyAny>> {
+    let class = py.import("memoom._values")?.getattr("Report")?;
+    class.call_method1("_later", (ReportSource(report),))?.into_py_any(py)
 }
 
 /// An outcome, with the accounts in it.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::mem::align_of;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -15,7 +15,7 @@ fn parse_reports(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyA
     let text = encoded(text)?;
     let bytes = bytes_of(&text)?;
     let reports = py.detach(|| memoom::parse_reports(&bytes));
-    values(py, &reports)
+    values(py, reports)
 }
 
 /// The document `memoom.reports/1` of a log.
@@ -26,8 +26,8 @@ fn reports_to_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<String> 
     Ok(py.detach(|| memoom::reports_to_json(&memoom::parse_reports(&bytes))))
 }
 
-fn values(py: Python<'_>, reports: &[memoom::Report]) -> PyResult<Vec<Py<PyAny>>> {
-    reports.iter().map(|one| crate::account::report(py, one)).collect()
+fn values(py: Python<'_>, reports: Vec<memoom::Report>) -> PyResult<Vec<Py<PyAny>>> {
+    reports.into_iter().map(|one| crate::account::report(py, Arc::new(one))).collect()
 }
 
 /// Logs hold any bytes; text that was read with surrogateescape or surrogatepass goes back to them.
@@ -74,23 +74,23 @@ impl ReportReader {
     fn feed(&self, py: Python<'_>, piece: &Bound<'_, PyAny>) -> PyResult<Vec<Py<PyAny>>> {
         let piece = encoded(piece)?;
         let bytes = bytes_of(&piece)?;
-        values(py, &self.with(py, |reader| reader.feed(&bytes)))
+        values(py, self.with(py, |reader| reader.feed(&bytes)))
     }
 
     /// Gives what is whole so far, to be called now and then where a log is followed. A report that has begun and names
     /// no victim yet stays open, however slowly it comes.
     fn settle(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        values(py, &self.with(py, memoom::ReportReader::settle))
+        values(py, self.with(py, memoom::ReportReader::settle))
     }
 
     /// Nothing has come for a while: what was read so far is complete. For logs that are followed.
     fn quiet(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        values(py, &self.with(py, memoom::ReportReader::quiet))
+        values(py, self.with(py, memoom::ReportReader::quiet))
     }
 
     /// The log ends here: gives the rest.
     fn finish(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        values(py, &self.with(py, memoom::ReportReader::finish))
+        values(py, self.with(py, memoom::ReportReader::finish))
     }
 
     /// How long the line is that has not ended yet, in bytes. What has no ends of lines is no log.
