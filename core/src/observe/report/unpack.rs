@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr3, memchr_iter};
 
 use super::anchor::anchor;
 use super::csv;
@@ -19,6 +19,8 @@ fn columns(text: &[u8]) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
+/// The lines of a log are longer than that.
+const SHORT: usize = 16;
 /// Documents in documents deeper than this are no logs.
 const DEPTH: usize = 4;
 /// So often a document of many lines is looked for in vain.
@@ -49,7 +51,9 @@ pub(super) fn unpack(text: &[u8]) -> Vec<Raw<'_>> {
 
 fn unpack_as<'a>(text: &'a [u8], known: &mut Known) -> Vec<Raw<'a>> {
     let before = known.clone();
-    let mut raws = Vec::new();
+    // Of lines as they are there is room at once: each time that it grew, all would be copied to pages that are not there yet.
+    let lines = memchr_iter(b'\n', text).count().min(text.len() / SHORT);
+    let mut raws = Vec::with_capacity(lines + 1);
     let (mut rest, mut attempts) = (text, ATTEMPTS);
     while !rest.is_empty() {
         let end = memchr(b'\n', rest).unwrap_or(rest.len());
