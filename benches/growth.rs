@@ -92,20 +92,24 @@ impl Drop for Foreign {
 fn observed(size: usize) -> Anything<()> {
     let foreign = Foreign::new(size)?;
     let mut watch = Group::open(&foreign.top)?.watch_recursive()?;
+    let mut number = 0;
     timed(|| {
-        let group = foreign.top.join("struck");
+        number += 1;
+        let group = foreign.top.join(format!("struck{number}"));
         fs::create_dir(&group)?;
         fs::write(group.join("memory.limit_in_bytes"), "4194304")?;
-        let tasks = group.join("tasks");
-        let script = format!("echo $$ > {}; exec tail /dev/zero", tasks.display());
-        let ended = process::Command::new("sh").args(["-c", &script]).status()?;
+        // As by whoever reads all the time.
+        while watch.next(Duration::ZERO)?.is_some() {}
+        let script = format!("echo $$ > {}; exec tail /dev/zero", group.join("tasks").display());
+        let mut struck = process::Command::new("sh").args(["-c", &script]).spawn()?;
         watch.wait_oom(LONG)?.ok_or("no account")?;
+        let ended = struck.wait()?;
         fs::remove_dir(&group)?;
+        while watch.next(Duration::ZERO)?.is_some() {}
         if ended.success() {
-            Err("it was not killed".into())
-        } else {
-            Ok(())
+            return Err("it was not killed".into());
         }
+        Ok(())
     })
 }
 

@@ -12,7 +12,7 @@ use super::names::{v1, v2};
 /// Their names.
 const NAMES: [&str; 6] = [v1::LIMIT, v1::USAGE, v1::OOM_CONTROL, v2::LIMIT, v2::USAGE, v2::EVENTS];
 /// They take no more than this part of the descriptors that this process may have.
-const PART: u64 = 8;
+const PART: u64 = 16;
 
 /// So many are open in this process.
 static OPEN: AtomicU64 = AtomicU64::new(0);

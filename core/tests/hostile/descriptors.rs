@@ -126,7 +126,7 @@ pub fn many_groups(parent: &Path) -> String {
         assert!(text.contains("each group takes two descriptors") && text.contains("RLIMIT_NOFILE"), "{text}");
     };
     told(&refused);
-    // Two each, and an eighth for files that are kept open.
+    // Two each, and a sixteenth for files that are kept open.
     assert!(made.len() as u64 > OPEN / 4, "only {} groups", made.len());
     for group in made.split_off(made.len() * 2 / 3) {
         group.remove().unwrap();
