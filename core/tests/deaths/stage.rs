@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use memoom::{
-    Author, Command, EventKind, Group, GrowStatus, Hog, HogOptions, Lab, Limits, Oom, Stdio, Version, Watch, Worker,
+    Author, Command, ErrorKind, EventKind, Group, GrowStatus, Hog, HogOptions, Lab, Limits, Oom, Stdio, Version, Watch,
+    Worker,
 };
 
 use super::common::person::Person;
@@ -281,14 +282,19 @@ impl Stage<'_> {
 
     /// The old program has gone, and the new one cannot be: it is broken, or the limit leaves no room for it.
     fn execution(&self, top: &Group, random: &mut Random) -> Death {
-        if random.below(2) == 0 {
-            let worker = top.command(&Command::new([self.people.program("broken")])).unwrap();
-            return of_worker(&worker, Truth::Kernel { because: "execve failed" });
+        if random.below(2) != 0 {
+            let tight = self.child(top, "tight", &Limits::bytes(128 << 10));
+            match tight.command(&Command::new(["cat", "/dev/null"])) {
+                Ok(worker) => {
+                    let limit = tight.cgroup().to_string();
+                    return of_worker(&worker, Truth::Oom { limit, grower: None, code: None });
+                }
+                // There was no memory for the call itself, which failed, and nobody has died: so the other one it is.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}"),
+            }
         }
-        let tight = self.child(top, "tight", &Limits::bytes(128 << 10));
-        let worker = tight.command(&Command::new(["cat", "/dev/null"])).unwrap();
-        let limit = tight.cgroup().to_string();
-        of_worker(&worker, Truth::Oom { limit, grower: None, code: None })
+        let worker = top.command(&Command::new([self.people.program("broken")])).unwrap();
+        of_worker(&worker, Truth::Kernel { because: "execve failed" })
     }
 }
 
