@@ -153,6 +153,10 @@ materials: ## write target/dist/memoom-VERSION.cdx.json: the bill of materials (
 stage:
 	@$(MAKE) --no-print-directory install PREFIX=$(abspath $(STAGE)) DESTDIR= >/dev/null
 
+.PHONY: musl
+musl: ## build the static library for musl, and link and run the examples of the manual with it (rustup target, musl-tools)
+	packaging/musl.sh target/musl
+
 # JupyterLab, Playwright and Chromium: 400 MB, so it is no part of test.
 look: develop ## open notebooks in a real JupyterLab, trusted and not, light and dark, and take pictures (target/look)
 	@.ci/packages.sh chromium

@@ -90,4 +90,4 @@ def _public() -> list[str]:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_public()})
+    return sorted({name for name in globals() if name.startswith("__")}.union(_public()))

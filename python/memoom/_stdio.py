@@ -56,7 +56,7 @@ class Plan:
         elif hasattr(wanted, "fileno"):
             return int(wanted.fileno())
         raise InvalidInputError(
-            f"start command: {name}={wanted!r} is no descriptor; "
+            f"start command: {name}={repr(wanted)[:80]} is no descriptor; "
             "remedy: give a file, a descriptor, subprocess.DEVNULL or subprocess.PIPE",
             operation="start command",
         )

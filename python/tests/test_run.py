@@ -343,3 +343,9 @@ def test_what_is_nothing_to_read_or_to_run_is_refused() -> None:
         memoom.run(["true"], limit="64M", input=3)  # type: ignore[arg-type]
     with pytest.raises(memoom.InvalidInputError, match="at_limit=3 is nothing to run; remedy: give a command"):
         memoom.run(["true"], limit="64M", at_limit=3)  # type: ignore[arg-type]
+    for env in ("NAME=value", 3, [("NAME", "value")]):
+        with pytest.raises(memoom.InvalidInputError, match=r"env=.* is no mapping; remedy: give a dict"):
+            memoom.run(["true"], limit="64M", env=env)  # type: ignore[arg-type]
+    with pytest.raises(memoom.InvalidInputError, match="stdin='xxx") as refused:
+        memoom.run(["true"], limit="64M", stdin="x" * 5000)
+    assert len(str(refused.value)) < 250

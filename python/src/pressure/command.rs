@@ -86,6 +86,13 @@ pub(super) fn command_of(
     let env = match env {
         None => None,
         Some(env) => {
+            if !env.hasattr("items")? {
+                let shown: String = env.repr()?.to_string_lossy().chars().take(80).collect();
+                let why = format!(
+                    "env={shown} is no mapping; remedy: give a dict, such as {{**os.environ, \"NAME\": \"value\"}}"
+                );
+                return Err(invalid(py, "start command", &why));
+            }
             let pairs = env.call_method0("items")?;
             let pair = |item: Bound<'_, PyAny>| Ok((os_string(&item.get_item(0)?)?, os_string(&item.get_item(1)?)?));
             Some(pairs.try_iter()?.map(|item| pair(item?)).collect::<PyResult<Vec<_>>>()?)
