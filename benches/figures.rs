@@ -3,16 +3,22 @@
 //! `open-full`, `close-full`: a lab with all evidence; `open-bare`, `close-bare`: one without the tracepoints. `run-full`,
 //! `run-bare` (without the tracepoints), `run-none` (without the log too): `/bin/true` in a lab of its own. `cycle-KIND`: a
 //! group of 16 MiB, a hog of that kind until the kernel kills it, the whole account, and the group's removal, in one lab.
-//! `read-PATH`: the reports of a log.
+//! `labs-N`: the same cycle of huge pages in N labs at a time: all the time by all the cycles, once. `death-event`: from a kill
+//! to the worker's pidfd; `death-outcome`: to its outcome. `step-KIND`: a step of a page. `read-PATH`: the reports of a log.
 #![allow(clippy::print_stdout)] // it is a program
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use memoom::observe::{ReportLog, Wait};
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+
 use memoom::{Command, GrowStatus, HogOptions, Kind, Lab, LabOptions, Limits, Run};
 
 const LONG: Duration = Duration::from_secs(60);
 const LIMIT: u64 = 16 << 20;
+/// The first cycles of a lab, which are not shown.
+const WARM: usize = 2;
 
 type Anything<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -24,9 +30,12 @@ fn main() -> Anything<()> {
     match step {
         "open" | "close" => labs(&options(evidence), count, step == "open"),
         "run" => runs(&options(evidence), count),
-        "cycle" => cycles(evidence.parse()?, count),
+        "cycle" => cycles(evidence.parse()?, count, show),
+        "labs" => side_by_side(evidence.parse()?, count),
+        "death" => deaths(evidence == "event", count),
+        "step" => steps(evidence.parse()?, count),
         "read" => reads(evidence, count),
-        _ => Err("the step is open, close, run, cycle or read".into()),
+        _ => Err("the step is open, close, run, cycle, labs, death, step or read".into()),
     }
 }
 
@@ -77,9 +86,55 @@ fn reads(path: &str, count: usize) -> Anything<()> {
     Ok(())
 }
 
-fn cycles(kind: Kind, count: usize) -> Anything<()> {
+/// Cycles in so many labs at a time, each with a thread of its own.
+fn side_by_side(labs: usize, count: usize) -> Anything<()> {
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let lab = || cycles(Kind::AnonThp, count, drop).map_err(|error| error.to_string());
+        let running: Vec<_> = (0..labs).map(|_| scope.spawn(lab)).collect();
+        running.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| Err("a thread panicked".to_string())))
+    })?;
+    println!("{:.1}", began.elapsed().as_secs_f64() * 1e6 / (labs * (count + WARM)) as f64);
+    Ok(())
+}
+
+/// From the kill of a worker to its end as the host sees it, or to the whole outcome.
+fn deaths(event: bool, count: usize) -> Anything<()> {
     let lab = Lab::new()?;
-    for at in 0..count + 2 {
+    let group = lab.group(None, &Limits::bytes(LIMIT))?;
+    for _ in 0..count {
+        let hog = group.hog(&HogOptions::named("death"))?;
+        let began = Instant::now();
+        hog.kill()?;
+        if event {
+            poll(&mut [PollFd::new(hog.pidfd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+            show(began);
+        }
+        hog.wait(LONG)?;
+        if !event {
+            show(began);
+        }
+    }
+    Ok(lab.close()?)
+}
+
+fn steps(kind: Kind, count: usize) -> Anything<()> {
+    let lab = Lab::new()?;
+    let group = lab.group(None, &Limits::bytes(1 << 30))?;
+    let hog = group.hog(&HogOptions { kind, ..HogOptions::named("step") })?;
+    for _ in 0..count {
+        let began = Instant::now();
+        if hog.grow(Some(4096), LONG)?.status != GrowStatus::Grew {
+            return Err("it did not grow".into());
+        }
+        show(began);
+    }
+    Ok(lab.close()?)
+}
+
+fn cycles(kind: Kind, count: usize, mut done: impl FnMut(Instant)) -> Anything<()> {
+    let lab = Lab::new()?;
+    for at in 0..count + WARM {
         let began = Instant::now();
         let group = lab.group(None, &Limits::bytes(LIMIT))?;
         let mut watch = group.watch()?;
@@ -91,8 +146,8 @@ fn cycles(kind: Kind, count: usize) -> Anything<()> {
         }
         drop((watch, hog));
         group.remove()?;
-        if at >= 2 {
-            show(began);
+        if at >= WARM {
+            done(began);
         }
     }
     Ok(lab.close()?)

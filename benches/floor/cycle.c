@@ -1,9 +1,10 @@
 /* The floor of a whole cycle on cgroup v1: make a group, limit it to 16 MiB, start a process in it that takes memory until
  * the kernel kills it, reap it, remove the group. What memoom does beyond that, with the whole account, is compared with this.
  *
- * cc -O2 -o cycle cycle.c && ./cycle PARENT_GROUP huge|populate|touch COUNT
+ * cc -O2 -o cycle cycle.c && ./cycle PARENT_GROUP huge|populate|touch COUNT [PROCESSES]
  *
- * Prints the microseconds of each cycle, one a line.
+ * Prints the microseconds of each cycle, one a line. With PROCESSES, so many do COUNT cycles each at a time, and one number is
+ * printed: all the time by all the cycles.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -48,22 +49,18 @@ static void fill(const char *kind) {
     _exit(4);
 }
 
-int main(int argc, char **argv) {
-    if (argc < 4) {
-        fprintf(stderr, "usage: %s PARENT_GROUP huge|populate|touch COUNT\n", argv[0]);
-        return 2;
-    }
+static int cycles(const char *parent, const char *kind, int count, int shown) {
     char directory[4000], limit[32];
     snprintf(limit, sizeof limit, "%lu", LIMIT);
-    for (int i = 0; i < atoi(argv[3]); i++) {
+    for (int i = 0; i < count; i++) {
         double start = now_us();
-        snprintf(directory, sizeof directory, "%s/cycle%d", argv[1], i);
+        snprintf(directory, sizeof directory, "%s/cycle%d-%d", parent, (int)getpid(), i);
         if (mkdir(directory, 0755) != 0) fail(directory);
         put(directory, "memory.limit_in_bytes", limit);
         pid_t pid = fork();
         if (pid == 0) {
             put(directory, "tasks", "0");
-            fill(argv[2]);
+            fill(kind);
         }
         int status;
         if (pid < 0 || waitpid(pid, &status, 0) != pid) fail("waitpid");
@@ -72,7 +69,25 @@ int main(int argc, char **argv) {
             return 1;
         }
         if (rmdir(directory) != 0) fail("rmdir");
-        printf("%.1f\n", now_us() - start);
+        if (shown) printf("%.1f\n", now_us() - start);
     }
     return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) {
+        fprintf(stderr, "usage: %s PARENT_GROUP huge|populate|touch COUNT [PROCESSES]\n", argv[0]);
+        return 2;
+    }
+    int count = atoi(argv[3]), processes = argc > 4 ? atoi(argv[4]) : 0, failed = 0, status;
+    if (!processes) return cycles(argv[1], argv[2], count, 1);
+    double start = now_us();
+    for (int i = 0; i < processes; i++) {
+        pid_t pid = fork();
+        if (pid < 0) fail("fork");
+        if (pid == 0) _exit(cycles(argv[1], argv[2], count, 0));
+    }
+    for (int i = 0; i < processes; i++) failed |= wait(&status) < 0 || status != 0;
+    printf("%.1f\n", (now_us() - start) / count / processes);
+    return failed;
 }
