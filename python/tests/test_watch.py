@@ -148,7 +148,10 @@ def test_a_unit_by_the_name_that_systemctl_takes(lab: memoom.Lab) -> None:
                 said = process.stderr.readline()
                 assert said.startswith(f"watching unit {name}") and ("no group has it" in said) is not there, said
                 pid = grow(limited(path))
-                assert [one["pid"] for one in json.loads(process.stdout.readline())["victims"]] == [pid]
+                account = json.loads(process.stdout.readline())
+                # Where the kernel printed no report the victim is gone before it can be asked, and the account says so.
+                nobody = {"victim", "report"} & {missing["source"] for missing in account["missing"]}
+                assert [one["pid"] for one in account["victims"]] == [pid] or (nobody and not account["victims"])
             finally:
                 end.cancel()
                 process.kill()
