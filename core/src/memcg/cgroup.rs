@@ -137,7 +137,7 @@ impl Cgroup {
 
     /// The most that was ever charged.
     pub(crate) fn peak_bytes(&self) -> Result<Option<u64>> {
-        let file = if self.version == Version::V1 { "memory.max_usage_in_bytes" } else { "memory.peak" };
+        let file = if self.version == Version::V1 { v1::PEAK } else { v2::PEAK };
         self.alive("read peak")?.number(file)
     }
 
@@ -170,7 +170,8 @@ impl Cgroup {
 
     /// Whether `memory.oom.group` is set; v1 has no such thing.
     pub(crate) fn oom_group(&self) -> Result<bool> {
-        Ok(self.alive("read oom_group")?.number(v2::OOM_GROUP)? == Some(1))
+        let dir = self.alive("read oom_group")?;
+        Ok(self.version == Version::V2 && dir.number(v2::OOM_GROUP)? == Some(1))
     }
 
     /// The processes of the group, in the order in which the kernel scans them.

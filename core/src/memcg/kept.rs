@@ -1,4 +1,4 @@
-//! The files of a group that are kept open, because they are read before every step: a reading then costs a tenth of opening the
+//! The files of a group that are kept open, because they are read before every step and for every account: a reading then costs a tenth of opening the
 //! file anew. Of thousands of groups these would be too many, so that all together take a part of what this process may open.
 
 use std::os::fd::OwnedFd;
@@ -10,7 +10,18 @@ use nix::sys::resource::{getrlimit, Resource};
 use super::names::{v1, v2};
 
 /// Their names.
-const NAMES: [&str; 6] = [v1::LIMIT, v1::USAGE, v1::OOM_CONTROL, v2::LIMIT, v2::USAGE, v2::EVENTS];
+const NAMES: [&str; 10] = [
+    v1::LIMIT,
+    v1::USAGE,
+    v1::PEAK,
+    v1::FAILCNT,
+    v1::OOM_CONTROL,
+    v2::LIMIT,
+    v2::USAGE,
+    v2::PEAK,
+    v2::EVENTS,
+    v2::LOCAL_EVENTS,
+];
 /// They take no more than this part of the descriptors that this process may have.
 const PART: u64 = 16;
 

@@ -112,8 +112,8 @@ pub(crate) fn kills_below(dir: &Dir) -> Result<u64> {
 pub(crate) fn counters(dir: &Dir) -> Result<Counters> {
     let mut counters = Counters {
         usage_bytes: dir.number(USAGE)?,
-        peak_bytes: dir.number("memory.max_usage_in_bytes")?,
-        failcnt: dir.number("memory.failcnt")?,
+        peak_bytes: dir.number(PEAK)?,
+        failcnt: dir.number(FAILCNT)?,
         ..Counters::default()
     };
     if let Some(text) = dir.read(OOM_CONTROL)? {

@@ -32,11 +32,11 @@ pub(crate) fn set_oom_group(dir: &Dir, on: bool) -> Result<()> {
 /// All counters at once.
 pub(crate) fn counters(dir: &Dir) -> Result<Counters> {
     let mut counters =
-        Counters { usage_bytes: dir.number(USAGE)?, peak_bytes: dir.number("memory.peak")?, ..Counters::default() };
+        Counters { usage_bytes: dir.number(USAGE)?, peak_bytes: dir.number(PEAK)?, ..Counters::default() };
     if let Some(text) = dir.read(EVENTS)? {
         events(&text, &mut counters);
     }
-    if let Some(text) = dir.read("memory.events.local")? {
+    if let Some(text) = dir.read(LOCAL_EVENTS)? {
         counters.local = keyed(&text).collect();
     }
     Ok(counters)

@@ -43,6 +43,7 @@ mod raw;
 mod reader;
 mod reflow;
 mod scan;
+mod seen;
 mod shape;
 mod show;
 mod source;
@@ -145,8 +146,7 @@ pub struct Report {
     /// `… as a result of limit of …`, without a victim from `Memory cgroup stats for …:`.
     #[serde(serialize_with = "crate::text::maybe_bytes")]
     pub oom_memcg: Option<Vec<u8>>,
-    /// The victim's group. From `task_memcg=`; before 5.0 `Task in … killed`, which names the group of the task that
-    /// was chosen.
+    /// The victim's group. From `task_memcg=`; before 5.0 `Task in … killed`, the group of the task that was chosen.
     #[serde(serialize_with = "crate::text::maybe_bytes")]
     pub task_memcg: Option<Vec<u8>>,
     /// The task that was chosen, from `task=…,pid=…,uid=…`, before 5.0 from `Kill process …`.

@@ -2,14 +2,14 @@
 
 use super::lines;
 use super::scan::{number, split};
+use super::seen::Seen;
 use super::Stat;
 
 /// Counters being collected, each name once.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub list: Vec<(String, u64)>,
-    /// The places of their names in the list, in the order of the names.
-    names: Vec<u32>,
+    names: Seen,
     /// A value that does not fit.
     pub overflow: bool,
 }
@@ -21,11 +21,8 @@ impl Counters {
             return;
         };
         let name = String::from_utf8_lossy(name);
-        let list = &mut self.list;
-        let last = u32::try_from(list.len()).unwrap_or(u32::MAX);
-        if let Err(place) = self.names.binary_search_by(|&at| list[at as usize].0.as_str().cmp(&name)) {
-            self.names.insert(place, last);
-            list.push((name.into_owned(), value));
+        if self.names.put(self.names.print(&*name)) {
+            self.list.push((name.into_owned(), value));
         }
     }
 
@@ -50,8 +47,9 @@ impl Counters {
 
     /// Takes the last one off: a cut may have shortened its digits.
     pub fn drop_last(&mut self) {
-        self.list.pop();
-        self.names.retain(|&at| (at as usize) < self.list.len());
+        if let Some((name, _)) = self.list.pop() {
+            self.names.take(self.names.print(&*name));
+        }
     }
 
     pub fn stat(self) -> Stat {

@@ -1,10 +1,10 @@
 //! The order of a log: newest first is turned, and what was pasted twice is taken once.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::collections::VecDeque;
 
 use super::lines::{invoked, Kind};
 use super::scan::{head, trim_start};
+use super::seen::Seen;
 use super::source::Line;
 use super::{kill, parse, trace};
 
@@ -104,8 +104,6 @@ const REMEMBERED: usize = 1 << 15;
 /// lines are once it has gone back.
 #[derive(Default)]
 pub(super) struct Twice {
-    /// Whoever writes a log cannot know them.
-    keys: RandomState,
     seen: Seen,
     order: VecDeque<u64>,
     /// So many lines are remembered.
@@ -117,26 +115,6 @@ pub(super) struct Twice {
     tick: Seen,
     tick_usec: Option<u64>,
     looked: usize,
-}
-
-/// Fingerprints, which are as good as random already.
-type Seen = HashSet<u64, BuildHasherDefault<AsItIs>>;
-
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.0 = self.0 << 8 | u64::from(byte));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 impl Twice {
@@ -152,7 +130,7 @@ impl Twice {
                 true => nearby(&lines[..at], line).unwrap_or_else(|| self.is_in_tick(lines, at, usec)),
                 false => {
                     self.remember(&lines[..at]);
-                    self.seen.contains(&self.fingerprint(line))
+                    self.seen.has(self.seen.print(of(line)))
                 }
             };
         self.again
@@ -161,12 +139,12 @@ impl Twice {
     /// Remembers all lines up to there.
     fn remember(&mut self, lines: &[Line<'_>]) {
         for line in lines[self.remembered..].iter().filter(|line| line.moment.usec.is_some()) {
-            let fingerprint = self.fingerprint(line);
-            if self.seen.insert(fingerprint) {
-                self.order.push_back(fingerprint);
+            let print = self.seen.print(of(line));
+            if self.seen.put(print) {
+                self.order.push_back(print);
             }
             if self.order.len() > REMEMBERED {
-                self.order.pop_front().map(|old| self.seen.remove(&old));
+                self.order.pop_front().into_iter().for_each(|old| self.seen.take(old));
             }
         }
         self.remembered = lines.len();
@@ -177,18 +155,19 @@ impl Twice {
         if self.tick_usec.replace(usec) != Some(usec) {
             let other = |line: &Line<'_>| line.moment.usec.is_some_and(|other| other != usec);
             self.looked = lines[..at].iter().rposition(other).map_or(0, |at| at + 1);
-            self.tick.clear();
+            self.tick = Seen::default();
         }
         for line in lines[self.looked..at].iter().filter(|line| line.moment.usec.is_some()) {
-            self.tick.insert(self.fingerprint(line));
+            self.tick.put(self.tick.print(of(line)));
         }
         self.looked = at;
-        self.tick.contains(&self.fingerprint(&lines[at]))
+        self.tick.has(self.tick.print(of(&lines[at])))
     }
+}
 
-    fn fingerprint(&self, line: &Line<'_>) -> u64 {
-        self.keys.hash_one((line.moment.usec, line.sequence, &line.text))
-    }
+/// What is the same of a line that is there twice.
+fn of<'a>(line: &'a Line<'_>) -> (Option<u64>, Option<u64>, &'a [u8]) {
+    (line.moment.usec, line.sequence, &line.text)
 }
 
 /// Whether a line is there already among those of its tick, in a log that never went back; `None` where these are many.
