@@ -163,9 +163,9 @@ def failed(prog: str, command: list[str], error: MemoomError | OSError) -> int:
     return status
 
 
-def said_of(command: list[str], error: MemoomError | OSError) -> object:
+def said_of(command: list[str], error: MemoomError | OSError | ImportError) -> object:
     """What is said of a command that could not be run: that it is not there as env(1) says it, all else as it is."""
-    if error.errno is None or _status_of(error) == FAILED:
+    if isinstance(error, ImportError) or error.errno is None or _status_of(error) == FAILED:
         return error
     # It may be another one, such as the check of a fit.
     named = re.search(r"\(value (.+)\): it could not execute it", str(error))
