@@ -188,4 +188,5 @@ def _policy(name: str, what: Any) -> Policy:
         return Policy(name, command=tuple(map(str, command)))
     if name in BUILT_IN and what in (True, {}):
         return Policy(name)
-    raise _wrong(f"{name} = {what!r} is no policy", f"give one of {', '.join(BUILT_IN)}, a command, or a function")
+    said = repr(name) if what is True else f"{name} = {what!r}"
+    raise _wrong(f"{said} is no policy", f"give one of {', '.join(BUILT_IN)}, a command, or a function")

@@ -27,7 +27,10 @@ impl Program {
     /// What stands at some addresses: more than one where functions were put into each other, the innermost first.
     fn names(&self, addresses: &[u64]) -> BTreeMap<u64, Vec<Named>> {
         let by_symbol = self.elf.functions(addresses).into_iter();
-        let named = |name| vec![Named { function: Some(name), ..Named::default() }];
+        let named = |name: Vec<u8>| {
+            let shown = addr2line::demangle_auto(String::from_utf8_lossy(&name), None);
+            vec![Named { function: Some(shown.as_bytes().to_vec()), ..Named::default() }]
+        };
         let found = by_symbol.map(|(at, name)| (at, named(name))).collect();
         self.with_lines(addresses, found)
     }
