@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
             )
         plot.write(fitted.to_svg)
     except (MemoomError, OSError, ImportError) as error:
-        complain("memoom fit", said_of(command, error))
+        complain("memoom fit", error if isinstance(error, ImportError) else said_of(command, error))
         return FAILED
     print(fitted.to_json() if options.json else fitted)
     return 1 if fitted.limit_bytes is None else 0
