@@ -53,6 +53,26 @@ pub(crate) fn frames(pid: i32, thread: i32) -> Result<Vec<UserFrame>, String> {
     Ok(found)
 }
 
+/// The thread of a process that was at its own instructions, and not in a system call, when all were stopped: whoever meets a limit
+/// does so there.
+///
+/// # Errors
+/// Why it is not known: none was, or several.
+pub(crate) fn busy_thread(pid: i32) -> Result<i32, String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("task: {error}"))?;
+    let threads: Vec<i32> =
+        tasks.flatten().filter_map(|task| task.file_name().to_string_lossy().parse().ok()).collect();
+    let is_busy = |thread: &i32| {
+        std::fs::read(format!("/proc/{pid}/task/{thread}/syscall")).is_ok_and(|call| call.starts_with(b"-1 "))
+    };
+    match (&threads[..], &threads.iter().copied().filter(is_busy).collect::<Vec<_>>()[..]) {
+        ([one], _) | (_, [one]) => Ok(*one),
+        (_, busy) => {
+            Err(format!("which of {} threads met the limit is not told; {} were busy", threads.len(), busy.len()))
+        }
+    }
+}
+
 /// The last two words of `/proc/PID/syscall`: stack pointer and instruction.
 fn registers(call: &[u8]) -> Option<(u64, u64)> {
     let text = std::str::from_utf8(call).ok()?;

@@ -18,7 +18,7 @@ use crate::lab::group::Group;
 use crate::lab::hub::Look;
 use crate::observe::author::signal_name;
 use crate::observe::mappings::Mapped;
-use crate::observe::stack::frames;
+use crate::observe::stack::{busy_thread, frames};
 use crate::sys::room;
 use crate::wait::Wait;
 
@@ -165,7 +165,8 @@ fn mappings(met: &AtLimit, seen: &Seen<'_>) -> HookRun {
         let mut mapped = Mapped::parse(process.pid, &process.comm, &smaps);
         mapped.grown_bytes = before.map(|before| mapped.resident_bytes() as i64 - before.resident_bytes() as i64);
         if met.invoker.as_ref().is_some_and(|invoker| invoker.pid == process.pid) {
-            match frames(process.pid, seen.thread.unwrap_or(process.pid)) {
+            let thread = seen.thread.map_or_else(|| busy_thread(process.pid), Ok);
+            match thread.and_then(|thread| frames(process.pid, thread)) {
                 Ok(frames) => mapped.frames = frames,
                 Err(error) => run.error = Some(format!("the stack of pid {}: {error}", process.pid)),
             }
