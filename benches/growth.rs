@@ -61,21 +61,15 @@ fn groups(size: usize) -> Anything<()> {
     Ok(lab.close()?)
 }
 
-/// Groups of cgroup v1 that go with it.
-struct Foreign {
-    top: PathBuf,
-    made: Vec<PathBuf>,
-}
+/// A directory with groups of cgroup v1, which go with it.
+struct Foreign(PathBuf);
 
 impl Foreign {
     fn new(size: usize) -> Anything<Foreign> {
-        let top = PathBuf::from(format!("/sys/fs/cgroup/memory/memoom-dev-growth-{}", std::process::id()));
-        fs::create_dir(&top)?;
-        let mut foreign = Foreign { top, made: Vec::new() };
+        let foreign = Foreign(PathBuf::from(format!("/sys/fs/cgroup/memory/memoom-dev-growth-{}", process::id())));
+        fs::create_dir(&foreign.0)?;
         for at in 1..size {
-            let path = foreign.top.join(format!("other{at}"));
-            fs::create_dir(&path)?;
-            foreign.made.push(path);
+            fs::create_dir(foreign.0.join(format!("other{at}")))?;
         }
         Ok(foreign)
     }
@@ -83,19 +77,20 @@ impl Foreign {
 
 impl Drop for Foreign {
     fn drop(&mut self) {
-        for path in self.made.iter().chain([&self.top]) {
-            let _ = fs::remove_dir(path);
-        }
+        // Also a group in which something went wrong.
+        let inside = fs::read_dir(&self.0).into_iter().flatten().flatten().map(|entry| entry.path());
+        inside.filter(|path| path.is_dir()).for_each(|path| drop(fs::remove_dir(path)));
+        let _ = fs::remove_dir(&self.0);
     }
 }
 
 fn observed(size: usize) -> Anything<()> {
     let foreign = Foreign::new(size)?;
-    let mut watch = Group::open(&foreign.top)?.watch_recursive()?;
+    let mut watch = Group::open(&foreign.0)?.watch_recursive()?;
     let mut number = 0;
     timed(|| {
         number += 1;
-        let group = foreign.top.join(format!("struck{number}"));
+        let group = foreign.0.join(format!("struck{number}"));
         fs::create_dir(&group)?;
         fs::write(group.join("memory.limit_in_bytes"), "4194304")?;
         // As by whoever reads all the time.
