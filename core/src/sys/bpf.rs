@@ -6,7 +6,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::{made, Named};
 
@@ -14,7 +14,6 @@ use super::{made, Named};
 const MAP_CREATE: libc::c_long = 0;
 const MAP_LOOKUP: libc::c_long = 1;
 const PROG_LOAD: libc::c_long = 5;
-const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const RAW_TRACEPOINT_OPEN: libc::c_long = 17;
 const LRU_HASH: u32 = 9;
 const RAW_TRACEPOINT: u32 = 17;
@@ -28,19 +27,10 @@ const MOST: u32 = 1024;
 const NOTE: usize = 24;
 const NAME: usize = 16;
 
-/// A program and its map, with the kernel's numbers of both. Attached to nothing it costs nobody anything, and to load one takes
-/// ten times as long as to attach it.
-#[derive(Debug)]
-pub(crate) struct Program {
-    map: OwnedFd,
-    program: OwnedFd,
-    ids: Option<[u32; 2]>,
-}
-
-/// The program notes into its map for as long as this is kept.
+/// The map into which the program writes for as long as this is kept.
 #[derive(Debug)]
 pub(crate) struct Notes {
-    program: Program,
+    map: OwnedFd,
     _attached: OwnedFd,
 }
 
@@ -76,13 +66,6 @@ struct ProgLoad {
     kernel_version: u32,
     flags: u32,
     name: [u8; 16],
-}
-
-#[repr(C)]
-struct InfoByFd {
-    fd: u32,
-    length: u32,
-    info: u64,
 }
 
 #[repr(C)]
@@ -141,9 +124,9 @@ fn program(but: i32, map: i32) -> [Instruction; 20] {
     ]
 }
 
-impl Program {
-    /// Loads one that passes over events whose first argument is `but`.
-    pub(crate) fn load(but: i32) -> io::Result<Program> {
+impl Notes {
+    /// Begins to note at each event of that tracepoint, on every CPU, but where its first argument is `but`.
+    pub(crate) fn begin(tracepoint: &CStr, but: i32) -> io::Result<Notes> {
         let create = MapCreate {
             kind: LRU_HASH,
             key_size: 4,
@@ -161,61 +144,17 @@ impl Program {
             ..ProgLoad::default()
         };
         let program = made(bpf(PROG_LOAD, &load)).named("bpf")?;
-        let ids = id(map.as_fd()).ok().zip(id(program.as_fd()).ok()).map(|(map, program)| [map, program]);
-        Ok(Program { map, program, ids })
-    }
-
-    /// Has it note at each event of that tracepoint, on every CPU.
-    pub(crate) fn attach(self, tracepoint: &CStr) -> io::Result<Notes> {
         let name = tracepoint.as_ptr() as u64;
-        let attach = Attach { name, program: self.program.as_raw_fd() as u32, _padding: 0 };
+        let attach = Attach { name, program: program.as_raw_fd() as u32, _padding: 0 };
         let attached = made(bpf(RAW_TRACEPOINT_OPEN, &attach)).named("bpf")?;
-        Ok(Notes { program: self, _attached: attached })
-    }
-
-    /// Whether its descriptors are its own still: a process that becomes a daemon closes those that it does not know.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.own().iter().all(|own| *own)
-    }
-
-    /// Closes what is still its own.
-    pub(crate) fn close(self) {
-        let own = self.own();
-        for (fd, own) in [self.map, self.program].into_iter().zip(own) {
-            if !own {
-                let _somebody_elses = fd.into_raw_fd();
-            }
-        }
-    }
-
-    fn own(&self) -> [bool; 2] {
-        let ids = self.ids.unwrap_or_default();
-        [(&self.map, ids[0]), (&self.program, ids[1])].map(|(fd, then)| id(fd.as_fd()).is_ok_and(|now| now == then))
-    }
-}
-
-/// The kernel's number of a map or a program, which stands second in what it tells of either.
-fn id(of: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut info = [0u32; 2];
-    let length = size_of::<[u32; 2]>() as u32;
-    let ask = InfoByFd { fd: of.as_raw_fd() as u32, length, info: info.as_mut_ptr() as u64 };
-    match bpf(OBJ_GET_INFO_BY_FD, &ask) {
-        0 => Ok(info[1]),
-        _ => Err(io::Error::last_os_error()).named("bpf"),
-    }
-}
-
-impl Notes {
-    /// Ends it, and gives back the program, where it can be known again.
-    pub(crate) fn end(self) -> Option<Program> {
-        Some(self.program).filter(|program| program.ids.is_some())
+        Ok(Notes { map, _attached: attached })
     }
 
     /// What was noted last of a thread: its name, and as which user it ran.
     pub(crate) fn of(&self, thread: i32) -> Option<(Vec<u8>, u32)> {
         let mut note = [0u8; NOTE];
         let element = Element {
-            map: self.program.map.as_raw_fd() as u32,
+            map: self.map.as_raw_fd() as u32,
             _padding: 0,
             key: (&raw const thread) as u64,
             value: (&raw mut note) as u64,

@@ -4,31 +4,17 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use super::super::super::signal::Then;
-use crate::memcg::owner::Maker;
-use crate::sys::bpf::{Notes, Program};
+use crate::sys::bpf::Notes;
 
 /// Of whoever listens in this process: one program serves them all.
 static BEGUN: Mutex<Weak<Names>> = Mutex::new(Weak::new());
-
-/// A program that nobody listens by, for the next one who does. It goes with the process.
-static WAITING: Mutex<Option<(Maker, Program)>> = Mutex::new(None);
 
 /// Of whoever tells its parent of its own end nothing is noted: that is told by the thousand.
 pub(super) const NOT_NOTED: i32 = libc::SIGCHLD;
 
 /// The names of senders are noted for as long as this is kept.
 #[derive(Debug)]
-pub(super) struct Names(Option<Notes>);
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        let Some(program) = self.0.take().and_then(Notes::end) else { return };
-        match crate::sys::kept(&WAITING) {
-            Some(mut waiting) if waiting.is_none() => *waiting = Some((Maker::this(), program)),
-            _ => {}
-        }
-    }
-}
+pub(super) struct Names(Notes);
 
 impl Names {
     /// Begins to note who sends signals.
@@ -43,21 +29,12 @@ impl Names {
     }
 
     fn begin() -> std::io::Result<Names> {
-        let waiting = crate::sys::kept(&WAITING).and_then(|mut waiting| waiting.take());
-        let program = match waiting {
-            // A forked child has one of its own: what its parent listens to is the parent's.
-            Some((maker, program)) if maker.is_this() && program.is_whole() => program,
-            other => {
-                other.into_iter().for_each(|(_, program)| program.close());
-                Program::load(NOT_NOTED)?
-            }
-        };
-        program.attach(c"signal_generate").map(|notes| Names(Some(notes)))
+        Notes::begin(c"signal_generate", NOT_NOTED).map(Names)
     }
 
     /// What that thread was called when it last sent a signal.
     pub(super) fn of(&self, thread: i32) -> Option<Then> {
-        let (comm, uid) = self.0.as_ref()?.of(thread)?;
+        let (comm, uid) = self.0.of(thread)?;
         Some(Then { comm, uid })
     }
 }
