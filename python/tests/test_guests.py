@@ -14,8 +14,8 @@ KERNELS = Path(__file__).resolve().parents[2] / "tests" / "kernels"
 
 pytestmark = pytest.mark.skipif(not KERNELS.is_dir(), reason="the package alone has no guests")
 
-# They read texts and sources, or measure; a kernel has no part in them.
-WITHOUT_A_KERNEL = {"fit", "recordings", "reports", "rooms"}
+# They read texts and sources; a kernel has no part in them.
+WITHOUT_A_KERNEL = {"recordings", "reports", "rooms"}
 
 
 @pytest.fixture
