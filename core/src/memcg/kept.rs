@@ -1,5 +1,6 @@
-//! The files of a group that are kept open, because they are read before every step and for every account: a reading then costs a tenth of opening the
-//! file anew. Of thousands of groups these would be too many, so that all together take a part of what this process may open.
+//! The files of a group that are kept open, as they are read before every step and for every account: a reading then costs a
+//! tenth of opening the file anew. Of thousands of groups they would be too many, so that all together take a part of what
+//! this process may open.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
