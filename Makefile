@@ -117,6 +117,7 @@ lint: develop ## check formatting, clippy and the Python checkers
 	$(CARGO) fmt --all --check
 	rustfmt --check --edition 2021 core/helper/main.rs
 	$(CARGO) clippy -q --all-targets -- -D warnings
+	cd fuzz && $(CARGO) metadata -q --locked --format-version 1 >/dev/null # its lock knows every new dependency
 	PYO3_PYTHON=$(abspath $(VENV)/bin/python) $(CARGO) clippy -q -p memoom-python -- -D warnings
 	$(VENV)/bin/ruff check -q --config python/pyproject.toml $(CHECKED)
 	$(VENV)/bin/ruff format -q --check --config python/pyproject.toml $(CHECKED)
