@@ -169,7 +169,7 @@ fn who_was_stopped_before_stays_so() {
         return;
     }
     let script = format!(
-        "sleep 1000 & s=$!; kill -STOP $s; {GROWS}; \
+        "sleep 1000 & s=$!; kill -STOP $s; until grep -q 'State:.T' /proc/$s/status; do :; done; {GROWS}; \
          grep -c 'State:.T' /proc/$s/status; exec grep -q 'State:.T' /proc/$s/status"
     );
     let stop = StopAtLimit { raise_bytes: Some(200 * MIB), ..StopAtLimit::new(Hook::shell("true")) };
