@@ -279,18 +279,21 @@ fn who_thrashes_without_end_is_held_too() {
     if lab.version() != Version::V1 {
         return;
     }
-    // Most of its limit is its own memory, and of the file whose pages it touches in turn nothing stays.
+    // Most of its limit is its own memory, and of the file that it reads in turn nothing stays. It reads in small pieces, as
+    // pages that are still on their way from the disk cannot be dropped: read ahead by megabytes, they meet the limit.
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, vec![1; 64 * MIB as usize]).unwrap();
     std::fs::File::open(&file).unwrap().sync_all().unwrap();
     let script = format!(
-        "import mmap, os\nheld = bytearray(26 << 20)\nfor at in range(0, len(held), 4096): held[at] = 1\n\
-         file = os.open('{}', os.O_RDWR)\n\
+        "import os\nheld = bytearray(26 << 20)\nfor at in range(0, len(held), 4096): held[at] = 1\n\
+         file = os.open('{}', os.O_RDONLY)\n\
          os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)\n\
-         pages = mmap.mmap(file, 0)\n\
-         while True:\n    for at in range(0, len(pages), 4096): pages[at]",
-        file.display()
+         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)\n\
+         piece = [bytearray(512 << 10)]\n\
+         while True:\n    for at in range(0, {}, 512 << 10): os.preadv(file, piece, at)",
+        file.display(),
+        64 * MIB
     );
     let command = Command::new(["python3", "-S", "-c", &script]);
     let stop = StopAtLimit::new(Hook::shell("kill -9 {pid}"));
