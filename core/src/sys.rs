@@ -114,6 +114,16 @@ pub(crate) fn signal_pid(pid: i32, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// Sends a signal to one thread of a process (tgkill).
+#[cfg(test)]
+pub(crate) fn signal_thread(pid: i32, thread: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: three integers.
+    if unsafe { libc::syscall(libc::SYS_tgkill, pid, thread, signal) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// A copy of a standard descriptor of this process, which ends with an execve; an error where it is closed. One that ends
 /// with an execve itself is closed for whoever is executed: it may be a file that the caller, or we, opened when the number
 /// was free.

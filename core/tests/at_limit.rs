@@ -262,15 +262,27 @@ fn the_built_in_hook_tells_the_memory_by_mapping_and_what_has_grown() {
     assert!(outcome.to_text().contains("since it was held before"), "{}", outcome.to_text());
 }
 
-/// What a tracer leaves behind that is killed before it got through: a stop that is still to be delivered.
+/// What a tracer leaves behind that is killed before it got through: a stop for one thread that is still to be delivered.
 #[test]
 fn a_stop_that_a_killed_tracer_leaves_behind_holds_nobody() {
     if lab().is_none() {
         return;
     }
-    let (outcome, met) = once(EATS, StopAtLimit::new(Hook::shell("kill -STOP {pid}")));
+    let leaves = "python3 -S -c 'import ctypes; assert ctypes.CDLL(None).tgkill({pid}, {pid}, 19) == 0'";
+    let (outcome, met) = once(EATS, StopAtLimit::new(Hook::shell(leaves)));
     is_whole(&outcome);
     assert_eq!(met.hook.returncode, Some(0), "{met:?}");
+}
+
+/// Whoever stops the command while it is held means it: it does not go on with the others.
+#[test]
+fn a_stop_that_is_sent_meanwhile_stays() {
+    if lab().is_none() {
+        return;
+    }
+    let run = held(EATS, StopAtLimit::new(Hook::shell("kill -STOP {pid}")));
+    let outcome = Run { timeout: Some(Duration::from_secs(1)), ..run }.run(LONG).unwrap();
+    assert_eq!((outcome.verdict, outcome.ooms.len()), (Verdict::Timeout, 0), "{}", outcome.to_text());
 }
 
 #[test]

@@ -96,6 +96,12 @@ pub(crate) struct Status {
     pub(crate) threads: Option<u32>,
     /// SIGKILL is pending.
     pub(crate) killed: bool,
+    /// The signals that are pending for this thread alone (SigPnd): the bit N - 1 is that of signal N.
+    pub(crate) pending: u64,
+    /// Those that are pending for the whole process (ShdPnd).
+    pub(crate) pending_shared: u64,
+    /// Somebody traces it.
+    pub(crate) traced: bool,
 }
 
 /// What memoom needs of `/proc/PID/stat`.

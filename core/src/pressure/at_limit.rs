@@ -198,6 +198,11 @@ impl<'a> Watched<'a> {
             }
         };
         (met.hook, met.died) = (hook, died);
+        let went_on = still.went_on();
+        if !went_on.is_empty() {
+            let reason = format!("threads that somebody let go on while they were held: {}", went_on.join(", "));
+            met.missing.push(Missing::new("at-limit", reason));
+        }
         let raise = raise.or(self.stop.raise_bytes).map(Limit::Bytes).filter(|raised| *raised > limit);
         self.go_on(&still, limit, raise, &mut met)?;
         met.held_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -18,6 +18,8 @@ use crate::observe::task::{Proc, TaskState};
 use crate::sys;
 use crate::wait::Wait;
 
+mod stops;
+
 /// How long it may take until everybody has come to rest.
 const REST_WITHIN: Duration = Duration::from_secs(2);
 
@@ -53,6 +55,14 @@ impl Still {
     /// Everybody who was held.
     pub(crate) fn processes(&self) -> Vec<Process> {
         self.members.iter().map(|member| member.process.clone()).collect()
+    }
+
+    /// The threads that had come to rest and do not stand still any more, with their states.
+    pub(crate) fn went_on(&self) -> Vec<String> {
+        let pid = |thread: &String| thread.split(' ').next().map(str::to_string);
+        let mut threads = stops::went_on(self.members.iter());
+        threads.retain(|thread| !self.restless.iter().any(|restless| pid(restless) == pid(thread)));
+        threads
     }
 }
 
@@ -140,8 +150,8 @@ impl Group {
                 continue;
             }
             let Some(stat) = Proc::system().stat(pid)? else { continue };
-            // Who was stopped before stays so afterwards.
-            let stopped = !matches!(stat.state, TaskState::Stopped | TaskState::Traced);
+            // Who was stopped before, or was to be, stays so afterwards.
+            let stopped = stat.state != TaskState::Traced && !stops::is_stopped_by_another(pid)?;
             let process = Process { pid, comm: stat.comm };
             still.members.push(Member { process, pidfd, stopped });
             new = true;
@@ -191,9 +201,7 @@ impl Group {
 
     /// Those that we have stopped go on. One that has ended is passed over.
     fn let_run(&self, still: &Still) {
-        for member in still.members.iter().filter(|member| member.stopped) {
-            let _ = signal(member, libc::SIGCONT);
-        }
+        still.members.iter().filter(|member| member.stopped).for_each(stops::go_on);
     }
 
     /// From now on who meets the limit waits: at the limit nobody is killed.

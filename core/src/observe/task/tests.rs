@@ -8,7 +8,8 @@ use std::path::Path;
 const STATUS: &[u8] =
     b"Name:\ta\\nb\\\\ c)\nUmask:\t0022\nState:\tD (disk sleep)\nTgid:\t70\nNgid:\t0\nPid:\t71\nPPid:\t1\n\
     Uid:\t1000\t1001\t1002\t1003\nNSpid:\t71\t3\nVmPeak:\t 9 kB\nVmRSS:\t    2048 kB\nRssAnon:\t    1024 kB\n\
-    RssFile:\t     512 kB\nRssShmem:\t     512 kB\nVmPTE:\t      44 kB\nVmSwap:\t       8 kB\nThreads:\t2\nNew:\tx\n";
+    RssFile:\t     512 kB\nRssShmem:\t     512 kB\nVmPTE:\t      44 kB\nVmSwap:\t       8 kB\nThreads:\t2\n\
+    SigPnd:\t0000000000040000\nShdPnd:\t0000000000080001\nTracerPid:\t7\nNew:\tx\n";
 
 #[test]
 fn a_status_is_read_by_its_keys() {
@@ -20,6 +21,7 @@ fn a_status_is_read_by_its_keys() {
     assert_eq!((status.vm_rss_bytes, status.rss_anon_bytes), (Some(2048 << 10), Some(1024 << 10)));
     assert_eq!((status.rss_file_bytes, status.rss_shmem_bytes), (Some(512 << 10), Some(512 << 10)));
     assert_eq!((status.vm_pte_bytes, status.vm_swap_bytes), (Some(44 << 10), Some(8 << 10)));
+    assert_eq!((status.pending, status.pending_shared, status.traced, status.killed), (0x40000, 0x80001, true, false));
     let zombie = parse_status(b"Name:\tx\nState:\tZ (zombie)\n");
     assert_eq!((zombie.state, zombie.vm_rss_bytes), (Some(TaskState::Zombie), None));
 }
