@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{lab, LONG};
-use memoom::{ErrorKind, Group, GrowStatus, Hog, HogOptions, Lab, Limit, Limits, Resume, Verdict, Version, Way};
+use memoom::{
+    Command, ErrorKind, Group, GrowStatus, Hog, HogOptions, Lab, Limit, Limits, Resume, Verdict, Version, Way,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -43,6 +47,33 @@ fn the_surest_way_takes_the_largest_or_the_target() {
     check(&triggered, Way::Squeeze, &small, &[&third], &group);
     let gone = group.oom_now(Some(small.worker()), None, LONG).unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::WorkerGone);
+    lab.close().unwrap();
+}
+
+/// It holds 24 MiB, and takes and gives back another one without end.
+const RESTLESS: &str = "import mmap\nheld = bytearray(24 << 20)\nfor at in range(0, len(held), 4096): held[at] = 1\n\
+    while True:\n    part = mmap.mmap(-1, 1 << 20)\n\
+    \x20   for at in range(0, len(part), 4096): part[at] = 1\n    part.close()";
+
+/// Between the limit and the score it would be the other's turn.
+#[test]
+fn the_target_beside_one_that_takes_memory_at_every_moment() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(Some("restless"), &Limits::bytes(64 * MIB)).unwrap();
+    let restless = group.command(&Command::new(["python3", "-S", "-c", RESTLESS])).unwrap();
+    let deadline = Instant::now() + LONG;
+    while group.usage_bytes().unwrap() < 24 * MIB {
+        assert!(Instant::now() < deadline, "it does not begin");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    for _ in 0..10 {
+        let target = hog(&group, "target", 8 * MIB);
+        let triggered = group.oom_now(Some(target.worker()), None, LONG).unwrap();
+        assert!(triggered.oom.killed(target.pid()), "{}", triggered.oom.to_text());
+        assert_eq!(target.wait(LONG).unwrap().verdict, Verdict::OomKilled);
+        assert!(!restless.ended());
+        assert_eq!(group.limit().unwrap(), Limit::Bytes(64 * MIB));
+    }
     lab.close().unwrap();
 }
 

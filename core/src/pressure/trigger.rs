@@ -136,6 +136,15 @@ struct Change<'a> {
     groups: Vec<Group>,
 }
 
+/// What the kernel is to choose the target at.
+#[derive(Clone, Copy)]
+enum Aim<'a> {
+    /// A worker grows until it meets the limit as it stands.
+    Growing(&'a Hog),
+    /// Everybody stands as they are, and the limit is this.
+    At(Limit),
+}
+
 impl Change<'_> {
     fn trigger(&mut self, group: &Group, at: &Group, way: Way, wait: &mut Wait<'_>) -> Result<Triggered> {
         let mut watch = at.watch()?;
@@ -145,7 +154,7 @@ impl Change<'_> {
             Way::Inside => {
                 needs_limit(group)?;
                 let hog = self.ballast(group)?;
-                self.aim(at, Some(&hog))?;
+                self.aim(at, Aim::Growing(&hog))?;
                 push(&hog, at, kills, GROW_BYTES, wait)?;
             }
             Way::Neighbour => {
@@ -153,15 +162,11 @@ impl Change<'_> {
                 let beside = at.child("memoom-neighbour", &Limits::default())?;
                 self.groups.push(beside.clone());
                 let hog = self.ballast(&beside)?;
-                self.aim(at, Some(&hog))?;
+                self.aim(at, Aim::Growing(&hog))?;
                 push(&hog, at, kills, GROW_BYTES, wait)?;
             }
             Way::Squeeze | Way::Ancestor => {
-                let ballast = self.ballast(group)?;
-                drop_cache(at)?;
-                self.lower_to_usage(at, wait)?;
-                self.aim(at, None)?;
-                push(&ballast, at, kills, PUSH_BYTES, wait)?;
+                self.squeeze(group, at, kills, wait)?;
             }
             Way::Write | Way::Nonblock => {
                 if !group.has_processes()? {
@@ -177,11 +182,11 @@ impl Change<'_> {
                 let ballast = if way == Way::Nonblock { Some(self.ballast(group)?) } else { None };
                 drop_cache(at)?;
                 self.limit = Some(at.kernel_limit()?);
-                self.aim(at, None)?;
                 // As far below as the kernel may have charged in advance: else the write could find room there.
                 let usage = at.usage_bytes()?;
                 let ahead = charged_ahead_bytes(sys::page_size(), sys::online_cpus());
                 let below = usage.saturating_sub(ahead).max(sys::page_size());
+                self.aim(at, Aim::At(Limit::Bytes(below)))?;
                 at.0.dir.write_with(v2::LIMIT, &below.to_string(), way == Way::Nonblock)?;
                 match ballast {
                     // A kernel that does not know the flag has killed in the write.
@@ -196,6 +201,19 @@ impl Change<'_> {
             Error::new(ErrorKind::TimedOut, "oom now", "no OOM came by the deadline").path(at.path()).value(way)
         })?;
         Ok(Triggered { way, oom })
+    }
+
+    fn squeeze(&mut self, group: &Group, at: &Group, kills: u64, wait: &mut Wait<'_>) -> Result<()> {
+        let ballast = self.ballast(group)?;
+        drop_cache(at)?;
+        // Before the limit is there: whoever takes memory meanwhile may meet it at once.
+        self.aim(at, Aim::At(to_usage(at)?))?;
+        self.lower_to_usage(at, wait)?;
+        let aimed = at.limit().and_then(|limit| self.aim(at, Aim::At(limit)));
+        if at.0.kills_below()? == kills {
+            aimed?;
+        }
+        push(&ballast, at, kills, PUSH_BYTES, wait)
     }
 
     /// A worker of memoom's own in the group, or in a group below it where that one may have no processes (v2).
@@ -218,9 +236,7 @@ impl Change<'_> {
         let old = at.limit()?;
         let lab = at.lab("oom now")?.clone();
         loop {
-            let page = sys::page_size();
-            let usage = at.usage_bytes()?.next_multiple_of(page);
-            let limit = Limit::Bytes(usage.max(page));
+            let limit = to_usage(at)?;
             if limit >= old {
                 return Ok(());
             }
@@ -235,30 +251,34 @@ impl Change<'_> {
     }
 
     /// Makes the kernel choose the target, and checks that it would.
-    fn aim(&mut self, at: &Group, growing: Option<&Hog>) -> Result<()> {
+    fn aim(&mut self, at: &Group, aim: Aim<'_>) -> Result<()> {
         let Some((target, raised)) = &mut self.target else { return Ok(()) };
-        let limit = at.limit()?.bytes().unwrap_or(u64::MAX);
-        let would = |at: &Group| -> Result<Option<i32>> {
-            let prediction = match growing {
+        let would = |at: &Group| -> Result<(Option<i32>, bool)> {
+            let prediction = match aim {
                 // It will have grown to the room that is left.
-                Some(hog) => {
+                Aim::Growing(hog) => {
+                    let limit = at.limit()?.bytes().unwrap_or(u64::MAX);
                     let room = limit.saturating_sub(at.usage_bytes()?) + GROW_BYTES;
                     crate::lab::foresee::scope(&at.0.cgroup, Some(hog.growing(room)))?.prediction
                 }
-                None => at.predict()?,
+                Aim::At(limit) => at.foreseen(limit)?,
             };
-            Ok(prediction.victim().map(|victim| victim.pid))
+            Ok((prediction.victim().map(|victim| victim.pid), prediction.determined))
         };
-        if would(at)? == Some(target.pid()) {
+        // Where the others are as large it is not left to chance.
+        let (chosen, determined) = would(at)?;
+        if chosen == Some(target.pid()) && (determined || raised.is_some()) {
             return Ok(());
         }
         let failed =
             |error: std::io::Error| Error::os("set oom_score_adj", error).value(format!("pid {}", target.pid()));
         let path = format!("/proc/{}/oom_score_adj", target.pid());
-        let before = std::fs::read_to_string(&path).map_err(failed)?;
-        std::fs::write(&path, "1000").map_err(failed)?;
-        *raised = before.trim().parse().ok();
-        match would(at)? {
+        if raised.is_none() {
+            let before = std::fs::read_to_string(&path).map_err(failed)?;
+            std::fs::write(&path, "1000").map_err(failed)?;
+            *raised = before.trim().parse().ok();
+        }
+        match would(at)?.0 {
             Some(pid) if pid == target.pid() => Ok(()),
             other => Err(Error::new(
                 ErrorKind::InvalidInput,
@@ -302,6 +322,12 @@ impl Change<'_> {
         }
         first
     }
+}
+
+/// The limit that stands at the usage.
+fn to_usage(at: &Group) -> Result<Limit> {
+    let page = sys::page_size();
+    Ok(Limit::Bytes(at.usage_bytes()?.next_multiple_of(page).max(page)))
 }
 
 fn needs_limit(group: &Group) -> Result<()> {
