@@ -24,7 +24,7 @@ mod wake;
 
 pub(crate) use self::pause::killer_is_off;
 use self::pause::Pause;
-use self::wake::Relief;
+use self::wake::Woken;
 
 /// The files of a group, and what memoom has done with them. Behind an `Arc` it is the same group for everybody.
 pub(crate) struct Cgroup {
@@ -45,7 +45,7 @@ pub(crate) struct Cgroup {
     /// Whether an OOM is to make processes wait (v2: done by memoom).
     pause: Mutex<Option<Pause>>,
     /// What whoever waits in an OOM was last woken for (v1).
-    pub(crate) woken_for: Mutex<Option<Relief>>,
+    pub(crate) woken_for: Mutex<Option<Woken>>,
 }
 
 impl Cgroup {

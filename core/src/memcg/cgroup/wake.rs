@@ -6,6 +6,7 @@
 //! charged ahead may come back later still, so whoever looks who waits looks for this too.
 
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::pause::killer_is_off;
 use super::Cgroup;
@@ -15,13 +16,31 @@ use crate::memcg::v1;
 use crate::memcg::version::Version;
 use crate::sys;
 
+/// Who waits again beside the same room may have taken it, and be forgotten anew since it came back, or wait for something
+/// else. Nothing tells the two apart, so it is woken again, and not at every look.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// Why nobody has to wait in an OOM.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Relief {
+enum Relief {
     /// The OOM killer is on, in the group and in those above it.
     Killer,
     /// There is room, at so much usage below such a limit.
     Room(u64, Limit),
+}
+
+/// What whoever waits was last woken for, and when.
+#[derive(Debug)]
+pub(crate) struct Woken {
+    relief: Relief,
+    at: Instant,
+}
+
+impl Woken {
+    /// Whether it was for that very relief, a moment ago.
+    fn was_for(&self, relief: &Relief) -> bool {
+        self.relief == *relief && self.at.elapsed() < AGAIN_AFTER
+    }
 }
 
 /// What holds those that wait in an OOM of a group.
@@ -36,7 +55,7 @@ enum Hold {
 
 impl Cgroup {
     /// Wakes those that wait in an OOM though nothing holds them, and says whether it did. For one and the same relief
-    /// only once: who waits again then waits for something else.
+    /// only after a while: who waits again at once waits for something else.
     pub(crate) fn wake_forgotten(self: &Arc<Self>) -> bool {
         if self.version != Version::V1 || !self.ours {
             return false;
@@ -45,9 +64,9 @@ impl Cgroup {
         let mut woken_for = self.woken_for.lock().unwrap_or_else(PoisonError::into_inner);
         let _settings = self.swap.lock().unwrap_or_else(PoisonError::into_inner);
         match self.hold() {
-            Ok(Hold::Nothing(relief)) if woken_for.as_ref() != Some(&relief) => {
+            Ok(Hold::Nothing(relief)) if !woken_for.as_ref().is_some_and(|before| before.was_for(&relief)) => {
                 let woken = v1::wake(&self.dir, relief == Relief::Killer).is_ok();
-                *woken_for = Some(relief);
+                *woken_for = Some(Woken { relief, at: Instant::now() });
                 woken
             }
             Ok(Hold::Oom) => {
@@ -87,4 +106,19 @@ fn has_room(group: &Cgroup, usage: &str, limit: &str) -> Result<bool> {
         (Some(usage), Some(Limit::Bytes(limit))) => usage.saturating_add(2 * sys::page_size()) <= limit,
         _ => true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It took the room, the next page was refused, and as much came back: usage and limit are what they were.
+    #[test]
+    fn who_waits_beside_the_same_room_is_woken_again_after_a_while() {
+        let room = |usage| Relief::Room(usage, Limit::Bytes(1 << 20));
+        let woken = Woken { relief: room(4096), at: Instant::now() };
+        assert!(woken.was_for(&room(4096)) && !woken.was_for(&room(8192)) && !woken.was_for(&Relief::Killer));
+        let before = Woken { at: Instant::now().checked_sub(2 * AGAIN_AFTER).expect("an uptime"), ..woken };
+        assert!(!before.was_for(&room(4096)));
+    }
 }
