@@ -58,12 +58,12 @@ extern "C" fn main(stack: *const usize) -> ! {
     const AT_PAGESZ: usize = 6;
     let mut auxiliary = Auxiliary { page: 4096, headers: 0, header_count: 0 };
     // SAFETY: the layout is the kernel's; every array ends with NULL and auxv with AT_NULL.
-    let (name, task, cpu) = unsafe {
+    let (name, task, more) = unsafe {
         let argc = *stack;
         let name = if argc > 0 { CStr::from_ptr(*stack.add(1) as *const _) } else { c"" };
         let mut at = stack.add(1 + argc + 1);
         let task = if *at != 0 { CStr::from_ptr(*at as *const _) } else { c"" };
-        let cpu = if *at != 0 && *at.add(1) != 0 { CStr::from_ptr(*at.add(1) as *const _) } else { c"" };
+        let more = if *at != 0 && *at.add(1) != 0 { CStr::from_ptr(*at.add(1) as *const _) } else { c"" };
         while *at != 0 {
             at = at.add(1);
         }
@@ -77,11 +77,14 @@ extern "C" fn main(stack: *const usize) -> ! {
             }
             at = at.add(2);
         }
-        (name, task, cpu)
+        (name, task, more)
     };
-    let home = cpu.to_bytes().strip_prefix(b"CPU=").and_then(text::number).and_then(|cpu| usize::try_from(cpu).ok());
+    let told = |key: &[u8]| {
+        more.to_bytes().strip_prefix(key).and_then(text::number).and_then(|number| usize::try_from(number).ok())
+    };
+    let home = told(b"CPU=");
     match task.to_bytes() {
-        b"MEMOOM=supervisor" => supervisor::run(),
+        b"MEMOOM=supervisor" => supervisor::run(told(b"PLACE=").unwrap_or(0)),
         [b'M', b'E', b'M', b'O', b'O', b'M', b'=', b'h', kind @ ..] => {
             worker::hog(name, text::number(kind).unwrap_or(-1) as u32, home, auxiliary)
         }

@@ -99,7 +99,7 @@ pub fn start(state: &mut State, request: &Start, fds: &[i32]) -> Result<(i32, i3
         task[7] = letter;
         task[8..8 + digits.bytes().len()].copy_from_slice(digits.bytes());
         let mut cpu = [0u8; 24];
-        let digits = Decimal::new(turn::home(&state.cpus, state.own_pid) as i64);
+        let digits = Decimal::new(turn::home(&state.cpus, state.host_pid, state.place) as i64);
         cpu[..4].copy_from_slice(b"CPU=");
         cpu[4..4 + digits.bytes().len()].copy_from_slice(digits.bytes());
         let mut argv = [name.as_ptr(), null()];

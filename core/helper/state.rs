@@ -95,6 +95,8 @@ pub struct State {
     /// cleanup have them all.
     pub cpus: [u64; crate::turn::MASK_WORDS],
     pub own_pid: i32,
+    /// Among the labs that the host has open.
+    pub place: usize,
     pub signals: i32,
     /// What a child inherits, if /proc told.
     pub oom_score_adj: Option<i32>,

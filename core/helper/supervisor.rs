@@ -13,11 +13,13 @@ const CLEANUP_NS: u64 = 10_000_000_000;
 /// How often it is tried again after that.
 const LOOK_AGAIN_NS: u64 = 500_000_000;
 
-pub fn run() -> ! {
+/// `place` tells its lab from the others of the host.
+pub fn run(place: usize) -> ! {
     let (state, host_fd) = match prepare().and_then(|(state, host_fd)| vital_calls(state).map(|()| (state, host_fd))) {
         Ok(prepared) => prepared,
         Err(refused) => sys::exit(vital::FIRST + refused),
     };
+    state.place = place;
     if let Err(sys::EPERM | sys::ENOSYS | sys::EACCES) =
         sys::send(SOCKET, Notice::Hello { version: VERSION, pid: state.own_pid }.encode().bytes(), -1)
     {

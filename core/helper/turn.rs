@@ -40,10 +40,11 @@ impl Turn {
     }
 }
 
-/// The CPU that the hogs of a lab share: the pid of its supervisor chooses one of `allowed`, so that labs spread.
-pub fn home(allowed: &[u64], supervisor: i32) -> usize {
+/// The CPU that the hogs of a lab share, one of `allowed`: the labs of a host take one after the other, and where the first
+/// begins its pid chooses, so that those of several hosts spread too.
+pub fn home(allowed: &[u64], host: i32, place: usize) -> usize {
     let count: u32 = allowed.iter().map(|word| word.count_ones()).sum();
-    let mut skip = supervisor.unsigned_abs() % count.max(1);
+    let mut skip = (host.unsigned_abs() as usize + place) % count.max(1) as usize;
     for (index, word) in allowed.iter().enumerate() {
         for bit in 0..64 {
             if word >> bit & 1 == 1 {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod image;
+mod place;
 mod request;
 mod spare;
 mod start;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket;
 
+use self::place::Place;
 pub(crate) use self::start::{start_failed, Join, Role, Start, Started};
 use super::channel::Channel;
 use super::descriptor::{above_stdio, readable};
@@ -46,6 +48,8 @@ pub(crate) struct Supervisor {
     channel: Mutex<Option<(Channel, OwnedFd)>>,
     /// The CPU on which it is kept, as the host was there at the last start; -1 before the first.
     cpu: AtomicI32,
+    /// Which CPU its hogs share depends on it.
+    _place: Place,
 }
 
 #[derive(Debug, Default)]
@@ -118,12 +122,15 @@ impl Supervisor {
         // old kernel, a filter of system calls) the end of file has to do.
         let host = sys::pidfd_open(std::process::id() as i32).ok();
         let host = host.as_ref().map(|fd| fd.as_fd());
-        let from_memory = image::in_memory().and_then(|file| spawn::supervisor(file.as_fd(), theirs.as_fd(), host));
+        let place = Place::take();
+        let from_memory =
+            image::in_memory().and_then(|file| spawn::supervisor(file.as_fd(), theirs.as_fd(), host, place.number()));
         let child = match from_memory {
             Ok(child) => child,
             Err(refused) if image::is_refusal(&refused) => {
                 let file = image::in_file(options.helper_dir, &refused)?;
-                image::spawn(file.as_fd(), theirs.as_fd(), host).map_err(|error| Error::os(what, error))?
+                image::spawn(file.as_fd(), theirs.as_fd(), host, place.number())
+                    .map_err(|error| Error::os(what, error))?
             }
             Err(error) => return Err(Error::os(what, error)),
         };
@@ -138,6 +145,7 @@ impl Supervisor {
             spares: options.spares,
             channel: Mutex::default(),
             cpu: AtomicI32::new(-1),
+            _place: place,
         };
         supervisor.greet()?;
         if !options.guards_only {

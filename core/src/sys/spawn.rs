@@ -3,6 +3,7 @@
 //! The child shares this process's memory until it executes (`CLONE_VM | CLONE_VFORK`): nothing is copied, however
 //! large the caller is, and no fork handler of the caller's runs.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -26,14 +27,14 @@ struct Plan {
     socket: RawFd,
     host: RawFd,
     argv: [*const libc::c_char; 2],
-    envp: [*const libc::c_char; 2],
+    envp: [*const libc::c_char; 3],
     errno: i32,
     /// The call that failed with it.
     call: &'static str,
 }
 
 /// Executes the helper in `image` as the supervisor, with `socket` as descriptor 3, the image as 4 and, if given, a
-/// pidfd of the host as 5.
+/// pidfd of the host as 5. `place` tells this lab from the others of the host.
 ///
 /// # Errors
 /// The errno of the clone, of the preparation in the child, or of the execution.
@@ -41,13 +42,15 @@ pub(crate) fn supervisor(
     image: BorrowedFd<'_>,
     socket: BorrowedFd<'_>,
     host: Option<BorrowedFd<'_>>,
+    place: u32,
 ) -> io::Result<Child> {
+    let place = CString::new(format!("PLACE={place}"))?;
     let mut plan = Plan {
         image: image.as_raw_fd(),
         socket: socket.as_raw_fd(),
         host: host.map_or(-1, |host| host.as_raw_fd()),
         argv: [c"memoom-super".as_ptr(), std::ptr::null()],
-        envp: [c"MEMOOM=supervisor".as_ptr(), std::ptr::null()],
+        envp: [c"MEMOOM=supervisor".as_ptr(), place.as_ptr(), std::ptr::null()],
         errno: 0,
         call: "execveat",
     };

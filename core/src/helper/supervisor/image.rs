@@ -78,10 +78,11 @@ pub(super) fn spawn(
     image: BorrowedFd<'_>,
     socket: BorrowedFd<'_>,
     host: Option<BorrowedFd<'_>>,
+    place: u32,
 ) -> io::Result<spawn::Child> {
     let deadline = Instant::now() + Duration::from_secs(1);
     loop {
-        match spawn::supervisor(image, socket, host) {
+        match spawn::supervisor(image, socket, host, place) {
             Err(error) if sys::errno(&error) == Some(libc::ETXTBSY) && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(1));
             }

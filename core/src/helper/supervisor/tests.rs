@@ -279,7 +279,7 @@ fn the_helper_runs_from_a_file_where_memory_is_refused() {
     let file = image::in_file(Some(directory.path()), &refused).unwrap();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     let (ours, theirs) = pair().unwrap();
-    let child = image::spawn(file.as_fd(), theirs.as_fd(), None).unwrap();
+    let child = image::spawn(file.as_fd(), theirs.as_fd(), None, 0).unwrap();
     drop(theirs);
     assert!(readable(ours.as_fd(), soon()).unwrap());
     let mut bytes = [0u8; wire::MOST];
