@@ -310,6 +310,8 @@ fn candidates_at_an_ancestors_limit_stand_in_their_own_groups() {
         }
         assert_eq!(group(eater.pid()), Some(Some(other.cgroup())), "{}", oom.to_text());
         assert_eq!(group(bystander.pid()), Some(Some(one.cgroup())), "{}", oom.to_text());
+        let placed = format!("(pid {}), in {}: selected", eater.pid(), other.cgroup());
+        assert!(oom.to_short_text().contains(&placed), "{}", oom.to_text());
         assert!(oom.missing.iter().all(|one| one.source != "candidates"), "{}", oom.to_text());
     }
     lab.close().unwrap();

@@ -75,7 +75,7 @@ impl Oom {
                 }
             };
             let grown = holder.grown_bytes.map_or(String::new(), |grown| format!(", grown by {}", human_size(grown)));
-            let of = self.of_another(holder.workload.as_ref());
+            let of = self.of_another(holder.workload.as_ref(), holder.group.as_deref());
             let _ = writeln!(
                 text,
                 "    holder    {who}{of}: anon {}, shmem {}, file {}{grown}",
@@ -218,7 +218,7 @@ impl Oom {
             Cause::SharedMm => "shared the victim's memory",
         };
         let size = victim.anon_rss_bytes.map_or(String::new(), |bytes| format!(", anon-rss {}", human_size(bytes)));
-        let of = self.of_another(victim.workload.as_ref());
+        let of = self.of_another(victim.workload.as_ref(), victim.group.as_deref());
         let _ = writeln!(
             text,
             "  victim      {}{of}: {cause}{size}; by {}",
@@ -227,10 +227,15 @@ impl Oom {
         );
     }
 
-    /// Whose it is, where that is not the workload of the limit, which stands in the headline.
-    fn of_another(&self, workload: Option<&Workload>) -> String {
-        let words = workload.map(|of| of.words.as_str()).filter(|of| self.limit_words() != Some(of));
-        words.map_or(String::new(), |of| format!(", of {of}"))
+    /// Whose it is, where that is not the workload or the group of the limit, which stand in the headline.
+    fn of_another(&self, workload: Option<&Workload>, group: Option<&str>) -> String {
+        if let Some(of) = workload {
+            let words = Some(of.words.as_str()).filter(|words| self.limit_words() != Some(words));
+            return words.map_or(String::new(), |words| format!(", of {words}"));
+        }
+        let group =
+            group.filter(|_| self.limit_group.is_some()).filter(|group| self.limit_group.as_deref() != Some(group));
+        group.map_or(String::new(), |group| format!(", in {group}"))
     }
 }
 
