@@ -94,12 +94,18 @@ class Figure:
         return self.others[0].median
 
 
-def figures(group: Path, python: str) -> Iterator[Figure]:
-    def rust(what: str, name: str, count: int = 60) -> One:
-        return One(name, [str(TOP / "target/release/examples/figures"), what, "COUNT"], count)
+def rust(what: str, name: str, count: int = 60) -> One:
+    """Something that benches/figures.rs measures."""
+    return One(name, [str(TOP / "target/release/examples/figures"), what, "COUNT"], count)
 
-    def py(what: str, name: str, count: int = 60) -> One:
-        return One(name, [python, str(TOP / "benches/figures.py"), what, "COUNT"], count)
+
+def py(what: str, name: str, count: int = 60) -> One:
+    """Something that benches/figures.py measures, in the Python that runs this."""
+    return One(name, [sys.executable, str(TOP / "benches/figures.py"), what, "COUNT"], count)
+
+
+def figures(group: Path) -> Iterator[Figure]:
+    """Labs, runs and whole cycles."""
 
     def floor(kind: str) -> One:
         return One(f"C loop, {kind}", [str(BUILT / "cycle"), str(group), kind, "COUNT"], 60)
@@ -131,12 +137,8 @@ def figures(group: Path, python: str) -> Iterator[Figure]:
         yield Figure("OOM, whole cycle, beside others", [rust("cycle-anon-thp", "memoom, anon-thp")], peers, 1 / 0.95)
 
 
-def waking(group: Path, python: str) -> Iterator[Figure]:
+def waking(group: Path) -> Iterator[Figure]:
     """What wakes whom: deaths, steps, several labs at a time, a sweep."""
-
-    def rust(what: str, name: str, count: int) -> One:
-        return One(name, [str(TOP / "target/release/examples/figures"), what, "COUNT"], count)
-
     pidfd = One("pidfd_send_signal and poll, in C", [str(BUILT / "death"), "COUNT"], 120)
     yield Figure("a worker killed, until the host knows", [rust("death-event", "memoom", 120)], [pidfd], 1.15)
     outcome = rust("death-outcome", "memoom, with the outcome", 120)
@@ -155,13 +157,11 @@ def waking(group: Path, python: str) -> Iterator[Figure]:
     ]
     yield Figure("an OOM, where several labs have theirs at a time", beside, [alone, *loops], 1 / 1.9)
     if has_memoom():
-        figures_py = [python, str(TOP / "benches/figures.py")]
-        trial = One("memoom.sweep", [*figures_py, "sweep", "COUNT"], 60)
-        by_hand = One("the same cycle by hand", [*figures_py, "cycle-memoom", "COUNT"], 60)
-        yield Figure("a trial of a sweep", [trial], [by_hand], 1, more=1000)
+        by_hand = py("cycle-memoom", "the same cycle by hand")
+        yield Figure("a trial of a sweep", [py("sweep", "memoom.sweep")], [by_hand], 1, more=1000)
 
 
-def reading(python: str) -> Iterator[Figure]:
+def reading() -> Iterator[Figure]:
     """The report parser, beside grep of the same file."""
     for name, title, goal, fast in (
         ("dull", "a log without an OOM, read", 2.0, 0.0),
@@ -169,9 +169,9 @@ def reading(python: str) -> Iterator[Figure]:
     ):
         path = BUILT / f"{name}.log"
         getattr(logs, name)(path, LOG_BYTES)
-        ours = [One("memoom", [str(TOP / "target/release/examples/figures"), f"read-{path}", "COUNT"], 6)]
+        ours = [rust(f"read-{path}", "memoom", 6)]
         if has_memoom():
-            ours.append(One("through Python", [python, str(TOP / "benches/figures.py"), f"read-{path}", "COUNT"], 6))
+            ours.append(py(f"read-{path}", "through Python", 6))
         grep = One("grep -c oom-kill", ["grep", "-c", "oom-kill", str(path)], 6, timed=True)
         yield Figure(title, ours, [grep], goal, bytes=path.stat().st_size, fast=fast)
 
@@ -216,7 +216,7 @@ def group() -> Iterator[Path]:
         path.rmdir()
 
 
-def pytest_overhead(python: str, tests: int) -> dict[str, float]:
+def pytest_overhead(tests: int) -> dict[str, float]:
     """Milliseconds of a test that uses the fixture and does nothing, above one that does not."""
     times: dict[str, list[float]] = {"plain": [], "fixture": []}
     with tempfile.TemporaryDirectory() as directory:
@@ -225,7 +225,16 @@ def pytest_overhead(python: str, tests: int) -> dict[str, float]:
             Path(directory, f"test_{name}.py").write_text(body)
         for _ in range(3):
             for name, found in times.items():
-                argv = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_{name}.py", "--durations=0"]
+                argv = [
+                    sys.executable,
+                    "-m",
+                    "pytest",
+                    "-q",
+                    "-p",
+                    "no:cacheprovider",
+                    f"test_{name}.py",
+                    "--durations=0",
+                ]
                 before = time.perf_counter()
                 subprocess.run(argv, check=True, capture_output=True, cwd=directory)
                 found.append((time.perf_counter() - before) * 1000 / tests)
@@ -306,7 +315,7 @@ def main() -> None:
     rounds = 2 if options.quick else 6
     began = time.monotonic()
     with group() as place:
-        measured = [*figures(place, sys.executable), *waking(place, sys.executable), *reading(sys.executable)]
+        measured = [*figures(place), *waking(place), *reading()]
         for at in range(rounds):
             if time.monotonic() - began > LONGEST_SECONDS:
                 break  # a slow hour: medians of fewer rounds
@@ -314,7 +323,7 @@ def main() -> None:
                 for one in (*figure.ours, *figure.others):
                     one.run(1 / 6)
             print(f"round {at + 1} of {rounds}", file=sys.stderr, flush=True)
-    overhead = pytest_overhead(sys.executable, 40) if has_memoom() else None
+    overhead = pytest_overhead(40) if has_memoom() else None
     grown = growth.series(options.quick)
     for series in grown:
         series.measure()
