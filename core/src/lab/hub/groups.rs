@@ -131,10 +131,9 @@ impl Hub {
 
     /// A group has gone: nothing of it is listened to any more.
     fn silence(&self, state: &mut State, id: u64) {
-        let Some(observed) = state.world.groups.get_mut(id) else { return };
+        let Some(observed) = state.world.groups.end(id) else { return };
         self.unlisten(observed.notify.take());
         let cgroup = observed.group.cgroup().to_string();
-        state.world.groups.end(id);
         state.bells.retain(|_, bell| {
             let stays = bell.group.cgroup() != cgroup;
             if !stays {

@@ -43,13 +43,14 @@ impl Groups {
         }
     }
 
-    /// A group has gone.
-    pub(super) fn end(&mut self, id: u64) {
-        let Some(observed) = self.observed.get_mut(&id) else { return };
+    /// A group has gone; gives it.
+    pub(super) fn end(&mut self, id: u64) -> Option<&mut Observed> {
+        let observed = self.observed.get_mut(&id)?;
         observed.removed = true;
         if !self.gone.contains(&id) {
             self.gone.push(id);
         }
+        Some(observed)
     }
 
     /// Those that have gone and are not let go of yet.

@@ -63,8 +63,8 @@ impl Observed {
         observed
     }
 
-    /// It has gone, as the index is told. On v1 it rings once more for its end, after a grace period of RCU: that ring cannot be told from those
-    /// of its OOMs, so whoever wants to know their number waits for it.
+    /// It has gone, as the index is told. On v1 it rings once more for its end, after a grace period of RCU: that ring
+    /// cannot be told from those of its OOMs, so whoever wants to know their number waits for it.
     pub(super) fn note_gone(&mut self) {
         self.gone_ns = Some(sys::monotonic_ns());
         self.take_rings();

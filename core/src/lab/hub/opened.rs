@@ -127,8 +127,7 @@ impl Hub {
     fn end_group(&self, state: &mut State, cgroup: &str) -> u64 {
         let mut rung = 0;
         let id = state.world.groups.living(cgroup).map(|(id, _)| id);
-        id.iter().for_each(|id| state.world.groups.end(*id));
-        if let Some(observed) = id.and_then(|id| state.world.groups.get_mut(id)) {
+        if let Some(observed) = id.and_then(|id| state.world.groups.end(id)) {
             observed.note_gone();
             rung = observed.ooms_rung();
             if !state.collector.has_unclaimed() || !observed.awaits_its_ring() {
