@@ -54,8 +54,7 @@ impl Collector {
         scene: &dyn Scene,
     ) -> Option<Composition> {
         let notified = self.notified.get(cgroup).map(|(contents, _)| (contents, "memory.stat"));
-        let before = self.before.get(cgroup).and_then(|before| before.scope.as_ref());
-        let looks = before.map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
+        let looks = self.scope_before(cgroup).map(|scope| &scope.contents).into_iter().chain(self.sampled.get(cgroup));
         let sampled = looks.max_by_key(|contents| contents.read_ns).map(|contents| (contents, "sample"));
         let wanted = charged_bytes.unwrap_or(0);
         let made = |(contents, source): (&Contents, &'static str)| {
