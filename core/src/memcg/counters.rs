@@ -73,6 +73,12 @@ impl Stat {
         self.0.iter().map(|(key, value)| (key.as_str(), *value))
     }
 
+    /// Pages of files that had been dropped and were read again, in `memory.stat`: kernels before 5.9 count those of swap
+    /// with them, under one name.
+    pub(crate) fn refaults(&self) -> Option<u64> {
+        self.get("workingset_refault_file").or_else(|| self.get("workingset_refault"))
+    }
+
     pub(crate) fn push(&mut self, name: &str, number: u64) {
         self.0.push((name.to_string(), number));
     }

@@ -155,8 +155,7 @@ impl<'a> Watched<'a> {
             usage_bytes: self.group.usage_bytes().ok()?,
             limit_bytes: self.group.limit().ok()?.bytes()?,
             file_bytes: stat.get("cache")?,
-            refault_bytes: stat.get("workingset_refault_file").or_else(|| stat.get("workingset_refault"))?
-                * sys::page_size(),
+            refault_bytes: stat.refaults()? * sys::page_size(),
         };
         thrashing.is_shown(seen).then(|| Meeting { waiting: Vec::new(), thread: None })
     }

@@ -13,7 +13,7 @@ use crate::lab::group::Group;
 use crate::lab::host::Host;
 use crate::lab::options::LabOptions;
 use crate::memcg::limits::human_size;
-use crate::memcg::{Limit, Limits};
+use crate::memcg::{Limit, Limits, Stat};
 use crate::wait::Wait;
 
 mod search;
@@ -248,11 +248,11 @@ impl Used {
     /// What cannot be read is unknown: the run itself is not worth less for it.
     fn of(group: &Group) -> Used {
         let stat = group.stat().ok();
-        let refaults = |name| stat.as_ref().and_then(|stat| stat.get(name));
+        let stat = stat.as_ref();
         Used {
             stalled_usec: group.pressure().ok().map(|pressure| pressure.full.total_usec),
-            refaults: refaults("workingset_refault_file").or_else(|| refaults("workingset_refault")),
-            refaults_anon: refaults("workingset_refault_anon"),
+            refaults: stat.and_then(Stat::refaults),
+            refaults_anon: stat.and_then(|stat| stat.get("workingset_refault_anon")),
             high_events: group.counters().ok().and_then(|counters| counters.high),
         }
     }
