@@ -191,12 +191,21 @@ impl Cgroup {
 
     /// OOM kill events of the group so far, by the file that costs least.
     pub(crate) fn kills(&self) -> Result<u64> {
-        let mut counters = Counters::default();
-        match self.version {
-            Version::V1 => v1::oom_control(&self.dir.read(v1::OOM_CONTROL)?.unwrap_or_default(), &mut counters),
-            Version::V2 => v2::events(&self.dir.read(v2::EVENTS)?.unwrap_or_default(), &mut counters),
-        }
+        let counters = match self.version {
+            Version::V1 => v1::read_oom_control(&self.dir)?,
+            Version::V2 => {
+                let mut counters = Counters::default();
+                v2::events(&self.dir.read(v2::EVENTS)?.unwrap_or_default(), &mut counters);
+                counters
+            }
+        };
         Ok(counters.oom_kill.unwrap_or(0))
+    }
+
+    /// Whether processes wait in an OOM of the group (v1); on v2 the kernel has no such wait.
+    pub(crate) fn is_under_oom(&self) -> Result<bool> {
+        let dir = self.alive("read under_oom")?;
+        Ok(self.version == Version::V1 && v1::read_oom_control(dir)?.under_oom == Some(true))
     }
 
     /// OOM kill events of the group and of the groups below it so far: v1 counts each group alone.

@@ -93,9 +93,7 @@ pub(crate) fn wake(dir: &Dir, killer: bool) -> Result<()> {
 /// OOM kill events of a group and of those below it, each of which counts for itself.
 pub(crate) fn kills_below(dir: &Dir) -> Result<u64> {
     use std::os::unix::ffi::OsStrExt;
-    let mut counters = Counters::default();
-    oom_control(&dir.read(OOM_CONTROL)?.unwrap_or_default(), &mut counters);
-    let mut kills = counters.oom_kill.unwrap_or(0);
+    let mut kills = read_oom_control(dir)?.oom_kill.unwrap_or(0);
     for name in dir.dirs()? {
         let Some(below) = dir.dir_if_there(std::ffi::OsStr::from_bytes(&name))? else { continue };
         match kills_below(&below) {
@@ -119,6 +117,13 @@ pub(crate) fn counters(dir: &Dir) -> Result<Counters> {
     if let Some(text) = dir.read(OOM_CONTROL)? {
         oom_control(&text, &mut counters);
     }
+    Ok(counters)
+}
+
+/// What `memory.oom_control` says, and nothing else.
+pub(crate) fn read_oom_control(dir: &Dir) -> Result<Counters> {
+    let mut counters = Counters::default();
+    oom_control(&dir.read(OOM_CONTROL)?.unwrap_or_default(), &mut counters);
     Ok(counters)
 }
 

@@ -112,7 +112,7 @@ impl Group {
     /// The processes that wait, without a reading of the sources: for use in a wait.
     fn blocked_now(&self) -> Result<Vec<Blocked>> {
         match self.version() {
-            Version::V1 if self.counters()?.under_oom != Some(true) => Ok(Vec::new()),
+            Version::V1 if !self.0.is_under_oom()? => Ok(Vec::new()),
             _ => self.waiting(),
         }
     }

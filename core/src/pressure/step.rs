@@ -314,7 +314,7 @@ impl Hog {
     fn blocked_now(&self) -> Option<Blocked> {
         let process = &self.worker().process;
         let frozen = match process.group.version() {
-            Version::V1 if process.group.counters().ok()?.under_oom != Some(true) => return None,
+            Version::V1 if !process.group.is_under_oom().ok()? => return None,
             Version::V1 => false,
             Version::V2 if !process.group.is_blocked() => return None,
             Version::V2 => true,

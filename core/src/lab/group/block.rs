@@ -40,7 +40,7 @@ impl Group {
         if self.0.version == Version::V1 {
             return self.set_oom_killer(false);
         }
-        if self.0.pause().is_some() {
+        if self.0.blocking()? {
             return Ok(());
         }
         let Limit::Bytes(limit_bytes) = self.limit()? else {

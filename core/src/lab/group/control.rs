@@ -227,7 +227,7 @@ impl Group {
     /// As [`Group::freeze`], but for the deadline.
     pub fn thaw(&self) -> Result<()> {
         self.made("thaw")?;
-        self.freezer("thaw")?.write(FREEZE, "0")?;
+        freeze::write_freeze(self.freezer("thaw")?, false)?;
         self.note_setting(FREEZE, "0");
         Ok(())
     }

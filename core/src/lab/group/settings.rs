@@ -139,7 +139,7 @@ impl Group {
         let dir = self.alive("set high")?;
         match self.0.version {
             Version::V1 => Err(v1::lacks("set high", v2::HIGH, dir)),
-            Version::V2 if self.0.pause().is_some() => Err(Error::new(
+            Version::V2 if self.0.blocking()? => Err(Error::new(
                 ErrorKind::Busy,
                 "set high",
                 "the group is told to block, which is done with memory.high",
@@ -164,7 +164,7 @@ impl Group {
     pub fn set_oom_killer(&self, on: bool) -> Result<()> {
         let lab = self.lab("set oom_killer")?;
         let dir = self.alive("set oom_killer")?;
-        if on && self.counters()?.under_oom == Some(true) {
+        if on && self.0.is_under_oom()? {
             self.foresee(self.limit()?);
         }
         match self.0.version {
@@ -186,7 +186,7 @@ impl Group {
     pub fn oom_killer(&self) -> Result<bool> {
         let dir = self.alive("read oom_killer")?;
         match self.0.version {
-            Version::V1 => Ok(self.counters()?.oom_kill_disable != Some(true)),
+            Version::V1 => Ok(!self.0.blocking()?),
             Version::V2 => Err(v2::lacks("read oom_killer", v1::OOM_CONTROL, dir)),
         }
     }

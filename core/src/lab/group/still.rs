@@ -75,7 +75,7 @@ impl Group {
             let met = self.0.cgroup.is_blocked();
             return Ok(if met { Look::Done(Meeting { waiting: Vec::new(), thread: None }) } else { Look::Wait });
         }
-        if self.counters()?.under_oom != Some(true) {
+        if !self.0.is_under_oom()? {
             return Ok(Look::Wait);
         }
         // Who waits beside free memory is woken. An OOM of a group above marks this one too.

@@ -110,8 +110,8 @@ impl State {
         let mut groups = std::mem::take(&mut self.world.waits.groups);
         groups.retain(|id, told| {
             let group = self.world.groups.get_mut(*id).map(|observed| observed.group.clone());
-            let lasts = |counters: Counters| counters.under_oom == Some(true);
-            let Some(group) = group.filter(|group| group.counters().is_ok_and(lasts)) else { return false };
+            let lasts = |group: &Arc<Cgroup>| group.is_under_oom().unwrap_or(false);
+            let Some(group) = group.filter(lasts) else { return false };
             for pid in processes_below(&group.dir).unwrap_or_default() {
                 let Some(blocked) = (!told.pids.contains(&pid)).then(|| waiting(pid, false)).flatten() else {
                     continue;

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::{missing, Dir};
 use crate::memcg::freeze::{freeze_between_births, is_frozen, write_freeze};
 use crate::memcg::limits::Limit;
-use crate::memcg::v2;
 use crate::memcg::version::Version;
+use crate::memcg::{v1, v2};
 
 /// What is changed on v2 while a group is told to block.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Cgroup {
     /// Whether a process that meets the limit would wait: `oom_kill_disable` (v1), or a [`Pause`] (v2).
     pub(crate) fn blocking(&self) -> Result<bool> {
         match self.version {
-            Version::V1 => Ok(self.counters()?.oom_kill_disable == Some(true)),
+            Version::V1 => Ok(v1::read_oom_control(self.alive("read block")?)?.oom_kill_disable == Some(true)),
             Version::V2 => self.alive("read block").map(|_| self.pause().is_some()),
         }
     }

@@ -84,7 +84,7 @@ impl Cgroup {
     }
 
     fn hold(self: &Arc<Self>) -> Result<Hold> {
-        if self.counters()?.under_oom != Some(true) {
+        if !self.is_under_oom()? {
             return Ok(Hold::Nobody);
         }
         if !killer_is_off(self)? {
