@@ -134,7 +134,7 @@ impl Notes {
             max_entries: MOST,
             ..MapCreate::default()
         };
-        let map = made(bpf(MAP_CREATE, &create)).named("bpf")?;
+        let map = made(bpf(MAP_CREATE, create)).named("bpf")?;
         let program = program(but, map.as_raw_fd());
         let load = ProgLoad {
             kind: RAW_TRACEPOINT,
@@ -143,10 +143,10 @@ impl Notes {
             license: c"MIT OR Apache-2.0".as_ptr() as u64,
             ..ProgLoad::default()
         };
-        let program = made(bpf(PROG_LOAD, &load)).named("bpf")?;
+        let program = made(bpf(PROG_LOAD, load)).named("bpf")?;
         let name = tracepoint.as_ptr() as u64;
         let attach = Attach { name, program: program.as_raw_fd() as u32, _padding: 0 };
-        let attached = made(bpf(RAW_TRACEPOINT_OPEN, &attach)).named("bpf")?;
+        let attached = made(bpf(RAW_TRACEPOINT_OPEN, attach)).named("bpf")?;
         Ok(Notes { map, _attached: attached })
     }
 
@@ -160,7 +160,7 @@ impl Notes {
             value: (&raw mut note) as u64,
             flags: 0,
         };
-        if bpf(MAP_LOOKUP, &element) < 0 {
+        if bpf(MAP_LOOKUP, element) < 0 {
             return None;
         }
         let (name, ids) = note.split_at(NAME);
@@ -169,9 +169,17 @@ impl Notes {
     }
 }
 
-fn bpf<T>(command: libc::c_long, attributes: &T) -> libc::c_long {
+/// What is passed, and zeros behind it: Valgrind looks at all attributes that it knows of, however few are passed.
+#[repr(C)]
+struct Attributes<T> {
+    passed: T,
+    rest: [u32; 32],
+}
+
+fn bpf<T>(command: libc::c_long, passed: T) -> libc::c_long {
     let size = size_of::<T>();
-    // SAFETY: the structure is plain data of that size; what it points to lives for the call, and is as long as the kernel
-    // takes it for by the map's sizes or the count in it.
-    unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size) }
+    let attributes = Attributes { passed, rest: [0; 32] };
+    // SAFETY: the structure is plain data of that size at least; what it points to lives for the call, and is as long as the
+    // kernel takes it for by the map's sizes or the count in it.
+    unsafe { libc::syscall(libc::SYS_bpf, command, &raw const attributes, size) }
 }
