@@ -1577,6 +1577,191 @@ MEMOOM_MUST_USE memoom_status memoom_group_resume_kill(const memoom_group *group
     uint64_t timeout_ns, memoom_error **reterr_error);
 
 /* ========================================================================================================
+ * Pod
+ *
+ * A pod as the kubelet lays it out: its limit, the pause process, init containers, sidecars, containers, a resize.
+ * ======================================================================================================== */
+
+/** A pod as the kubelet lays it out: a group with a limit, the pause process, and a group for each container. */
+typedef struct memoom_pod memoom_pod;
+
+/** A container of a pod. */
+typedef struct memoom_container memoom_container;
+/** A kind of container: after all init containers, beside the other containers. The default. */
+#define MEMOOM_CONTAINER_APP "app"
+/** A kind of container: a restartable init container, which is started in the order of these and runs on beside all
+ * others. */
+#define MEMOOM_CONTAINER_SIDECAR "sidecar"
+
+/** What a new pod may be told. Begin with MEMOOM_POD_OPTIONS_INIT: its limit follows from its containers. */
+typedef struct memoom_pod_options {
+    /** sizeof(memoom_pod_options). */
+    size_t struct_size;
+    /** The limit of the pod: bytes, MEMOOM_UNLIMITED, or MEMOOM_UNCHANGED for what its containers may take together,
+     * and none where one of them has none. */
+    uint64_t limit_bytes;
+    /** The memory of the node, of which a request is a share in oom_score_adj: bytes, or MEMOOM_UNCHANGED for this
+     * machine's. */
+    uint64_t node_bytes;
+    /** 1: an OOM kill takes one process of a container, not all of them (the kubelet's singleProcessOOMKill). 0: on
+     * v2 it takes all; on v1 it always takes one. */
+    uint32_t single_process_oom_kill;
+    /** 0. */
+    uint32_t reserved;
+} memoom_pod_options;
+/** The start of a memoom_pod_options: the limit follows from the containers, the node is this machine. */
+#define MEMOOM_POD_OPTIONS_INIT { sizeof(memoom_pod_options), MEMOOM_UNCHANGED, MEMOOM_UNCHANGED, 0, 0 }
+/** A kind of container: before the containers that are made after it, which wait until it has ended with 0. */
+#define MEMOOM_CONTAINER_INIT "init"
+
+/** What a new container may be told. Begin with MEMOOM_CONTAINER_OPTIONS_INIT: an app container without limit and
+ * request. */
+typedef struct memoom_container_options {
+    /** sizeof(memoom_container_options). */
+    size_t struct_size;
+    /** Its limit: bytes or MEMOOM_UNLIMITED. */
+    uint64_t limit_bytes;
+    /** The memory that it requests: bytes, or MEMOOM_UNCHANGED for as much as its limit. It is not enforced: the
+     * class of the pod and oom_score_adj follow from it. */
+    uint64_t request_bytes;
+    /** Swap that it may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. 0 makes an OOM come at
+     * the limit and nowhere else. */
+    uint64_t swap_bytes;
+    /** When it runs, one of MEMOOM_CONTAINER_...; NULL for MEMOOM_CONTAINER_APP. */
+    const char *kind;
+    /** memory.oom.group (v2 only), an OOM kill takes the whole container: MEMOOM_ON, MEMOOM_OFF, or
+     * MEMOOM_SWITCH_UNCHANGED for as the pod has it. */
+    memoom_switch oom_group;
+    /** 0. */
+    uint32_t reserved;
+} memoom_container_options;
+/** The start of a memoom_container_options: an app container without limit and request, swap kept out. */
+#define MEMOOM_CONTAINER_OPTIONS_INIT \
+    { sizeof(memoom_container_options), MEMOOM_UNLIMITED, MEMOOM_UNCHANGED, 0, NULL, MEMOOM_SWITCH_UNCHANGED, 0 }
+
+/** Makes a pod in a lab: its group, and in a group below that the pause process, which takes no memory.
+ *
+ * Its containers are made (memoom_container_create) before the first of them is started, as they are one
+ * specification: from their requests and limits follow the class of the pod, its limit and the oom_score_adj of
+ * each.
+ * \param name  the name of its group, as for memoom_group_create; NULL for one of memoom's choice
+ * \param options  what it is told; NULL for MEMOOM_POD_OPTIONS_INIT
+ * Returns: as memoom_group_create and memoom_ticker_spawn; MEMOOM_ERR_INVALID_INPUT also for a node of 0 bytes, and
+ * where the memory of this machine cannot be read.
+ * Ownership: free the pod with memoom_pod_free; that leaves its groups and processes to the lab. */
+MEMOOM_MUST_USE memoom_status memoom_pod_create(const memoom_lab *lab, const char *name,
+    const memoom_pod_options *options, memoom_pod **ret_pod, memoom_error **reterr_error);
+
+/** The group of a pod, which has its limit; the groups of its containers stand below it.
+ * Returns: the group; NULL for NULL. */
+const memoom_group *memoom_pod_group(const memoom_pod *pod);
+
+/** The pause process of a pod, in a group of its own below the pod's. It has oom_score_adj -998, or the caller's own
+ * where that may not be lowered.
+ * Returns: the worker; NULL for NULL. */
+const memoom_worker *memoom_pod_pause(const memoom_pod *pod);
+
+/** The quality-of-service class of a pod, by memory alone and by the containers that it has now: "guaranteed" (every
+ * container has a limit, and requests as much), "besteffort" (none has a request or a limit) or "burstable".
+ * Returns: the class; NULL for NULL.
+ * Ownership: nobody's: it stays for ever. */
+const char *memoom_pod_qos(const memoom_pod *pod);
+
+/** Makes a container of a pod: a group below the pod's, with the limit, and on v2 with memory.oom.group. Nothing
+ * runs in it yet. The limit of the pod, where it was not told one, follows.
+ * \param name  the name of its group, as for memoom_group_create, but required
+ * \param options  what it is told; NULL for MEMOOM_CONTAINER_OPTIONS_INIT
+ * Returns: as memoom_group_create_child; MEMOOM_ERR_INVALID_INPUT also for a request above the limit;
+ * MEMOOM_ERR_BUSY also where a container of the pod was started.
+ * Ownership: free the container with memoom_container_free; that leaves its group and processes to the lab. */
+MEMOOM_MUST_USE memoom_status memoom_container_create(const memoom_pod *pod, const char *name,
+    const memoom_container_options *options, memoom_container **ret_container, memoom_error **reterr_error);
+
+/** The group of a container.
+ * Returns: the group; NULL for NULL. */
+const memoom_group *memoom_container_group(const memoom_container *container);
+
+/** When a container runs: "app", "init" or "sidecar".
+ * Returns: the kind; NULL for NULL.
+ * Ownership: nobody's: it stays for ever. */
+const char *memoom_container_kind(const memoom_container *container);
+
+/** The memory that a container requests: its limit where it was told nothing.
+ * Returns: bytes; MEMOOM_UNKNOWN where it requests nothing and has no limit, and for NULL. */
+uint64_t memoom_container_request_bytes(const memoom_container *container);
+
+/** The oom_score_adj of what is started in a container: what the kubelet would give, or the caller's own where that
+ * is lower and may not be set (the ability lower-oom-score-adj of the host).
+ * Returns: -1000 to 1000; MEMOOM_SCORE_UNKNOWN for NULL. */
+int32_t memoom_container_oom_score_adj(const memoom_container *container);
+
+/** Starts a command in a container. The first is the main process, by whose end the container has ended; while that
+ * runs, others are as if executed in it.
+ * \param argv  the program and its arguments, as for memoom_command_spawn
+ * \param options  what it is told; NULL for MEMOOM_COMMAND_OPTIONS_INIT. An oom_score_adj of 0 is the container's
+ * Returns: as memoom_command_spawn; MEMOOM_ERR_BUSY where an init container that was made before it has not ended
+ * with 0, or a sidecar has not been started.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab. */
+MEMOOM_MUST_USE memoom_status memoom_container_spawn_command(const memoom_container *container, const char *const *argv,
+    const memoom_command_options *options, memoom_worker **ret_worker, memoom_error **reterr_error);
+
+/** Starts a hog in a container; for the rest as memoom_container_spawn_command.
+ * \param options  what it is told; NULL for MEMOOM_HOG_OPTIONS_INIT. An oom_score_adj of 0 is the container's
+ * Returns: as memoom_hog_spawn; MEMOOM_ERR_BUSY as memoom_container_spawn_command.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab. */
+MEMOOM_MUST_USE memoom_status memoom_container_spawn_hog(const memoom_container *container,
+    const memoom_hog_options *options, memoom_worker **ret_worker, memoom_error **reterr_error);
+
+/** Starts a ticker in a container; for the rest as memoom_container_spawn_command.
+ * \param options  what it is told; NULL for MEMOOM_TICKER_OPTIONS_INIT. An oom_score_adj of 0 is the container's
+ * Returns: as memoom_ticker_spawn; MEMOOM_ERR_BUSY as memoom_container_spawn_command.
+ * Ownership: free the worker with memoom_worker_free; the process itself ends with the lab. */
+MEMOOM_MUST_USE memoom_status memoom_container_spawn_ticker(const memoom_container *container,
+    const memoom_ticker_options *options, memoom_worker **ret_worker, memoom_error **reterr_error);
+
+/** Waits for the end of the main process of a container, ends what that has left in it, and starts the same command
+ * again, as the kubelet does with a sidecar, and with others by their restart policy.
+ * \param timeout_ns  how long to wait for the end, or MEMOOM_FOREVER
+ * \param ret_outcome  where the outcome of the one that ended goes
+ * \param ret_worker  where the new one goes
+ * Returns: as memoom_worker_wait and memoom_container_spawn_command; MEMOOM_ERR_INVALID_INPUT also where the main
+ * process is no command. */
+MEMOOM_MUST_USE memoom_status memoom_container_restart(const memoom_container *container, uint64_t timeout_ns,
+    memoom_outcome **ret_outcome, memoom_worker **ret_worker, memoom_error **reterr_error);
+
+/** How often the main process of a container was started again.
+ * Returns: the number; 0 for NULL. */
+uint32_t memoom_container_restarts(const memoom_container *container);
+
+/** Gives a container another limit, as the kubelet does in place: upwards the pod's limit first, downwards the
+ * container's. What the pod was told to have at most stays. Processes that run keep their oom_score_adj.
+ *
+ * Downwards, a limit that the usage has reached already is refused, as the kubelet refuses it from 1.34. Where it
+ * is forced, it is written all the same, as before: on v2 the kernel then reclaims, and kills in the container; v1
+ * refuses what it cannot reclaim.
+ * \param limit_bytes  its new limit: bytes or MEMOOM_UNLIMITED
+ * \param request_bytes  its new request: bytes, or MEMOOM_UNCHANGED
+ * \param forced  1 to write a limit that the usage has reached; else 0
+ * Returns: as memoom_group_set_limit; MEMOOM_ERR_BUSY also for a limit that the usage has reached;
+ * MEMOOM_ERR_INVALID_INPUT for NULL, a request above the limit, and where the pod would be of another class. */
+MEMOOM_MUST_USE memoom_status memoom_container_resize(const memoom_container *container, uint64_t limit_bytes,
+    uint64_t request_bytes, uint32_t forced, memoom_error **reterr_error);
+
+/** Frees a container; its group and processes end with the lab. */
+void memoom_container_free(memoom_container *container);
+/** For __attribute__((cleanup(memoom_container_freep))): frees what the variable holds. */
+static inline void memoom_container_freep(memoom_container **object) { memoom_container_free(*object); }
+
+/** Ends every process of a pod and removes its groups.
+ * Returns: as memoom_group_kill and memoom_group_remove. */
+MEMOOM_MUST_USE memoom_status memoom_pod_remove(const memoom_pod *pod, memoom_error **reterr_error);
+
+/** Frees a pod; its groups and processes end with the lab, or by memoom_pod_remove. */
+void memoom_pod_free(memoom_pod *pod);
+/** For __attribute__((cleanup(memoom_pod_freep))): frees what the variable holds. */
+static inline void memoom_pod_freep(memoom_pod **object) { memoom_pod_free(*object); }
+
+/* ========================================================================================================
  * Fit
  *
  * The least limit under which a command passes.

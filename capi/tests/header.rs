@@ -124,7 +124,7 @@ fn every_function_says_what_it_takes_gives_and_owns() {
 }
 
 /// The header grows by what is new, not by what is said again.
-const MOST_LINES: usize = 3200;
+const MOST_LINES: usize = 3400;
 
 #[test]
 fn it_is_no_longer_than_it_has_to_be() {

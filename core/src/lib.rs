@@ -187,6 +187,7 @@ pub mod pressure {
     pub(crate) mod kind;
     pub(crate) mod needs;
     mod pace;
+    mod pod;
     pub(crate) mod resume;
     pub(crate) mod run;
     mod step;
@@ -206,6 +207,7 @@ pub mod pressure {
     pub use hook::{Hook, HookAnswer, HookFunction};
     pub use kind::{Kind, Pattern};
     pub use pace::{Pace, Paced, Stop};
+    pub use pod::{Container, ContainerKind, ContainerOptions, Pod, PodOptions, Qos};
     pub use resume::Resume;
     pub use run::Run;
     pub use step::{Grow, GrowStatus};
@@ -231,8 +233,8 @@ pub use observe::{
     Missing, Report, ReportLog, ReportReader, Source, Step, Wait, Watch,
 };
 pub use pressure::{
-    Command, Fit, FitRun, FitSettings, Fitted, Function, Grow, GrowStatus, Hog, HogOptions, Hook, HookAnswer,
-    HookFunction, Kind, Pace, Paced, Pattern, Resume, Run, Stdio, Stop, StopAtLimit, TickerOptions, Triggered, Way,
-    Worker,
+    Command, Container, ContainerKind, ContainerOptions, Fit, FitRun, FitSettings, Fitted, Function, Grow, GrowStatus,
+    Hog, HogOptions, Hook, HookAnswer, HookFunction, Kind, Pace, Paced, Pattern, Pod, PodOptions, Qos, Resume, Run,
+    Stdio, Stop, StopAtLimit, TickerOptions, Triggered, Way, Worker,
 };
 pub use text::{escape, unescape};

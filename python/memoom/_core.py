@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ._native import (
+    Container,
     Group,
     Hog,
     Peak,
+    Pod,
     ReportReader,
     Watch,
     Worker,
@@ -20,9 +22,11 @@ from ._native import (
 )
 
 __all__ = [
+    "Container",
     "Group",
     "Hog",
     "Peak",
+    "Pod",
     "ReportReader",
     "Watch",
     "Worker",

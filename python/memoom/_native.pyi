@@ -32,10 +32,12 @@ from ._values import (
 )
 
 __all__ = [
+    "Container",
     "Group",
     "Hog",
     "Lab",
     "Peak",
+    "Pod",
     "ReportReader",
     "Watch",
     "Worker",
@@ -193,6 +195,14 @@ class Lab:
         high: _Size | None = None,
         parent: Group | None = None,
     ) -> Group: ...
+    def pod(
+        self,
+        name: str | bytes | None = None,
+        *,
+        limit: _Size | None = None,
+        node: _Size | None = None,
+        single_process_oom_kill: bool = False,
+    ) -> Pod: ...
     @property
     def groups(self) -> list[Group]: ...
     def timeline(self) -> Timeline: ...
@@ -384,6 +394,67 @@ class Hog(Worker):
         timeout: float | None = None,
     ) -> Paced: ...
     def shrink(self, size: _Size, timeout: float | None = None) -> int: ...
+
+@final
+class Pod:
+    def container(
+        self,
+        name: str | bytes,
+        *,
+        kind: Literal["app", "init", "sidecar"] = "app",
+        limit: _Size | None = None,
+        request: _Size | None = None,
+        swap: _Size | None = 0,
+        oom_group: bool | None = None,
+    ) -> Container: ...
+    @property
+    def group(self) -> Group: ...
+    @property
+    def pause(self) -> Worker: ...
+    @property
+    def qos(self) -> Literal["guaranteed", "burstable", "besteffort"]: ...
+    def remove(self) -> None: ...
+
+@final
+class Container:
+    @property
+    def group(self) -> Group: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Literal["app", "init", "sidecar"]: ...
+    @property
+    def request_bytes(self) -> int | None: ...
+    @property
+    def oom_score_adj(self) -> int: ...
+    @property
+    def restarts(self) -> int: ...
+    def command(
+        self,
+        argv: Iterable[_Argument],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: _Path | None = None,
+        stdin: _Stdio = None,
+        stdout: _Stdio = None,
+        stderr: _Stdio = None,
+        oom_score_adj: int = 0,
+        force_within: float | None = None,
+    ) -> Worker: ...
+    def hog(
+        self,
+        name: str = "hog",
+        *,
+        kind: _Kind = "anon",
+        pattern: _Pattern = "write",
+        directory: _Path | None = None,
+        step: _Size = "10M",
+        oom_score_adj: int = 0,
+        force: bool = False,
+    ) -> Hog: ...
+    def ticker(self, name: str = "ticker", every: float = 1.0, *, oom_score_adj: int = 0) -> Worker: ...
+    def restart(self, timeout: float | None = None) -> tuple[Outcome, Worker]: ...
+    def resize(self, limit: _Size, *, request: _Size | None = None, forced: bool = False) -> None: ...
 
 @final
 class ReportReader:

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 examples=$here/../../examples/c
 # What libmemoom.a needs beside itself (Libs.private of memoom.pc).
 private="-lutil -lrt -lpthread -lm -ldl -lc"
-tests="nulls null forked layout contract control reader record closed"
+tests="nulls null forked layout contract control pods reader record closed"
 # Every function of the header as it is now, so that a new one needs no line.
 python3 "$here/../abi/stub.py" null >"$build/nulls.c" && python3 "$here/../abi/stub.py" forked >"$build/forked.c" || exit 2
 programs="quickstart run experiments hand_back reports"

@@ -7,7 +7,7 @@ export RUST_BACKTRACE=0
 status=0
 echo "== scenarios"
 "$programs/capi-live" --test-threads=1 || status=1
-for program in null layout contract promises control quickstart experiments; do
+for program in null layout contract promises control pods quickstart experiments; do
     echo "== $program"
     "$programs/c/$program" || status=1
 done

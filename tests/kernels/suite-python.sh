@@ -8,7 +8,7 @@ status=0
 echo "== pytest"
 # Those in which the kernel has a part and that start few programs: each start of Python takes many seconds there.
 tests=
-for name in aware campaign control errors experiments policy run survival values waiting; do
+for name in aware campaign control errors experiments pods policy run survival values waiting; do
     tests="$tests python/tests/test_$name.py"
 done
 # Words are meant to be split.

@@ -107,7 +107,7 @@ pub struct memoom_group {
 }
 
 impl memoom_group {
-    fn new(group: Group) -> Box<memoom_group> {
+    pub(crate) fn new(group: Group) -> Box<memoom_group> {
         let (name, cgroup) = (text(group.name()), text(group.cgroup()));
         let path = text(group.path().as_os_str().as_bytes());
         Box::new(memoom_group { group, name, path, cgroup })

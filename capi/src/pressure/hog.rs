@@ -64,7 +64,7 @@ unsafe impl ffi::Struct for memoom_hog_options {
 
 /// # Safety
 /// The strings are NULL or end in NUL.
-unsafe fn hog_options(given: &memoom_hog_options) -> Done<HogOptions> {
+pub(super) unsafe fn hog_options(given: &memoom_hog_options) -> Done<HogOptions> {
     let memoom_hog_options { struct_size: _, name, kind, step_bytes, oom_score_adj, force, pattern, directory } =
         *given;
     if force > 1 {

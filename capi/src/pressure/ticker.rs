@@ -11,7 +11,7 @@ use memoom::TickerOptions;
 use super::hog::score;
 use super::worker::memoom_worker;
 use crate::error::{memoom_error, memoom_status, Failure};
-use crate::ffi::{self, need};
+use crate::ffi::{self, need, Done};
 use crate::memcg::group::memoom_group;
 
 /// What a new ticker may be told. Begin with MEMOOM_TICKER_OPTIONS_INIT: "ticker", once a second.
@@ -48,6 +48,22 @@ unsafe impl ffi::Struct for memoom_ticker_options {
     const NAME: &'static str = "memoom_ticker_options";
 }
 
+/// # Safety
+/// The name is NULL or ends in NUL.
+pub(super) unsafe fn ticker_options(given: &memoom_ticker_options) -> Done<TickerOptions> {
+    let memoom_ticker_options { struct_size: _, name, every_ns, oom_score_adj, reserved } = *given;
+    if reserved != 0 {
+        return Err(Failure::input("options.reserved is not 0"));
+    }
+    // SAFETY: our caller's promise.
+    let name = unsafe { ffi::maybe_bytes(name) }.map(|name| ffi::utf8(name, "options.name")).transpose()?;
+    Ok(TickerOptions {
+        name: name.map_or(TickerOptions::default().name, str::to_string),
+        every: Duration::from_nanos(every_ns),
+        oom_score_adj: score(oom_score_adj)?,
+    })
+}
+
 /// Starts a ticker: a worker that takes no memory and reports that it is alive, every so often.
 ///
 /// \param group         the group, made by memoom
@@ -71,20 +87,9 @@ pub unsafe extern "C" fn memoom_ticker_spawn(
         let (group, ret_worker) = (need(group, "group")?, need(ret_worker, "ret_worker")?);
         // SAFETY: the caller promises options of their struct_size, or NULL.
         let options = unsafe { ffi::options(options) }?;
-        let memoom_ticker_options { struct_size: _, name, every_ns, oom_score_adj, reserved } = options;
-        if reserved != 0 {
-            return Err(Failure::input("options.reserved is not 0"));
-        }
         // SAFETY: the strings of the options are the caller's promise too.
-        let name = unsafe { ffi::maybe_bytes(name) }.map(|name| ffi::utf8(name, "options.name")).transpose()?;
-        let every = Duration::from_nanos(every_ns);
-        let oom_score_adj = score(oom_score_adj)?;
-        let name = name.map_or(TickerOptions::default().name, str::to_string);
-        ret_worker.write(memoom_worker::other(group.group.ticker_with(&TickerOptions {
-            name,
-            every,
-            oom_score_adj,
-        })?));
+        let options = unsafe { ticker_options(&options) }?;
+        ret_worker.write(memoom_worker::other(group.group.ticker_with(&options)?));
         Ok(())
     })
 }

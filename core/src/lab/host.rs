@@ -326,6 +326,11 @@ fn memory(root: &Path) -> (u64, u64) {
     }
 }
 
+/// Bytes of memory of this machine, from /proc/meminfo (MemTotal); `None` where that cannot be read.
+pub(crate) fn memory_total_bytes() -> Option<u64> {
+    meminfo_bytes(&read_or_empty(Path::new("/"), "proc/meminfo"), "MemTotal:")
+}
+
 fn release(root: &Path) -> String {
     let said = read_or_empty(root, "proc/sys/kernel/osrelease").trim().to_string();
     if said.is_empty() && is_this_machine(root) {

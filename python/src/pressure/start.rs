@@ -65,7 +65,7 @@ impl Group {
         command.force_within = force_within.map(|within| duration(py, "start command", within)).transpose()?;
         let started = working(py, || self.core.command(&command));
         let (core, pipes) = stdio.settle(py, started)?;
-        Py::new(py, Worker { core, pipes })
+        Worker::with_pipes(py, core, pipes)
     }
 
     /// Ends a block: by a higher `limit`, by the death of the worker `kill`, or else by the kernel's choice of a victim.

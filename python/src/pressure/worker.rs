@@ -12,12 +12,21 @@ use crate::memcg::Group;
 pub(crate) struct Worker {
     pub(crate) core: memoom::Worker,
     /// Our ends of the pipes of a command: standard input, output and error.
-    pub(super) pipes: [Option<Py<PyAny>>; 3],
+    pipes: [Option<Py<PyAny>>; 3],
 }
 
 impl Worker {
     pub(crate) fn make(py: Python<'_>, core: memoom::Worker) -> PyResult<Py<Worker>> {
-        Py::new(py, Worker { core, pipes: [None, None, None] })
+        Worker::with_pipes(py, core, [None, None, None])
+    }
+
+    /// With our ends of its pipes.
+    pub(super) fn with_pipes(
+        py: Python<'_>,
+        core: memoom::Worker,
+        pipes: [Option<Py<PyAny>>; 3],
+    ) -> PyResult<Py<Worker>> {
+        Py::new(py, Worker { core, pipes })
     }
 
     fn pipe(&self, py: Python<'_>, at: usize) -> Option<Py<PyAny>> {
