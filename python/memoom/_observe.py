@@ -72,9 +72,8 @@ class Deaths:
             self._accounted.discard(event.pid)
         while (oom := self._watch.wait_oom(0)) is not None:
             said.append(oom)
+            # Without the kernel's log and the tracepoints nobody may be named: somebody has died all the same.
             pids = tuple(victim.pid for victim in oom.victims)
-            if not pids:
-                continue
             marks = [self._marked.pop(pid) for pid in pids if pid in self._marked]
             self._accounted.update(set(pids) - {mark.pid for mark in marks})
             deaths.append(Death(pids, marks[0].time_ns if marks else _time_of(oom), None, oom))

@@ -76,6 +76,9 @@ mod tag {
 /// While something may change without a wake (a task's state, the exit of a stranger), it is looked at this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
+/// Where nothing wakes for a kill but the counters that say it, they are looked at this often.
+const LOOK_UNRUNG: Duration = Duration::from_secs(1);
+
 /// How far the ancestors of a process are looked at.
 const MOST_GENERATIONS: usize = 64;
 
@@ -121,6 +124,8 @@ pub(crate) struct State {
     tree: Option<Tree>,
     bells: Map<u64, Bell>,
     next_bell: u64,
+    /// The kernel may not be asked to ring for a group (v1, as an ordinary user).
+    unrung: bool,
     /// How much of what happened a lab keeps.
     pub(crate) keep: Keep,
 }

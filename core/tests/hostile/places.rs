@@ -1,13 +1,15 @@
 //! Places in which much is not to be had: each lets a whole life of a lab be lived, with what is missing named, or it is an
 //! error with what helps.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use memoom::{GrowStatus, HogOptions, Kind, Lab, LabOptions, Limits};
+use memoom::{Group, GrowStatus, HogOptions, Kind, Lab, LabOptions, Limits};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
-use super::common::{lab, LONG};
+use super::common::{lab, EATS, LONG};
 use super::{life, visitor};
 
 /// What a place must lead to.
@@ -115,6 +117,27 @@ pub fn an_ordinary_user() {
             format!("{AS_A_USER} chown -R 54321 \"$MEMOOM_PARENT\" && exec prlimit --nproc={most} {USER} \"$@\";");
         in_place("a user with few processes", "live", MOUNTS, &few, &Then::Refuses(&["EAGAIN", "RLIMIT_NPROC"]));
     }
+}
+
+/// A user without any right sees an OOM of the group in which they stand: on v1 the kernel may not be asked to ring.
+pub fn a_user_who_only_watches() {
+    let Some(outer) = lab() else { return };
+    let base = outer.group(Some("base"), &Limits::bytes(64 << 20)).unwrap();
+    let setup = format!("echo $$ >\"$MEMOOM_PARENT\"/cgroup.procs && exec {USER} \"$@\"");
+    visitor::run("watches", MOUNTS, &setup, base.path());
+}
+
+/// The user's part of it.
+pub fn watching(parent: &Path) -> String {
+    let group = Group::open(parent).unwrap();
+    let mut watch = group.watch().unwrap();
+    let status = Command::new("/bin/sh").args(["-c", EATS]).status().unwrap();
+    assert_eq!(status.signal(), Some(libc::SIGKILL));
+    let oom = watch.wait_oom(LONG).unwrap().expect("an account");
+    assert_eq!(oom.limit_group.as_deref(), Some(group.cgroup()), "{}", oom.to_text());
+    assert!(oom.missing.iter().any(|missing| missing.source == "victim"), "{}", oom.to_text());
+    assert!(watch.wait_oom(Duration::ZERO).unwrap().is_none(), "one kill, one account");
+    "done".to_string()
 }
 
 /// memoom itself stands in a group too: where it would be the victim, that is said before.

@@ -27,12 +27,17 @@ _DOCUMENT = b'{"schema":"memoom.'
 def main(arguments: list[str]) -> int:
     options, command = _parse(arguments)
 
-    from .. import Lab, MemoomError
+    from .. import Host, Lab, MemoomError
     from .._observe import Deaths, why_blind
+    from . import beside
     from .signals import Forwarder
 
     try:
         teller = _Teller(options)
+        host = Host.probe()
+        # A limit needs a group of its own; without one there is much to be seen from where this process stands.
+        if options.limit is None and not host.lab and (group := beside.own_group(host)) is not None:
+            return beside.observe(command, group, host.refusal or "", teller.read)
         # The signals are held back before the command starts, so that none is lost between.
         forwarder = Forwarder()
         with Lab() as lab:
@@ -70,12 +75,14 @@ class _Teller:
         self._file: IO[bytes] | None = None if options.output is None else _open(options.output)
         self._told: set[int] = set()
 
-    def read(self, deaths: Deaths) -> None:
+    def read(self, deaths: Deaths) -> set[int]:
+        """Tells what is there, and of whom."""
         said, died = deaths.read()
         for one in said if self._json else ():
             self._document(one)
         for death in died:
             self._death(death)
+        return {pid for death in died for pid in death.pids}
 
     def end(self, deaths: Deaths, outcome: Outcome) -> None:
         for death in deaths.rest():
@@ -121,7 +128,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         usage=f"{_PROG} [OPTION...] [--] CMD [ARG...]",
         description="Runs CMD in a group of its own, without a limit, and says on standard error why each process "
         "below it died that a signal has ended: who it was, who sent the signal, and "
-        "the account where it was an OOM. It ends when CMD ends; what CMD has left running is killed then.",
+        "the account where it was an OOM. It ends when CMD ends; what CMD has left running is killed then. Where no "
+        "group can be made (without root, in a container), CMD runs in the group of this process: what dies in that is "
+        "told, and what CMD has left running stays.",
         epilog="The exit status is that of CMD; 128+n when signal n ended it (137: SIGKILL); 125 when memoom failed, "
         "126 when CMD cannot be run, 127 when it is not found. A child whose parent has set SIGCHLD to be ignored is "
         "told of where SIGKILL, a fault or an abort has ended it.",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._errors import MemoomError
     from .._values import Outcome
 
-_CANNOT_RUN, _NOT_FOUND = 126, 127
+CANNOT_RUN, NOT_FOUND = 126, 127
 _SIGKILL = 9
 # What is filled in in the command of --at-limit.
 _PLACES = ("pid", "invoker", "group", "pids")
@@ -183,7 +183,7 @@ def _status_of(error: Exception) -> int:
 
     if "could not execute" not in str(error):
         return FAILED
-    return _NOT_FOUND if getattr(error, "errno", None) == errno.ENOENT else _CANNOT_RUN
+    return NOT_FOUND if getattr(error, "errno", None) == errno.ENOENT else CANNOT_RUN
 
 
 def _tell(outcome: Outcome, full: bool) -> None:

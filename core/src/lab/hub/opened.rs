@@ -7,7 +7,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 
-use super::{tag, Hub, Observed, State, World, LOOK_AGAIN};
+use super::{tag, Hub, Observed, State, World, LOOK_AGAIN, LOOK_UNRUNG};
 use crate::account::sign::Sign;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lab::hub::backlog::Cursor;
@@ -157,8 +157,12 @@ impl Hub {
 
     /// After each reading: has the next one come where no descriptor would ask for it, and forgets what nobody needs.
     pub(super) fn tidy(&self, state: &mut State) {
-        if state.collector.looks_on(sys::monotonic_ns()) {
-            let soon = Expiration::OneShot(TimeSpec::from_duration(LOOK_AGAIN));
+        let again = match state.collector.looks_on(sys::monotonic_ns()) {
+            true => Some(LOOK_AGAIN),
+            false => state.is_blind().then_some(LOOK_UNRUNG),
+        };
+        if let Some(again) = again {
+            let soon = Expiration::OneShot(TimeSpec::from_duration(again));
             let _ = self.timer.set(soon, TimerSetTimeFlags::empty());
         }
         let State { world: World { groups, .. }, collector, samples, tree, .. } = &mut *state;
@@ -174,6 +178,19 @@ impl Hub {
 }
 
 impl State {
+    /// Whether a kill wakes nobody: the kernel rings for no group, and marks no victim.
+    pub(super) fn is_blind(&self) -> bool {
+        self.unrung && self.trace.is_none()
+    }
+
+    /// What the counters of a group may say by now, where nothing else tells of it.
+    pub(super) fn look_unrung(&mut self) {
+        let top = self.world.groups.values().next().map(|top| top.group.cgroup().to_string());
+        if let Some(cgroup) = top {
+            self.take(Sign::Stirred { cgroup, below: true });
+        }
+    }
+
     /// Lets go of what is more than a lab is told to keep. What no watch of an opened group has still to read goes anyway.
     fn forget_old(&mut self) {
         let (mut events, mut ooms) = (MOST_EVENTS, MOST_OOMS);
