@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .. import Report, ReportReader
 
 _NONE = "no OOM report is in this log"
+_STDIN = "standard input"
 
 
 def main(arguments: list[str]) -> int:
@@ -48,16 +50,19 @@ def main(arguments: list[str]) -> int:
     except (OSError, MemoomError, MemoryError) as error:
         teller.end(None)
         sys.stdout.flush()
-        said = error if isinstance(error, MemoomError) else f"{options.file}: {_words(error)}"
+        said = error if isinstance(error, MemoomError) else f"{options.file}: {_words(error, options.file)}"
         complain("memoom report", said)
         return 1
     return 0
 
 
-def _words(error: OSError | MemoryError) -> str:
+def _words(error: OSError | MemoryError, path: str) -> str:
     if isinstance(error, MemoryError):
         return "there is too little memory to read it; remedy: raise the limit of this process (ulimit -v)"
-    return error.strerror or str(error)
+    words = error.strerror or str(error)
+    if isinstance(error, PermissionError) and os.geteuid() != 0:
+        return f"{words}; remedy: sudo memoom report {shlex.quote(path)}"
+    return words
 
 
 def _read(path: str, follow: bool, teller: _Told, live: bool) -> None:
@@ -66,16 +71,16 @@ def _read(path: str, follow: bool, teller: _Told, live: bool) -> None:
     from .._log import check_line, unpacked
     from . import follow as following
 
-    name = "standard input" if path == "-" else path
+    name = _STDIN if path == "-" else path
     fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         goes_on = follow and path != "-" and following.can_grow(fd, path)
         pieces: Iterable[bytes | str] = following.followed(fd, path) if goes_on else following.piped(fd, live)
         reader = ReportReader()
-        pauses = 0
+        pauses, empty = 0, True
         for piece in pieces if goes_on else unpacked(pieces, name):
             if piece:
-                pauses = 0
+                pauses, empty = 0, False
                 teller.add(reader.feed(piece))
                 check_line(reader, name)
             elif live and reader.line_bytes == 0:
@@ -84,7 +89,7 @@ def _read(path: str, follow: bool, teller: _Told, live: bool) -> None:
                 teller.add(reader.settle() if pauses < following.GIVEN_UP else reader.quiet())
                 teller.pause()
         teller.add(reader.finish())
-        teller.end(reader)
+        teller.end(reader, name if empty else None)
     finally:
         if fd:
             os.close(fd)
@@ -100,8 +105,8 @@ class _Told:
     def pause(self) -> None:
         """For now there are no more."""
 
-    def end(self, reader: ReportReader | None) -> None:
-        """There are no more; without a reader, because the log cannot be read any further."""
+    def end(self, reader: ReportReader | None, empty: str | None = None) -> None:
+        """There are no more; without a reader, as the log cannot be read any further. What had nothing in it is named."""
 
 
 class _Documents(_Told):
@@ -118,7 +123,7 @@ class _Documents(_Told):
                 print("," if self._any else self._begin(), report.to_json(), sep="", end="")
             self._any = True
 
-    def end(self, reader: ReportReader | None) -> None:
+    def end(self, reader: ReportReader | None, empty: str | None = None) -> None:
         if self._each or not (self._any or reader):
             return
         print("]}" if self._any else self._begin() + "]}")
@@ -156,12 +161,18 @@ class _Texts(_Told):
         self._first, self._lines = None, 0
         sys.stdout.flush()
 
-    def end(self, reader: ReportReader | None) -> None:
+    def end(self, reader: ReportReader | None, empty: str | None = None) -> None:
         several = self._lines
         self.pause()
         if several > 1:
             complain("memoom report", f"{several} reports; --full shows each in whole")
         if reader is None or self._any:
+            return
+        if empty is not None:
+            print(f"{_NONE}: {empty} is empty")
+            # What a command before it could not read is no log without an OOM.
+            if empty == _STDIN:
+                print("  where dmesg or journalctl may not read the log, give it by root: sudo dmesg | memoom report")
             return
         count, lines = reader.lookalikes()
         print(_NONE if not count else f"{_NONE}, but {count} line{'s look' if count > 1 else ' looks'} like one:")

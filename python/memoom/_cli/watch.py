@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import signal
 import sys
 import time
@@ -72,6 +73,7 @@ def main(arguments: list[str]) -> int:
         with watch:
             # With --json standard output holds documents alone.
             print(f"watching {told}", file=sys.stderr if options.json else sys.stdout, flush=True)
+            _hint(arguments)
             _Teller(watch.group, watch, options.json, options.events, options.full, kept).run()
     except MemoomError as error:
         complain("memoom watch", error)
@@ -79,6 +81,16 @@ def main(arguments: list[str]) -> int:
     if not options.json:
         print("the group was removed")
     return 0
+
+
+def _hint(arguments: list[str]) -> None:
+    """A user without rights is told at the beginning what no account will have, and what to type for it."""
+    from .. import Host
+
+    lacks = [one.name for one in Host.probe().missing if one.name in ("kernel-log", "tracefs")]
+    if len(lacks) == 2 and os.geteuid() != 0:
+        again = f"sudo memoom watch {shlex.join(arguments)}"
+        complain("memoom watch", f"neither {' nor '.join(lacks)} is here: accounts may name no victim. Next: {again}")
 
 
 def _open(options: Namespace) -> tuple[Watch, str, bool]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 from . import FAILED, AnswerParser, complain
 
 
@@ -44,4 +47,8 @@ def main(arguments: list[str]) -> int:
         return FAILED
     text = answer.full_text if options.full else str(answer)
     print(answer.to_json() if options.json else text.rstrip("\n"))
-    return 1 if answer.killed_by.by == "unknown" else 0
+    unknown = answer.killed_by.by == "unknown"
+    unread = any(one.source == "kernel-log" for one in answer.missing)
+    if unknown and unread and not options.json and os.geteuid() != 0:
+        print(f"Next: sudo memoom why {shlex.join(arguments)}".rstrip())
+    return 1 if unknown else 0
