@@ -106,7 +106,7 @@ class _Told:
         """For now there are no more."""
 
     def end(self, reader: ReportReader | None, empty: str | None = None) -> None:
-        """There are no more; without a reader, as the log cannot be read any further. What had nothing in it is named."""
+        """There are no more; without a reader, as the log cannot be read any further. What was empty is named."""
 
 
 class _Documents(_Told):
