@@ -210,7 +210,7 @@ fn least_score(group: &Group) -> Result<i16> {
         return Ok(i16::MIN);
     }
     // Where it cannot be read, the start of the pause process tells what this process lacks.
-    let text = sys::room::read(&sys::own_proc("oom_score_adj")).unwrap_or_default();
+    let text = sys::room::read(sys::own_proc("oom_score_adj")).unwrap_or_default();
     Ok(std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(i16::MIN))
 }
 
