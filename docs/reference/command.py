@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
+import sys
 from pathlib import Path
 
 from memoom._cli import _COMMANDS
 from memoom._cli.completion import parser_of
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "packaging/man"))
+
+from mdoc import typed  # noqa: E402 - it stands with the manual pages, which are made without this package
+
 PAGE = TOP / "docs/reference/command.md"
 MAN = TOP / "packaging/man/options.in"
 
@@ -89,25 +93,18 @@ def page() -> str:
     return "".join(parts) + TAIL
 
 
-def escaped(text: str) -> str:
-    """For mdoc: a backslash, a minus and a leading dot are meant as they are."""
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    text = re.sub(r"(?<=[.?!]) ", "\n", text)  # each sentence on a line, as mdoc wants it
-    return "\\&" + text if text[:1] in (".", "'") else text
-
-
 def man() -> str:
     """The part of memoom(1) that has the options."""
     lines = []
     for name in _COMMANDS:
         lines += [
-            f".Ss {escaped(usage(name).removeprefix('memoom '))}",
-            escaped(" ".join((parser_of(name).description or "").split())),
+            f".Ss {typed(usage(name).removeprefix('memoom '))}",
+            typed(parser_of(name).description or ""),
         ]
         if actions(name):
             lines.append(".Bl -tag -width Ds")
             for option, text in actions(name):
-                lines += [f".It {escaped(option)}", escaped(text)]
+                lines += [f".It {typed(option)}", typed(text)]
             lines.append(".El")
     return "\n".join(lines) + "\n"
 

@@ -24,6 +24,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import mdoc
+
 TOP = Path(__file__).resolve().parents[2]
 HEADER = TOP / "include/memoom.h"
 EXAMPLES = TOP / "examples/c/pages"
@@ -193,13 +195,6 @@ def pages(header: str) -> list[Page]:
     return list(made.values())
 
 
-def text(words: str) -> str:
-    """Prose in mdoc: each sentence on a line of its own, none that begins with a request, backslashes as they are."""
-    flat = " ".join(words.replace("\\", "\\e").split())
-    lines = re.split(r"(?<=[.!?])(?<!\.\.) +", flat)
-    return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in lines)
-
-
 def prose(comment: str) -> list[str]:
     """A comment as mdoc: paragraphs, parameters, code, and the labelled parts."""
     out: list[str] = []
@@ -210,7 +205,7 @@ def prose(comment: str) -> list[str]:
 
     def flush() -> None:
         if paragraph:
-            out.append((".Pp\n" if out else "") + text("\n".join(paragraph)))
+            out.append((".Pp\n" if out else "") + mdoc.prose("\n".join(paragraph)))
             paragraph.clear()
 
     target: list[tuple[str, str]] | None = None
@@ -224,7 +219,7 @@ def prose(comment: str) -> list[str]:
             out.append(".Bd -literal -offset indent\n" + "\n".join(code or []) + "\n.Ed")
             code = None
         elif code is not None:
-            code.append("\\&" + line.replace("\\", "\\e") if line[:1] in (".", "'") else line.replace("\\", "\\e"))
+            code.append(mdoc.literal(line))
         elif parameter:
             flush()
             target = parameters
@@ -244,10 +239,10 @@ def prose(comment: str) -> list[str]:
     flush()
     if parameters:
         out.append(".Bl -tag -width Ds -compact")
-        out += [f".It Fa {name}\n{text(said)}" for name, said in parameters]
+        out += [f".It Fa {name}\n{mdoc.prose(said)}" for name, said in parameters]
         out.append(".El")
     for name, said in labels:
-        out.append(f".Pp\n.Em {name} :\n{text(said)}" if name != "Since" else f".Pp\nSince {text(said)}")
+        out.append(f".Pp\n.Em {name} :\n{mdoc.prose(said)}" if name != "Since" else f".Pp\nSince {mdoc.prose(said)}")
     return out
 
 
@@ -263,8 +258,8 @@ def synopsis(code: str) -> list[str]:
 
 def literal(code: str) -> str:
     """A type or macro as it stands in the header, without the comments of its fields."""
-    bare = re.sub(r"\s*/\*\*.*?\*/", "", code, flags=re.S).replace("\\", "\\e")
-    return ".Bd -literal -offset indent\n" + bare + "\n.Ed"
+    bare = re.sub(r"\s*/\*\*.*?\*/", "", code, flags=re.S)
+    return "\n".join([".Bd -literal -offset indent", *map(mdoc.literal, bare.split("\n")), ".Ed"])
 
 
 def fields(code: str) -> list[str]:
@@ -274,7 +269,7 @@ def fields(code: str) -> list[str]:
     out = [".Bl -tag -width Ds -compact"]
     for comment, declaration in found:
         said = "\n".join(re.sub(r"^ ?\* ?", "", line.strip()) for line in comment.splitlines())
-        out.append(f".It Va {declaration.split()[-1].lstrip('*')}\n{text(said)}")
+        out.append(f".It Va {declaration.split()[-1].lstrip('*')}\n{mdoc.prose(said)}")
     return [*out, ".El"]
 
 
@@ -286,8 +281,7 @@ def said_of(page: Page) -> str:
 
 def verbatim(source: Path) -> list[str]:
     """A program as it is."""
-    lines = [line.replace("\\", "\\e") for line in source.read_text().splitlines()]
-    return [".Bd -literal", *("\\&" + line if line[:1] in (".", "'") else line for line in lines), ".Ed"]
+    return [".Bd -literal", *map(mdoc.literal, source.read_text().splitlines()), ".Ed"]
 
 
 def examples(noun: str) -> list[str]:
@@ -375,7 +369,7 @@ def write(directory: Path) -> list[Page]:
                 (directory / f"man3/{name}.3").write_text(f".so man3/{page.name}.3\n")
     listed = "\n".join(f".It Xr {page.name} 3\n{said_of(page)}" for page in made)
     (directory / "man7/memoom.7").write_text(template("memoom.7.in", date=date, pages=listed))
-    rows = "\n".join(f".It Cm {name}\n{text(said[0].upper() + said[1:])}." for name, said in commands().items())
+    rows = "\n".join(f".It Cm {name}\n{mdoc.prose(said[0].upper() + said[1:])}." for name, said in commands().items())
     options = (TOP / "packaging/man/options.in").read_text()
     (directory / "man1/memoom.1").write_text(template("memoom.1.in", date=date, commands=rows, options=options))
     return made
