@@ -29,8 +29,8 @@ pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
 pub use list::*;
 pub use memcg::{
-    composition::*, control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, size::*, stall::*,
-    workload::*,
+    adopt::*, composition::*, control::*, group::*, group_limits::*, host::*, lab::*, peak::*, predict::*, settings::*,
+    size::*, stall::*, workload::*,
 };
 pub use observe::{
     event::*, report::list::*, report::memory::*, report::reader::*, report::tasks::*, report::why::*, report::*,

@@ -4,8 +4,8 @@
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use super::group::{memoom_group, memoom_switch};
-use super::group_limits::{bytes_of, new_limit, switch_of};
+use super::group::memoom_group;
+use super::settings::{bytes_of, memoom_switch, new_limit, switch_of};
 use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, known, need};
 

@@ -2,98 +2,17 @@
 #![allow(unsafe_code)] // exported names, and strings of the caller's
 
 use std::ffi::{c_char, CString, OsStr};
-use std::mem::{size_of, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
-use memoom::{Group, Limit, Limits};
+use memoom::Group;
 
 use super::host::{memoom_cgroup_version, version_number, MEMOOM_CGROUP_NONE};
 use super::lab::memoom_lab;
+use super::settings::{limits, memoom_group_options};
 use crate::error::{memoom_error, memoom_status, Failure};
-use crate::ffi::{self, need, text, Done};
-
-/// A switch of a group.
-pub type memoom_switch = u32;
-/// The switch is off.
-pub const MEMOOM_OFF: memoom_switch = 0;
-/// The switch is on.
-pub const MEMOOM_ON: memoom_switch = 1;
-/// In options: leave the switch as the kernel has it.
-pub const MEMOOM_SWITCH_UNCHANGED: memoom_switch = u32::MAX;
-
-/// The settings of a new group. Begin with MEMOOM_GROUP_OPTIONS_INIT: no limit, swap kept out, the rest unchanged.
-///
-/// Since 0.1.
-#[repr(C)]
-pub struct memoom_group_options {
-    /// sizeof(memoom_group_options).
-    pub struct_size: usize,
-    /// The hard limit, memory.limit_in_bytes (v1) or memory.max (v2): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-    pub limit_bytes: u64,
-    /// Swap that the group may use beyond its memory: bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED. 0 makes an OOM come
-    /// at the limit and nowhere else.
-    pub swap_bytes: u64,
-    /// The throttling limit memory.high (v2 only): bytes, MEMOOM_UNLIMITED or MEMOOM_UNCHANGED.
-    pub high_bytes: u64,
-    /// memory.oom.group (v2 only), an OOM kill takes the whole group: MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED.
-    pub oom_group: memoom_switch,
-    /// The OOM killer of the group (v1 only): MEMOOM_OFF makes a process at the limit wait instead of being killed.
-    pub oom_killer: memoom_switch,
-}
-
-impl Default for memoom_group_options {
-    fn default() -> memoom_group_options {
-        memoom_group_options {
-            struct_size: size_of::<memoom_group_options>(),
-            limit_bytes: ffi::MEMOOM_UNCHANGED,
-            swap_bytes: 0,
-            high_bytes: ffi::MEMOOM_UNCHANGED,
-            oom_group: MEMOOM_SWITCH_UNCHANGED,
-            oom_killer: MEMOOM_SWITCH_UNCHANGED,
-        }
-    }
-}
-
-// SAFETY: repr(C), a usize first, then u64 and two u32.
-unsafe impl ffi::Struct for memoom_group_options {
-    const NAME: &'static str = "memoom_group_options";
-}
-
-/// Bytes of an option as a limit; `None` leaves it alone. What a result did not know is no limit.
-pub(crate) fn limit(name: &'static str, bytes: u64) -> Done<Option<Limit>> {
-    match bytes {
-        ffi::MEMOOM_UNLIMITED => Ok(Some(Limit::Max)),
-        ffi::MEMOOM_UNCHANGED => Ok(None),
-        ffi::MEMOOM_UNKNOWN => {
-            Err(Failure::input(format!("{name} is MEMOOM_UNKNOWN; remedy: give bytes or MEMOOM_UNLIMITED")))
-        }
-        bytes => Ok(Some(Limit::Bytes(bytes))),
-    }
-}
-
-/// A switch of an option; `None` leaves it alone.
-pub(crate) fn switch(name: &'static str, value: memoom_switch) -> Done<Option<bool>> {
-    match value {
-        MEMOOM_OFF => Ok(Some(false)),
-        MEMOOM_ON => Ok(Some(true)),
-        MEMOOM_SWITCH_UNCHANGED => Ok(None),
-        _ => Err(Failure::input(format!(
-            "{name} is no switch (value {value}); remedy: give MEMOOM_ON, MEMOOM_OFF or MEMOOM_SWITCH_UNCHANGED"
-        ))),
-    }
-}
-
-fn limits(given: &memoom_group_options) -> Done<Limits> {
-    let memoom_group_options { struct_size: _, limit_bytes, swap_bytes, high_bytes, oom_group, oom_killer } = *given;
-    Ok(Limits {
-        limit: limit("options.limit_bytes", limit_bytes)?,
-        swap: limit("options.swap_bytes", swap_bytes)?,
-        high: limit("options.high_bytes", high_bytes)?,
-        oom_group: switch("options.oom_group", oom_group)?,
-        oom_killer: switch("options.oom_killer", oom_killer)?,
-    })
-}
+use crate::ffi::{self, need, text};
 
 /// One memory cgroup: made in a lab, or an existing one opened to be observed only.
 ///
@@ -213,61 +132,6 @@ pub unsafe extern "C" fn memoom_group_open(
         ret_group.write(memoom_group::new(Group::open(OsStr::from_bytes(path))?));
         Ok(())
     })
-}
-
-/// Borrows an existing group that this process may write: a live container, unit or job.
-///
-/// Hogs, tickers, commands and functions can be started in it, its limit lowered and its switches set; what else would
-/// change it or end its processes is refused. All that memoom brings into it ends, and every file that was changed is put
-/// back, by memoom_group_give_back, when the last object of the group and of its workers is freed, and also when this
-/// process or the supervisor dies in whatever way. An OOM in it may kill whoever stands there.
-///
-/// \param path          its directory, below the mount of the memory controller
-/// \param forced        0; or 1 to take a group that is not delegated to this process (by systemd's Delegate=yes, by its
-///                      owner, or as the top of a container)
-/// \param ret_group     where the group goes
-/// \param reterr_error  where the error goes on failure, or NULL
-///
-/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL, a directory that is no memory cgroup, a group of a lab and the top of
-/// a hierarchy; MEMOOM_ERR_NOT_FOUND; MEMOOM_ERR_PERMISSION_DENIED where it may not be written or is not delegated;
-/// MEMOOM_ERR_BUSY where it has groups below it with the memory controller (v2); MEMOOM_ERR_IO; MEMOOM_ERR_PANIC.
-/// Ownership: free the group with memoom_group_free.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn memoom_group_adopt(
-    path: *const c_char,
-    forced: u32,
-    ret_group: Option<&mut MaybeUninit<Box<memoom_group>>>,
-    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
-) -> memoom_status {
-    ffi::call("memoom_group_adopt", reterr_error, || {
-        // SAFETY: the caller promises a string.
-        let path = unsafe { ffi::bytes(path, "path") }?;
-        let ret_group = need(ret_group, "ret_group")?;
-        ret_group.write(memoom_group::new(Group::adopt(OsStr::from_bytes(path), forced != 0)?));
-        Ok(())
-    })
-}
-
-/// Ends what memoom has started in a borrowed group and puts back what was changed. Twice is fine.
-///
-/// \param group         a group of memoom_group_adopt
-/// \param reterr_error  where the error goes on failure, or NULL
-///
-/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL and for a group that was not adopted; MEMOOM_ERR_BUSY or
-/// MEMOOM_ERR_TIMED_OUT where something could not be ended or put back; MEMOOM_ERR_CLOSED in a forked child;
-/// MEMOOM_ERR_PANIC.
-/// Thread safety: any thread.
-/// Since 0.1.
-#[no_mangle]
-#[must_use]
-pub extern "C" fn memoom_group_give_back(
-    group: Option<&memoom_group>,
-    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
-) -> memoom_status {
-    ffi::call("memoom_group_give_back", reterr_error, || Ok(need(group, "group")?.group.give_back()?))
 }
 
 /// The last component of the path of a group, escaped.

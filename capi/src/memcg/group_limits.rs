@@ -3,35 +3,12 @@
 
 use std::mem::{size_of, MaybeUninit};
 
-use memoom::{Counters, Limit};
+use memoom::Counters;
 
-use super::group::{limit, memoom_group, memoom_switch, switch, MEMOOM_OFF, MEMOOM_ON};
-use crate::error::{memoom_error, memoom_status, Failure};
-use crate::ffi::{self, known, need, Done};
-
-/// A number of bytes, or MEMOOM_UNLIMITED; here "leave alone" has no meaning.
-pub(crate) fn new_limit(name: &'static str, bytes: u64) -> Done<Limit> {
-    limit(name, bytes)?
-        .ok_or_else(|| Failure::input(format!("{name} is MEMOOM_UNCHANGED; remedy: give bytes or MEMOOM_UNLIMITED")))
-}
-
-fn new_switch(name: &'static str, value: memoom_switch) -> Done<bool> {
-    switch(name, value)?.ok_or_else(|| {
-        Failure::input(format!("{name} is MEMOOM_SWITCH_UNCHANGED; remedy: give MEMOOM_ON or MEMOOM_OFF"))
-    })
-}
-
-pub(crate) fn bytes_of(limit: Limit) -> u64 {
-    limit.bytes().unwrap_or(ffi::MEMOOM_UNLIMITED)
-}
-
-pub(crate) fn switch_of(on: bool) -> memoom_switch {
-    if on {
-        MEMOOM_ON
-    } else {
-        MEMOOM_OFF
-    }
-}
+use super::group::memoom_group;
+use super::settings::{bytes_of, memoom_switch, new_limit, new_switch, switch_of};
+use crate::error::{memoom_error, memoom_status};
+use crate::ffi::{self, known, need};
 
 /// The hard limit: memory.limit_in_bytes (v1), memory.max (v2).
 ///

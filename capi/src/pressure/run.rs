@@ -13,7 +13,7 @@ use super::command::{command, memoom_command_options};
 use crate::account::outcome::memoom_outcome;
 use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, need, Done};
-use crate::memcg::group::{limit, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
+use crate::memcg::settings::{limit, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
 
 /// How memoom_run runs a command and memoom_run_function a function. Begin with MEMOOM_RUN_OPTIONS_INIT: no limit, swap
 /// kept out, no timeout, the rest is the caller's.

@@ -9,8 +9,8 @@ use super::worker::memoom_worker;
 use crate::account::oom::memoom_oom;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need, Done};
-use crate::memcg::group::{memoom_group, memoom_switch};
-use crate::memcg::group_limits::{new_limit, switch_of};
+use crate::memcg::group::memoom_group;
+use crate::memcg::settings::{memoom_switch, new_limit, switch_of};
 
 /// How an OOM is brought about.
 pub type memoom_way = u32;
