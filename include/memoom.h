@@ -1920,6 +1920,12 @@ typedef uint32_t memoom_subject;
 MEMOOM_MUST_USE memoom_status memoom_watch_open_of(memoom_subject subject, const char *name, memoom_watch **ret_watch,
     memoom_error **reterr_error);
 
+/** Whether a group is there that the watch is of: what has a name may be watched before it is started.
+ * \param ret_on  where MEMOOM_ON or MEMOOM_OFF goes
+ * Thread safety: any thread; see memoom_watch. */
+MEMOOM_MUST_USE memoom_status memoom_watch_has_groups(const memoom_watch *watch, memoom_switch *ret_on,
+    memoom_error **reterr_error);
+
 /** The descriptor to poll for reading: it is readable when memoom_watch_next or memoom_watch_wait_oom may have
  * something.
  *

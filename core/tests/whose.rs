@@ -22,18 +22,23 @@ fn a_unit_is_watched_before_it_is_there_and_no_other_with_it() {
     let Some(lab) = lab() else { return };
     let unit = format!("memoom-whose-{}.service", std::process::id());
     let mut watch = watch_of(&Subject::Unit(unit.clone())).unwrap();
+    assert!(!watch.has_groups().unwrap());
     // Somebody reads while it happens, as an observer does: a victim that has gone can be asked nothing.
     let reader = std::thread::spawn(move || {
         let first = watch.wait_oom(LONG).unwrap().expect("the account of the unit's OOM");
-        (first, watch.wait_oom(LONG).unwrap().expect("the account of the second"))
+        let again = watch.wait_oom(LONG).unwrap().expect("the account of the second");
+        (first, again, watch)
     });
     killed_in(&lab, "another.service");
     let group = killed_in(&lab, &unit);
     let cgroup = group.cgroup().to_string();
     // What comes again under its name is seen too.
     group.remove().unwrap();
-    killed_in(&lab, &unit);
-    let (oom, again) = reader.join().unwrap();
+    let group = killed_in(&lab, &unit);
+    let (oom, again, watch) = reader.join().unwrap();
+    assert!(watch.has_groups().unwrap());
+    group.remove().unwrap();
+    assert!(!watch.has_groups().unwrap());
     assert_eq!(oom.limit_group.as_deref(), Some(cgroup.as_str()), "{}", oom.to_text());
     let behind = oom.limit_workload.as_ref().expect("what stands behind the path");
     assert_eq!(behind.unit.as_deref(), Some(unit.as_str()));

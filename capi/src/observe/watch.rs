@@ -15,6 +15,7 @@ use crate::account::postmortem::{memoom_subject, named, MEMOOM_SUBJECT_LAST};
 use crate::error::{memoom_error, memoom_status};
 use crate::ffi::{self, need};
 use crate::memcg::group::memoom_group;
+use crate::memcg::settings::{memoom_switch, switch_of};
 
 /// A pollable stream of the events of a group and of the groups below it, from the moment it was opened.
 ///
@@ -125,6 +126,30 @@ pub unsafe extern "C" fn memoom_watch_open_of(
             }
         };
         ret_watch.write(memoom_watch::of(memoom::watch_of(&subject)?));
+        Ok(())
+    })
+}
+
+/// Whether a group is there that the watch is of: what has a name may be watched before it is started.
+///
+/// \param watch         the watch
+/// \param ret_on        where MEMOOM_ON or MEMOOM_OFF goes
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: MEMOOM_OK; MEMOOM_ERR_INVALID_INPUT for NULL; MEMOOM_ERR_CLOSED; MEMOOM_ERR_PANIC.
+/// Thread safety: any thread; see memoom_watch.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_watch_has_groups(
+    watch: Option<&memoom_watch>,
+    ret_on: Option<&mut MaybeUninit<memoom_switch>>,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_watch_has_groups", reterr_error, || {
+        let (watch, ret_on) = (need(watch, "watch")?, need(ret_on, "ret_on")?);
+        let watch = watch.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        ret_on.write(switch_of(watch.has_groups()?));
         Ok(())
     })
 }

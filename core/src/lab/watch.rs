@@ -162,6 +162,15 @@ impl Watch {
         self.fd.0.as_fd()
     }
 
+    /// Whether a group is there that the watch is of: what has a name may be watched before it is started.
+    ///
+    /// # Errors
+    /// `Closed` in a forked child.
+    pub fn has_groups(&self) -> Result<bool> {
+        self.hub.check("look for groups")?;
+        Ok(self.meant.have_groups(&self.hub.refresh()))
+    }
+
     /// Keeps a record in a directory of whatever dies from now on: each death by a signal and each account that this watch
     /// gives is on the disk before it is given, within `most_bytes` in all, the oldest going first. It is what
     /// [`postmortem_with`](crate::postmortem_with) reads, also after a restart of the machine. The directory is made where it is

@@ -13,6 +13,7 @@ int main(int argc, char **argv)
     memoom_oom *oom = NULL;
     memoom_grow grow = MEMOOM_GROW_INIT;
     memoom_error *error = NULL;
+    memoom_switch there = MEMOOM_OFF;
     struct pollfd ready;
 
     must(memoom_lab_create(NULL, &lab, &error), &error);
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
     must(memoom_watch_open(below, &watch, &error), &error);
     must(memoom_watch_open_recursive(group, &all, &error), &error);
     must(memoom_watch_open_of(MEMOOM_SUBJECT_UNIT, "example.service", &unit, &error), &error);
+    must(memoom_watch_has_groups(unit, &there, &error), &error);
+    holds(there == MEMOOM_OFF, "no unit of that name is running");
     if (argc > 1) /* a directory: what dies is on the disk there before it is told, for memoom_postmortem_with */
         must(memoom_watch_keep_record(all, argv[1], MIB, &error), &error);
 

@@ -39,6 +39,12 @@ impl Meant {
         }
     }
 
+    /// Whether a group of theirs is there now.
+    pub(super) fn have_groups(&self, state: &State) -> bool {
+        let mut there = state.world.groups.values().filter(|observed| !observed.removed);
+        there.any(|observed| self.is(observed.group.cgroup(), &state.world.names))
+    }
+
     /// Whether an OOM at the limit of another group is theirs: a victim stood among them, or nobody knows the victim and
     /// they stand below that limit.
     pub(super) fn is_hit_from(&self, cgroup: &str, mut victims: Peekable<impl Iterator<Item = bool>>) -> bool {
