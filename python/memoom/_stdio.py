@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PIPE, STDOUT, DEVNULL = -1, -2, -3
 _NULL = -1
 _NAMES = ("stdin", "stdout", "stderr")
+# A descriptor is a C int.
+_MOST_FD = 2**31 - 1
 
 
 class Plan:
@@ -51,12 +53,13 @@ class Plan:
             if wanted == STDOUT and at == 2:
                 # Inherited output is our own descriptor 1, wherever that leads.
                 return 1 if self.child[1] is None else self.child[1]
-            if wanted >= 0:
+            if 0 <= wanted <= _MOST_FD:
                 return wanted
         elif hasattr(wanted, "fileno"):
             return int(wanted.fileno())
+        shown = f"={repr(wanted)[:80]}" if not isinstance(wanted, int) or abs(wanted) <= _MOST_FD else ""
         raise InvalidInputError(
-            f"start command: {name}={repr(wanted)[:80]} is no descriptor; "
+            f"start command: {name}{shown} is no descriptor; "
             "remedy: give a file, a descriptor, subprocess.DEVNULL or subprocess.PIPE",
             operation="start command",
         )

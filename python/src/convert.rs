@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use memoom::{Limit, Limits, Wait};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyString};
 use pyo3::IntoPyObjectExt;
@@ -44,11 +45,43 @@ impl<'py> FromPyObject<'_, 'py> for Most {
                 return Ok(Most(Limit::Bytes(bytes)));
             }
         }
-        let shown = value.repr()?.to_string();
+        // Python writes no number of thousands of digits.
+        let shown = value.repr().map_or_else(|_| "that".to_string(), |shown| shown.to_string());
         let what = format!(
             "{shown} is no size; remedy: give an int of bytes (0 to 2**64-1) or text such as \"80M\" or \"max\""
         );
         Err(invalid(py, "read size", &what))
+    }
+}
+
+/// Arguments that are whole numbers, each read by the function of its name, as in `#[pyo3(from_py_with = whole::runs)]`: the
+/// error for one that does not fit says which it is. A type of its own would not know the name of its argument.
+pub(crate) mod whole {
+    use super::*;
+
+    macro_rules! whole {
+        ($($name:ident: $number:ty, $takes:literal;)*) => {$(
+            pub(crate) fn $name(value: &Bound<'_, PyAny>) -> PyResult<$number> {
+                value.extract().map_err(|error| fits(value.py(), error, stringify!($name), $takes))
+            }
+        )*};
+    }
+
+    whole! {
+        bytes: u64, "0 to 2**64-1";
+        keep_events: Option<usize>, "0 to 2**64-1";
+        keep_ooms: Option<usize>, "0 to 2**64-1";
+        oom_score_adj: i16, "-1000 to 1000";
+        pid: Option<i32>, "1 to 2**31-1";
+        runs: u32, "1 to 2**32-1";
+        signal: i32, "the number of a signal";
+    }
+
+    fn fits(py: Python<'_>, error: PyErr, name: &str, takes: &str) -> PyErr {
+        match error.is_instance_of::<PyOverflowError>(py) {
+            true => invalid(py, "read number", &format!("{name} is out of range; remedy: give {takes}")),
+            false => error,
+        }
     }
 }
 

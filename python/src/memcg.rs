@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use memoom::LabOptions;
 use pyo3::prelude::*;
 
-use crate::convert::{limits, period, ready, value, version, working, Most, Name, Size};
+use crate::convert::{limits, period, ready, value, version, whole, working, Most, Name, Size};
 use crate::error::invalid;
 
 mod group;
@@ -76,8 +76,8 @@ impl Lab {
         kernel_log: bool,
         call_path: bool,
         sample_every: Option<f64>,
-        keep_events: Option<usize>,
-        keep_ooms: Option<usize>,
+        #[pyo3(from_py_with = whole::keep_events)] keep_events: Option<usize>,
+        #[pyo3(from_py_with = whole::keep_ooms)] keep_ooms: Option<usize>,
         record: Option<PathBuf>,
     ) -> PyResult<Lab> {
         ready(py)?;

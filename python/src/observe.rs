@@ -9,7 +9,7 @@ use memoom::Subject;
 use pyo3::prelude::*;
 use pyo3::IntoPyObjectExt;
 
-use crate::convert::{ready, timeout, value, waiting, working};
+use crate::convert::{ready, timeout, value, waiting, whole, working};
 use crate::memcg::Group;
 
 mod report;
@@ -20,7 +20,7 @@ mod report;
 #[allow(clippy::too_many_arguments)] // each is one word of the caller's
 fn postmortem(
     py: Python<'_>,
-    pid: Option<i32>,
+    #[pyo3(from_py_with = whole::pid)] pid: Option<i32>,
     group: Option<PathBuf>,
     unit: Option<String>,
     container: Option<String>,
@@ -174,10 +174,22 @@ impl Watch {
         Group::of(self.group.clone())
     }
 
+    /// Whether a group is there that the watch is of: what has a name may be watched before it is started.
+    #[getter]
+    fn has_groups(&self, py: Python<'_>) -> PyResult<bool> {
+        let found = self.with(py, "look for groups", None, |watch, _| watch.has_groups().map(Some))?;
+        Ok(found.unwrap_or(false))
+    }
+
     /// Keeps a record of whatever dies from now on in a directory, for `postmortem`: `bytes` is the most that it may hold.
     #[pyo3(signature = (directory, bytes=67_108_864))]
-    fn keep_record(&self, py: Python<'_>, directory: PathBuf, bytes: u64) -> PyResult<()> {
-        self.with(py, "keep record", Some(0.0), |watch, _| watch.keep_record(&directory, bytes).map(Some)).map(drop)
+    fn keep_record(
+        &self,
+        py: Python<'_>,
+        directory: PathBuf,
+        #[pyo3(from_py_with = whole::bytes)] bytes: u64,
+    ) -> PyResult<()> {
+        self.with(py, "keep record", None, |watch, _| watch.keep_record(&directory, bytes).map(Some)).map(drop)
     }
 
     /// The next event; None when there is none by the deadline.

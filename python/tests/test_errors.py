@@ -67,6 +67,34 @@ def test_sizes() -> None:
     assert [memoom.parse_size(size) for size in (0, 4096, "4096", "80M", "1g")] == [0, 4096, 4096, 80 << 20, 1 << 30]
 
 
+@pytest.mark.parametrize("number", [2**70, -(2**70), 10**5000], ids=["large", "negative", "endless"])
+def test_a_number_that_does_not_fit_is_refused_by_its_name(number: int, lab: memoom.Lab) -> None:
+    group = lab.group(limit="16M")
+    watch, ticker = group.watch(), group.ticker()
+    calls: dict[str, list[Callable[..., object]]] = {
+        "oom_score_adj": [
+            lambda **wrong: memoom.run(["true"], **wrong),
+            lambda **wrong: memoom.fit(["true"], **wrong),
+            lambda **wrong: memoom.call(len, "", **wrong),
+            group.hog,
+            group.ticker,
+            lambda **wrong: group.command(["true"], **wrong),
+        ],
+        "runs": [lambda **wrong: memoom.fit(["true"], **wrong)],
+        "pid": [memoom.postmortem],
+        "keep_events": [memoom.Lab],
+        "keep_ooms": [memoom.Lab],
+        "bytes": [lambda **wrong: watch.keep_record("/nowhere", **wrong)],
+        "signal": [ticker.signal],
+        "stdout": [lambda **wrong: group.command(["true"], **wrong)],
+    }
+    for name, takers in calls.items():
+        for taker in takers:
+            raised(lambda taker=taker, name=name: taker(**{name: number}), memoom.InvalidInputError, name, "remedy")  # type: ignore[misc]
+    for takes_size in (memoom.parse_size, group.set_limit, group.reclaim):
+        raised(lambda takes_size=takes_size: takes_size(number), memoom.InvalidInputError, "size", "2**64-1")  # type: ignore[misc]
+
+
 def raised(call: Callable[[], object], cls: type[memoom.MemoomError], *parts: str) -> memoom.MemoomError:
     with pytest.raises(cls) as caught:
         call()

@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,3 +112,17 @@ def test_a_record_has_one_writer_and_a_bound(tmp_path: Path, lab: memoom.Lab) ->
         assert group.command(["tail", "/dev/zero"]).wait().oom_killed
         assert one.wait_oom(PATIENCE) is not None
     assert [line["what"] for line in lines(tmp_path / "record")] == ["watching", "oom"]
+
+
+def test_a_record_waits_for_its_turn(tmp_path: Path, lab: memoom.Lab) -> None:
+    """It is kept also where another thread waits on the same watch just then."""
+    with lab.group("turn", limit="16M").watch() as watch:
+        waiter = threading.Thread(target=watch.wait_oom, args=(1.0,))
+        waiter.start()
+        channel = Path(f"/proc/self/task/{waiter.native_id}/wchan")
+        end = time.monotonic() + PATIENCE
+        while "poll" not in channel.read_text() and waiter.is_alive():
+            assert time.monotonic() < end
+        watch.keep_record(tmp_path / "record")
+        assert [line["what"] for line in lines(tmp_path / "record")] == ["watching"]
+        waiter.join()

@@ -102,7 +102,7 @@ def _open(options: Namespace) -> tuple[Watch, str, bool]:
         names = {name: getattr(options, name) for name in ("unit", "container", "pod", "slurm")}
         words = [f"{name} {value}" for name, value in names.items() if value is not None]
         watched, told = watch(**names), " ".join(words or ["all groups"])
-        if words and not _is_there(names):
+        if words and not watched.has_groups:
             told += ": no group has it in its path yet; it is watched from when one has"
     else:
         group = Group.open(options.path)
@@ -113,29 +113,6 @@ def _open(options: Namespace) -> tuple[Watch, str, bool]:
     if kept:
         watched.keep_record(options.record, parse_size(options.record_size))
     return watched, told, kept
-
-
-def _is_there(names: dict[str, str | None]) -> bool:
-    """Whether the path of a group that is there tells of it; what a runtime alone knows by a name no path does."""
-    from .. import Host, workload
-
-    mount = Host.probe().mount
-    for directory, _, _ in os.walk(mount or os.devnull):
-        found = workload("/" + os.path.relpath(directory, mount))
-        if found is None or found.below is not None:
-            continue
-        known = {
-            "unit": {found.unit, (found.unit or "").removesuffix(".service"), found.slice},
-            "container": {found.name, found.container_id},
-            "pod": {found.pod_uid, found.name},
-            "slurm": {found.job, f"{found.job}.{found.step}"},
-        }
-        for name, asked in names.items():
-            # An id is given by its beginning.
-            begins = asked if asked and name in ("container", "pod") else "/"
-            if asked is not None and any(one and (one == asked or one.startswith(begins)) for one in known[name]):
-                return True
-    return False
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::command::{command_of, Stdio};
 use super::run::limit_of;
-use crate::convert::{limits, value, waiting, Most};
+use crate::convert::{limits, value, waiting, whole, Most};
 
 /// Looks for the least limit under which a command passes.
 #[pyfunction]
@@ -21,7 +21,7 @@ pub(super) fn fit(
     most: Option<Most>,
     swap: Option<Most>,
     timeout: Option<f64>,
-    runs: u32,
+    #[pyo3(from_py_with = whole::runs)] runs: u32,
     within: f64,
     slower: f64,
     high: Option<f64>,
@@ -30,7 +30,7 @@ pub(super) fn fit(
     stdin: Option<&Bound<'_, PyAny>>,
     stdout: Option<&Bound<'_, PyAny>>,
     stderr: Option<&Bound<'_, PyAny>>,
-    oom_score_adj: i16,
+    #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
 ) -> PyResult<Py<PyAny>> {
     let stdio = Stdio::open(py, stdin, stdout, stderr)?;
     let check = check.map(|argv| command_of(argv, env, cwd.clone(), &stdio, 0)).transpose()?;

@@ -9,7 +9,7 @@ use pyo3::types::{PyEllipsis, PyString};
 
 use super::command::{arguments, command_of, Stdio};
 use super::worker::Worker;
-use crate::convert::{duration, limits, value, waiting, Most, Size};
+use crate::convert::{duration, limits, value, waiting, whole, Most, Size};
 
 /// Runs a command under limits, in a lab of its own, and waits for its end.
 #[pyfunction]
@@ -31,7 +31,7 @@ pub(super) fn run(
     stdin: Option<&Bound<'_, PyAny>>,
     stdout: Option<&Bound<'_, PyAny>>,
     stderr: Option<&Bound<'_, PyAny>>,
-    oom_score_adj: i16,
+    #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
     kernel_log: bool,
     call_path: bool,
     record: Option<PathBuf>,

@@ -7,7 +7,7 @@ use pyo3::IntoPyObjectExt;
 
 use super::command::{command_of, Stdio};
 use super::worker::{Hog, Worker};
-use crate::convert::{duration, waiting, working, Most, Size};
+use crate::convert::{duration, waiting, whole, working, Most, Size};
 use crate::error::{invalid, raise};
 use crate::memcg::Group;
 
@@ -24,7 +24,7 @@ impl Group {
         pattern: &str,
         directory: Option<PathBuf>,
         step: Size,
-        oom_score_adj: i16,
+        #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
         force: bool,
     ) -> PyResult<Py<Hog>> {
         let py = slf.py();
@@ -39,7 +39,13 @@ impl Group {
 
     /// Starts a ticker: a worker that takes no memory and reports that it is alive.
     #[pyo3(signature = (name="ticker", every=1.0, *, oom_score_adj=0))]
-    fn ticker(&self, py: Python<'_>, name: &str, every: f64, oom_score_adj: i16) -> PyResult<Py<Worker>> {
+    fn ticker(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        every: f64,
+        #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
+    ) -> PyResult<Py<Worker>> {
         let every = duration(py, "start ticker", every)?;
         let options = memoom::TickerOptions { name: name.to_string(), every, oom_score_adj };
         Worker::make(py, working(py, || self.core.ticker_with(&options))?)
@@ -57,7 +63,7 @@ impl Group {
         stdin: Option<&Bound<'_, PyAny>>,
         stdout: Option<&Bound<'_, PyAny>>,
         stderr: Option<&Bound<'_, PyAny>>,
-        oom_score_adj: i16,
+        #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
         force_within: Option<f64>,
     ) -> PyResult<Py<Worker>> {
         let stdio = Stdio::open(py, stdin, stdout, stderr)?;

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use pyo3::prelude::*;
 
-use crate::convert::{readable, value, waiting, working, Size};
+use crate::convert::{readable, value, waiting, whole, working, Size};
 use crate::memcg::Group;
 
 /// One process in a group.
@@ -108,7 +108,7 @@ impl Worker {
     }
 
     /// Sends a signal. A worker that has ended is left alone.
-    fn signal(&self, py: Python<'_>, signal: i32) -> PyResult<()> {
+    fn signal(&self, py: Python<'_>, #[pyo3(from_py_with = whole::signal)] signal: i32) -> PyResult<()> {
         working(py, || self.core.signal(signal))
     }
 
