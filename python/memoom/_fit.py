@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
 from . import _native
 from ._errors import InvalidInputError, MemoomError
+from ._stdio import DEVNULL
 from ._sweep import sweep
 from ._values import Fitted
 
@@ -72,15 +73,32 @@ def fit(
             "most, and leave stdin, stdout and stderr out",
             operation="fit",
         )
-    wanted = {"check": None if check is None else _words(check), "runs": runs, "within": within, "slower": slower}
-    trial: dict[str, Any] = {"argv": _words(argv), "limit": most, "swap": swap, "fit": {**wanted, "high": high}}
-    more = {"timeout": timeout, "env": env, "cwd": None if cwd is None else os.fspath(cwd)}
-    trial.update({name: value for name, value in more.items() if value is not None})
-    (result,) = sweep([{**trial, "oom_score_adj": oom_score_adj}], executor=executor, budget=None, progress=False)
+    trial = {
+        "argv": _words(argv),
+        # By this name the sweep reserves it of the memory that is free there.
+        "limit": most,
+        "check": None if check is None else _words(check),
+        "swap": swap,
+        "timeout": timeout,
+        "runs": runs,
+        "within": within,
+        "slower": slower,
+        "high": high,
+        "env": None if env is None else dict(zip(_words(env), _words(env.values()), strict=True)),
+        "cwd": None if cwd is None else os.fspath(cwd),
+        "oom_score_adj": oom_score_adj,
+    }
+    (result,) = sweep([trial], run=_fit_there, executor=executor, budget=None, progress=False)
     if result.fitted is None:
         raise MemoomError(result.error.message if result.error else f"fit: {result.status}")
     return result.fitted
 
 
-def _words(argv: Sequence[str | bytes | os.PathLike[str]]) -> list[str]:
-    return [os.fsdecode(word) for word in argv]
+def _fit_there(trial: Mapping[str, Any]) -> Fitted:
+    """What an executor runs: the same call, with the same words."""
+    how = {name: value for name, value in trial.items() if name not in ("argv", "limit")}
+    return _native.fit(trial["argv"], most=trial["limit"], **how, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+
+
+def _words(given: Iterable[str | bytes | os.PathLike[str]]) -> list[str]:
+    return [os.fsdecode(word) for word in given]

@@ -6,7 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from xml.etree import ElementTree
@@ -97,6 +97,16 @@ def test_the_runs_are_made_by_an_executor() -> None:
                 memoom.fit(["true"], executor=executor, **wrong)
     done = cli("--executor", "threads", "--most", "256M", "--runs", "3", sys.executable, "-S", "-c", HOLDS.format(20))
     assert done.returncode == 0 and "It passes under" in done.stdout, done.stderr
+
+
+@pytest.mark.usefixtures("needs_lab")
+def test_env_is_the_whole_environment_wherever_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BESIDE", "1")
+    with ThreadPoolExecutor(1) as executor:
+        for where in ({}, {"executor": executor}):
+            argv = ["/bin/sh", "-c", 'test "$OWN$BESIDE" = x']
+            fitted = memoom.fit(argv, most="64M", runs=1, env={"OWN": "x"}, **where)
+            assert fitted.limit_bytes == 64 * MIB, f"{where}: {fitted}"
 
 
 @needs_time

@@ -19,7 +19,7 @@ from .._lab import Lab
 from .._native import fit, parse_size
 from .._run import run
 from .._stdio import DEVNULL, tail
-from .._values import Host, Outcome
+from .._values import Fitted, Host, Outcome
 from .budget import reserve
 from .store import SCHEMA
 
@@ -116,16 +116,11 @@ def _fit(trial: Mapping[str, Any]) -> dict[str, Any]:
     """The least limit of a command; its own limit is that of the first run."""
     how = {} if trial["fit"] is True else {name: value for name, value in trial["fit"].items() if value is not None}
     settings = {name: trial[name] for name in ("swap", "timeout", "oom_score_adj", "cwd") if name in trial}
-    fitted = fit(
-        trial["argv"],
-        most=trial["limit"],
-        **how,
-        **settings,
-        env=_environment(trial),
-        stdin=DEVNULL,
-        stdout=DEVNULL,
-        stderr=DEVNULL,
-    )
+    silent = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL}
+    return _fitted(fit(trial["argv"], most=trial["limit"], **how, **settings, env=_environment(trial), **silent))
+
+
+def _fitted(fitted: Fitted) -> dict[str, Any]:
     status = "fitted" if fitted.limit_bytes is not None else "unfitted"
     return {"status": status, "value": fitted.to_dict(), "text": str(fitted)}
 
@@ -192,6 +187,8 @@ def _returned(value: object) -> dict[str, Any]:
     """What a function returned, as JSON has it; what JSON has not, by its repr."""
     if isinstance(value, Outcome):
         return _ended(value)
+    if isinstance(value, Fitted):
+        return _fitted(value)
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
