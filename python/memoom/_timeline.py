@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from . import _wires
-from ._account import KilledBy, Oom
+from ._account import Oom
 from ._document import Document
 from ._memcg import Counters
+from ._outcome import KilledBy
 from ._report import Frame
 from ._result import Readable
 from ._text import readable

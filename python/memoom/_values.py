@@ -7,36 +7,25 @@ Sizes are in bytes (``_bytes``), times in nanoseconds of CLOCK_MONOTONIC (``_ns`
 from __future__ import annotations
 
 from ._account import (
-    AtLimit,
     Candidate,
     Disagreement,
-    Evidence,
-    GroupCount,
     GroupUse,
     Grower,
     Holder,
-    HookRun,
-    KilledBy,
-    Mapped,
-    MappedPart,
     Oom,
-    OomKilledError,
-    Outcome,
-    OutcomeError,
-    Postmortem,
     Predicted,
     Prediction,
     Process,
     Span,
     SwapUse,
-    Throttled,
     Triggered,
-    UserFrame,
     Victim,
     Workload,
 )
+from ._at_limit import AtLimit, HookRun, Mapped, MappedPart, UserFrame
 from ._fitted import FitRun, FitSettings, Fitted
 from ._memcg import Ability, Composition, Counters, Host, Leftover, Pressure, Stall
+from ._outcome import Evidence, GroupCount, KilledBy, OomKilledError, Outcome, OutcomeError, Postmortem, Throttled
 from ._report import Finding, Frame, Missing, Report, ReportInvoker, ReportPart
 from ._steps import Blocked, Grow, Paced
 from ._timeline import Event, Timeline

@@ -22,6 +22,8 @@ RANKS = (
     ("_report", "_memcg", "_fitted"),
     ("_steps",),
     ("_account",),
+    ("_at_limit",),
+    ("_outcome",),
     ("_timeline",),
     ("_values",),
     ("_absent", "_hook"),
