@@ -1,5 +1,9 @@
 """``memoom.fit`` on programs whose need is known: within 2 % of it, in 12 runs at most.
 
+A limit can fail that is above the need, by as much as the other CPUs have charged ahead: the kernel takes that back by
+a work queue, and refuses a charge before a busy CPU has come to it (docs/kernel.md, 120). What passes is within 2 % of
+that.
+
 Twenty of them with MEMOOM_FIT=20; else seven that are quick. The need is what the program holds at once, with a page
 table for each 2 MiB, and some 100 KiB for the process itself.
 """
@@ -61,7 +65,9 @@ def test_the_least_limit_is_the_need(needs: Path, kind: str, mib: int) -> None:
     fitted = memoom.fit([needs, kind, str(mib)], most="256M", cwd=needs.parent)
     need = mib * MIB + mib * MIB // 512 + (100 << 10)
     assert fitted.limit_bytes is not None, str(fitted)
-    assert abs(fitted.limit_bytes - need) <= need // 50, f"{fitted.limit_bytes} where {need} are needed\n{fitted}"
+    ahead = 64 * os.sysconf("SC_PAGE_SIZE") * ((os.cpu_count() or 1) - 1)
+    least, most = need - need // 50, (need + ahead) * 1.02
+    assert least <= fitted.limit_bytes <= most, f"{fitted.limit_bytes} where {need} are needed\n{fitted}"
     assert len(fitted.runs) <= 12
     off = (fitted.limit_bytes / need - 1) * 100
     print(f"\n| {kind} {mib} | {need} | {fitted.limit_bytes} | {off:+.2f} % | {len(fitted.runs)} |")

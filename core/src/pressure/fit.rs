@@ -158,7 +158,7 @@ impl Fit {
                 break;
             }
             let run = self.once(limit, Some(patience), &mut wait)?;
-            search.told(limit, run.passed);
+            search.told(limit, run.passed, run.peak_bytes);
             runs.push(run);
         }
         while let Some(limit) = self.next_unslowed(&runs, page).filter(|_| runs.len() < self.runs as usize) {

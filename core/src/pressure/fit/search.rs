@@ -13,8 +13,10 @@ pub(super) struct Search {
     fails: u64,
     /// The least limit that passed.
     passes: u64,
-    /// The most that a run used, as long as nothing was tried for it.
-    used: Option<u64>,
+    /// What a run that passed says is worth a try, as long as it was not tried.
+    led: Option<u64>,
+    /// How often runs behind the first may still lead.
+    leads: u32,
     /// How often the search went up from a limit below what was used, which failed.
     climbs: u32,
 }
@@ -22,10 +24,15 @@ pub(super) struct Search {
 /// So often the search goes up from what a run used before it looks in the middle instead.
 const CLIMBS: u32 = 2;
 
+/// So often what a run used below its limit is tried: of a program that always leaves some of it free nothing is learnt.
+const LEADS: u32 = 1;
+
 impl Search {
     /// After a first run that passed under `passes` and used so much.
     pub(super) fn new(passes: u64, used: Option<u64>, within: u64, page: u64) -> Search {
-        Search { page, within, fails: FLOOR.min(passes / 2), passes, used, climbs: CLIMBS + 1 }
+        // A little below: if that fails, what was used is likely to be the answer.
+        let led = used.map(|used| used.saturating_mul(1000) / (1000 + within));
+        Search { page, within, fails: FLOOR.min(passes / 2), passes, led, leads: LEADS, climbs: CLIMBS + 1 }
     }
 
     /// The next limit to try; `None` when what passes is close enough to what fails.
@@ -33,13 +40,11 @@ impl Search {
         if self.is_close() {
             return None;
         }
-        if let Some(used) = self.used.take() {
-            // A little below: if that fails, what was used is likely to be the answer.
-            let below = self.rounded(used.saturating_mul(1000) / (1000 + self.within));
-            if self.is_between(below) {
+        if let Some(led) = self.led.take().map(|led| self.rounded(led)).filter(|led| self.is_between(*led)) {
+            if self.leads == LEADS {
                 self.climbs = 0;
-                return Some(below);
             }
+            return Some(led);
         }
         if (1..=CLIMBS).contains(&self.climbs) && self.fails > FLOOR {
             let step = self.fails.saturating_mul(self.within).div_ceil(1000) << (self.climbs - 1);
@@ -54,11 +59,16 @@ impl Search {
         self.is_between(middle).then_some(middle)
     }
 
-    /// What a run under a limit came to.
-    pub(super) fn told(&mut self, limit: u64, passed: bool) {
+    /// What a run under a limit came to, and the most that it used.
+    pub(super) fn told(&mut self, limit: u64, passed: bool, used: Option<u64>) {
         if passed {
             self.passes = self.passes.min(limit);
             self.climbs = CLIMBS + 1;
+            // Nearer than the middle, and it is known to do.
+            if let Some(used) = used.filter(|used| self.leads > 0 && self.rounded(*used) < limit) {
+                self.led = Some(used);
+                self.leads -= 1;
+            }
         } else {
             self.fails = self.fails.max(limit);
             self.climbs += 1;
@@ -91,7 +101,7 @@ mod tests {
         let mut runs = 1;
         while let Some(limit) = search.next() {
             runs += 1;
-            search.told(limit, limit >= need);
+            search.told(limit, limit >= need, used.map(|used| used.min(limit)));
         }
         (search.passes, runs)
     }
@@ -117,6 +127,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What other CPUs have charged ahead can make a limit fail under which the next run passes, with room left.
+    #[test]
+    fn a_run_that_left_room_leads() {
+        let need = 48 * MIB;
+        let mut search = Search::new(256 * MIB, Some(need + 372 * 1024), 20, 4096);
+        let below = search.next().expect("a try");
+        assert!(below < need);
+        search.told(below, false, Some(below));
+        let unlucky = search.next().expect("a try");
+        assert!(unlucky > need && unlucky < need + MIB / 2);
+        search.told(unlucky, false, Some(unlucky));
+        let above = search.next().expect("a try");
+        search.told(above, true, Some(need + 568 * 1024));
+        assert_eq!(search.next(), Some(need + 568 * 1024));
+        search.told(need + 568 * 1024, true, Some(need + 400 * 1024));
+        assert_eq!((search.next(), search.passes), (None, need + 568 * 1024));
     }
 
     #[test]
