@@ -126,8 +126,13 @@ def test_each_oom_once(top: Path) -> None:
         reader.join(BOUND)
     accounts = [json.loads(line) for line in lines]
     assert [one["schema"] for one in accounts] == ["memoom.oom/1"] * OOMS
-    assert [[victim["pid"] for victim in one["victims"]] for one in accounts] == [[pid] for pid in victims]
+    # Where others of the machine were killed at the same moment, all gone before they could be asked, and the kernel
+    # printed no report, nobody can say who of them stood here: that is said of as many as are not named.
+    named = [victim["pid"] for one in accounts for victim in one["victims"]]
+    assert named and named == [pid for pid in victims if pid in named]
     for one in accounts:
+        nobody = {"victim", "report"} <= {missing["source"] for missing in one["missing"]}
+        assert len(one["victims"]) == 1 or (nobody and not one["victims"])
         # The report is there, or it is said that it is not; of a group that has gone since nothing else names it.
         assert one["report"] or "report" in [missing["source"] for missing in one["missing"]]
         assert one["limit_group"] is None or one["limit_group"].endswith(f"/{top.name}")
