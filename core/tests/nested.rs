@@ -115,3 +115,30 @@ fn without_an_outer_limit_an_inner_lab_has_its_place_in_the_outer_one() {
     assert!(says.starts_with(&within), "{within}: {says}");
     lab.close().unwrap();
 }
+
+/// The command makes a group with a limit of its own, and its child is killed there: v2 counts that above, v1 does not.
+#[test]
+fn a_kill_in_a_group_that_the_command_made_is_told_or_said_to_be_missing() {
+    let dies = "mkdir $0/in && echo 8M > $0/in/memory.limit_in_bytes && \
+                sh -c 'echo $$ > \"$0/in/cgroup.procs\" && exec tail /dev/zero' \"$0\" 2>&-; exit 9";
+    for evidence in [true, false] {
+        let Some(outer) = lab() else { return };
+        if outer.version() != Version::V1 {
+            // A group with processes has no groups with the controller below it there.
+            return;
+        }
+        drop(outer);
+        let options = LabOptions { kernel_log: evidence, call_path: evidence, ..LabOptions::default() };
+        let lab = Lab::with(&options).unwrap();
+        let group = lab.group(Some("makes"), &Limits::bytes(64 * MIB)).unwrap();
+        let stdio = [Stdio::Null, Stdio::Null, Stdio::Null];
+        let argv = ["sh".as_ref(), "-c".as_ref(), dies.as_ref(), group.path().as_os_str()];
+        let outcome = group.command(&Command { stdio, ..Command::new(argv) }).unwrap().wait(LONG).unwrap();
+        assert_eq!((outcome.verdict, outcome.returncode), (memoom::Verdict::Exited, 9), "{}", outcome.to_text());
+        let inner = format!("{}/in", group.cgroup());
+        let told = outcome.ooms.iter().any(|oom| oom.victims.iter().any(|one| one.group.as_ref() == Some(&inner)));
+        let missing = outcome.missing.iter().any(|one| one.source == "ooms" && one.reason.contains(&inner));
+        assert!(told != missing && (evidence || missing), "{}", outcome.to_text());
+        lab.close().unwrap();
+    }
+}

@@ -11,6 +11,8 @@ use crate::memcg::path::covers;
 use crate::observe::author::{Author, KilledBy};
 use crate::observe::missing::Missing;
 
+mod below;
+
 impl Worker {
     /// The verdict on an end, with its evidence and the accounts that belong to it.
     pub(super) fn judge(&self, state: &State, exit: Exit) -> Outcome {
@@ -30,7 +32,8 @@ impl Worker {
             (returncode, _) if returncode < 0 => Verdict::Killed,
             _ => Verdict::Exited,
         };
-        let missing = missing(state, open, forgotten, &ooms);
+        let mut missing = missing(state, open, forgotten, &ooms);
+        missing.extend(below::untold(&process.group, state, &ooms));
         Outcome {
             schema: Outcome::SCHEMA,
             schema_revision: Outcome::REVISION,

@@ -86,7 +86,7 @@ impl Groups {
     }
 
     /// The one of that path that is there.
-    pub(super) fn living(&self, cgroup: &str) -> Option<(u64, &Observed)> {
+    pub(crate) fn living(&self, cgroup: &str) -> Option<(u64, &Observed)> {
         self.under(cgroup).find(|(_, observed)| !observed.removed)
     }
 
