@@ -112,6 +112,16 @@ impl Store {
         }
     }
 
+    /// Whether it is touched again and again between the steps.
+    pub fn is_hot(&self) -> bool {
+        match self {
+            Store::Mapped(arena) => arena.is_hot(),
+            Store::File(file) => file.is_hot(),
+            Store::Stack(stack) => stack.is_hot(),
+            _ => false,
+        }
+    }
+
     /// Touches all of it again, if that is its pattern; false if not.
     pub fn keep_hot(&self) -> bool {
         match self {

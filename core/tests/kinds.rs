@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::kinds::{hog, CHARGED};
 use common::{charged_ahead, lab, page_bytes, LONG};
-use memoom::{Group, GrowStatus, Kind, Lab, Limits, Pattern, Version};
+use memoom::{Group, GrowStatus, HogOptions, Kind, Lab, Limits, Pattern, Version};
 
 const MIB: u64 = 1 << 20;
 
@@ -170,6 +170,31 @@ fn every_pattern_of_every_kind_takes_the_whole_step() {
             hog.kill().unwrap();
             hog.wait(LONG).unwrap();
         }
+    }
+    lab.close().unwrap();
+}
+
+/// The scheduling policy of a process, as /proc/PID/stat has it: 0 for the usual one, 1 for SCHED_FIFO.
+fn policy(pid: i32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(38).unwrap().parse().unwrap()
+}
+
+/// Who stands still goes first, and takes no time; who touches its memory without end does not.
+#[test]
+fn who_keeps_its_memory_hot_goes_before_nobody() {
+    let Some(lab) = lab() else { return };
+    let group = lab.group(None, &Limits::bytes(64 * MIB)).unwrap();
+    for kind in [Kind::Anon, Kind::File, Kind::Stack] {
+        let options = |pattern| HogOptions { kind, pattern, ..HogOptions::named("goes") };
+        let [cold, hot] = [Pattern::Write, Pattern::Hot].map(|pattern| {
+            let hog = group.hog(&options(pattern)).unwrap();
+            assert_eq!(hog.grow(Some(4 * MIB), LONG).unwrap().status, GrowStatus::Grew);
+            hog
+        });
+        // Without CAP_SYS_NICE nobody goes first.
+        assert!(policy(cold.pid()) <= 1, "{}", kind.name());
+        assert_eq!(policy(hot.pid()), 0, "{}", kind.name());
     }
     lab.close().unwrap();
 }

@@ -43,11 +43,18 @@ fn size(pid: u32) -> Size {
     Size { rss_kib: pages * page_bytes() / 1024, descriptors }
 }
 
+/// A step of a hog; where none comes to its end, what the kernel shows of it.
+fn grow(hog: &Hog, bytes: u64) -> GrowStatus {
+    hog.grow(Some(bytes), LONG).map(|grow| grow.status).unwrap_or_else(|error| {
+        let shows = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", hog.pid())).unwrap_or_default();
+        let [stat, wchan, stack, sched] = ["stat", "wchan", "stack", "sched"].map(shows);
+        panic!("{error}\n{stat}{wchan}\n{stack}{sched}\n{}", fs::read_to_string("/proc/loadavg").unwrap())
+    })
+}
+
 /// Grows a hog until somebody of its group has been killed.
 fn grow_to_a_kill(group: &Group, hog: &Hog, before: u64) {
-    while hog.grow(Some(2 * MIB), LONG).unwrap().status == GrowStatus::Grew
-        && group.counters().unwrap().oom_kill == Some(before)
-    {}
+    while grow(hog, 2 * MIB) == GrowStatus::Grew && group.counters().unwrap().oom_kill == Some(before) {}
 }
 
 impl Count {
@@ -113,7 +120,7 @@ impl Count {
             }
             3 => {
                 let hogs = ["large", "small"].map(|name| group.hog(&HogOptions::named(name)).unwrap());
-                assert_eq!(hogs[0].grow(Some(14 * MIB), LONG).unwrap().status, GrowStatus::Grew);
+                assert_eq!(grow(&hogs[0], 14 * MIB), GrowStatus::Grew);
                 grow_to_a_kill(&group, &hogs[1], 0);
                 self.ended("the larger of two", &hogs[0].wait(LONG).unwrap(), Verdict::OomKilled);
                 victims.push(hogs[0].pid());

@@ -190,6 +190,10 @@ impl Arena {
         Ok(bytes)
     }
 
+    pub fn is_hot(&self) -> bool {
+        self.touch.is_hot()
+    }
+
     pub fn keep_hot(&self) -> bool {
         let mut at = self.base + self.page;
         while self.touch.is_hot() && at < self.end() {

@@ -116,6 +116,10 @@ impl File {
         Ok(bytes)
     }
 
+    pub fn is_hot(&self) -> bool {
+        self.touch.is_hot()
+    }
+
     /// Reads it all again.
     pub fn keep_hot(&self) -> bool {
         let pieces = self.pieces();

@@ -57,6 +57,10 @@ impl Stack {
         Ok(bytes)
     }
 
+    pub fn is_hot(&self) -> bool {
+        self.touch.is_hot()
+    }
+
     pub fn keep_hot(&self) -> bool {
         let mut at = self.low();
         while self.touch.is_hot() && at < TOP - self.page {
