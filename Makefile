@@ -58,11 +58,13 @@ test-kernels: develop .packages ## run the live suites and the experiments insid
 	$(PYTHON) tests/kernels/build.py
 	$(PYTHON) tests/kernels/run.py
 
-test-kernels-all: develop .packages ## the same in every kernel of the matrix, and what systemd, podman and other killers do
+test-kernels-all: develop .packages ## the same in every kernel of the matrix, what systemd, podman and other killers do, and the kernel's own tests observed
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/kernels/build.py
 	$(PYTHON) tests/kernels/build.py --architecture arm64
+	$(PYTHON) tests/kernels/peers.py --build
 	$(PYTHON) tests/kernels/run.py --all
+	$(PYTHON) tests/kernels/run.py peers
 
 # The figures of a long run: MEMOOM_SOAK_CYCLES=10000 make soak
 soak: develop .packages stage ## count verdicts, accounts, predictions and memory over MEMOOM_SOAK_CYCLES cycles, in Rust, C and Python
