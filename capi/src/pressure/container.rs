@@ -15,7 +15,8 @@ use super::worker::memoom_worker;
 use crate::account::outcome::memoom_outcome;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, known, need, Done};
-use crate::memcg::group::{limit, memoom_group, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
+use crate::memcg::group::memoom_group;
+use crate::memcg::settings::{limit, memoom_switch, switch, MEMOOM_SWITCH_UNCHANGED};
 
 /// What a new container may be told. Begin with MEMOOM_CONTAINER_OPTIONS_INIT: an app container without limit and request.
 ///

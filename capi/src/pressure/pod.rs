@@ -10,7 +10,8 @@ use memoom::{Pod, PodOptions, Qos};
 use super::worker::memoom_worker;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need};
-use crate::memcg::group::{limit, memoom_group};
+use crate::memcg::group::memoom_group;
+use crate::memcg::settings::limit;
 use crate::memcg::lab::memoom_lab;
 
 /// What a new pod may be told. Begin with MEMOOM_POD_OPTIONS_INIT: its limit follows from its containers.
