@@ -11,8 +11,8 @@ use super::worker::memoom_worker;
 use crate::error::{memoom_error, memoom_status, Failure};
 use crate::ffi::{self, need};
 use crate::memcg::group::memoom_group;
-use crate::memcg::settings::limit;
 use crate::memcg::lab::memoom_lab;
+use crate::memcg::settings::limit;
 
 /// What a new pod may be told. Begin with MEMOOM_POD_OPTIONS_INIT: its limit follows from its containers.
 ///
