@@ -22,7 +22,7 @@ if grep -q '\[never\]' "$thp/hugepages-2048kB/enabled" 2>/dev/null; then
     echo madvise >"$thp/hugepages-2048kB/enabled"
 fi
 for program in core-bad_input core-at_limit core-outcomes core-accounts core-leftovers core-control core-trigger core-kinds_blocked core-kinds \
-    core-prediction core-functions core-adopt core-nested core-pods core-whose core-samples core-scenarios; do
+    core-prediction core-functions core-adopt core-nested core-side_by_side core-pods core-whose core-samples core-scenarios; do
     echo "== $program"
     case $program in
     # Stall triggers did not ring on 6.1 under emulation; on 5.10, 6.12 and 7.2 they did.
