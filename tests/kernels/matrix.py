@@ -118,7 +118,7 @@ SUITES = (
         default=False,
         entries=("6.1-v2", "newest-v2"),
     ),
-    Suite("facts", "{python} tests/kernels/facts.py", deadline=120, default=False, init=None),
-    Suite("doctor", "sh tests/kernels/suite-doctor.sh", deadline=120, default=False, init=None),
+    Suite("facts", "{python} tests/kernels/facts.py", deadline=600, default=False, init=None),
+    Suite("doctor", "sh tests/kernels/suite-doctor.sh", deadline=600, default=False, init=None),
     Suite("systemd", "sh tests/kernels/suite-systemd.sh", deadline=2400, init="systemd"),
 )

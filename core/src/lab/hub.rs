@@ -124,8 +124,6 @@ pub(crate) struct State {
     tree: Option<Tree>,
     bells: Map<u64, Bell>,
     next_bell: u64,
-    /// The kernel may not be asked to ring for a group (v1, as an ordinary user).
-    unrung: bool,
     /// How much of what happened a lab keeps.
     pub(crate) keep: Keep,
 }

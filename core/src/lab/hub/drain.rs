@@ -55,13 +55,7 @@ impl Hub {
                     }
                     tag::BELL => self.read_bell(state, number),
                     tag::TREE => self.read_tree(state),
-                    tag::TIMER => {
-                        let _ = self.timer.wait();
-                        if state.is_blind() {
-                            state.look_unrung();
-                            evidence = true;
-                        }
-                    }
+                    tag::TIMER => evidence |= self.timer.wait().is_ok() && state.look_unrung(),
                     tag::VICTIM => evidence = true,
                     tag::LOG | tag::TRACE => evidence = true,
                     tag::SUPERVISOR => evidence |= self.read_exits(state),

@@ -180,15 +180,17 @@ impl Hub {
 impl State {
     /// Whether a kill wakes nobody: the kernel rings for no group, and marks no victim.
     pub(super) fn is_blind(&self) -> bool {
-        self.unrung && self.trace.is_none()
+        self.gauge.unrung && self.trace.is_none()
     }
 
-    /// What the counters of a group may say by now, where nothing else tells of it.
-    pub(super) fn look_unrung(&mut self) {
+    /// The timer has run out: where nothing else tells of a kill, the counters may by now; whether there may be evidence.
+    pub(super) fn look_unrung(&mut self) -> bool {
         let top = self.world.groups.values().next().map(|top| top.group.cgroup().to_string());
-        if let Some(cgroup) = top {
+        if let (true, Some(cgroup)) = (self.is_blind(), top) {
             self.take(Sign::Stirred { cgroup, below: true });
+            return true;
         }
+        false
     }
 
     /// Lets go of what is more than a lab is told to keep. What no watch of an opened group has still to read goes anyway.

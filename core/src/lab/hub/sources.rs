@@ -84,7 +84,6 @@ impl Hub {
             tree: None,
             bells: Map::new(),
             next_bell: 0,
-            unrung: false,
             keep: Keep { events: usize::MAX, ooms: usize::MAX },
         };
         state.begin_growth(is_lab);
