@@ -23,7 +23,7 @@ mod words;
 
 pub use account::{
     killed_by::*, oom::holders::*, oom::lists::*, oom::rows::*, oom::why::*, oom::*, outcome::at_limit::*,
-    outcome::why::*, outcome::*, postmortem::*, timeline::*,
+    outcome::verdict::*, outcome::why::*, outcome::*, postmortem::*, timeline::*,
 };
 pub use error::*;
 pub use ffi::{MEMOOM_FOREVER, MEMOOM_SCORE_UNKNOWN, MEMOOM_UNCHANGED, MEMOOM_UNKNOWN, MEMOOM_UNLIMITED};
@@ -33,8 +33,8 @@ pub use memcg::{
     size::*, stall::*, workload::*,
 };
 pub use observe::{
-    event::*, report::list::*, report::memory::*, report::reader::*, report::tasks::*, report::why::*, report::*,
-    watch::*,
+    event::*, report::list::*, report::memory::*, report::memory_parts::*, report::reader::*, report::tasks::*,
+    report::why::*, report::*, watch::*,
 };
 pub use pressure::{command::*, fit::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use memoom::Report;
 
-use self::memory::Memory;
+use self::memory_parts::Memory;
 use self::tasks::memoom_task;
 use self::why::memoom_consumer;
 use crate::ffi::{self, known, pointer, text};
@@ -17,6 +17,7 @@ use crate::memcg::workload::memoom_workload;
 
 pub(crate) mod list;
 pub(crate) mod memory;
+pub(crate) mod memory_parts;
 pub(crate) mod reader;
 pub(crate) mod tasks;
 pub(crate) mod why;

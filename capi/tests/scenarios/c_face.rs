@@ -1,8 +1,7 @@
 //! The face of `<memoom.h>`: the exported functions, called as C calls them.
 #![allow(unsafe_code)] // C's functions take C's pointers
 
-use std::ffi::{c_char, CString, OsStr};
-use std::mem::MaybeUninit;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -11,80 +10,10 @@ use std::time::Duration;
 use memoom_capi::*;
 
 use super::c_account::{account, candidate, counters, ended, known, limited, rows, text};
-use super::face::{
-    Account, Arrived, At, Counters, Ended, Face, Failure, Got, Happened, Output, Predicted, Settings, Step,
-};
+use super::c_call::{c, call, done, filled, list, made, ns, Owned};
+use super::face::{Account, Arrived, At, Counters, Ended, Face, Got, Happened, Output, Predicted, Settings, Step};
 
 pub struct C;
-
-/// An object of ours that goes back through its `_free`.
-pub struct Owned<T>(Option<Box<T>>, extern "C" fn(Option<Box<T>>));
-
-impl<T> Owned<T> {
-    fn get(&self) -> Option<&T> {
-        self.0.as_deref()
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        self.1(self.0.take());
-    }
-}
-
-/// Makes a call and gives what it wrote: its output on success, its error on failure.
-fn call<T>(
-    function: impl FnOnce(Option<&mut MaybeUninit<T>>, Option<&mut MaybeUninit<Box<memoom_error>>>) -> memoom_status,
-) -> Got<T> {
-    let (mut output, mut error) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    let status = function(Some(&mut output), Some(&mut error));
-    if status == MEMOOM_OK {
-        // SAFETY: outputs are written on success; that is what we test.
-        return Ok(unsafe { output.assume_init() });
-    }
-    // SAFETY: the error is written on failure.
-    let error = Owned(Some(unsafe { error.assume_init() }), memoom_error_free);
-    let it = error.get();
-    assert_eq!(memoom_error_status(it), status);
-    assert!(!memoom_error_operation(it).is_null());
-    Err(Failure {
-        kind: text(memoom_status_name(status)).unwrap(),
-        message: text(memoom_error_message(it)).unwrap(),
-        errno: memoom_error_errno(it),
-    })
-}
-
-fn made<T>(
-    free: extern "C" fn(Option<Box<T>>),
-    function: impl FnOnce(Option<&mut MaybeUninit<Box<T>>>, Option<&mut MaybeUninit<Box<memoom_error>>>) -> memoom_status,
-) -> Got<Owned<T>> {
-    Ok(Owned(Some(call(function)?), free))
-}
-
-/// A call without an output.
-fn done(function: impl FnOnce(Option<&mut MaybeUninit<Box<memoom_error>>>) -> memoom_status) -> Got<()> {
-    call(|output: Option<&mut MaybeUninit<()>>, error| {
-        output.unwrap().write(());
-        function(error)
-    })
-}
-
-/// A call with an output struct.
-fn filled<T: Default>(
-    function: impl FnOnce(*mut T, Option<&mut MaybeUninit<Box<memoom_error>>>) -> memoom_status,
-) -> Got<T> {
-    let mut filled = T::default();
-    done(|error| function(&mut filled, error))?;
-    Ok(filled)
-}
-
-fn c(text: impl AsRef<[u8]>) -> CString {
-    CString::new(text.as_ref()).expect("a string without NUL")
-}
-
-fn ns(timeout: Duration) -> u64 {
-    u64::try_from(timeout.as_nanos()).unwrap()
-}
 
 fn limit(bytes: Option<Option<u64>>) -> u64 {
     bytes.map_or(MEMOOM_UNCHANGED, |bytes| bytes.unwrap_or(MEMOOM_UNLIMITED))
@@ -107,13 +36,6 @@ fn group_options(settings: &Settings) -> memoom_group_options {
         oom_killer: switch(oom_killer),
         ..memoom_group_options::default()
     }
-}
-
-/// A list of strings that ends in NULL, and the strings.
-fn list(items: &[&str]) -> (Vec<CString>, Vec<*const c_char>) {
-    let strings: Vec<CString> = items.iter().map(c).collect();
-    let pointers = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
-    (strings, pointers)
 }
 
 fn step(grow: &memoom_grow) -> Step {

@@ -2,6 +2,7 @@
 
 pub mod bad_input;
 pub mod c_account;
+pub mod c_call;
 pub mod c_face;
 pub mod everyday;
 pub mod experiments;
