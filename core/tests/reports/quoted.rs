@@ -181,3 +181,38 @@ fn a_name_that_was_broken_in_a_row() {
          shmem-rss:0kB, UID:0 pgtables:8kB oom_score_adj:0\n");
     assert_eq!(report.tasks[0].comm, b"stress");
 }
+
+/// What a program prints its lines by, and what it looks for, is no report; what is longer than any name is none.
+#[test]
+fn formats_and_patterns_are_no_names() {
+    for text in [
+        "line := fmt.Sprintf(\"Jan 21 22:01:49 host kernel: [62279.421192] Killed process 1234 (%s) total-vm:1460016kB\", name)",
+        "pattern:invoked_oom-killer:gfp_mask=0x: invoked oom-killer: gfp_mask=",
+    ] {
+        assert_eq!(parse_reports(text.as_bytes()), [], "{text}");
+    }
+    let said = one("It says `Out of memory: Killed process 77 ((sd-pam))`, which (as far as I see) is no service.\n");
+    assert_eq!(said.kills[0].comm, b"(sd-pam)");
+}
+
+/// Whoever writes a summary down may put blanks behind its commas, but a group may be named as its words are.
+#[test]
+fn blanks_in_a_summary() {
+    let of = |end: &str| one(&format!("[   61.200130] oom-kill:constraint=CONSTRAINT_MEMCG,{end}\n"));
+    let written = of(" nodemask=(null), oom_memcg=/a, task_memcg=/a/b, task=hog, pid=7, uid=0");
+    assert_eq!((written.oom_memcg.as_deref(), written.task_memcg.as_deref()), (Some(&b"/a"[..]), Some(&b"/a/b"[..])));
+    assert_eq!((written.chosen.unwrap().pid, written.nodemask.as_deref()), (7, Some(&b"(null)"[..])));
+    let named = of("nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/a, task=init, pid=1, uid=0,task_memcg=/a, task=init, pid=1, uid=0,task=hog,pid=7,uid=0");
+    assert_eq!((named.chosen.unwrap().pid, named.oom_memcg.as_deref()), (7, Some(&b"/a, task=init, pid=1, uid=0"[..])));
+}
+
+/// What stands in a page's own words: a calendar time in the letters of another language.
+#[test]
+fn times_of_other_languages_are_readable() {
+    let kill =
+        "Memory cgroup out of memory: Killed process 5 (java) total-vm:8kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB";
+    let report = one(&format!("[二 9月  3 05:57:48 2024] {kill}\n"));
+    assert!(report.to_text().contains("二 9月  3 05:57:48 2024"), "{}", report.to_text());
+    let report = one(&format!("[\u{202e}二 9月  3 05:57:48 2024] {kill}\n"));
+    assert!(!report.to_text().contains('\u{202e}'), "it would turn the line around");
+}

@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 
+use self::prelude::Prelude;
 use super::draft::Draft;
 use super::finish::LIMITED;
 use super::lines::{self, Kind};
 use super::place::Place;
 use super::scan::{trim_end, trim_start};
 use super::source::Line;
-use super::{again, kill, parse, pieces, trace, Report};
+use super::{again, kill, parse, pieces, Report};
 use crate::map::Map;
+
+mod prelude;
 
 /// A line whose later pieces have not come yet.
 #[derive(Debug)]
@@ -71,7 +74,8 @@ impl Assembler {
                 draft.other(&line.text, line.prefixed);
             }
             if self.prelude.prefixed <= line.prefixed {
-                self.prelude.other(&line.text, line.prefixed);
+                let idle = self.draft.as_deref().is_none_or(Draft::has_killed);
+                self.prelude.other(line, idle);
             }
             return;
         }
@@ -276,14 +280,23 @@ impl Assembler {
             }
         }
         let prelude = std::mem::take(&mut self.prelude);
+        let overview = prelude.ends_in_memory(kind, place);
+        if overview {
+            draft.ends.first |= prelude.first;
+            draft.begins_at(&prelude.begun);
+        }
         if kind == Kind::Invoker {
             draft.suppressed(self.suppressed.take());
+            draft.interrupts(prelude.interrupted());
         } else if prelude.is_of_oom() && !draft.is_far(&prelude.place) {
             draft.ends.first |= prelude.first;
             draft.begins_at(&prelude.place);
             for (kind, text) in prelude.lines {
                 draft.take(kind, &text, None, &prelude.place);
             }
+        }
+        for text in prelude.memory.iter().filter(|_| overview) {
+            draft.other(text, place.prefixed);
         }
         self.draft = Some(draft);
     }
@@ -319,58 +332,3 @@ impl Assembler {
 
 /// The kernel cuts records at 976 to 1024 bytes, header included.
 const LONG_PIECE: usize = 960;
-
-/// Lines of a trace before any report: its first lines may be lost, or the log begins in the middle.
-#[derive(Debug, Default)]
-struct Prelude {
-    lines: Vec<(Kind, Vec<u8>)>,
-    place: Place,
-    /// Nothing stands before it.
-    first: bool,
-    strangers: u32,
-    any: bool,
-    /// Something stood before its lines.
-    prefixed: bool,
-}
-
-impl Prelude {
-    /// A trace is no longer than this.
-    const LONGEST: usize = 128;
-    /// So many other lines may stand in a trace, registers and modules.
-    const STRANGERS: u32 = 64;
-
-    fn take(&mut self, kind: Kind, text: &[u8], place: &Place) {
-        match kind {
-            Kind::Cpu => *self = Prelude { any: self.any, prefixed: self.prefixed, ..Prelude::default() },
-            Kind::TraceStart | Kind::Frame => {}
-            _ => {
-                self.any = true;
-                return;
-            }
-        }
-        if self.lines.is_empty() {
-            self.place = place.clone();
-            self.first = !self.any || (place.prefixed && !self.prefixed);
-        }
-        self.prefixed |= place.prefixed;
-        self.any = true;
-        self.strangers = 0;
-        if self.lines.len() < Prelude::LONGEST {
-            self.lines.push((kind, text.to_vec()));
-        }
-    }
-
-    fn other(&mut self, text: &[u8], prefixed: bool) {
-        self.any = true;
-        self.prefixed |= prefixed;
-        self.strangers += 1;
-        if !self.lines.is_empty() && (self.strangers > Prelude::STRANGERS || trace::is_alarm(text)) {
-            *self = Prelude { any: true, prefixed: self.prefixed, ..Prelude::default() };
-        }
-    }
-
-    fn is_of_oom(&self) -> bool {
-        let mut frames = self.lines.iter().filter(|(kind, _)| *kind == Kind::Frame);
-        frames.any(|(_, text)| trace::frame(text).is_some_and(|frame| trace::is_of_oom(&frame.function)))
-    }
-}

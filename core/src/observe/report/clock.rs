@@ -41,6 +41,9 @@ fn clock(text: &[u8]) -> Option<(u32, u32, u32)> {
 /// `<delta>`. Gives the moment and what follows the bracket.
 pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     let inside = text.strip_prefix(b"[")?;
+    if let Some((usec, rest)) = stamped(inside) {
+        return Some((Moment { usec: Some(usec), wall: None }, rest));
+    }
     let end = head(inside, 48).iter().position(|&byte| byte == b']')?;
     let (inside, rest) = (&inside[..end], &inside[end + 1..]);
     let content = trim_start(inside);
@@ -49,6 +52,10 @@ pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     }
     if matches!(content.first(), Some(b'+' | b'<')) && content.contains(&b'.') {
         return Some((Moment::default(), rest));
+    }
+    // No calendar time is as short.
+    if content.len() < 8 {
+        return None;
     }
     // `ctime` in the words of another language, which puts the year last.
     let year = content.rsplit(|&byte| byte == b' ').next().is_some_and(|year| year.len() == 4 && digits(year) == 4);
@@ -62,6 +69,27 @@ pub(super) fn bracketed(text: &[u8]) -> Option<(Moment<'_>, &[u8])> {
     (lettered
         && content.windows(3).any(|three| three[0].is_ascii_digit() && three[1] == b':' && three[2].is_ascii_digit()))
     .then_some((Moment { usec: None, wall: Some(content) }, rest))
+}
+
+/// ` 1234.567890]`, as the kernel itself writes it, and what follows: nearly every line of a log begins so.
+fn stamped(inside: &[u8]) -> Option<(u64, &[u8])> {
+    let text = trim_start(head(inside, 40));
+    let (mut seconds, mut at) = (0u64, 0);
+    while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        seconds = seconds.checked_mul(10)? + u64::from(digit);
+        at += 1;
+    }
+    let [b'.', fraction @ .., b']'] = text.get(at..at + 8).filter(|_| at > 0 && at < 13)? else { return None };
+    let mut usec = 0;
+    for byte in fraction {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        usec = usec * 10 + u64::from(digit);
+    }
+    let begun = inside.len().min(40) - text.len();
+    Some((seconds * 1_000_000 + usec, &inside[begun + at + 8..]))
 }
 
 /// `1234.567890`, perhaps followed by a blank and dmesg's delta.
@@ -140,7 +168,8 @@ pub(super) fn iso_inside(text: &[u8]) -> Option<&[u8]> {
     let more = rest.iter().position(|byte| !(byte.is_ascii_digit() || b".+:Z-".contains(byte))).unwrap_or(rest.len());
     // What separates the time from the next word is not its own.
     let end = rest[..more].iter().rposition(|byte| byte.is_ascii_digit() || *byte == b'Z').map_or(0, |last| last + 1);
-    Some(&text[at..at + 19 + end])
+    let zoned = [&b" UTC"[..], b" GMT"].iter().any(|zone| rest[end..].starts_with(zone));
+    Some(&text[at..at + 19 + end + if zoned { 4 } else { 0 }])
 }
 
 /// A word that may stand before the time of day: weekday, month, day of the month, year, date.

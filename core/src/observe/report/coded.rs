@@ -7,7 +7,8 @@ use crate::text::nibble;
 
 /// Mail in quoted-printable: `=3D` for the equals sign, and lines that go on behind an `=` at their end.
 pub(super) fn from_quoted_printable(input: &[u8]) -> Option<Vec<u8>> {
-    const PROOFS: [&[u8]; 5] = [b"gfp_mask=3D0x", b"order=3D", b"oom_score_adj=3D", b"constraint=3D", b"cpuset=3D"];
+    const PROOFS: [&[u8]; 6] =
+        [b"gfp_mask=3D0x", b"order=3D", b"oom_score_adj=3D", b"constraint=3D", b"cpuset=3D", b"kB =3D "];
     let coded = contains(input, b"=3D") && PROOFS.iter().any(|proof| contains(input, proof));
     if !(coded || is_softly_broken(input)) {
         return None;

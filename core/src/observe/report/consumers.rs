@@ -142,7 +142,8 @@ impl Report {
     pub(super) fn statistic(&self) -> impl Fn(&str) -> Option<u64> + '_ {
         |name| {
             // v1 since 6.5 tells the sum by its own name; up to 5.2 each group below has a list of its own.
-            let whole = self.stat.get(&format!("total_{name}")).or_else(|| self.stat.get(name));
+            let sum = self.stat.iter().find(|(key, _)| key.strip_prefix("total_") == Some(name));
+            let whole = sum.map(|(_, value)| value).or_else(|| self.stat.get(name));
             let below = self.stats.iter().filter_map(|group| group.stat.get(name));
             whole.into_iter().chain(below).reduce(u64::saturating_add)
         }

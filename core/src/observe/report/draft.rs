@@ -47,6 +47,10 @@ pub(super) struct Draft {
     trace_over: bool,
     /// A warning or a trace of another task stands in between.
     foreign: bool,
+    /// The invoker's line stands among the frames of another task: a heading that follows is of its own.
+    among: bool,
+    /// Frames of another task were left out.
+    pub(super) strange_trace: bool,
     /// Something stood before the lines of this report: a line without it is not the kernel's.
     prefixed: bool,
     /// Lines of no known kind behind a blank one, to be shown if a line of the report follows.
@@ -91,8 +95,14 @@ impl Draft {
             in_report: true,
             in_trace: self.progress <= 1 && self.report.invoker.is_some() && !self.trace_over,
             in_stat: self.in_stat,
+            in_usage: self.progress == Kind::Usage.progress() && !self.stat_seen,
             in_table: self.layout.is_some() && self.progress == Kind::Row.progress(),
         }
+    }
+
+    /// The invoker's line stands in the trace of another task, which goes on behind it; `begun`: its frames have begun.
+    pub fn interrupts(&mut self, begun: Option<bool>) {
+        (self.foreign, self.among) = (begun.is_some(), begun == Some(true));
     }
 
     pub fn columns(&self) -> usize {
@@ -243,13 +253,12 @@ impl Draft {
         if self.foreign || self.progress >= Kind::TableTitle.progress() || self.strangers > STRANGERS {
             return;
         }
-        let overview = line.starts_with(b"Mem-Info:") || line.starts_with(b"Mem-info:");
         if self.memory.take(text) {
             // A machine of many nodes prints hundreds of them.
             self.strangers = 0;
+            self.mem_info = true;
+            self.trace_over = true;
         }
-        self.mem_info |= overview;
-        self.trace_over |= overview;
         if self.blank && !self.prefixed {
             self.waiting.push(text.to_vec());
         } else {
@@ -261,11 +270,16 @@ impl Draft {
     pub fn is_of_another(&mut self, kind: Kind, text: &[u8]) -> bool {
         let another = match kind {
             Kind::Cpu => self.report.cpu.is_some() || self.report.release.is_some() || !self.is_invokers(text),
-            Kind::TraceStart => self.foreign || !self.report.call_trace.is_empty(),
+            Kind::TraceStart => self.foreign && !self.among || !self.report.call_trace.is_empty(),
             Kind::Frame => self.foreign,
             _ => false,
         };
+        if !another && self.foreign {
+            // Its own begins.
+            (self.foreign, self.trace_over) = (false, false);
+        }
         if another {
+            self.strange_trace |= kind != Kind::Cpu;
             self.foreign = true;
             self.trace_over = true;
             self.strangers = self.strangers.saturating_add(1);

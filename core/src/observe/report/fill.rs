@@ -79,6 +79,10 @@ impl Draft {
         let cpu = trace::cpu(text, report.invoker.as_ref().map(|invoker| invoker.comm.as_slice()));
         report.cpu = cpu.cpu;
         report.release = cpu.release;
+        if report.release.is_none() {
+            self.note("release", CUT);
+        }
+        let report = &mut self.report;
         let Some(invoker) = report.invoker.as_mut() else { return };
         invoker.pid = cpu.pid;
         // What stands before the name that both lines have is a prefix of unknown shape.
@@ -138,6 +142,7 @@ impl Draft {
     }
 
     fn stat(&mut self, text: &[u8]) {
+        self.in_stat = true;
         self.counters.lines(text);
         if parse::stat_is_cut(text) {
             // The last counter may have lost digits.

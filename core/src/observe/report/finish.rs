@@ -108,6 +108,7 @@ impl Draft {
             && !self.stat_seen
             && report.memory.is_none()
             && report.tasks.is_empty()
+            && !self.mem_info
             && report.constraint.is_none()
             && report.oom_memcg.is_none();
         if bare {
@@ -129,10 +130,12 @@ impl Draft {
         } else {
             "no task table: vm.oom_dump_tasks is 0, or its lines are not in the log"
         };
+        let untraced =
+            if self.strange_trace { "the frames that follow are of another task" } else { "no frame is in the log" };
         let absent: [(&'static str, bool, &'static str); 8] = [
             ("invoker", report.invoker.is_none(), LOST),
             ("release", report.release.is_none(), LOST),
-            ("call_trace", report.call_trace.is_empty(), "no frame is in the log"),
+            ("call_trace", report.call_trace.is_empty(), untraced),
             ("memory", memcg && report.memory.is_none(), LOST),
             ("stat", memcg && report.stat.is_empty(), "no statistics are in the log"),
             ("tasks", report.tasks.is_empty(), untabled),

@@ -21,13 +21,12 @@ pub(super) fn lines<'a>(text: &'a [u8], first: &Anchor) -> Option<Vec<&'a [u8]>>
 }
 
 fn by_time(text: &[u8]) -> Option<Vec<&[u8]>> {
-    let times: Vec<usize> = memchr_iter(b'[', text)
+    let mut found = memchr_iter(b'[', text)
         .filter(|&at| at == 0 || matches!(text[at - 1], b' ' | b'\t' | b'>' | b':'))
-        .filter(|&at| bracketed(head(&text[at..], 48)).is_some_and(|(moment, _)| moment.usec.is_some()))
-        .collect();
-    if times.len() < 2 {
-        return None;
-    }
+        .filter(|&at| bracketed(head(&text[at..], 48)).is_some_and(|(moment, _)| moment.usec.is_some()));
+    // Nearly every line has one time alone.
+    let (first, second) = (found.next()?, found.next()?);
+    let times: Vec<usize> = [first, second].into_iter().chain(found).collect();
     let pieces =
         || times.iter().enumerate().map(|(at, &start)| &text[start..*times.get(at + 1).unwrap_or(&text.len())]);
     if !pieces().any(|piece| anchor(piece).is_some()) {

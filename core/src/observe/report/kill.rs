@@ -41,8 +41,7 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
         let numbered = digits(after) > 0;
         let after = &after[digits(after)..];
         // A wrap may have taken what follows the number.
-        let named = after.starts_with(b" (") || after.starts_with(b", UID ") || (after.is_empty() && scope.is_some());
-        return (numbered && named).then_some(Kind::Killed);
+        return (numbered && (is_named(after) || after.is_empty() && scope.is_some())).then_some(Kind::Killed);
     }
     if let Some(after) = kill_process(rest) {
         let numbered = digits(after) > 0;
@@ -68,18 +67,22 @@ fn kill_process(rest: &[u8]) -> Option<&[u8]> {
 /// Whether a kill line names its process, and not only its number.
 pub(super) fn names_process(line: &[u8]) -> bool {
     let (_, rest) = heading(line);
-    killed_process(rest).is_some_and(|after| {
-        let after = &after[digits(after)..];
-        after.starts_with(b" (") || after.starts_with(b", UID ")
-    })
+    killed_process(rest).is_some_and(|after| is_named(&after[digits(after)..]))
+}
+
+/// Whether a name follows the number of a process, and not the format that a source prints it by. A page may have lost the
+/// blank.
+fn is_named(after: &[u8]) -> bool {
+    let name = after.strip_prefix(b" ").unwrap_or(after);
+    name.starts_with(b"(") && !name.starts_with(b"(%s)") || after.starts_with(b", UID ")
 }
 
 /// Where a whole line of this kind ends.
 pub(super) fn end(kind: Kind, line: &[u8]) -> Option<usize> {
     let window = head(line, 1024);
     let words = |words: &[u8]| rfind(window, words).map(|at| at + words.len());
-    // More sizes would follow a comma.
-    let last = |end: &usize| !line[*end..].starts_with(b",");
+    // More sizes would follow a comma, or these words.
+    let last = |end: &usize| !line[*end..].starts_with(b",") && !line[*end..].starts_with(b" pgtables:");
     match kind {
         Kind::Killed => {
             let number = |key: &[u8], unit: &[u8]| {
@@ -111,6 +114,18 @@ fn sizeless_end(line: &[u8]) -> Option<usize> {
     text.ends_with(b")").then_some(text.len())
 }
 
+/// Names of tasks have at most this many bytes.
+const COMM: usize = 15;
+
+/// A name without what follows it, if it is longer than any: whoever quotes the line goes on behind it.
+fn bounded(name: &[u8]) -> &[u8] {
+    if name.len() <= COMM {
+        return name;
+    }
+    let ends = |at: &usize| name[*at] == b')' && name[at + 1] != b')';
+    (0..=COMM).find(ends).map_or(name, |at| &name[..at])
+}
+
 /// Whether a kill line has the last of the fields that any kernel prints.
 pub(super) fn is_complete(line: &[u8]) -> bool {
     rfind(tail(trim_end(line), 32), b"oom_score_adj:").is_some()
@@ -120,7 +135,13 @@ pub(super) fn is_complete(line: &[u8]) -> bool {
 pub(super) fn is_rest(line: &[u8], start: &[u8]) -> bool {
     const KEYS: [&[u8]; 8] =
         [b"total-vm:", b"anon-rss:", b"file-rss:", b"shmem-rss:", b"UID:", b"pgtables:", b"oom_score_adj:", b"UID "];
-    KEYS.iter().any(|key| start.starts_with(key))
+    // Mail programs break a key at its hyphen, and what follows a key.
+    let parted = |key: &[u8]| {
+        let broken = key.iter().position(|&byte| byte == b'-').map(|at| key.split_at(at + 1));
+        broken.is_some_and(|(one, other)| line.ends_with(one) && start.starts_with(other))
+            || line.ends_with(key) && digits(start.strip_prefix(b"-").unwrap_or(start)) > 0
+    };
+    KEYS.iter().any(|key| start.starts_with(key) || parted(key))
         || (!contains(line, b"total-vm:") && contains(head(start, 64), b") total-vm:"))
         || (find(line, b" (").is_none() && start.starts_with(b"("))
         || (line.ends_with(b"Killed process") && digits(start) > 0)
@@ -148,8 +169,9 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     let (comm, uid_before) = name(names);
     let size = |key: &'static str, unread: &mut Vec<&'static str>| {
         let (_, value) = split(sizes, key.as_bytes())?;
-        let bytes =
-            number(value).filter(|(_, unit)| unit.starts_with(b"kB")).and_then(|(kib, _)| kib.checked_mul(1024));
+        let bytes = number(trim_start(value))
+            .filter(|(_, unit)| unit.starts_with(b"kB"))
+            .and_then(|(kib, _)| kib.checked_mul(1024));
         if bytes.is_none() {
             unread.push(key);
         }
@@ -168,8 +190,8 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
     }
     let uid = uid.and_then(|uid| u32::try_from(uid).map_err(|_| unread.push("UID:")).ok());
     // Before 2.6.33 nothing follows the name; since 5.1 a line with the heading always has the sizes.
-    let sizeless =
-        sizeless_end(names).is_some() && (scope.is_none() || names.starts_with(b", UID ") || line_is_old(names));
+    let sizeless = sizeless_end(names).is_some()
+        && (scope.is_none() || names.starts_with(b", UID ") || line_is_old(names) || has_old_heading(line));
     if sizes.is_empty() && !sizeless {
         if sizeless_end(without_dots(names)).is_none() {
             unread.push("the name");
@@ -194,6 +216,11 @@ pub(super) fn killed(line: &[u8]) -> Option<Killed> {
 fn container_sizes(after: &[u8]) -> Option<usize> {
     let at = rfind(after, b") score ")? + 1;
     contains(&after[at..], b" vm:").then_some(at)
+}
+
+/// With this letter only kernels begin a line that print no sizes.
+fn has_old_heading(line: &[u8]) -> bool {
+    trim_start(line).starts_with(b"Out of Memory")
 }
 
 /// 2.6.18 ends its line with a full stop.
@@ -234,7 +261,7 @@ fn name(text: &[u8]) -> (Vec<u8>, Option<u64>) {
     }
     let text = text.strip_prefix(b" ").unwrap_or(text);
     let text = text.strip_prefix(b"(").unwrap_or(text);
-    (text.strip_suffix(b")").unwrap_or(text).to_vec(), uid)
+    (bounded(text.strip_suffix(b")").unwrap_or(text)).to_vec(), uid)
 }
 
 /// `Kill process 12 (comm) score 34 or sacrifice child`
@@ -242,7 +269,7 @@ pub(super) fn sacrifice(line: &[u8]) -> Option<(Sacrifice, Option<Scope>)> {
     let (scope, rest) = heading(line);
     let (pid, after) = number(kill_process(rest)?)?;
     let (names, score) = rsplit(after, b" score ").unwrap_or((after, b""));
-    if !names.starts_with(b" (") {
+    if !trim_start(names).starts_with(b"(") {
         return None;
     }
     let (comm, _) = name(names);

@@ -13,6 +13,8 @@ pub(super) struct Context {
     pub in_report: bool,
     pub in_trace: bool,
     pub in_stat: bool,
+    /// The usage stands before, and the heading of the counters may be left out.
+    pub in_usage: bool,
     pub in_table: bool,
 }
 
@@ -37,7 +39,7 @@ pub(super) fn invoked(text: &[u8]) -> Option<usize> {
 pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     let line = trim_start(text);
     let Some(&first) = line.first() else { return Kind::Other };
-    if invoked(head(text, 256)).is_some_and(|at| is_printed(&text[at + INVOKED.len()..]))
+    if invoked(head(text, 256)).is_some_and(|at| is_printed(&text[..at], &text[at + INVOKED.len()..]))
         || trim_end(head(line, 64)).ends_with(b" invoked") && line.len() < 64
     {
         return Kind::Invoker;
@@ -95,7 +97,7 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     if let Some(kind) = kill::kind(line) {
         return kind;
     }
-    if context.in_stat && is_stat(line) {
+    if context.in_stat && is_stat(line) || context.in_usage && is_counter(line) {
         return Kind::Stat;
     }
     if context.in_trace && line.contains(&b'+') && trace::frame(line).is_some() {
@@ -108,9 +110,16 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
 }
 
 /// Whether what follows the words about an invoker is the kernel's: a program that looks for them has a mark there.
-fn is_printed(behind: &[u8]) -> bool {
-    trim_start(behind).first().is_none_or(|byte| !byte.is_ascii_punctuation() || *byte == b'.')
+fn is_printed(before: &[u8], behind: &[u8]) -> bool {
+    let behind = trim_start(behind);
+    // What is no name may stand before the kernel's words, but not instead of them.
+    let shown =
+        trim_start(before).len() <= COMM || !behind.starts_with(b"gfp_mask=") || behind.len() > b"gfp_mask=".len();
+    shown && behind.first().is_none_or(|byte| !byte.is_ascii_punctuation() || *byte == b'.')
 }
+
+/// Names of tasks have at most this many bytes.
+const COMM: usize = 15;
 
 /// The end of the name in `comm invoked oom-killer` and nothing else, as whoever quotes a line shortens it.
 pub(super) fn bare_invoker(line: &[u8]) -> Option<usize> {
@@ -153,6 +162,11 @@ fn is_cpuset(line: &[u8]) -> bool {
 pub(super) fn is_stat(line: &[u8]) -> bool {
     let first = line.split(|&byte| byte == b'\n').next().unwrap_or(line);
     stat_pair(first).is_some()
+}
+
+/// The same where no heading tells: a name of two words.
+fn is_counter(line: &[u8]) -> bool {
+    stat_pair(line).is_some_and(|(key, _)| key.contains(&b'_'))
 }
 
 /// One `key number` line.

@@ -1,7 +1,7 @@
 //! Reads the lines of Mem-Info, each by itself: some may be lost, and other CPUs may print between them.
 
 use super::mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
-use super::scan::{number, split, trim_end, trim_start, word};
+use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
 use super::Stat;
 
 const ZONES: [&[u8]; 6] = [b"DMA", b"DMA32", b"Normal", b"HighMem", b"Movable", b"Device"];
@@ -59,21 +59,23 @@ impl Reader {
             self.begun = true;
             return true;
         }
-        if !self.begun || line.is_empty() {
-            return false;
-        }
         // Lines of others may stand among those of the table.
         if self.in_slabs {
             let slab = slab(line);
+            self.begun |= slab.is_some();
             let in_table = slab.is_some() || line.starts_with(b"Name ");
             self.info.slabs.extend(slab);
             if in_table {
-                return true;
+                return self.begun;
             }
         }
         if line == b"Unreclaimable slab info:" {
             self.in_slabs = true;
-            return true;
+            return self.begun;
+        }
+        self.begun |= is_telling(line);
+        if !self.begun || line.is_empty() {
+            return false;
         }
         self.zoned(line) || self.totals(line) || self.overview(line)
     }
@@ -179,6 +181,35 @@ impl Reader {
             }
         }
         true
+    }
+}
+
+/// Whether a line is one of an overview beyond doubt, also where its first lines are not in the log.
+fn is_telling(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'a') => line.starts_with(b"active_anon:") && find(head(line, 64), b" inactive_anon:").is_some(),
+        Some(b'l') => line.starts_with(b"lowmem_reserve[]:"),
+        Some(b'F') => line.starts_with(b"Free swap") && line.ends_with(b"kB"),
+        Some(b'T') => line.starts_with(b"Total swap") && line.ends_with(b"kB"),
+        Some(b'0'..=b'9') => {
+            const TOTALS: [&[u8]; 4] =
+                [b" total pagecache pages", b" pages in swap cache", b" pages RAM", b" pages reserved"];
+            TOTALS.iter().any(|words| line.ends_with(words)) && digits(line) > 0
+        }
+        Some(b'N' | b'D' | b'H' | b'M') => {
+            let rest = line.strip_prefix(b"Node ").map_or(line, |rest| trim_start(&rest[digits(rest)..]));
+            let (name, after) = word(rest);
+            let after = trim_start(after);
+            match name.strip_suffix(b":") {
+                Some(name) => ZONES.contains(&name) && after[digits(after)..].starts_with(b"*"),
+                None => {
+                    ZONES.contains(&name) && after.starts_with(b"free:")
+                        || line.starts_with(b"Node ")
+                            && (name.starts_with(b"hugepages_total=") || name.starts_with(b"active_anon:"))
+                }
+            }
+        }
+        _ => false,
     }
 }
 

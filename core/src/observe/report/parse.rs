@@ -1,7 +1,7 @@
 //! The lines that hold fields: invoker, usage, statistics, summary, groups.
 
 use super::lines::{self, USAGES};
-use super::scan::{contains, digits, find, head, number, rfind, rsplit, signed, split, trim_end, trim_start};
+use super::scan::{contains, digits, find, head, number, rfind, rsplit, signed, split, trim_end, trim_start, word};
 use super::{Invoker, Protection, Usage};
 
 /// `comm invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), nodemask=(null), order=0, oom_score_adj=0`; also the
@@ -17,7 +17,9 @@ pub(super) fn invoker(line: &[u8]) -> Option<(Invoker, Option<Vec<u8>>)> {
             invoker.gfp_mask = Some(format!("0x{}", String::from_utf8_lossy(&mask[..length])));
         }
         if let Some(names) = mask[length..].strip_prefix(b"(") {
-            invoker.gfp_flags = split(names, b")").map(|(names, _)| String::from_utf8_lossy(names).into_owned());
+            // Whoever breaks the line may say so by a backslash.
+            let kept = |names: &[u8]| names.iter().copied().filter(|byte| *byte != b'\\').collect::<Vec<u8>>();
+            invoker.gfp_flags = split(names, b")").map(|(names, _)| String::from_utf8_lossy(&kept(names)).into_owned());
         }
     }
     let value = |key: &[u8]| {
@@ -36,7 +38,8 @@ pub(super) fn invoker(line: &[u8]) -> Option<(Invoker, Option<Vec<u8>>)> {
 pub(super) fn cpuset(line: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     let (_, rest) = split(line, b" cpuset=")?;
     Some(match rsplit(rest, b" mems_allowed=") {
-        Some((name, nodes)) => (name.to_vec(), Some(trim_end(nodes).to_vec())),
+        // The kernel prints no blank in the list: what follows one is a patch's.
+        Some((name, nodes)) => (name.to_vec(), Some(word(nodes).0.to_vec())),
         None => (trim_end(rest).to_vec(), None),
     })
 }
@@ -104,6 +107,8 @@ pub(super) struct SummaryEnd {
 pub(super) fn summary(line: &[u8]) -> Summary {
     let mut summary = Summary::default();
     let Some(rest) = trim_start(line).strip_prefix(lines::SUMMARY) else { return summary };
+    let closer = closed_up(rest);
+    let rest = closer.as_deref().unwrap_or(rest);
     // A line that lacks its end may have blanks in place of it.
     let cut = || trim_end(rest).strip_suffix(b",").unwrap_or(trim_end(rest));
     let mut body = if contains(rest, b",uid=") { rest } else { cut() };
@@ -121,9 +126,10 @@ pub(super) fn summary(line: &[u8]) -> Summary {
     const NEXT: [&[u8]; 6] =
         [b",cpuset=", b",mems_allowed=", b",oom_memcg=", b",global_oom", b",task_memcg=", b",task="];
     let until = |text: &[u8], keys: &[&[u8]]| keys.iter().filter_map(|key| find(text, key)).min().unwrap_or(text.len());
-    let end = until(body, &[b","]);
+    let named = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    let end = body.iter().position(|byte| !named(byte)).unwrap_or(body.len());
     summary.constraint = Some(String::from_utf8_lossy(&body[..end]).into_owned());
-    body = &body[end..];
+    body = &body[until(body, &[b","])..];
     if let Some(rest) = body.strip_prefix(b",nodemask=") {
         let end = until(rest, &NEXT);
         summary.nodemask = Some(rest[..end].to_vec());
@@ -149,6 +155,35 @@ pub(super) fn summary(line: &[u8]) -> Summary {
         summary.end = body.to_vec();
     }
     summary
+}
+
+/// A summary that somebody wrote down with blanks behind its commas, without them: the kernel prints none behind the first,
+/// before which nothing stands that anybody may name.
+fn closed_up(text: &[u8]) -> Option<Vec<u8>> {
+    const KEYS: [&[u8]; 9] = [
+        b"nodemask=",
+        b"cpuset=",
+        b"mems_allowed=",
+        b"oom_memcg=",
+        b"global_oom",
+        b"task_memcg=",
+        b"task=",
+        b"pid=",
+        b"uid=",
+    ];
+    let first = text.iter().position(|&byte| byte == b',')?;
+    if !matches!(text.get(first + 1), Some(b' ' | b'\n')) {
+        return None;
+    }
+    let mut closer = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        closer.push(byte);
+        let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\n')).count();
+        let keyed = byte == b',' && KEYS.iter().any(|key| after[blanks..].starts_with(key));
+        rest = if keyed { &after[blanks..] } else { after };
+    }
+    Some(closer)
 }
 
 /// Names of tasks have at most this many bytes.

@@ -183,7 +183,7 @@ pub(super) fn join(kind: Kind, buffer: &mut Vec<u8>, piece: &[u8], fragment: boo
     let after_word =
         buffer.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b')' | b'-' | b']'))
             || (matches!(kind, Kind::Killed | Kind::Invoker | Kind::Usage) && buffer.last() == Some(&b','));
-    let glued = matches!(piece.first(), Some(b' ' | b',' | b':'));
+    let glued = matches!(piece.first(), Some(b' ' | b',' | b':')) || (kind == Kind::Killed && buffer.ends_with(b"-"));
     if kind == Kind::Summary && contains(tail(buffer, 40), b",task=") && !piece.starts_with(b",") {
         buffer.push(b'\n');
     } else if after_word && !glued {

@@ -101,6 +101,19 @@ pub(super) fn signed(text: &[u8]) -> Option<(i64, &[u8])> {
 
 /// A whole text as one number.
 pub(super) fn whole<T: TryFrom<i64>>(text: &[u8]) -> Option<T> {
+    let (sign, digits) = text.strip_prefix(b"-").map_or((1, text), |digits| (-1, digits));
+    // So many digits always fit.
+    if (1..19).contains(&digits.len()) {
+        let mut value = 0;
+        for byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            value = value * 10 + i64::from(digit);
+        }
+        return T::try_from(sign * value).ok();
+    }
     match signed(text)? {
         (value, []) => T::try_from(value).ok(),
         _ => None,

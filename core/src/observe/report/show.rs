@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use self::words::{filled, hanging, named, part, shown, size, wrapped};
+use self::words::{dated, filled, hanging, named, part, shown, size, wrapped};
 use super::sum_up::in_words;
 use super::{consumers, why, Kill, Report, Scope, Stat, Task, TraceFrame};
 use crate::order::order_long;
@@ -43,7 +43,7 @@ impl Report {
     pub fn to_line(&self) -> String {
         let mut line = match (self.time_usec, &self.logged_at) {
             (Some(usec), _) => format!("[{:>5}.{:06}] ", usec / 1_000_000, usec % 1_000_000),
-            (None, Some(wall)) => format!("{} ", escape(wall)),
+            (None, Some(wall)) => format!("{} ", dated(wall)),
             (None, None) => String::new(),
         };
         line.push_str(&match (&self.workload, &self.oom_memcg, self.scope) {
@@ -117,7 +117,8 @@ impl Report {
             lines.push(format!("  swap: {} of {} free", size(info.swap_free_bytes), why::size(total)));
         }
         for node in &info.nodes {
-            for zone in &node.zones {
+            // Of some only the name is in the log.
+            for zone in node.zones.iter().filter(|zone| zone.free_bytes.is_some() || !zone.free_blocks.is_empty()) {
                 let largest = zone.free_blocks.iter().rev().find(|block| block.count > 0);
                 let block = largest
                     .map_or(String::new(), |block| format!(", the largest free block {}", why::size(block.bytes)));
@@ -173,7 +174,7 @@ impl Report {
                 let _ = write!(line, ", {}.{:06} s after boot", usec / 1_000_000, usec % 1_000_000);
             }
             (None, Some(wall)) => {
-                let _ = write!(line, ", {}", escape(wall));
+                let _ = write!(line, ", {}", dated(wall));
             }
             (None, None) => {}
         }

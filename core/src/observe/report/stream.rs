@@ -86,6 +86,10 @@ fn belongs(line: &mut Line<'_>, body: &[u8]) -> bool {
     if !(line.prefixed && line.width >= 8 && indented(body, line.width)) {
         return false;
     }
+    // Whoever leaves lines out says so in a line of its own.
+    if trim_start(body).starts_with(b"..") {
+        return false;
+    }
     let more = source::readable(&body[line.width..], false);
     let text = line.text.to_mut();
     text.push(b'\n');

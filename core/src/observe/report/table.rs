@@ -1,11 +1,12 @@
 //! The task table. Its header decides what the columns are, never the kernel's version: distributions backport.
 
-use super::scan::{digits, head, number, signed, trim_end, trim_start, whole, word};
+use super::scan::{digits, find, head, number, signed, trim_end, trim_start, whole, word};
 use super::Task;
 
 /// `[  pid  ]   uid  tgid total_vm …`, perhaps cut by a wrap.
 pub(super) fn is_header(line: &[u8]) -> bool {
-    let Some(rest) = head(line, 64).strip_prefix(b"[") else { return false };
+    let rest = head(line, 64).strip_prefix(b"[").map(trim_start);
+    let Some(rest) = rest.filter(|rest| rest.starts_with(b"pid")) else { return false };
     let (name, rest) = word(rest);
     if name != b"pid" {
         return false;
@@ -190,15 +191,14 @@ impl Layout {
             if token.is_empty() {
                 return Err("a row of the task table is cut");
             }
-            if whole::<i64>(token).is_none() {
-                // More digits than fit, or a name where a number should stand.
-                return Err(UNFIT);
-            }
-            let pages = || whole::<i64>(token).and_then(|value| u64::try_from(value).ok());
+            // More digits than fit, or a name where a number should stand.
+            let value = whole::<i64>(token).ok_or(UNFIT)?;
+            let pages = || u64::try_from(value).ok();
+            let small = || i32::try_from(value).map_err(|_| UNFIT);
             match column {
                 Column::Pid | Column::Unknown => {}
-                Column::Uid => task.uid = Some(whole(token).ok_or(UNFIT)?),
-                Column::Tgid => task.tgid = Some(whole(token).ok_or(UNFIT)?),
+                Column::Uid => task.uid = Some(u32::try_from(value).map_err(|_| UNFIT)?),
+                Column::Tgid => task.tgid = Some(small()?),
                 Column::TotalVm => task.total_vm_pages = pages(),
                 Column::Rss => task.rss_pages = pages(),
                 Column::RssAnon => task.rss_anon_pages = pages(),
@@ -209,14 +209,27 @@ impl Layout {
                 Column::NrPuds => task.nr_puds = pages(),
                 Column::PgtablesBytes => task.pgtables_bytes = pages(),
                 Column::Swapents => task.swapents_pages = pages(),
-                Column::OomScoreAdj => task.oom_score_adj = Some(whole(token).ok_or(UNFIT)?),
+                Column::OomScoreAdj => task.oom_score_adj = Some(small()?),
             }
             rest = after;
         }
         // One blank stands before the name; further ones are its own.
-        task.comm = rest.strip_prefix(b" ").unwrap_or(rest).to_vec();
+        task.comm = shown_name(rest.strip_prefix(b" ").unwrap_or(rest)).to_vec();
         Ok(task)
     }
+}
+
+/// Names of tasks have at most this many bytes.
+const COMM: usize = 15;
+
+/// A name without the blanks that fill its line, and without what somebody wrote behind them: no name is as long.
+fn shown_name(text: &[u8]) -> &[u8] {
+    if text.len() <= COMM {
+        return text;
+    }
+    let shown = trim_end(text);
+    let end = if shown.len() > COMM { find(shown, b"  ").filter(|at| (1..=COMM).contains(at)) } else { None };
+    &shown[..end.unwrap_or(shown.len())]
 }
 
 /// The numbers of a row, the pid first.
@@ -266,6 +279,15 @@ mod tests {
         assert_eq!((task.nr_ptes, task.nr_pmds, task.pgtables_bytes), (Some(201), Some(6), None));
         assert_eq!((task.swapents_pages, task.oom_score_adj), (Some(5), Some(-999)));
         assert_eq!(task.comm, b" a b)");
+        let comm = |end: &str| {
+            layout
+                .task(format!("[27523] 0 27523   311157  25000   201     6        5   0 {end}").as_bytes())
+                .unwrap()
+                .comm
+        };
+        assert_eq!(comm("python                    "), b"python");
+        assert_eq!(comm("two words  "), b"two words  ", "its own blanks");
+        assert_eq!(comm("java      <===== that one"), b"java");
     }
 
     #[test]

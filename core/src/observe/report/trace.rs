@@ -77,7 +77,7 @@ fn trim_name(name: &[u8]) -> &[u8] {
 /// Where the taint state begins and what follows its words.
 fn taint(text: &[u8]) -> Option<(usize, &[u8])> {
     let window = head(text, 160);
-    let not = find(window, b" Not tainted ").map(|at| (at, &text[at + 13..]));
+    let not = find(window, b" Not tainted").map(|at| (at, &text[at + 12..]));
     not.or_else(|| find(window, b" Tainted: ").map(|at| (at, &text[at + 10..])))
 }
 

@@ -19,6 +19,11 @@ fn apart(line: &[u8], words: &[&[u8]]) -> bool {
     words.iter().all(|word| rfind(line, word).is_none_or(|at| at > 0 && line[at - 1] == b' '))
 }
 
+/// Whether no blank stands between these words and what follows them: a kernel prints none.
+fn tight(line: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().all(|word| rfind(line, word).is_none_or(|at| line.get(at + word.len()) != Some(&b' ')))
+}
+
 /// Whether a line of a report has all that its kind has; `None`: it is none, or its kind does not tell.
 pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
     let text = trim_end(text);
@@ -47,7 +52,7 @@ pub(super) fn whole_text(text: &[u8]) -> Option<bool> {
                 && (kill.anon_rss_bytes.is_some() && kill.file_rss_bytes.is_some() || kill.total_vm_bytes.is_none());
             const KEYS: [&[u8]; 7] =
                 [b"total-vm:", b"anon-rss:", b"file-rss:", b"shmem-rss:", b"UID:", b"pgtables:", b"oom_score_adj:"];
-            Some(ended && sizes && killed.unread.is_empty() && apart(line, &KEYS))
+            Some(ended && sizes && killed.unread.is_empty() && apart(line, &KEYS) && tight(line, &KEYS))
         }
         Kind::Usage => Some(ended && parse::usage(line).is_some_and(|(_, usage)| usage.is_some())),
         Kind::Summary => {

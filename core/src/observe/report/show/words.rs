@@ -25,6 +25,12 @@ pub(super) fn wrapped(lines: &mut Vec<String>, items: impl Iterator<Item = Strin
     }
 }
 
+/// A calendar time, perhaps in the letters of another language.
+pub(super) fn dated(wall: &[u8]) -> String {
+    let readable = |text: &&str| text.chars().all(|letter| letter.is_alphanumeric() || (' '..='~').contains(&letter));
+    std::str::from_utf8(wall).ok().filter(readable).map_or_else(|| escape(wall), str::to_string)
+}
+
 /// Hundredths in a column of five.
 pub(super) fn part(percent: Option<u64>) -> String {
     match percent {
