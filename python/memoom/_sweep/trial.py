@@ -116,7 +116,7 @@ def _fit(trial: Mapping[str, Any]) -> dict[str, Any]:
     """The least limit of a command; its own limit is that of the first run."""
     how = {} if trial["fit"] is True else {name: value for name, value in trial["fit"].items() if value is not None}
     settings = {name: trial[name] for name in ("swap", "timeout", "oom_score_adj", "cwd") if name in trial}
-    silent = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL}
+    silent: dict[str, Any] = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL}
     return _fitted(fit(trial["argv"], most=trial["limit"], **how, **settings, env=_environment(trial), **silent))
 
 
