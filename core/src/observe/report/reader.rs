@@ -45,6 +45,8 @@ pub struct ReportReader {
     /// Bytes since the last end of a line.
     line_bytes: u64,
     any: bool,
+    /// Something was taken apart: what comes next does not begin the log. Its last line may still be open.
+    parsed: bool,
     lookalikes: Vec<Vec<u8>>,
     lookalike_count: u64,
     words: [Finder<'static>; 3],
@@ -59,6 +61,7 @@ impl Default for ReportReader {
             form: Form::default(),
             line_bytes: 0,
             any: false,
+            parsed: false,
             lookalikes: Vec::new(),
             lookalike_count: 0,
             words: WORDS.map(Finder::new),
@@ -178,7 +181,7 @@ impl ReportReader {
 
     /// A log that fits into the window is left to the end, so that it is read as a whole.
     fn any_passed(&self) -> bool {
-        self.assembler.passed
+        self.parsed || self.assembler.passed
     }
 
     /// Where the window is cut: before the last report that begins in it, else at the end of a line.
@@ -194,8 +197,8 @@ impl ReportReader {
         let rest = self.pending.split_off(end);
         let window = std::mem::replace(&mut self.pending, rest);
         let assembler = &mut self.assembler;
+        assembler.passed |= std::mem::replace(&mut self.parsed, true);
         stream::lines(&window, |line| assembler.feed(line));
-        assembler.passed = true;
         self.any |= assembler.has_reports();
         if !self.any {
             self.look_alike(&window);
