@@ -75,6 +75,12 @@ impl<'a> RawRecord<'a> {
         let (priority, rest) = field(line)?;
         let (sequence, rest) = field(rest)?;
         let (time_usec, rest) = field(rest)?;
+        // Nearly every record has a flag and nothing behind it.
+        if let [flag @ (b'-' | b'c' | b'+'), b';', text @ ..] = rest {
+            let continuation = *flag != b'-';
+            let priority = u32::try_from(priority).ok()?;
+            return Some(RawRecord { priority, sequence, time_usec, continuation, caller: None, text });
+        }
         // The header is short; a limit keeps a long line without `;` from being searched whole.
         let most = rest.len().min(256usize.saturating_sub(line.len() - rest.len()));
         let end = memchr::memchr(b';', &rest[..most])?;
@@ -97,6 +103,8 @@ fn field(text: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0u64;
     for (at, byte) in text.iter().enumerate() {
         match byte {
+            // So many digits always fit.
+            b'0'..=b'9' if at < 19 => value = value * 10 + u64::from(byte - b'0'),
             b'0'..=b'9' => value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?,
             b',' if at > 0 => return Some((value, &text[at + 1..])),
             _ => return None,

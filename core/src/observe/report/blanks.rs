@@ -14,8 +14,12 @@ const NARROW: [&[u8]; 4] = [b"\xe2\x80\x8b", b"\xc2\xad", b"\xef\xbb\xbf", b"\xe
 /// The blanks as the kernel wrote them. A name may hold any of these characters once: only where they stand as the kernel's
 /// blanks do, beside each other or a bracket, or between its words, are they taken for blanks.
 pub(super) fn spaced(input: &[u8]) -> Option<Vec<u8>> {
+    // Most logs have none of these characters, and need no search for each.
+    let plain = input.is_ascii();
     let latin = || std::str::from_utf8(input).is_err() && is_spacing(input, b"\xa0");
-    let wide: Vec<&[u8]> = if find(input, b"\xc2\xa0").is_some()
+    let wide: Vec<&[u8]> = if plain {
+        Vec::new()
+    } else if find(input, b"\xc2\xa0").is_some()
         || find(input, b"\xe2\x80").is_some()
         || find(input, b"\xe3\x80").is_some()
     {
@@ -25,7 +29,7 @@ pub(super) fn spaced(input: &[u8]) -> Option<Vec<u8>> {
     } else {
         Vec::new()
     };
-    let narrow: Vec<&[u8]> = NARROW.into_iter().filter(|mark| is_inside(input, mark)).collect();
+    let narrow: Vec<&[u8]> = NARROW.into_iter().filter(|mark| !plain && is_inside(input, mark)).collect();
     let tabs = memchr(b'\t', input).is_some() && is_tabbed(input);
     let runs = RUNS.iter().any(|words| contains(input, words));
     if wide.is_empty() && narrow.is_empty() && !tabs && !runs {

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2, memchr_iter};
 
-use super::scan::{contains, digits, find, trim_start};
+use super::scan::{contains, digits, trim_start};
 
 /// Tags that end a line.
 const BREAKS: [&[u8]; 12] =
@@ -64,12 +64,22 @@ fn is_tagged(input: &[u8]) -> bool {
         b"</span>", b"</div>", b"</p>", b"</pre>", b"</code>", b"</td>", b"</li>", b"<br>", b"<br/>", b"<br />",
         b"</font>",
     ];
-    // Once may be a name; a log has many lines.
-    memchr_iter(b'<', input).any(|at| matches!(input.get(at + 1), Some(b'/' | b'b')))
-        && CLOSED.iter().any(|tag| {
-            find(input, tag).is_some_and(|at| contains(&input[at + 1..], b"</") || contains(&input[at + 1..], tag))
-                || (*tag == b"</pre>" || *tag == b"</code>") && contains(input, tag)
-        })
+    let mut closed = [false; CLOSED.len()];
+    let mut any = false;
+    memchr_iter(b'<', input).any(|at| {
+        let rest = &input[at..];
+        let ends = rest.starts_with(b"</");
+        if !ends && !rest.starts_with(b"<b") {
+            return false;
+        }
+        // Once may be a name; a log has many lines.
+        if ends && any {
+            return true;
+        }
+        let Some(tag) = CLOSED.iter().position(|tag| rest.starts_with(tag)) else { return false };
+        any = true;
+        std::mem::replace(&mut closed[tag], true) || [&b"</pre>"[..], b"</code>"].contains(&CLOSED[tag])
+    })
 }
 
 fn is_named(input: &[u8]) -> bool {
