@@ -36,7 +36,9 @@ pub use observe::{
     event::*, report::list::*, report::memory::*, report::memory_parts::*, report::reader::*, report::tasks::*,
     report::why::*, report::*, watch::*,
 };
-pub use pressure::{command::*, fit::*, function::*, hog::*, pace::*, run::*, ticker::*, trigger::*, worker::*};
+pub use pressure::{
+    command::*, container::*, fit::*, function::*, hog::*, pace::*, pod::*, run::*, ticker::*, trigger::*, worker::*,
+};
 
 /// The major version of the library that this header belongs to.
 pub const MEMOOM_VERSION_MAJOR: u32 = 0;

@@ -312,6 +312,11 @@ fn the_layout_is_the_one_that_c_programs_assert() {
     layout!(text, memoom_function_options { struct_size, name, oom_score_adj, reserved, force_within_ns });
     layout!(text, memoom_hog_options { struct_size, name, kind, step_bytes, oom_score_adj, force, pattern, directory });
     layout!(text, memoom_ticker_options { struct_size, name, every_ns, oom_score_adj, reserved });
+    layout!(text, memoom_pod_options { struct_size, limit_bytes, node_bytes, single_process_oom_kill, reserved });
+    layout!(
+        text,
+        memoom_container_options { struct_size, limit_bytes, request_bytes, swap_bytes, kind, oom_group, reserved }
+    );
     layout!(text, memoom_pace { struct_size, rate_bytes, total_bytes, below_bytes, until });
     layout!(text, memoom_paced { struct_size, steps, total_bytes, stop, status, error_number, reserved });
     layout!(
