@@ -112,7 +112,7 @@ SUITES = (
     Suite("soak", "sh tests/kernels/suite-soak.sh", deadline=12000, default=False, entries=EVERY_KERNEL),
     Suite(
         "peers",
-        "{python} tests/kernels/peers.py",
+        "sh tests/kernels/suite-peers.sh",
         deadline=2400,
         hierarchies=("v2",),
         default=False,

@@ -2,7 +2,7 @@
 """The kernel's own tests of cgroups as a driver: run alone, and once more while memoom watches the whole machine.
 
     peers.py --build    outside: takes tools/testing/selftests/cgroup out of Debian's linux-source, and compiles it
-    peers.py            inside a guest: runs them, and judges
+    peers.py [NAME...]  inside a guest: runs them, and judges
 
 No test may fail because somebody observes, and there are as many victims in accounts as the kernel has counted kills
 (oom_kill of /proc/vmstat). What the observer costs is shown. It needs cgroup v2, as these tests do.
@@ -121,13 +121,13 @@ class Observer:
         self._process.wait(PATIENCE)
 
 
-def judge() -> int:
+def judge(names: list[str]) -> int:
     if not PROGRAMS.is_dir():
         print("there are no programs: tests/kernels/peers.py --build, outside")
         return 2
     faults = []
     print("ok/not ok/skipped, s    alone              observed           kills accounts victims  observer's CPU s")
-    for name in TESTS:
+    for name in names or TESTS:
         alone = run(name)
         with tempfile.TemporaryDirectory() as there:
             observer = Observer(Path(there))
@@ -150,14 +150,16 @@ def judge() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", action="store_true", help="outside: fetch and compile them")
-    if parser.parse_args().build:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="inside: these programs alone")
+    options = parser.parse_args()
+    if options.build:
         for tool in ("apt-get", "dpkg-deb", "xz", "cc"):
             if shutil.which(tool) is None:
                 print(f"{tool} is not here")
                 return 2
         build()
         return 0
-    return judge()
+    return judge(options.names)
 
 
 if __name__ == "__main__":
