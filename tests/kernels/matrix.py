@@ -113,7 +113,7 @@ SUITES = (
     Suite(
         "peers",
         "sh tests/kernels/suite-peers.sh",
-        deadline=2400,
+        deadline=6000,
         hierarchies=("v2",),
         default=False,
         entries=("6.1-v2", "newest-v2"),
