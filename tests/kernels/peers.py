@@ -31,8 +31,8 @@ SELFTESTS = "tools/testing/selftests"
 TAKEN = ("cgroup/*", "kselftest*.h", "clone3/clone3_selftests.h", "pidfd/pidfd.h")
 # Nothing takes so long, also under emulation.
 PATIENCE = 600.0
-# Some of them fail now and then by themselves, where a machine is busy: only what never fails alone, and always where it
-# is observed, fails for that.
+# Some of them fail now and then by themselves, where a machine is busy: only what never fails alone, and always
+# where it is observed, fails for that.
 ROUNDS = 3
 # The status of a program that cannot run here.
 SKIP = 4
