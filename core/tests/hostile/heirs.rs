@@ -27,7 +27,8 @@ pub fn the_supervisor_keeps_what_it_needs() {
     let hog = group.hog(&HogOptions::named("heir")).unwrap();
     let pid = lab.supervisor_pid();
     let of = |file: &str| PathBuf::from(format!("/proc/{pid}/{file}"));
-    assert_eq!(fs::read(of("environ")).unwrap(), b"MEMOOM=supervisor\0");
+    // What it is, and the place of this lab, the only one here.
+    assert_eq!(fs::read(of("environ")).unwrap(), b"MEMOOM=supervisor\0PLACE=0\0");
     assert_eq!(fs::read_link(of("cwd")).unwrap(), PathBuf::from("/"));
     let status = fs::read_to_string(of("status")).unwrap();
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_string();
