@@ -133,11 +133,21 @@ fn bound(bytes: &[u8]) -> Duration {
     Duration::from_millis(100).mul_f64(mib) + lines * Duration::from_nanos(150)
 }
 
+/// How much slower this machine is than the one of those figures, where 1 MiB of reports takes 10 ms.
+fn slowness() -> f64 {
+    let (_, report) = all_logs().into_iter().find(|(name, _)| name.ends_with("v2-7.2.kmsg")).expect("a whole report");
+    let many = report.repeat((1 << 20) / report.len() + 1);
+    (measure(&many, 7).as_secs_f64() / 0.010).max(1.0)
+}
+
 /// `cargo test --release -p memoom --test reports -- --ignored --nocapture time`
 #[test]
 #[ignore = "a measurement: meaningful in release on a quiet machine"]
 fn time_is_linear() {
     let (small, large) = (adversaries(1 << 18), adversaries(1 << 20));
+    let slowness = slowness();
+    println!("this machine takes {slowness:.1} times as long as that of the bounds");
+    let bound = |bytes: &[u8]| bound(bytes).mul_f64(slowness);
     let mut worst = Duration::ZERO;
     for ((name, small), (_, large)) in small.iter().zip(&large) {
         let (quarter, whole) = (measure(small, 7), measure(large, 7));
