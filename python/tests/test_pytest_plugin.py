@@ -706,3 +706,22 @@ def test_fifty_ooms_under_xdist(pytester: pytest.Pytester, monkeypatch: pytest.M
 def result_owner(result: pytest.RunResult) -> set[str]:
     """The pids, in hexadecimal, of the processes that made labs: they stand in the names of the groups."""
     return set(re.findall(r"/memoom-([0-9a-f]+)-", result.stdout.str()))
+
+
+def test_a_test_of_many_ooms_keeps_the_newest_accounts_and_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from memoom._pytest import record
+
+    class Account(str):
+        """Stands for one."""
+
+    monkeypatch.setattr(record, "_KEPT", 3)
+    monkeypatch.setattr(record, "Oom", Account)
+    monkeypatch.setattr(record, "oom_line", str)
+    names = [str(number) for number in range(10)]
+    with record.Record() as kept:
+        for name in names:
+            # The account, and its outcome that has it too.
+            for _ in range(2):
+                kept._heard(Account(name))  # type: ignore[arg-type]
+    assert list(kept.ooms) == names[-3:]  # type: ignore[comparison-overlap]
+    assert kept.new() == names and kept.new() == []

@@ -16,6 +16,8 @@ from .._values import Oom, Outcome, OutcomeError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+# So many outcomes and accounts of a test, the newest, are kept for its failure; of each OOM there is its line besides.
+_KEPT = 512
 # What an account in a failure may take; the rest is counted.
 _MOST = 4
 _PROPERTY = "memoom_oom"
@@ -27,7 +29,8 @@ class Record:
     def __init__(self) -> None:
         self.outcomes: dict[Outcome, None] = {}
         self.ooms: dict[Oom, None] = {}
-        self._told: set[Oom] = set()
+        self._seen: set[int] = set()
+        self._lines: list[str] = []
 
     def __enter__(self) -> Self:
         listeners.append(self._heard)
@@ -40,15 +43,23 @@ class Record:
 
     def _heard(self, value: Outcome | Oom) -> None:
         if isinstance(value, Oom):
-            self.ooms[value] = None
+            if hash(value) not in self._seen:
+                self._seen.add(hash(value))
+                self._lines.append(oom_line(value))
+            _keep(self.ooms, value)
         else:
-            self.outcomes[value] = None
+            _keep(self.outcomes, value)
 
-    def new(self) -> list[Oom]:
-        """The accounts that were not given before."""
-        found = [oom for oom in self.ooms if oom not in self._told]
-        self._told.update(found)
+    def new(self) -> list[str]:
+        """The lines of the OOMs that were not given before."""
+        found, self._lines = self._lines, []
         return found
+
+
+def _keep(kept: dict[Any, None], value: object) -> None:
+    kept[value] = None
+    if len(kept) > _KEPT:
+        del kept[next(iter(kept))]
 
 
 KEY = pytest.StashKey[Record]()
@@ -95,9 +106,9 @@ def _variables(excinfo: pytest.ExceptionInfo[BaseException]) -> Iterable[object]
     return sorted(values, key=lambda value: isinstance(value, Oom))
 
 
-def properties(ooms: Iterable[Oom]) -> list[tuple[str, str]]:
+def properties(lines: Iterable[str]) -> list[tuple[str, str]]:
     """Properties of a test for the JUnit file and for the summary; plain text, because they may come from a worker."""
-    return [(_PROPERTY, oom_line(oom)) for oom in ooms]
+    return [(_PROPERTY, line) for line in lines]
 
 
 def summary(reporter: Any) -> None:
