@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{gone_by, lab, process_is_there, LONG};
@@ -155,4 +156,30 @@ fn what_is_forced_spins_until_its_deadline() {
     let path = lab.path().to_path_buf();
     lab.close().unwrap();
     assert!(!path.exists());
+}
+
+/// A command that has frozen itself by the freezer of v1, whose SIGKILL waits until it is thawed.
+#[test]
+fn who_is_frozen_and_killed_keeps_nobody_waiting() {
+    let freezer = Path::new("/sys/fs/cgroup/freezer");
+    let Some(_lab) = lab() else { return };
+    let frozen = freezer.join(format!("memoom-unkillable-{}", std::process::id()));
+    if !freezer.join("tasks").exists() || std::fs::create_dir(&frozen).is_err() {
+        return eprintln!("skipped: no freezer of cgroup v1");
+    }
+    let script = "echo $$ >$1/cgroup.procs; echo FROZEN >$1/freezer.state; exit 7";
+    let command = Command::new(["/bin/sh", "-c", script, "sh", frozen.to_str().unwrap()]);
+    let run = Run { command, limits: Limits::bytes(64 * MIB), timeout: Some(Duration::from_secs(1)), ..Run::default() };
+    let began = Instant::now();
+    let mut pid = 0;
+    let result = run.run_with(Wait::from(2 * LONG), |worker| pid = worker.pid());
+    let took = began.elapsed();
+    let stands = process_is_there(pid);
+    std::fs::write(frozen.join("freezer.state"), "THAWED").unwrap();
+    let error = result.expect_err("it cannot end");
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    assert!(error.to_string().contains("THAWED") && stands, "{error}");
+    assert!(took < LONG, "after {took:?}");
+    assert!(gone_by(Instant::now() + LONG, || process_is_there(pid)), "the supervisor ends it when it is thawed");
+    assert!(gone_by(Instant::now() + LONG, || std::fs::remove_dir(&frozen).is_err()));
 }

@@ -17,7 +17,7 @@ use crate::memcg::version::Version;
 use crate::observe::task::Proc;
 use crate::sys;
 
-/// So long `cgroup.kill` is written again and again while somebody is left.
+/// So long whoever was killed and does not end is killed again, and waited for.
 const HELD_FAST: Duration = Duration::from_secs(1);
 
 /// Kills everything in a group and below it: v2 by `cgroup.kill` where the kernel has it (5.14), else process by process
@@ -39,11 +39,21 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
             }
         }
     }
+    kill_members(dir)
+}
+
+/// Kills the processes of one group, one by one. Who forks while we kill appears again; each round takes all that it sees.
+fn kill_members(dir: &Dir) -> Result<()> {
     let listed = |pid: i32| -> Result<bool> { Ok(members(dir)?.contains(&pid)) };
-    // Processes that fork while we kill appear again; each round takes all that it sees.
+    // A process that the kernel holds fast (state D, a freezer) dies when it may, and is not waited for any longer.
+    let mut signalled: Vec<i32> = Vec::new();
+    let mut patience = Instant::now() + HELD_FAST;
     for _ in 0..1000 {
         let mut killed = 0;
         for pid in members(dir)? {
+            if signalled.contains(&pid) && Instant::now() >= patience {
+                continue;
+            }
             // The pid may have become another process between the list and the pidfd: look again with the pidfd held.
             let pidfd = match sys::pidfd_open(pid) {
                 Ok(pidfd) => pidfd,
@@ -67,6 +77,10 @@ pub(crate) fn kill_tree(dir: &Dir, version: Version) -> Result<()> {
                 Ok(()) => killed += 1,
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(error) => return Err(Error::os("kill process", error).path(dir.path()).value(pid)),
+            }
+            if !signalled.contains(&pid) {
+                signalled.push(pid);
+                patience = patience.max(Instant::now() + HELD_FAST);
             }
             let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
             let _ = poll(&mut fds, PollTimeout::from(100u8));

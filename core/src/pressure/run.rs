@@ -15,6 +15,7 @@ use crate::lab::options::LabOptions;
 use crate::memcg::Limits;
 use crate::observe::author::{Author, KilledBy};
 use crate::observe::missing::Missing;
+use crate::observe::task::Proc;
 use crate::wait::Wait;
 
 /// A command to be run under limits.
@@ -34,6 +35,9 @@ pub struct Run {
     pub at_limit: Option<StopAtLimit>,
 }
 
+/// A killed worker that has not ended for so long is asked whether it is frozen.
+const FROZEN_FOR: Duration = Duration::from_secs(2);
+
 /// How much later than a timeout the supervisor ends a worker.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -42,7 +46,8 @@ impl Run {
     ///
     /// # Errors
     /// As [`Lab::with`], [`Group::command`](crate::Group::command) and [`Lab::group`]; `Interrupted`, with everything
-    /// killed. That the command was OOM-killed or failed is an outcome, not an error.
+    /// killed; `TimedOut` where its time is over and a freezer of cgroup v1 keeps it from dying: the supervisor ends the lab
+    /// when it is thawed. That the command was OOM-killed or failed is an outcome, not an error.
     pub fn run<'a>(&self, wait: impl Into<Wait<'a>>) -> Result<Outcome> {
         self.run_with(wait, |_| ())
     }
@@ -132,7 +137,7 @@ impl Run {
                 let held = throttled(worker);
                 // An OOM kill in the same moment is still an OOM kill: the verdict looks at the evidence first.
                 worker.group().kill()?;
-                let mut outcome = worker.wait(wait)?;
+                let mut outcome = killed(worker, wait)?;
                 // Nor does memoom answer for a signal that somebody else had sent before.
                 let others = |by: &KilledBy| !matches!(by.by, Author::Memoom | Author::Unknown);
                 if !outcome.oom_killed && !outcome.killed_by.as_ref().is_some_and(others) {
@@ -146,6 +151,27 @@ impl Run {
                 Ok(outcome)
             }
             other => other,
+        }
+    }
+}
+
+/// Waits for the end of a worker that was killed, unless a freezer holds it: then only who froze it can let it die.
+fn killed(worker: &Worker, mut wait: Wait<'_>) -> Result<Outcome> {
+    loop {
+        match worker.wait(wait.at_most(FROZEN_FOR)) {
+            Err(error) if error.kind() == ErrorKind::TimedOut && !wait.expired() => {}
+            ended => return ended,
+        }
+        let pid = worker.pid();
+        let wchan = Proc::system().wchan(pid).ok().flatten().flatten();
+        if wchan.as_deref() == Some("__refrigerator") {
+            return Err(Error::new(
+                ErrorKind::TimedOut,
+                "end run",
+                "a freezer of cgroup v1 holds the command, which was killed and ends when it is thawed",
+            )
+            .value(format!("pid {pid}"))
+            .remedy("write THAWED to freezer.state of its group in the freezer's hierarchy (/proc/PID/cgroup)"));
         }
     }
 }
