@@ -152,6 +152,13 @@ def test_what_follows_from_runs(runs: list[dict[str, Any]], verdict: str, each: 
     assert (place.verdict, [one.verdict for one in told]) == (verdict, each)
 
 
+def test_what_the_kernel_charges_ahead_is_no_growth() -> None:
+    small = [run(24, 1, peak_bytes=256 << 10), run(96, 1, peak_bytes=512 << 10)]
+    assert judge(small, says=False, blur_bytes=512 << 10)[1].reason.startswith("it takes 256K, too little to tell")
+    large = [run(128, 32), run(512, 128), run(2048, 512)]
+    assert judge(large, says=False, blur_bytes=512 << 10)[1].verdict == "aware"
+
+
 def test_what_failed_is_to_end_well_and_needs_no_load() -> None:
     _, place, _ = judge([run(limit, 60, returncode=1) for limit in (128, 512)], says=False)
     assert place.reason.startswith("it failed with exit status 1; have it end with 0, or says"), place

@@ -30,12 +30,15 @@ class Told(NamedTuple):
     follows_permille: int | None = None
 
 
-def judge(runs: Sequence[dict[str, Any]], says: bool) -> tuple[str, Told, list[Told]]:
-    """The measure, the verdict on a place, and one on each of its runs."""
+def judge(runs: Sequence[dict[str, Any]], says: bool, blur_bytes: int = 0) -> tuple[str, Told, list[Told]]:
+    """The measure, the verdict on a place, and one on each of its runs.
+
+    What a group uses is known to ``blur_bytes``: so much the kernel may have charged ahead.
+    """
     measure = "said" if says else _footprint(runs)
     found = [_value(run, measure) for run in runs]
     values = {run["limit_bytes"]: value for run, (value, _) in zip(runs, found, strict=True) if value is not None}
-    follows = {limit: _follows(limit, values) for limit in values}
+    follows = {limit: _follows(limit, values, 0 if says else blur_bytes) for limit in values}
     some_follow = any(part is not None and part >= _FOLLOWS for part in follows.values())
     told = []
     for run, (value, why) in zip(runs, found, strict=True):
@@ -81,10 +84,16 @@ def _failed(run: dict[str, Any]) -> bool:
     return bool(run["outcome"] == "exited" and run["returncode"] != 0)
 
 
-def _follows(limit: int, values: dict[int, float]) -> float | None:
+def _follows(limit: int, values: dict[int, float], blur: float) -> float | None:
     """How far the measure follows, between this limit and the least and the largest one that have a measure."""
+
+    def grew(value: float, other: float) -> float:
+        if abs(value - other) <= blur:
+            return 0
+        return math.log(value / (other + blur)) if value > other else math.log((value + blur) / other)
+
     ends = {min(values), max(values)} - {limit}
-    found = [math.log(values[limit] / values[end]) / math.log(limit / end) for end in ends]
+    found = [grew(values[limit], values[end]) / math.log(limit / end) for end in ends]
     # One step of a staircase is flat; it climbs all the same.
     return max(found, default=None)
 
