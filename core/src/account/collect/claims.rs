@@ -11,7 +11,8 @@ use super::tally::{Step, Tally};
 use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Reading};
 use crate::account::oom::{Cause, Oom};
-use crate::account::scene::Scene;
+use crate::account::scene::{Scene, WorkerSeen};
+use crate::account::victim::NEVER;
 use crate::memcg::path::covers;
 use crate::observe::missing::Missing;
 
@@ -217,11 +218,14 @@ impl Collector {
             return debt.asked > 0;
         }
         debt.asked += 1;
+        // Where a kill takes the whole group it goes from one to the next, and may not have come to this one yet.
+        let may_follow =
+            |worker: &WorkerSeen| stayed < GIVE_UP && worker.oom_score_adj != NEVER && flagged(&worker.group, scene);
         scene
             .workers()
             .iter()
-            .filter(|worker| !worker.is_over())
-            .any(|worker| owing.iter().any(|one| one.cgroup == worker.group) && scene.is_dying(worker.pid))
+            .filter(|worker| !worker.is_over() && owing.iter().any(|one| one.cgroup == worker.group))
+            .any(|worker| scene.is_dying(worker.pid) || may_follow(worker))
     }
 
     /// Whether a counter may rise without a word: v1 notifies before it kills, and nothing else tells of the kill where
