@@ -365,7 +365,10 @@ fn without_evidence_a_group_that_is_killed_as_a_whole_has_one_account() {
             pids.push(other.pid());
         }
         let oom = watch.wait_oom(LONG).unwrap().expect("an account");
-        assert!(oom.victims.len() == 3 && pids.iter().all(|pid| oom.killed(*pid)), "{}", oom.to_text());
+        // Under emulation the kill may be on its way from one to the next for longer than an account waits: then it says so.
+        let nameless = oom.victims.is_empty() && oom.missing.iter().any(|one| one.source == "victim");
+        let named = oom.victims.len() == 3 && pids.iter().all(|pid| oom.killed(*pid));
+        assert!(named || common::slow() && nameless, "{}", oom.to_text());
         if let Some(oom) = watch.wait_oom(Duration::from_millis(500)).unwrap() {
             panic!("there was one OOM\n{}", oom.to_text());
         }
