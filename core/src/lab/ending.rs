@@ -80,7 +80,7 @@ fn kill_members(dir: &Dir) -> Result<()> {
             }
             if !signalled.contains(&pid) {
                 signalled.push(pid);
-                patience = patience.max(Instant::now() + HELD_FAST);
+                patience = Instant::now() + HELD_FAST;
             }
             let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
             let _ = poll(&mut fds, PollTimeout::from(100u8));

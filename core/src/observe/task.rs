@@ -94,14 +94,24 @@ pub(crate) struct Status {
     /// Page tables of all levels.
     pub(crate) vm_pte_bytes: Option<u64>,
     pub(crate) threads: Option<u32>,
-    /// SIGKILL is pending.
-    pub(crate) killed: bool,
     /// The signals that are pending for this thread alone (SigPnd): the bit N - 1 is that of signal N.
     pub(crate) pending: u64,
     /// Those that are pending for the whole process (ShdPnd).
     pub(crate) pending_shared: u64,
     /// Somebody traces it.
     pub(crate) traced: bool,
+}
+
+impl Status {
+    /// SIGKILL is pending.
+    pub(crate) fn is_killed(&self) -> bool {
+        has_signal(self.pending | self.pending_shared, libc::SIGKILL)
+    }
+}
+
+/// Whether a signal is in a mask as the kernel shows it.
+pub(crate) fn has_signal(mask: u64, signal: i32) -> bool {
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// What memoom needs of `/proc/PID/stat`.
@@ -273,7 +283,7 @@ impl Proc {
     /// Whether a process has gone, is a zombie, or has SIGKILL waiting for it.
     pub(crate) fn is_ending(&self, pid: i32) -> bool {
         match self.status(pid) {
-            Ok(Some(status)) => status.killed || matches!(status.state, Some(TaskState::Zombie | TaskState::Dead)),
+            Ok(Some(status)) => status.is_killed() || matches!(status.state, Some(TaskState::Zombie | TaskState::Dead)),
             Ok(None) => true,
             Err(_) => false,
         }

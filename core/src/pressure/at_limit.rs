@@ -7,7 +7,7 @@ use super::worker::Worker;
 use crate::account::at_limit::{AtLimit, HookRun};
 use crate::account::oom::{Predicted, Process};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lab::group::still::{Meeting, Still};
+use crate::lab::group::still::{self, Meeting, Still};
 use crate::lab::group::Group;
 use crate::lab::hub::Look;
 use crate::lab::lab::Lab;
@@ -276,7 +276,10 @@ impl<'a> Watched<'a> {
             missing.push(Missing::new("at-limit", NOBODY_WAITS));
         }
         if !still.restless.is_empty() {
-            let reason = format!("threads that had not come to rest in time: {}", still.restless.join(", "));
+            let reason = format!(
+                "threads that had not come to rest in time: {}",
+                still::shown(still.restless.iter().copied()).join(", ")
+            );
             missing.push(Missing::new("at-limit", reason));
         }
         AtLimit {

@@ -40,7 +40,7 @@ pub(crate) struct Meeting {
 pub(crate) struct Still {
     members: Vec<Member>,
     /// Who had not come to rest in time, with its state.
-    pub(crate) restless: Vec<String>,
+    pub(crate) restless: Vec<(i32, TaskState)>,
 }
 
 #[derive(Debug)]
@@ -59,10 +59,8 @@ impl Still {
 
     /// The threads that had come to rest and do not stand still any more, with their states.
     pub(crate) fn went_on(&self) -> Vec<String> {
-        let pid = |thread: &String| thread.split(' ').next().map(str::to_string);
-        let mut threads = stops::went_on(self.members.iter());
-        threads.retain(|thread| !self.restless.iter().any(|restless| pid(restless) == pid(thread)));
-        threads
+        let rested = |thread: &i32| self.restless.iter().all(|(restless, _)| restless != thread);
+        shown(stops::went_on(&self.members).into_iter().filter(|(thread, _)| rested(thread)))
     }
 }
 
@@ -235,13 +233,15 @@ fn waits(pid: i32) -> Option<(Process, i32)> {
     Some((Process { pid, comm: proc.stat(pid).ok()??.comm }, thread))
 }
 
-/// The threads of a process that do not stand still, with the letters of their states.
-fn moving(pid: i32) -> Vec<String> {
+/// Threads with the letters of their states.
+pub(crate) fn shown(threads: impl IntoIterator<Item = (i32, TaskState)>) -> Vec<String> {
+    threads.into_iter().map(|(thread, state)| format!("{thread} ({})", state.char())).collect()
+}
+
+/// The threads of a process that do not stand still, with their states.
+fn moving(pid: i32) -> impl Iterator<Item = (i32, TaskState)> {
     let proc = Proc::system();
-    let states = proc.threads(pid).into_iter().filter_map(|thread| Some((thread, proc.stat(thread).ok()??.state)));
+    let states = proc.threads(pid).into_iter().filter_map(move |thread| Some((thread, proc.stat(thread).ok()??.state)));
     let still = [TaskState::Stopped, TaskState::Traced, TaskState::Zombie, TaskState::Dead];
-    states
-        .filter(|(_, state)| !still.contains(state))
-        .map(|(thread, state)| format!("{thread} ({})", state.char()))
-        .collect()
+    states.filter(move |(_, state)| !still.contains(state))
 }

@@ -38,8 +38,6 @@ pub(super) struct Gauge {
     next: u64,
     /// A usage has changed since all groups were looked at.
     changed: bool,
-    /// The kernel may not be asked to ring for a group (v1, as an ordinary user).
-    pub(super) unrung: bool,
 }
 
 impl Gauge {

@@ -83,7 +83,7 @@ impl Hub {
         let is_top = || group.version() == Version::V2 && v2::is_top(dir).unwrap_or(false);
         if refused.errno() != Some(libc::ENOENT) || !is_top() {
             state.miss("counters", format!("no OOM notification: {refused}"));
-            state.gauge.unrung = true;
+            state.world.unrung = true;
         }
         Ok(None)
     }

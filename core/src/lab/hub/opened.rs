@@ -180,7 +180,7 @@ impl Hub {
 impl State {
     /// Whether a kill wakes nobody: the kernel rings for no group, and marks no victim.
     pub(super) fn is_blind(&self) -> bool {
-        self.gauge.unrung && self.trace.is_none()
+        self.world.unrung && self.trace.is_none()
     }
 
     /// The timer has run out: where nothing else tells of a kill, the counters may by now; whether there may be evidence.

@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) missing: Vec<Missing>,
     /// The tracepoint of sent signals is read.
     pub(super) hears_signals: bool,
+    /// The kernel may not be asked to ring for a group (v1, as an ordinary user).
+    pub(super) unrung: bool,
     /// What people call the workloads.
     pub(crate) names: Names,
     pub(super) waits: Waits,

@@ -21,7 +21,10 @@ fn a_status_is_read_by_its_keys() {
     assert_eq!((status.vm_rss_bytes, status.rss_anon_bytes), (Some(2048 << 10), Some(1024 << 10)));
     assert_eq!((status.rss_file_bytes, status.rss_shmem_bytes), (Some(512 << 10), Some(512 << 10)));
     assert_eq!((status.vm_pte_bytes, status.vm_swap_bytes), (Some(44 << 10), Some(8 << 10)));
-    assert_eq!((status.pending, status.pending_shared, status.traced, status.killed), (0x40000, 0x80001, true, false));
+    assert_eq!(
+        (status.pending, status.pending_shared, status.traced, status.is_killed()),
+        (0x40000, 0x80001, true, false)
+    );
     let zombie = parse_status(b"Name:\tx\nState:\tZ (zombie)\n");
     assert_eq!((zombie.state, zombie.vm_rss_bytes), (Some(TaskState::Zombie), None));
 }

@@ -38,7 +38,6 @@ pub(crate) fn parse_status(text: &[u8]) -> Status {
             b"VmPTE" => status.vm_pte_bytes = bytes(),
             b"SigPnd" | b"ShdPnd" => {
                 let pending = first.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
-                status.killed |= pending >> (libc::SIGKILL - 1) & 1 == 1;
                 *(if key == b"SigPnd" { &mut status.pending } else { &mut status.pending_shared }) = pending;
             }
             b"TracerPid" => status.traced = first.is_some_and(|pid| pid != "0"),

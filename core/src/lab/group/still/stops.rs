@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use super::{signal, Member};
 use crate::error::Result;
-use crate::observe::task::{Proc, TaskState};
+use crate::observe::task::{has_signal, Proc, TaskState};
 use crate::sys;
 
 /// The stops that a program may handle, and those of a terminal.
@@ -21,10 +21,6 @@ struct Stops {
     shared: u64,
     /// What is pending for any of its threads alone.
     own: u64,
-}
-
-fn has(pending: u64, signal: i32) -> bool {
-    pending >> (signal - 1) & 1 == 1
 }
 
 impl Stops {
@@ -46,8 +42,8 @@ impl Stops {
 pub(super) fn is_stopped_by_another(pid: i32) -> Result<bool> {
     let stops = Stops::of(pid)?;
     // That of a tracer's attach is the tracer's, who takes it away again.
-    let own = has(stops.own, libc::SIGSTOP) && !stops.traced;
-    Ok(stops.stopped || has(stops.shared, libc::SIGSTOP) || own)
+    let own = has_signal(stops.own, libc::SIGSTOP) && !stops.traced;
+    Ok(stops.stopped || has_signal(stops.shared, libc::SIGSTOP) || own)
 }
 
 /// One that we have stopped goes on, unless somebody else has stopped it meanwhile. Of one that cannot be read nothing is
@@ -56,17 +52,17 @@ pub(super) fn go_on(member: &Member) {
     let stops = Stops::of(member.process.pid).unwrap_or_default();
     // Behind a stop that has taken effect only a later one is pending. Where none has, it is ours. For a thread alone a stop
     // is what a tracer leaves behind that was killed before it got through.
-    if stops.stopped && has(stops.shared, libc::SIGSTOP) {
+    if stops.stopped && has_signal(stops.shared, libc::SIGSTOP) {
         return;
     }
     let _ = signal(member, libc::SIGCONT);
-    for mild in MILD.into_iter().filter(|mild| has(stops.shared | stops.own, *mild)) {
+    for mild in MILD.into_iter().filter(|mild| has_signal(stops.shared | stops.own, *mild)) {
         let _ = signal(member, mild);
     }
 }
 
-/// The threads of those members that went on while they were held, with the letters of their states: somebody sent SIGCONT.
-pub(super) fn went_on<'a>(members: impl Iterator<Item = &'a Member>) -> Vec<String> {
-    let there = members.filter(|member| !sys::has_ended(member.pidfd.as_fd()));
+/// The threads of those members that went on while they were held, with their states: somebody sent SIGCONT.
+pub(super) fn went_on(members: &[Member]) -> Vec<(i32, TaskState)> {
+    let there = members.iter().filter(|member| !sys::has_ended(member.pidfd.as_fd()));
     there.flat_map(|member| super::moving(member.process.pid)).collect()
 }
