@@ -71,6 +71,7 @@ def test_sizes() -> None:
 def test_a_number_that_does_not_fit_is_refused_by_its_name(number: int, lab: memoom.Lab) -> None:
     group = lab.group(limit="16M")
     watch, ticker = group.watch(), group.ticker()
+    container = lab.pod().container("app")
     calls: dict[str, list[Callable[..., object]]] = {
         "oom_score_adj": [
             lambda **wrong: memoom.run(["true"], **wrong),
@@ -79,6 +80,9 @@ def test_a_number_that_does_not_fit_is_refused_by_its_name(number: int, lab: mem
             group.hog,
             group.ticker,
             lambda **wrong: group.command(["true"], **wrong),
+            container.hog,
+            container.ticker,
+            lambda **wrong: container.command(["true"], **wrong),
         ],
         "runs": [lambda **wrong: memoom.fit(["true"], **wrong)],
         "pid": [memoom.postmortem],

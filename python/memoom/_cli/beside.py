@@ -10,6 +10,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, cast
 
+from .._text import signal_name
 from . import complain
 from .run import CANNOT_RUN, NOT_FOUND, say
 
@@ -102,15 +103,8 @@ def observe(command: list[str], group: Group, refusal: str, tell: Callable[[Deat
     while poller.poll(_SILENCE_MS) and time.monotonic() < end:
         told |= tell(deaths)
     if returncode < 0 and child.pid not in told:
-        say(f"memoom: {child.name} (pid {child.pid}) was ended by {_named(-returncode)}; {_why(group, kills, after)}")
+        say(f"memoom: {child.name} (pid {child.pid}) was ended by {signal_name(-returncode)}; {_why(group, kills, after)}")
     return 128 - returncode if returncode < 0 else returncode
-
-
-def _named(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _why(group: Group, before: int | None, after: int | None) -> str:

@@ -6,8 +6,9 @@ use memoom::{ContainerOptions, Limit, PodOptions};
 use pyo3::prelude::*;
 
 use super::command::{command_of, Stdio};
+use super::start::{hog_options, started, ticker_options};
 use super::worker::{Hog, Worker};
-use crate::convert::{duration, readable, waiting, working, Most, Name, Size};
+use crate::convert::{readable, waiting, whole, working, Most, Name, Size};
 use crate::error::raise;
 use crate::memcg::{Group, Lab};
 
@@ -152,15 +153,12 @@ impl Container {
         stdin: Option<&Bound<'_, PyAny>>,
         stdout: Option<&Bound<'_, PyAny>>,
         stderr: Option<&Bound<'_, PyAny>>,
-        oom_score_adj: i16,
+        #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
         force_within: Option<f64>,
     ) -> PyResult<Py<Worker>> {
         let stdio = Stdio::open(py, stdin, stdout, stderr)?;
-        let mut command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
-        command.force_within = force_within.map(|within| duration(py, "start command", within)).transpose()?;
-        let started = working(py, || self.core.command(&command));
-        let (core, pipes) = stdio.settle(py, started)?;
-        Worker::with_pipes(py, core, pipes)
+        let command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
+        started(py, stdio, command, force_within, |command| self.core.command(command))
     }
 
     /// Starts a hog in it.
@@ -175,22 +173,23 @@ impl Container {
         pattern: &str,
         directory: Option<PathBuf>,
         step: Size,
-        oom_score_adj: i16,
+        #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
         force: bool,
     ) -> PyResult<Py<Hog>> {
-        let kind = kind.parse().map_err(|error| raise(py, &error))?;
-        let pattern = pattern.parse().map_err(|error| raise(py, &error))?;
-        let step_bytes = step.0;
-        let options =
-            memoom::HogOptions { name: name.to_string(), kind, pattern, directory, step_bytes, oom_score_adj, force };
+        let options = hog_options(py, name, kind, pattern, directory, step, oom_score_adj, force)?;
         Hog::make(py, working(py, || self.core.hog(&options))?)
     }
 
     /// Starts a ticker in it.
     #[pyo3(signature = (name="ticker", every=1.0, *, oom_score_adj=0))]
-    fn ticker(&self, py: Python<'_>, name: &str, every: f64, oom_score_adj: i16) -> PyResult<Py<Worker>> {
-        let every = duration(py, "start ticker", every)?;
-        let options = memoom::TickerOptions { name: name.to_string(), every, oom_score_adj };
+    fn ticker(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        every: f64,
+        #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
+    ) -> PyResult<Py<Worker>> {
+        let options = ticker_options(py, name, every, oom_score_adj)?;
         Worker::make(py, working(py, || self.core.ticker(&options))?)
     }
 

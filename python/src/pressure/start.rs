@@ -28,11 +28,7 @@ impl Group {
         force: bool,
     ) -> PyResult<Py<Hog>> {
         let py = slf.py();
-        let kind = kind.parse().map_err(|error| raise(py, &error))?;
-        let pattern = pattern.parse().map_err(|error| raise(py, &error))?;
-        let step_bytes = step.0;
-        let options =
-            memoom::HogOptions { name: name.to_string(), kind, pattern, directory, step_bytes, oom_score_adj, force };
+        let options = hog_options(py, name, kind, pattern, directory, step, oom_score_adj, force)?;
         let core = &slf.get().core;
         Hog::make(py, working(py, || core.hog(&options))?)
     }
@@ -46,8 +42,7 @@ impl Group {
         every: f64,
         #[pyo3(from_py_with = whole::oom_score_adj)] oom_score_adj: i16,
     ) -> PyResult<Py<Worker>> {
-        let every = duration(py, "start ticker", every)?;
-        let options = memoom::TickerOptions { name: name.to_string(), every, oom_score_adj };
+        let options = ticker_options(py, name, every, oom_score_adj)?;
         Worker::make(py, working(py, || self.core.ticker_with(&options))?)
     }
 
@@ -67,11 +62,8 @@ impl Group {
         force_within: Option<f64>,
     ) -> PyResult<Py<Worker>> {
         let stdio = Stdio::open(py, stdin, stdout, stderr)?;
-        let mut command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
-        command.force_within = force_within.map(|within| duration(py, "start command", within)).transpose()?;
-        let started = working(py, || self.core.command(&command));
-        let (core, pipes) = stdio.settle(py, started)?;
-        Worker::with_pipes(py, core, pipes)
+        let command = command_of(argv, env, cwd, &stdio, oom_score_adj)?;
+        started(py, stdio, command, force_within, |command| self.core.command(command))
     }
 
     /// Ends a block: by a higher `limit`, by the death of the worker `kill`, or else by the kernel's choice of a victim.
@@ -110,4 +102,47 @@ impl Group {
         let oom = crate::account::oom(py, &triggered.oom)?;
         py.import("memoom._values")?.getattr("Triggered")?.call1((triggered.way.name(), oom))?.into_py_any(py)
     }
+}
+
+/// What a hog is told by the keywords of Python.
+#[allow(clippy::too_many_arguments)] // keywords of one Python call
+pub(super) fn hog_options(
+    py: Python<'_>,
+    name: &str,
+    kind: &str,
+    pattern: &str,
+    directory: Option<PathBuf>,
+    step: Size,
+    oom_score_adj: i16,
+    force: bool,
+) -> PyResult<memoom::HogOptions> {
+    let kind = kind.parse().map_err(|error| raise(py, &error))?;
+    let pattern = pattern.parse().map_err(|error| raise(py, &error))?;
+    let (name, step_bytes) = (name.to_string(), step.0);
+    Ok(memoom::HogOptions { name, kind, pattern, directory, step_bytes, oom_score_adj, force })
+}
+
+/// What a ticker is told by the keywords of Python.
+pub(super) fn ticker_options(
+    py: Python<'_>,
+    name: &str,
+    every: f64,
+    oom_score_adj: i16,
+) -> PyResult<memoom::TickerOptions> {
+    let every = duration(py, "start ticker", every)?;
+    Ok(memoom::TickerOptions { name: name.to_string(), every, oom_score_adj })
+}
+
+/// Starts a command, and gives its worker with the ends of its pipes.
+pub(super) fn started(
+    py: Python<'_>,
+    stdio: Stdio,
+    mut command: memoom::Command,
+    force_within: Option<f64>,
+    start: impl FnOnce(&memoom::Command) -> memoom::Result<memoom::Worker> + Send,
+) -> PyResult<Py<Worker>> {
+    command.force_within = force_within.map(|within| duration(py, "start command", within)).transpose()?;
+    let started = working(py, || start(&command));
+    let (core, pipes) = stdio.settle(py, started)?;
+    Worker::with_pipes(py, core, pipes)
 }
