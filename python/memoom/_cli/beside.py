@@ -103,7 +103,8 @@ def observe(command: list[str], group: Group, refusal: str, tell: Callable[[Deat
     while poller.poll(_SILENCE_MS) and time.monotonic() < end:
         told |= tell(deaths)
     if returncode < 0 and child.pid not in told:
-        say(f"memoom: {child.name} (pid {child.pid}) was ended by {signal_name(-returncode)}; {_why(group, kills, after)}")
+        why = _why(group, kills, after)
+        say(f"memoom: {child.name} (pid {child.pid}) was ended by {signal_name(-returncode)}; {why}")
     return 128 - returncode if returncode < 0 else returncode
 
 
