@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use common::kept::Kept;
 use common::{lab, shortest, EATS, LONG};
-use memoom::{Command, EventKind, Group, GrowStatus, HogOptions, Lab, LabOptions, Limits, Oom, Verdict, Version};
+use memoom::{
+    Command, EventKind, Group, GrowStatus, HogOptions, Lab, LabOptions, Limits, Oom, Outcome, Verdict, Version,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -359,16 +361,14 @@ fn without_evidence_a_group_that_is_killed_as_a_whole_has_one_account() {
         let hog = group.hog(&HogOptions::named("eater")).unwrap();
         while hog.grow(Some(4 * MIB), LONG).unwrap().status == GrowStatus::Grew {}
         let mut pids = vec![hog.pid()];
-        assert!(hog.wait(LONG).unwrap().oom_killed);
+        let killed = |outcome: &Outcome| assert!(outcome.oom_killed, "{}", outcome.to_text());
+        killed(&hog.wait(LONG).unwrap());
         for other in others {
-            assert!(other.wait(LONG).unwrap().oom_killed);
+            killed(&other.wait(LONG).unwrap());
             pids.push(other.pid());
         }
         let oom = watch.wait_oom(LONG).unwrap().expect("an account");
-        // Under emulation the kill may be on its way from one to the next for longer than an account waits: then it says so.
-        let nameless = oom.victims.is_empty() && oom.missing.iter().any(|one| one.source == "victim");
-        let named = oom.victims.len() == 3 && pids.iter().all(|pid| oom.killed(*pid));
-        assert!(named || common::slow() && nameless, "{}", oom.to_text());
+        assert!(oom.victims.len() == 3 && pids.iter().all(|pid| oom.killed(*pid)), "{}", oom.to_text());
         if let Some(oom) = watch.wait_oom(Duration::from_millis(500)).unwrap() {
             panic!("there was one OOM\n{}", oom.to_text());
         }

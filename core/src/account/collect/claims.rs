@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
+use super::exits::topmost_flagged;
 use super::owing::Owing;
 use super::stirred::Stirred;
 use super::tally::{Step, Tally};
 use super::unclaimed::{Sign, Unclaimed};
 use super::{within, Collector, Episode, Reading};
 use crate::account::oom::{Cause, Oom};
-use crate::account::scene::{Scene, WorkerSeen};
-use crate::account::victim::NEVER;
+use crate::account::scene::Scene;
 use crate::memcg::path::covers;
 use crate::observe::missing::Missing;
 
@@ -170,7 +170,7 @@ impl Collector {
         } else if last != Last::No {
             let given_up: Vec<Owing> = owing.into_iter().filter(|one| last.is_of(&one.cgroup)).collect();
             let total = given_up.iter().map(|one| one.owed).sum::<u64>().min(total);
-            self.without_victim(&given_up, total, scene.now_ns());
+            self.without_victim(&given_up, total, scene);
         } else {
             self.give_up(owing, total, all_read, read_ns, scene);
         }
@@ -184,8 +184,14 @@ impl Collector {
         if !apart && owing.iter().any(|one| one.stayed(read_ns) < patience) {
             return;
         }
+        let over = |one: Owing| {
+            let stayed = one.stayed(read_ns);
+            let over = one.over(patience, read_ns)?;
+            // What a group that is killed as a whole goes on to count is of the same OOM.
+            (stayed >= patience || !flagged(&over.cgroup, scene)).then_some(over)
+        };
         let owing: Vec<Owing> = match apart {
-            true => owing.into_iter().filter_map(|one| one.over(patience, read_ns)).collect(),
+            true => owing.into_iter().filter_map(over).collect(),
             false => owing,
         };
         let Some(stayed) = owing.iter().map(|one| one.stayed(read_ns)).min() else { return };
@@ -197,7 +203,7 @@ impl Collector {
             return;
         }
         let owed = owing.iter().map(|one| one.owed).sum::<u64>();
-        self.without_victim(&owing, if apart { owed } else { total }, scene.now_ns());
+        self.without_victim(&owing, if apart { owed } else { total }, scene);
     }
 
     /// How long a source may take to tell of a kill that is counted.
@@ -211,21 +217,19 @@ impl Collector {
     }
 
     /// Whether a worker is dying in a group that owes a kill: its reaping will tell whether it was that. To look at a
-    /// process in its exit may keep its memory a moment longer, so it is asked more and more seldom.
+    /// process in its exit may keep its memory a moment longer, so it is asked more and more seldom; but it is asked.
     fn awaits_an_exit(&mut self, owing: &[Owing], stayed: Duration, scene: &dyn Scene) -> bool {
         let Some(debt) = &mut self.debt else { return false };
-        if stayed < STEADY * 2u32.saturating_pow(debt.asked) {
-            return debt.asked > 0;
+        if debt.asked > 0 && stayed < STEADY * 2u32.saturating_pow(debt.asked) {
+            return true;
         }
         debt.asked += 1;
-        // Where a kill takes the whole group it goes from one to the next, and may not have come to this one yet.
-        let may_follow =
-            |worker: &WorkerSeen| stayed < GIVE_UP && worker.oom_score_adj != NEVER && flagged(&worker.group, scene);
-        scene
-            .workers()
-            .iter()
-            .filter(|worker| !worker.is_over() && owing.iter().any(|one| one.cgroup == worker.group))
-            .any(|worker| scene.is_dying(worker.pid) || may_follow(worker))
+        let owes = |group: &str| owing.iter().any(|one| one.cgroup == group);
+        let workers = scene.workers();
+        let mut living = workers.iter().filter(|worker| !worker.is_over() && owes(&worker.group));
+        // Where a kill takes the whole group it goes from one to the next, and may not have come to all of them yet.
+        let goes_on = |one: &Owing| flagged(&one.cgroup, scene) && scene.has_left(&one.cgroup);
+        living.any(|worker| scene.is_dying(worker.pid)) || stayed < GIVE_UP && owing.iter().any(goes_on)
     }
 
     /// Whether a counter may rise without a word: v1 notifies before it kills, and nothing else tells of the kill where
@@ -303,8 +307,8 @@ impl Collector {
         }
     }
 
-    /// Kills that are counted and that nobody can place: an account each, which says what is known.
-    fn without_victim(&mut self, owing: &[Owing], total: u64, now_ns: u64) {
+    /// Kills that are counted and that nobody can place: an account of each OOM, which says what is known.
+    fn without_victim(&mut self, owing: &[Owing], total: u64, scene: &dyn Scene) {
         let may_be = |one: &&Unclaimed| owing.iter().any(|owing| owing.may_have(one));
         let pids: Vec<String> = self.unclaimed.iter().filter(may_be).map(|one| one.pid.to_string()).collect();
         let counted: Vec<String> = owing.iter().map(|one| format!("{} in {}", one.owed, one.cgroup)).collect();
@@ -325,17 +329,34 @@ impl Collector {
             )
         };
         // Where some of them have an account that no group could be told for, nobody knows in which the others stood.
-        let owed = owing.iter().map(|one| one.owed).sum::<u64>();
-        let mut places = owing.iter().flat_map(|one| (0..one.owed).map(move |_| &one.cgroup));
-        for _ in 0..total {
-            let mut episode = Episode::new(now_ns);
+        let sure = owing.len() == 1 || owing.iter().map(|one| one.owed).sum::<u64>() == total;
+        for place in places(owing, scene).into_iter().take(usize::try_from(total).unwrap_or(usize::MAX)) {
+            let mut episode = Episode::new(scene.now_ns());
             episode.missing.push(Missing::new("victim", reason.clone()));
-            episode.counted_in = places.next().filter(|_| owing.len() == 1 || owed == total).cloned();
+            episode.counted_in = sure.then_some(place);
             self.open.push(episode);
         }
         self.pay(owing);
         self.debt = None;
     }
+}
+
+/// The group of each OOM that they owe: a kill is one, and all kills of a group that is killed as a whole are one.
+fn places(owing: &[Owing], scene: &dyn Scene) -> Vec<String> {
+    let mut whole: Vec<(String, String)> = Vec::new();
+    let mut places = Vec::new();
+    for one in owing {
+        match topmost_flagged(&one.cgroup, scene) {
+            None => places.extend((0..one.owed).map(|_| one.cgroup.clone())),
+            Some(top) => match whole.iter_mut().find(|(known, _)| *known == top) {
+                // Several groups below it have counted kills of one OOM.
+                Some((top, place)) => place.clone_from(top),
+                None => whole.push((top, one.cgroup.clone())),
+            },
+        }
+    }
+    places.extend(whole.into_iter().map(|(_, place)| place));
+    places
 }
 
 /// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.

@@ -90,7 +90,7 @@ impl Collector {
 }
 
 /// The topmost group above a group, or that group, whose OOM kills the whole of it.
-fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
+pub(super) fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
     if !flagged(cgroup, scene) {
         return None;
     }

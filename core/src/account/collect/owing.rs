@@ -31,7 +31,9 @@ impl Owing {
         }
         let steps: Vec<Step> = self.steps.into_iter().filter(|step| step.age(read_ns) >= patience).collect();
         let owed = steps.iter().map(|step| step.count).sum();
-        (owed > 0).then_some(Owing { steps, owed, ..self })
+        // How long these have stayed, not what came behind them.
+        let since_ns = steps.iter().map(|step| step.to_ns).max()?;
+        Some(Owing { steps, owed, since_ns, ..self })
     }
 
     /// Whether a victim was marked when it counted one.

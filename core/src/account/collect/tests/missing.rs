@@ -90,6 +90,49 @@ fn without_any_source_a_ring_has_the_counters_read_again_for_a_while() {
     assert!(!play.collector.looks_on(now));
 }
 
+/// With `memory.oom.group`: the counter rises from one to the next, and some were counted a while ago.
+#[test]
+fn without_any_source_the_dying_of_a_whole_group_are_waited_for() {
+    let mut play = Play::of(Collector::new(false, false), Version::V2);
+    play.group(G);
+    play.world.with(G, |group| (group.oom_group, group.left) = (true, true));
+    for pid in [7, 8, 9] {
+        play.worker(pid, G);
+    }
+    play.counts(G, 2);
+    play.tell(Sign::Seal);
+    play.later(28 * MS);
+    play.tell(Sign::Reading);
+    play.tell(Sign::Settle);
+    // They have the signal, and one reading later more of them are counted.
+    for pid in [7, 8, 9] {
+        play.ends(pid);
+    }
+    play.counts(G, 4);
+    assert!(play.read_for(300 * MS).is_empty(), "they are not reaped yet");
+    play.world.with(G, |group| group.left = false);
+    for pid in [7, 8, 9] {
+        play.exits(pid, -9);
+    }
+    assert_eq!(victims(&play.read_for(100 * MS)), [[7, 8, 9]]);
+    assert!(play.read_for(1000 * MS).is_empty(), "once");
+}
+
+#[test]
+fn a_whole_group_of_strangers_that_was_killed_is_one_account() {
+    let mut play = Play::of(Collector::new(false, false), Version::V2);
+    play.group(G);
+    play.world.with(G, |group| (group.oom_group, group.left) = (true, true));
+    play.counts(G, 2);
+    assert!(play.read_for(100 * MS).is_empty(), "the kernel goes on");
+    play.counts(G, 4);
+    play.world.with(G, |group| group.left = false);
+    let ooms = play.read_for(100 * MS);
+    assert_eq!(victims(&ooms), [[]; 1] as [[i32; 0]; 1]);
+    assert!(lacks(&ooms[0], "victim")[0].starts_with("kills were counted (4 in "), "{:?}", ooms[0].missing);
+    assert!(play.read_for(1000 * MS).is_empty(), "once");
+}
+
 #[test]
 fn a_block_is_an_account_of_its_own() {
     let mut play = Play::of(Collector::new(true, true), Version::V1);
