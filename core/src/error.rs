@@ -189,6 +189,17 @@ impl Error {
         self
     }
 
+    /// Why alone, without what was tried and where, and without the remedy: for whoever has said the one and has a better
+    /// word on the other.
+    pub(crate) fn why(&self) -> String {
+        self.0.why()
+    }
+
+    /// What the caller can do about it, where more is known than its kind.
+    pub(crate) fn help(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
+    }
+
     /// What a caller would do differently.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -219,6 +230,17 @@ impl Detail {
         if let Some(value) = &self.value {
             text.push_str(&format!(" (value {value})"));
         }
+        text.push_str(": ");
+        text.push_str(&self.why());
+        let errno = self.source.as_ref().and_then(io::Error::raw_os_error);
+        if let Some(remedy) = self.remedy.as_deref().or_else(|| errno.and_then(usual_remedy)) {
+            text.push_str("; remedy: ");
+            text.push_str(remedy);
+        }
+        text
+    }
+
+    fn why(&self) -> String {
         let mut parts = Vec::new();
         if !self.reason.is_empty() {
             parts.push(self.reason.to_string());
@@ -229,14 +251,7 @@ impl Detail {
         if let Some(source) = &self.source {
             parts.push(said_by_the_system(source));
         }
-        text.push_str(": ");
-        text.push_str(&parts.join(": "));
-        let errno = self.source.as_ref().and_then(io::Error::raw_os_error);
-        if let Some(remedy) = self.remedy.as_deref().or_else(|| errno.and_then(usual_remedy)) {
-            text.push_str("; remedy: ");
-            text.push_str(remedy);
-        }
-        text
+        parts.join(": ")
     }
 }
 

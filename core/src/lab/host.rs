@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::geteuid;
 use serde::Serialize;
 
 use self::mountinfo::{mounts, Mount};
+use self::place::Manager;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memcg::files::WRITABLE;
 use crate::memcg::version::Version;
@@ -78,9 +78,12 @@ pub struct Host {
     pub swap_total_bytes: u64,
     /// What works here and what does not.
     pub abilities: Vec<Ability>,
-    /// Whether a systemd of this user's own can be asked for a scope.
+    /// Which systemd can be asked for a group.
     #[serde(skip)]
-    pub(crate) user_manager: bool,
+    manager: Manager,
+    /// Whether sudo(8) is there.
+    #[serde(skip)]
+    sudo: bool,
     /// Whether the cgroup file system is mounted read-only here.
     #[serde(skip)]
     pub(crate) read_only: bool,
@@ -125,7 +128,8 @@ impl Host {
             available_bytes,
             swap_total_bytes,
             abilities: Vec::new(),
-            user_manager: below(root, Path::new(&format!("/run/user/{}/bus", geteuid()))).exists(),
+            manager: Manager::find(root),
+            sudo: ["usr/bin/sudo", "bin/sudo", "usr/local/bin/sudo"].iter().any(|path| root.join(path).exists()),
             read_only: found.as_ref().is_some_and(|(_, mount)| mount.read_only),
         };
         match found {
@@ -227,17 +231,13 @@ impl Host {
             }
         }
         let remedy = match occupied {
-            _ if mount.read_only => {
-                WRITABLE.to_string()
-            }
+            _ if mount.read_only => WRITABLE.to_string(),
             Some(directory) => {
                 let leaf = directory.join("main");
                 let leaf = shown(&leaf);
                 format!("move its processes into a leaf first: mkdir {leaf} && echo PID > {leaf}/cgroup.procs for each of them")
             }
-            None => {
-                "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- COMMAND".to_string()
-            }
+            None => place::delegation(point, version, self.manager),
         };
         let (reason, remedy) = if nested { place::nested(&refusals, &remedy) } else { (refusals.join("; "), remedy) };
         self.say("create-groups", Err((reason, remedy)));

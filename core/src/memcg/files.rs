@@ -101,9 +101,9 @@ impl Dir {
             match errno {
                 Errno::EEXIST => error.reason("a group of that name is there already"),
                 Errno::EROFS => error.reason(READ_ONLY).remedy(WRITABLE),
-                Errno::EACCES | Errno::EPERM => error
-                    .reason("groups may not be made here")
-                    .remedy("run as root, or in a delegated group (systemd-run --user --scope -p Delegate=yes); `memoom doctor` says more"),
+                Errno::EACCES | Errno::EPERM => error.reason("groups may not be made here").remedy(
+                    "run as root, or in a group that is delegated to you: `memoom doctor` says how one is had here",
+                ),
                 Errno::ENOENT | Errno::ENODEV => error.reason("the parent group was removed"),
                 _ => error,
             }

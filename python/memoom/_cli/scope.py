@@ -13,9 +13,10 @@ _MARK = "MEMOOM_SCOPE"
 
 
 def has_manager() -> bool:
-    """Whether a systemd of this user's own can be asked: its bus is there, and systemd-run."""
+    """Whether a systemd of this user's own can be asked: its socket or its bus is there, and systemd-run."""
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
-    return os.path.exists(f"{runtime}/bus") and shutil.which("systemd-run") is not None
+    answers = any(os.path.exists(f"{runtime}/{socket}") for socket in ("systemd/private", "bus"))
+    return answers and shutil.which("systemd-run") is not None
 
 
 def enter(command: str, arguments: list[str]) -> None:
@@ -30,7 +31,9 @@ def enter(command: str, arguments: list[str]) -> None:
         return
     from .. import Host
 
-    if Host.probe().lab:
+    host = Host.probe()
+    # A systemd hands out no controllers of v1.
+    if host.lab or host.version != "v2":
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     scope = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes"]

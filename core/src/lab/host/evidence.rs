@@ -16,11 +16,11 @@ impl Host {
             "kernel-log",
             match kernel_log(root, &kmsg) {
                 Ok(()) => Ok("/dev/kmsg can be read".to_string()),
-                Err(error) => Err((
-                    format!("/dev/kmsg cannot be read: {error}"),
-                    "run with CAP_SYSLOG (or kernel.dmesg_restrict=0); accounts then lack the kernel's report"
-                        .to_string(),
-                )),
+                Err(error) => {
+                    let remedy = error.help().unwrap_or("run with CAP_SYSLOG (or kernel.dmesg_restrict=0)");
+                    let remedy = format!("{remedy}; accounts then lack the kernel's report");
+                    Err((format!("/dev/kmsg cannot be read: {}", error.why()), remedy))
+                }
             },
         );
         let remedy = match machine_pids() {
@@ -30,7 +30,10 @@ impl Host {
         self.say(
             "tracefs",
             tracefs(root).map_err(|error| {
-                (error.to_string(), format!("{remedy}; accounts then take the call path from the kernel's report"))
+                // Who lacks the right gets nothing by a mount alone.
+                let denied = error.kind() == ErrorKind::PermissionDenied;
+                let remedy = error.help().filter(|_| !denied).unwrap_or(remedy);
+                (error.why(), format!("{remedy}; accounts then take the call path from the kernel's report"))
             }),
         );
         let stack = own(root, "stack");
@@ -39,7 +42,7 @@ impl Host {
             match fs::read(stack) {
                 Ok(_) => Ok("/proc/PID/stack can be read".to_string()),
                 Err(error) => Err((
-                    format!("/proc/PID/stack cannot be read: {error}"),
+                    format!("/proc/PID/stack cannot be read: {}", Error::os("read stack", error).why()),
                     "run as root (CAP_SYS_ADMIN); a blocked task is then shown by its state and wait channel alone"
                         .to_string(),
                 )),

@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{access, AccessFlags};
+use nix::unistd::{access, geteuid, AccessFlags};
 
 use super::mountinfo::Mount;
-use super::Host;
+use super::{below, Host};
 use crate::memcg::owner;
 use crate::memcg::version::Version;
 use crate::memcg::{v1, v2};
@@ -28,6 +28,56 @@ impl Host {
             format!("{base}/{}", crate::text::shown(&inside))
         })
     }
+}
+
+/// Who hands out groups on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manager {
+    /// A systemd of this user's own.
+    Users,
+    /// That of the machine alone: nobody has started one for this user.
+    Machines,
+    /// None that is known.
+    Nobody,
+}
+
+impl Manager {
+    /// Which one answers, by its socket or its bus.
+    pub(super) fn find(root: &Path) -> Manager {
+        let own = PathBuf::from(format!("/run/user/{}", geteuid()));
+        let there = |path: &Path| below(root, path).exists();
+        match there(&own.join("systemd/private")) || there(&own.join("bus")) {
+            true => Manager::Users,
+            false if there(Path::new("/run/systemd/system")) => Manager::Machines,
+            false => Manager::Nobody,
+        }
+    }
+}
+
+/// How a user who may make no group gets a place for one, by whoever hands them out here.
+pub(super) fn delegation(point: &Path, version: Version, manager: Manager) -> String {
+    let uid = geteuid();
+    let group = crate::text::shown(&point.join(format!("user{uid}")));
+    let how = match (version, manager) {
+        (Version::V2, Manager::Users) => {
+            return "run as root, or in a group that is delegated to you: systemd-run --user --scope -p Delegate=yes -- \
+                    COMMAND"
+                .to_string()
+        }
+        (Version::V2, Manager::Machines) => format!(
+            "start a systemd of your own, which gives memoom a group: loginctl enable-linger {uid}"
+        ),
+        // systemd hands out no controllers of v1. Who stands in a v2 group may not be in its way, so a leaf is made.
+        (Version::V2, Manager::Nobody) => format!(
+            "give you a group: mkdir -p {group}/main && chown -R {uid} {group} && echo PID > {group}/main/cgroup.procs, \
+             where PID is your shell's"
+        ),
+        (Version::V1, _) => format!(
+            "give you a group: mkdir {group} && chown -R {uid} {group} && echo PID > {group}/cgroup.procs, where PID is \
+             your shell's"
+        ),
+    };
+    format!("run as root, or have root {how}")
 }
 
 /// Reason and remedy where a process of a lab cannot have one of its own within the limits of that lab.

@@ -3,6 +3,7 @@
 //! The tests may run as root, whom permission bits do not stop: what is not allowed is a read-only mount or a file
 //! that is not there.
 
+mod delegation;
 mod machine;
 mod nested;
 
@@ -10,6 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use self::machine::Machine;
+use super::place::{self, Manager};
 use super::{Ability, Hierarchy, Host};
 use crate::error::ErrorKind;
 use crate::memcg::version::Version;
@@ -328,7 +330,7 @@ fn no_tracefs_no_stacks_no_capability() {
     // CAP_SYS_RESOURCE is bit 24.
     machine.without("proc/self/stack").file("proc/self/status", "CapEff:\t000001fffeffffff\n");
     let host = machine.probe();
-    lacks(&host, "tracefs", "find tracefs", "CONFIG_FTRACE");
+    lacks(&host, "tracefs", "ENOENT", "CONFIG_FTRACE");
     lacks(&host, "task-stack", "/proc/PID/stack cannot be read", "CAP_SYS_ADMIN");
     lacks(&host, "lower-oom-score-adj", "not lowered", "CAP_SYS_RESOURCE");
     host.require_lab().unwrap();

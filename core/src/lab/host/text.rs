@@ -6,7 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use nix::unistd::geteuid;
 use serde::Serialize;
 
+use crate::lab::host::place::Manager;
 use crate::lab::host::{Hierarchy, Host};
+use crate::memcg::version::Version;
 
 impl Host {
     /// The form of this document.
@@ -35,14 +37,20 @@ impl Host {
         let mount = self.mount.as_ref().map(|mount| crate::text::escape(mount.as_os_str().as_bytes()));
         match mount {
             // In a scope of the user's systemd's, which the command asks for by itself.
-            _ if self.require_lab().is_ok() || self.user_manager && !self.read_only => RUN.to_string(),
+            _ if self.require_lab().is_ok() || self.gets_a_scope() => RUN.to_string(),
             None if self.hierarchy == Hierarchy::None => "mount -t cgroup2 none /sys/fs/cgroup".to_string(),
             None => "memoom report FILE".to_string(),
             // Nothing can be made, and much be seen.
             Some(mount) if self.read_only => format!("memoom watch {mount}"),
             Some(_) if geteuid().is_root() => "memoom observe -- COMMAND".to_string(),
-            Some(_) => format!("sudo {RUN}"),
+            Some(_) if self.sudo => format!("sudo {RUN}"),
+            Some(_) => format!("su -c '{RUN}'"),
         }
+    }
+
+    /// Whether the user's own systemd gives a scope in which groups can be made: those of v1 it hands out to nobody.
+    fn gets_a_scope(&self) -> bool {
+        self.manager == Manager::Users && self.version == Some(Version::V2) && !self.read_only
     }
 
     /// The host as a person reads it: what is where, each ability with what helps where it is missing, and whether a
@@ -81,7 +89,12 @@ impl Host {
                 writeln!(text, "A lab can be made here, below {parent}.")
             }
             (Ok(()), None) => writeln!(text, "A lab can be made here."),
-            (Err(refusal), _) => writeln!(text, "No lab can be made here: {refusal}"),
+            // Reason and remedy stand above.
+            (Err(_), _) => {
+                let needed = ["memory-controller", "create-groups", "own-room"].iter().filter(|name| !self.can(name));
+                let lacking: Vec<&str> = needed.copied().collect();
+                writeln!(text, "No lab can be made here, for want of {}.", lacking.join(" and "))
+            }
         };
         let _ = writeln!(text, "Next: {}", self.next_command());
         text
