@@ -4,6 +4,8 @@
 #[path = "authors/children.rs"]
 mod children;
 mod common;
+#[path = "authors/passed_on.rs"]
+mod passed_on;
 
 use std::time::{Duration, Instant};
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._native import Group
-    from ._values import Event, Host, Oom
+    from ._values import Event, Host, KilledBy, Oom
 
 __all__ = ["Death", "Deaths", "Witness", "why_blind"]
 
@@ -56,6 +56,10 @@ class Deaths:
     def fileno(self) -> int:
         """The descriptor to poll for reading."""
         return self._watch.fileno()
+
+    def will_pass_on(self, target: int, number: int, pid: int, uid: int) -> KilledBy | None:
+        """Says that this process is about to pass on a signal to `target` that it was sent by `pid`; who that is."""
+        return self._watch.will_pass_on(target, number, pid, uid)
 
     def read(self) -> tuple[list[Event | Oom], list[Death]]:
         """What was said since the last time, as it was said and as deaths. It does not wait."""

@@ -75,6 +75,8 @@ pub(crate) mod whole {
         pid: Option<i32>, "1 to 2**31-1";
         runs: u32, "1 to 2**32-1";
         signal: i32, "the number of a signal";
+        sender: i32, "0 to 2**31-1";
+        uid: u32, "0 to 2**32-1";
     }
 
     fn fits(py: Python<'_>, error: PyErr, name: &str, takes: &str) -> PyErr {

@@ -181,6 +181,21 @@ impl Watch {
         Ok(found.unwrap_or(false))
     }
 
+    /// Says that this process is about to pass on a signal that it was sent, and who that names where it ends `target`.
+    fn will_pass_on(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = whole::sender)] target: i32,
+        #[pyo3(from_py_with = whole::signal)] signal: i32,
+        #[pyo3(from_py_with = whole::sender)] pid: i32,
+        #[pyo3(from_py_with = whole::uid)] uid: u32,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let say =
+            |watch: &mut memoom::Watch, _: memoom::Wait<'_>| watch.will_pass_on(target, signal, pid, uid).map(Some);
+        let by = self.with(py, "pass on signal", None, say)?;
+        by.map(|by| value(py, "KilledBy", serde_json::json!(by).to_string(), Some(by.to_text()))).transpose()
+    }
+
     /// Keeps a record of whatever dies from now on in a directory, for `postmortem`: `bytes` is the most that it may hold.
     #[pyo3(signature = (directory, bytes=67_108_864))]
     fn keep_record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -119,3 +120,35 @@ def test_signals_reach_the_command() -> None:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGUSR1)
         assert process.wait(timeout=PATIENCE) == 5
+
+
+@traced
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_whoever_sent_memoom_a_signal_that_it_passed_on_is_named(number: int) -> None:
+    argv = [sys.executable, "-m", "memoom", "observe", "--", "sh", "-c", "echo ready; exec sleep 1000"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        with subprocess.Popen(
+            ["sh", "-c", f"kill -{int(number)} {process.pid}; read line"], stdin=subprocess.PIPE
+        ) as by:
+            _, told = process.communicate(timeout=PATIENCE)
+            by.communicate()
+    assert process.returncode == 128 + number
+    # A shell that has not executed the program yet handles SIGINT, and sends it to itself.
+    assert f"is ended by {signal.Signals(number).name}, sent by " in told and f" sh (pid {by.pid}, uid " in told
+    assert told.endswith(f"memoom (pid {process.pid}) passed it on\n") and told.count("memoom: ") == 1
+
+
+@traced
+def test_a_run_says_who_killed_its_supervisor() -> None:
+    argv = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", "sh", "-c", "echo ready; exec sleep 1000"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        (supervisor,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(supervisor), signal.SIGKILL)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 125
+    assert (
+        f"as it was killed by SIGKILL, sent by {Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}" in told
+    )
+    assert told.endswith("remedy: run it again; nothing of this run is left\n")

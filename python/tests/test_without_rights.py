@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +120,36 @@ def test_why_names_the_command_to_type(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert why.main(["--unit", "my unit"]) == 1
     assert capsys.readouterr().out == "unknown\n"
+
+
+def test_doctor_tells_a_user_each_remedy_once() -> None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "memoom", "doctor", "--json"],
+            user=65534,
+            group=65534,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except PermissionError as error:
+        pytest.skip(f"nobody else can be run as: {error}")
+    if not done.stdout:
+        pytest.skip(f"such a user cannot read this package: {done.stderr}")
+    host = json.loads(done.stdout)
+    missing = [one for one in host["abilities"] if not one["available"]]
+    assert {"kernel-log", "create-groups"} <= {one["name"] for one in missing} or host["lab"]
+    for one in missing:
+        assert "remedy" not in one["reason"], one
+        assert one["remedy"]
+    if not host["lab"] and not Path("/run/user/65534").exists():
+        assert "systemd-run --user" not in host["refusal"]
+
+
+def test_observe_without_a_lab_names_who_sent_what_it_passed_on(lab: memoom.Lab) -> None:
+    status, said, _ = observed(lab, "sh", "-c", "kill -TERM $PPID; exec sleep 1000")
+    assert status == 143
+    assert said.count("SIGTERM") == 1
+    assert said.endswith("passed it on\n")

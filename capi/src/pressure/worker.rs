@@ -160,6 +160,32 @@ pub extern "C" fn memoom_worker_signal(
     ffi::call("memoom_worker_signal", reterr_error, || Ok(need(worker, "worker")?.worker().signal(signal)?))
 }
 
+/// Passes on to a worker a signal that this process was sent, as a handler with SA_SIGINFO, sigwaitinfo(2) or a signalfd
+/// tells it: where that ends the worker, memoom_outcome_killed_by names the sender. Not for a signal handler.
+///
+/// \param worker        the worker
+/// \param signal        the number of the signal, si_signo
+/// \param pid           who sent it, si_pid; 0 for one that this pid namespace does not have
+/// \param uid           whose process that is, si_uid
+/// \param reterr_error  where the error goes on failure, or NULL
+///
+/// Returns: as memoom_worker_signal.
+/// Thread safety: any thread.
+/// Since 0.1.
+#[no_mangle]
+#[must_use]
+pub extern "C" fn memoom_worker_pass_on(
+    worker: Option<&memoom_worker>,
+    signal: i32,
+    pid: i32,
+    uid: u32,
+    reterr_error: Option<&mut MaybeUninit<Box<memoom_error>>>,
+) -> memoom_status {
+    ffi::call("memoom_worker_pass_on", reterr_error, || {
+        Ok(need(worker, "worker")?.worker().pass_on(signal, pid, uid)?)
+    })
+}
+
 /// Sends SIGKILL to a worker. One that has ended is left alone.
 ///
 /// \param worker        the worker

@@ -42,6 +42,7 @@ mod index;
 pub(crate) mod names;
 mod observed;
 mod opened;
+pub(crate) mod own;
 pub(crate) mod sampling;
 pub(crate) mod scene;
 mod signals;

@@ -21,6 +21,7 @@ use crate::lab::group::Group;
 use crate::lab::hub::backlog::Cursor;
 use crate::lab::hub::names::Names;
 use crate::memcg::owner;
+use crate::observe::author::KilledBy;
 use crate::observe::event::{Event, EventKind, Source};
 use crate::observe::tracefs::Tracefs;
 use crate::sys::Named;
@@ -160,6 +161,19 @@ impl Watch {
     /// Other records of the kernel log make it readable too; then `next` answers `None`.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.0.as_fd()
+    }
+
+    /// Says that this process is about to pass on to the process `target` a signal that it was sent by the process `pid` of the
+    /// user `uid`, as `Worker::pass_on` does it: where that ends it, that sender is named. The
+    /// answer is who that is, for where no tracepoint tells.
+    ///
+    /// # Errors
+    /// `Closed` in a forked child.
+    pub fn will_pass_on(&self, target: i32, signal: i32, pid: i32, uid: u32) -> Result<KilledBy> {
+        self.hub.check("pass on signal")?;
+        let mut state = self.hub.lock();
+        state.will_pass_on(target, signal, pid, uid);
+        Ok(state.passed_on(target, signal).unwrap_or_else(|| KilledBy::unknown(signal, "it was not passed on")))
     }
 
     /// Whether a group is there that the watch is of: what has a name may be watched before it is started.

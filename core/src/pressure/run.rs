@@ -94,7 +94,10 @@ impl Run {
     ) -> Result<Outcome> {
         let outcome = self.ended(worker, watched, wait);
         let closed = lab.close();
-        let outcome = outcome?;
+        let outcome = outcome.map_err(|error| match (error.kind(), &closed) {
+            (ErrorKind::Closed, Ok(())) => error.remedy("run it again; nothing of this run is left"),
+            _ => error,
+        })?;
         closed.map_err(|error: Error| error.value(format!("after {} had ended", outcome.pid)))?;
         Ok(outcome)
     }

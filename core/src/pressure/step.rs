@@ -293,7 +293,7 @@ impl Hog {
         if self.worker().ended() {
             let abandoned = self.worker().process.progress().exit.is_none();
             return Err(match abandoned {
-                true => self.worker().lost(operation),
+                true => self.worker().lost(operation, &self.worker().group().lab(operation)?.hub.lock()),
                 false => gone(operation, self.worker().pid()),
             });
         }

@@ -11,13 +11,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::helper::process::Process;
 use crate::helper::supervisor::{Join, Role, Start, Started};
 use crate::lab::group::Group;
-use crate::lab::hub::Look;
+use crate::lab::hub::own::LOST_REMEDY;
+use crate::lab::hub::{Look, State};
 use crate::lab::shared::Shared;
 use crate::memcg::cgroup::killer_is_off;
 use crate::memcg::version::Version;
 use crate::memcg::Limit;
 use crate::observe::task::Proc;
 use crate::sys;
+use crate::text::named;
 use crate::wait::Wait;
 
 /// The least limit at which a worker can start: below it the kernel would kill it before its first step. A worker takes
@@ -248,6 +250,19 @@ impl Worker {
         }
     }
 
+    /// Passes on a signal that this process was sent, by the process `pid` of the user `uid` (`si_pid` and `si_uid` of its
+    /// siginfo; a `pid` of 0 is one that this pid namespace does not have): where it ends the worker, that sender is named.
+    ///
+    /// # Errors
+    /// As [`Worker::signal`].
+    pub fn pass_on(&self, signal: i32, pid: i32, uid: u32) -> Result<()> {
+        self.check_process("send signal")?;
+        if let Some(lab) = &self.group.0.lab {
+            lab.hub.lock().will_pass_on(self.pid(), signal, pid, uid);
+        }
+        self.signal(signal)
+    }
+
     /// Waits for its end and gives the verdict, with the account of every OOM of its group while it lived.
     ///
     /// # Errors
@@ -256,11 +271,11 @@ impl Worker {
         let lab = self.group.lab("wait for worker")?.clone();
         let mut wait = wait.into();
         lab.supervisor.prepare();
-        let ended = lab.hub.wait_until(&mut wait, |_| {
+        let ended = lab.hub.wait_until(&mut wait, |state| {
             let progress = self.process.progress();
             match (&progress.exit, progress.abandoned) {
                 (Some(exit), _) => Ok(Look::Done(*exit)),
-                (None, true) => Err(self.lost("wait for worker")),
+                (None, true) => Err(self.lost("wait for worker", state)),
                 (None, false) => Ok(Look::Wait),
             }
         })?;
@@ -289,11 +304,11 @@ impl Worker {
     }
 
     /// The answer of every call that waits for a worker whose supervisor has died.
-    pub(super) fn lost(&self, operation: &'static str) -> Error {
-        let reason = "the lab's supervisor has died, and with it the worker and its status";
-        Error::new(ErrorKind::Closed, operation, reason)
-            .value(format!("pid {}", self.pid()))
-            .remedy("make a new lab; closing this one removes its groups")
+    pub(super) fn lost(&self, operation: &'static str, state: &State) -> Error {
+        let dead = state.supervisor_killed().unwrap_or_else(|| "the lab's supervisor has died".to_string());
+        Error::new(ErrorKind::Closed, operation, &format!("{dead}; with it went the worker and its status"))
+            .value(named(&self.process.name, self.pid()))
+            .remedy(LOST_REMEDY)
     }
 }
 

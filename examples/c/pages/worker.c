@@ -2,6 +2,7 @@
 #include "must.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 int main(void)
 {
@@ -34,7 +35,13 @@ int main(void)
     holds(memoom_worker_ended(ticker) && memoom_outcome_returncode(outcome) == -15, "by signal 15");
     memoom_outcome_free(outcome);
 
-    must(memoom_worker_kill(other, &error), &error);
+    /* SIGTERM that came to this program from its parent, say, and is meant for the worker. */
+    must(memoom_worker_pass_on(other, 15, (int32_t)getppid(), (uint32_t)getuid(), &error), &error);
+    must(memoom_worker_wait(other, 10 * SECONDS, &outcome, &error), &error);
+    printf("%s\n", memoom_outcome_to_short_text(outcome));
+    memoom_outcome_free(outcome);
+
+    must(memoom_worker_kill(other, &error), &error); /* it has ended: nothing happens */
     memoom_worker_free(ticker);
     memoom_worker_free(other);
     memoom_group_free(group);

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._native import Group, Worker
     from .._observe import Deaths
-    from .._values import Host
+    from .._values import Host, KilledBy
 
 __all__ = ["Child", "observe", "own_group"]
 
@@ -32,7 +32,10 @@ _SILENCE_MS = 300
 class Child:
     """A command as a child of this process, with a worker's manners."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], deaths: Deaths) -> None:
+        self._deaths = deaths
+        # Of each signal, who sent the last one that was passed on.
+        self.passed_on: dict[int, KilledBy | None] = {}
         # The signals that are held back for it are its own to take, and what Python ignores it need not.
         default = (signal.SIGPIPE, signal.SIGXFSZ)
         self.pid = os.posix_spawnp(command[0], command, os.environ, setsigmask=(), setsigdef=default)
@@ -47,6 +50,11 @@ class Child:
         """Sends a signal. One that has ended is left alone."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, number)
+
+    def pass_on(self, number: int, pid: int, uid: int) -> None:
+        """Sends a signal that this process was sent by `pid`, who is named where the command ends by it."""
+        self.passed_on[number] = self._deaths.will_pass_on(self.pid, number, pid, uid)
+        self.signal(number)
 
     def returncode(self) -> int:
         """How it has ended, as subprocess has it."""
@@ -81,7 +89,7 @@ def observe(command: list[str], group: Group, refusal: str, tell: Callable[[Deat
     deaths = Deaths(group)
     forwarder = Forwarder()
     try:
-        child = Child(command)
+        child = Child(command, deaths)
     except OSError as error:
         complain("memoom observe", f"{command[0]}: {error.strerror}")
         return NOT_FOUND if error.errno == errno.ENOENT else CANNOT_RUN
@@ -103,7 +111,8 @@ def observe(command: list[str], group: Group, refusal: str, tell: Callable[[Deat
     while poller.poll(_SILENCE_MS) and time.monotonic() < end:
         told |= tell(deaths)
     if returncode < 0 and child.pid not in told:
-        why = _why(group, kills, after)
+        by = child.passed_on.get(-returncode)
+        why = _why(group, kills, after) if by is None else f"it was sent by {by}"
         say(f"memoom: {child.name} (pid {child.pid}) was ended by {signal_name(-returncode)}; {why}")
     return 128 - returncode if returncode < 0 else returncode
 

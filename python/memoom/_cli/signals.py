@@ -30,8 +30,9 @@ _FORWARDED = {
     signal.SIGPWR,
     *range(signal.SIGRTMIN, signal.SIGRTMAX + 1),
 }
-# si_code of a signal that the kernel made by itself, such as one from a terminal.
+# si_code of a signal that the kernel made by itself, such as one from a terminal, and of those that name a sender.
 _SI_KERNEL = 0x80
+_SENT = {0: "SI_USER", -1: "SI_QUEUE", -3: "SI_MESGQ", -6: "SI_TKILL"}
 # Wakes the thread at the end; no one sends it to a command.
 _STOP = signal.SIGRTMAX
 
@@ -62,7 +63,9 @@ class Forwarder:
             got = signal.sigwaitinfo(self._signals)
             if self._over.is_set():
                 return
-            if got.si_code != _SI_KERNEL:
+            if got.si_code in _SENT:
+                worker.pass_on(got.si_signo, got.si_pid, got.si_uid)
+            elif got.si_code != _SI_KERNEL:
                 worker.signal(got.si_signo)
             if got.si_signo == signal.SIGTSTP:
                 # The command has stopped, and whoever waits for memoom must see that it has too.

@@ -112,6 +112,17 @@ impl Worker {
         working(py, || self.core.signal(signal))
     }
 
+    /// Passes on a signal that this process was sent: where it ends the worker, that sender is named.
+    fn pass_on(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = whole::signal)] signal: i32,
+        #[pyo3(from_py_with = whole::sender)] pid: i32,
+        #[pyo3(from_py_with = whole::uid)] uid: u32,
+    ) -> PyResult<()> {
+        working(py, || self.core.pass_on(signal, pid, uid))
+    }
+
     fn __repr__(&self) -> String {
         format!("<memoom.Worker {} pid {}>", self.core.name(), self.core.pid())
     }

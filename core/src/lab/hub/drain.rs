@@ -128,6 +128,8 @@ impl Hub {
             Err(error) => {
                 // The supervisor was killed: its workers die with it, and nobody reaps them for us any more.
                 let _ = self.epoll.delete(supervisor.socket());
+                // By whom, the trace has said before it died.
+                state.read_trace();
                 state.miss("supervisor", error.to_string());
                 state.world.supervisor = None;
                 state.lost = Some(error.to_string());

@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use super::own::{own_pid, OwnSignals};
 use super::State;
 use crate::account::scene::Scene;
 use crate::account::sign::{Sign, Whose};
 use crate::helper::process::Process;
-use crate::observe::author::{unit_of, Author, KilledBy};
+use crate::observe::author::{Author, KilledBy};
 use crate::observe::event::{EventKind, Source};
 use crate::observe::signal::{is_sent, Delivered, Origin, Signal};
 use crate::observe::task::{Proc, TaskState};
 use crate::observe::trace::TraceItem;
-use crate::text::shown;
 
 /// Signals of our processes that are remembered.
 const MOST_SENT: usize = 2048;
@@ -31,6 +31,7 @@ pub(crate) struct Signals {
     pub(crate) missing: Option<String>,
     /// When records were last lost.
     lost_ns: Option<u64>,
+    pub(super) own: OwnSignals,
 }
 
 /// A signal and who sent it.
@@ -78,6 +79,7 @@ impl State {
             return;
         }
         let proc = Proc::system();
+        self.note_own_signal(&signal, &proc);
         let target = match signal.whole_process && signal.origin() != Origin::Oom {
             true => signal.target,
             false => proc.process_of(signal.target).unwrap_or_else(|| self.collector.process_of(signal.target)),
@@ -264,7 +266,7 @@ impl State {
     }
 
     /// Who sent this signal, by the way to it and by who stands there.
-    fn author_of(&self, signal: &Signal, target: i32, proc: &Proc) -> KilledBy {
+    pub(super) fn author_of(&self, signal: &Signal, target: i32, proc: &Proc) -> KilledBy {
         let told =
             |by: Author| KilledBy { at_ns: Some(signal.time_ns), ..KilledBy::new(by, signal.signal).source("tracefs") };
         let origin = signal.origin();
@@ -281,12 +283,24 @@ impl State {
             // The event names its target, so nothing need be read of a process that is about to be gone.
             Origin::Call if own => {
                 let comm = Some(signal.target_comm.clone());
-                KilledBy { pid: Some(sender), comm, ..told(Author::Itself) }
+                let reason = self.sent_before(target, signal.signal);
+                KilledBy { pid: Some(sender), comm, reason, ..told(Author::Itself) }
             }
             Origin::Follows(reason) => self.with_sender(told(Author::Kernel), sender, signal, proc).because(reason),
             Origin::CgroupKill => self.with_sender(told(Author::CgroupKill), sender, signal, proc),
+            Origin::Call if Some(sender) == own_pid() => match self.passed_on(target, signal.signal) {
+                Some(by) => KilledBy { at_ns: Some(signal.time_ns), ..by.source("tracefs") },
+                None => self.with_sender(told(Author::Process), sender, signal, proc),
+            },
             Origin::Oom | Origin::Call => self.with_sender(told(Author::Process), sender, signal, proc),
         }
+    }
+
+    /// Who sent a process a signal that it now sends to itself: shells and interpreters handle it and end by it all the same.
+    fn sent_before(&self, target: i32, signal: i32) -> Option<String> {
+        let same = |sent: &&Sent| sent.target == target && sent.signal == signal && sent.by.by != Author::Itself;
+        let before = self.signals.sent.iter().rev().find(same)?;
+        Some(format!("it had been sent the same before, by {}", before.by.to_text()))
     }
 
     /// Adds what can still be read of the sender, and who that makes it.
@@ -306,18 +320,7 @@ impl State {
                 None => "it had ended before it could be looked at, and this is its thread or its pid".to_string(),
             });
         }
-        let paths = proc.cgroups(sender).ok().flatten().unwrap_or_default();
-        by.group = self.world.group_of(sender);
-        let named = [&paths.systemd, &paths.v2, &paths.v1_memory].into_iter().flatten();
-        by.unit = named.map(|path| shown(path)).find_map(|path| unit_of(&path).map(str::to_string));
-        if by.by == Author::Process || by.by == Author::CgroupKill {
-            let known = by.comm.as_deref().and_then(|comm| Author::known(comm, by.unit.as_deref()));
-            if let Some(known) = known {
-                by.reason =
-                    (by.by == Author::CgroupKill).then(|| "by cgroup.kill of a group that holds it".to_string());
-                by.by = known;
-            }
-        }
+        self.place_sender(&mut by, sender, proc);
         by
     }
 

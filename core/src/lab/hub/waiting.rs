@@ -71,8 +71,8 @@ impl Hub {
                 }
             };
             // Before the deadline is looked at: "nothing happened" would be no answer.
-            if let Some(why) = &state.lost {
-                return Err(Error::new(ErrorKind::Closed, "wait", why));
+            if let Some(error) = state.lost_error() {
+                return Err(error);
             }
             if wait.expired() {
                 return Ok(());
