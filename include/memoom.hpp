@@ -238,18 +238,11 @@ public:
     }
 };
 
-/** One memory cgroup. */
-class group : public detail::handle<memoom_group, memoom_group_free> {
+namespace detail {
+
+/** What can be asked of a group, whoever owns its object. */
+template <typename Self> class group_calls {
 public:
-    using handle::handle;
-    /** An existing group by its directory, to be observed only. */
-    static group open(const std::string &path)
-    {
-        memoom_group *opened = nullptr;
-        memoom_error *failure = nullptr;
-        check(memoom_group_open(path.c_str(), &opened, &failure), failure);
-        return group(opened);
-    }
     /** Its directory. */
     std::string path() const { return detail::text(memoom_group_path(get())); }
     /** Bytes charged now. */
@@ -320,7 +313,29 @@ public:
         memoom_error *failure = nullptr;
         check(memoom_group_remove(get(), &failure), failure);
     }
+
+private:
+    const memoom_group *get() const noexcept { return static_cast<const Self *>(this)->get(); }
 };
+
+} // namespace detail
+
+/** One memory cgroup. */
+class group : public detail::handle<memoom_group, memoom_group_free>, public detail::group_calls<group> {
+public:
+    using handle::get;
+    using handle::handle;
+    /** An existing group by its directory, to be observed only. */
+    static group open(const std::string &path)
+    {
+        memoom_group *opened = nullptr;
+        memoom_error *failure = nullptr;
+        check(memoom_group_open(path.c_str(), &opened, &failure), failure);
+        return group(opened);
+    }
+};
+
+class pod;
 
 /** One safe place for experiments. Whatever ends this object, or the process, ends everything that is in it. */
 class lab : public detail::handle<memoom_lab, memoom_lab_free> {
@@ -337,6 +352,8 @@ public:
         check(memoom_group_create(get(), name.c_str(), &options, &made, &failure), failure);
         return memoom::group(made);
     }
+    /** Makes a pod; an empty name is one of memoom's choice. */
+    inline memoom::pod pod(const std::string &name, const memoom_pod_options &options = MEMOOM_POD_OPTIONS_INIT) const;
     /** Ends the lab and says what could not be removed; the destructor cannot. */
     void close() const
     {
@@ -372,5 +389,7 @@ inline outcome run(const std::vector<std::string> &argv, const memoom_run_option
 }
 
 } // namespace memoom
+
+#include <memoom/pod.hpp>
 
 #endif

@@ -36,7 +36,7 @@ file link libmemoom.so.0 "$LIBDIR/libmemoom.so"
 file 644 "$LIBRARIES/libmemoom_capi.a" "$LIBDIR/libmemoom.a"
 file 644 include/memoom.h "$INCLUDEDIR/memoom.h"
 file 644 include/memoom.hpp "$INCLUDEDIR/memoom.hpp"
-for header in include/memoom/*.h; do
+for header in include/memoom/*.h include/memoom/*.hpp; do
     [ -e "$header" ] && file 644 "$header" "$INCLUDEDIR/memoom/$(basename "$header")"
 done
 filled capi/memoom.pc.in "$LIBDIR/pkgconfig/memoom.pc"
