@@ -24,6 +24,8 @@ def act(chance: random.Random) -> None:
 
 
 def main() -> None:
+    # Before this Python itself answers to SIGINT, and not always by dying of it.
+    print("up", flush=True)
     chance = random.Random(os.environ["MEMOOM_STORM_HOST"])
     while True:
         try:

@@ -24,6 +24,8 @@ pub struct Tally {
     frozen: u64,
     orphaned: u64,
     slowest: Duration,
+    /// Python hosts that SIGINT ended before they were up.
+    not_up: u64,
     /// Each error of a host, by the call and its kind, and what it said the first time.
     errors: BTreeMap<String, (u64, String)>,
     pub left: Vec<String>,
@@ -47,8 +49,8 @@ impl fmt::Display for Tally {
         }
         writeln!(
             f,
-            "  {} times frozen by a stranger, {} times host and supervisor both died",
-            self.frozen, self.orphaned
+            "  {} times frozen by a stranger, {} times host and supervisor both died, {} times Python was not up yet",
+            self.frozen, self.orphaned, self.not_up
         )?;
         for (what, (count, said)) in &self.errors {
             writeln!(f, "  {count:>6} errors of {what}, such as: {said}")?;
@@ -75,6 +77,9 @@ struct Round<'a> {
     frozen: Option<Frozen>,
     /// A supervisor was killed, so that its lab may be left to the next one.
     orphaned: bool,
+    /// The host is Python, which has been sent SIGINT.
+    python: bool,
+    interrupted: bool,
     /// What was done, for whoever reads that something is left.
     story: Vec<String>,
 }
@@ -111,6 +116,8 @@ pub fn play(seed: u64, beside: &mut Beside, before: &Before, tally: &mut Tally) 
         stopped: Stopped::default(),
         frozen: None,
         orphaned: false,
+        python: python.is_some(),
+        interrupted: false,
         story: vec![if python.is_some() { "a Python host".to_string() } else { "a host".to_string() }],
     };
     round.wait_for_a_lab();
@@ -145,6 +152,7 @@ impl Round<'_> {
         if self.stopped.send(held, signal, hold) {
             self.tally.note(victim, signal);
             self.orphaned |= victim == Victim::Supervisor && signal == libc::SIGKILL;
+            self.interrupted |= victim == Victim::Host && signal == libc::SIGINT;
         }
     }
 
@@ -231,7 +239,11 @@ impl Round<'_> {
         }
         let over = Instant::now();
         let status = self.host.wait().unwrap();
-        if status.signal().is_none() && status.code() != Some(0) {
+        let said = self.said();
+        // SIGINT before the host's first line: where Python is finding its modules it ends with 1, and says so itself.
+        let python_failed = self.python && self.interrupted && status.code() == Some(1) && !said.starts_with("up\n");
+        self.tally.not_up += u64::from(python_failed);
+        if status.signal().is_none() && status.code() != Some(0) && !python_failed {
             found.push(format!("the host failed: {status}"));
         }
         if self.orphaned {
@@ -245,7 +257,7 @@ impl Round<'_> {
             self.clear();
         }
         found.extend(self.before.changed());
-        self.hear();
+        self.hear(&said);
         found
     }
 
@@ -291,15 +303,20 @@ impl Round<'_> {
         drop(memoom::gc());
     }
 
-    /// What the host has said of its errors.
-    fn hear(&mut self) {
-        let Some(mut out) = self.host.stdout.take() else { return };
+    /// What the host has said.
+    fn said(&mut self) -> String {
+        let Some(mut out) = self.host.stdout.take() else { return String::new() };
         let mut said = Vec::new();
         // Whoever is left, as a mistake, may hold the other end.
         let flags = nix::fcntl::OFlag::O_NONBLOCK;
         nix::fcntl::fcntl(&out, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
         let _ = std::io::Read::read_to_end(&mut out, &mut said);
-        for line in String::from_utf8_lossy(&said).lines() {
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// Counts the errors among it.
+    fn hear(&mut self, said: &str) {
+        for line in said.lines() {
             if let Some((what, text)) = line.split_once(": ") {
                 self.tally.errors.entry(what.to_string()).or_insert_with(|| (0, text.to_string())).0 += 1;
             }
