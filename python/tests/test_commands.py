@@ -142,7 +142,7 @@ def test_watch(lab: memoom.Lab) -> None:
     group = lab.group("watched", limit="16M")
     argv = [sys.executable, "-m", "memoom", "watch", "--json", str(group.path)]
     with subprocess.Popen([*argv[:4], *argv[5:]], stdout=subprocess.PIPE, text=True) as human:
-        assert human.stdout is not None and human.stdout.readline().startswith(f"watching {group.cgroup}")
+        assert human.stdout is not None and human.stdout.readline() == f"watching {group.cgroup} (limit 16M)\n"
         hog = group.hog(step="32M")
         assert hog.grow(timeout=PATIENCE).status == "killed"
         hog.wait(PATIENCE)

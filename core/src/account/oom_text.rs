@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::oom::{Cause, Oom, Victim};
 use crate::memcg::limits::human_size;
+use crate::memcg::version::Version;
 use crate::memcg::Workload;
 use crate::text::{escape, named};
 
@@ -84,6 +85,9 @@ impl Oom {
                 size(holder.file_bytes)
             );
         }
+        if most_holders > 1 && self.is_shared() {
+            let _ = writeln!(text, "    note      each row counts the pages that it shares with others");
+        }
     }
 
     /// The findings, each with what can be done.
@@ -144,7 +148,9 @@ impl Oom {
             ("failcnt", before.failcnt, after.failcnt),
         ] {
             // With equal limits of memory and memory+swap (v1) the charge fails at the second, which no file counts.
-            let counts_elsewhere = name == "failcnt" && before == after;
+            // A kill is counted in the group of the victim (v1), which need not be that of the limit.
+            let counts_elsewhere =
+                before == after && (name == "failcnt" || name == "oom_kill" && self.kills_elsewhere());
             if let (Some(before), Some(after)) = (before.filter(|_| !counts_elsewhere), after) {
                 counters.push(format!("{name} {before} -> {after}"));
             }
@@ -155,6 +161,19 @@ impl Oom {
         if !counters.is_empty() {
             let _ = writeln!(text, "  counters    {}", counters.join(", "));
         }
+    }
+
+    /// Whether all victims stood in other groups than that of the limit, whose own counter (v1) then stays as it is.
+    fn kills_elsewhere(&self) -> bool {
+        let elsewhere = |victim: &Victim| victim.group.is_some() && victim.group != self.limit_group;
+        self.hierarchy == Version::V1 && !self.victims.is_empty() && self.victims.iter().all(elsewhere)
+    }
+
+    /// Whether the processes hold more together than is charged: after a fork each has its parent's pages.
+    fn is_shared(&self) -> bool {
+        let held: u64 = self.holders.iter().filter_map(|holder| holder.anon_bytes).sum();
+        let charged = self.composition.as_ref().and_then(|made| made.anon_bytes);
+        charged.is_some_and(|charged| held > charged + charged / 8)
     }
 
     /// Whom the formula names, and whether that was said before the kill.
@@ -274,6 +293,34 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::{shortened, wrapped, WIDTH};
+    use crate::account::composition::Composition;
+    use crate::account::findings::tests::plain;
+    use crate::account::holders::Holder;
+    use crate::account::oom::Oom;
+    use crate::memcg::version::Version;
+
+    #[test]
+    fn a_counter_of_v1_that_another_group_has_is_left_out() {
+        let mut oom = Oom { hierarchy: Version::V1, ..plain() };
+        for counters in [&mut oom.counters.before, &mut oom.counters.after] {
+            counters.oom_kill = Some(0);
+        }
+        assert!(oom.to_text().contains("oom_kill 0 -> 0"), "{}", oom.to_text());
+        oom.victims[0].group = Some("/lab/run/inner".to_string());
+        assert!(!oom.to_text().contains("oom_kill"), "{}", oom.to_text());
+        oom.hierarchy = Version::V2;
+        assert!(oom.to_text().contains("oom_kill 0 -> 0"), "{}", oom.to_text());
+    }
+
+    #[test]
+    fn rows_that_sum_up_to_more_than_is_charged_say_why() {
+        let row = |pid| Holder { pid: Some(pid), anon_bytes: Some(6 << 20), ..Holder::default() };
+        let mut oom = Oom { holders: vec![row(1), row(2)], ..plain() };
+        for (charged, says) in [(12, false), (6, true)] {
+            oom.composition = Some(Composition { anon_bytes: Some(charged << 20), ..Composition::default() });
+            assert_eq!(oom.to_text().contains("counts the pages that it shares"), says, "{}", oom.to_text());
+        }
+    }
 
     #[test]
     fn sentences_are_wrapped_and_long_texts_are_cut() {

@@ -1,20 +1,22 @@
 //! How a worker ended, the way a person reads it.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::at_limit::AtLimit;
+use super::oom::Oom;
 use super::oom_text::{shortened, wrapped, SHORT_LINES};
 use super::outcome::{Outcome, Verdict};
 use crate::memcg::limits::human_size;
 use crate::observe::author::signal_name;
 use crate::observe::missing::Missing;
 use crate::observe::Author;
-use crate::text::named;
+use crate::text::{escape, named};
 
 impl Outcome {
     /// The outcome in one sentence: who, how it ended, and in whose OOM.
     pub fn headline(&self) -> String {
-        let who = named(&self.name, self.pid);
+        let who = self.who();
         match self.verdict {
             Verdict::OomKilled => match self.oom().and_then(|oom| oom.limit_group.as_deref()) {
                 Some(group) => format!("{who} was killed in an OOM of {group}"),
@@ -43,6 +45,18 @@ impl Outcome {
         }
     }
 
+    /// Its name, and the one that it had when it was killed where an execution or the program itself had changed that: an
+    /// account has that one.
+    fn who(&self) -> String {
+        let own = |oom: &Arc<Oom>| oom.victims.iter().find(|victim| victim.pid == self.pid).map(|v| v.comm.clone());
+        match self.oom().and_then(own) {
+            Some(comm) if !comm.is_empty() && comm != self.name => {
+                format!("{}, called {} by then,", named(&self.name, self.pid), escape(&comm))
+            }
+            _ => named(&self.name, self.pid),
+        }
+    }
+
     /// The sentence, what is to be said of an OOM that it survived, and the summary of the account that explains its end.
     pub(super) fn summed_up(&self) -> String {
         let mut sentences = vec![format!("{}.", self.headline())];
@@ -59,18 +73,23 @@ impl Outcome {
 
     /// That an OOM happened inside which it survived.
     fn handled(&self) -> Option<String> {
+        let them = if self.ooms_inside == 1 { "it" } else { "them" };
         let after = match (self.ooms_inside, self.verdict, self.returncode) {
             (0, ..) => return None,
-            (_, Verdict::Exited, 0) => "and the command handled it".to_string(),
+            (_, Verdict::Exited, 0) => format!("and the command handled {them}"),
             // A shell says so of its last command: that one was killed, not the shell.
-            (_, Verdict::Exited, 137) => "and the command ended with status 137 after it (128 + 9: it hands on that a \
-                                          child was killed)"
-                .to_string(),
-            (_, Verdict::Exited, status) => format!("and the command ended with status {status} after it"),
-            _ => "and the command went on after it".to_string(),
+            (_, Verdict::Exited, 137) => {
+                format!(
+                    "and the command ended with status 137 after {them} (128 + 9: it hands on that a child was killed)"
+                )
+            }
+            (_, Verdict::Exited, status) => format!("and the command ended with status {status} after {them}"),
+            _ => format!("and the command went on after {them}"),
         };
         Some(match self.ooms_inside {
             1 => format!("An OOM happened inside, {after}."),
+            // What follows is of one of them.
+            several if self.oom().is_none() => format!("{several} OOMs happened inside, {after}. The first of them:"),
             several => format!("{several} OOMs happened inside, {after}."),
         })
     }
@@ -177,8 +196,29 @@ mod tests {
             assert_eq!(inside.handled().as_deref(), says);
         }
         let handed_on = Outcome { ooms_inside: 2, ..outcome(Verdict::Exited, 137) }.handled().unwrap();
-        assert!(handed_on.starts_with("2 OOMs happened inside") && handed_on.contains("128 + 9"), "{handed_on}");
+        let says = "2 OOMs happened inside, and the command ended with status 137 after them (128 + 9: ";
+        assert!(handed_on.starts_with(says), "{handed_on}");
         assert_eq!(outcome(Verdict::Exited, 1).handled(), None);
+    }
+
+    #[test]
+    fn who_has_become_another_program_has_both_names() {
+        let named = |name: &[u8]| {
+            let ended =
+                Outcome { ooms: vec![Arc::new(plain())], name: name.to_vec(), ..outcome(Verdict::OomKilled, -9) };
+            ended.explained().headline()
+        };
+        assert_eq!(named(b"sh"), "sh (pid 7), called victim by then, was killed in an OOM of /lab/run");
+        assert_eq!(named(b"victim"), "victim (pid 7) was killed in an OOM of /lab/run");
+    }
+
+    #[test]
+    fn of_several_ooms_inside_the_first_is_told() {
+        let others = |count| Outcome { pid: 8, ooms: vec![Arc::new(plain()); count], ..outcome(Verdict::Exited, 1) };
+        let says = |count| others(count).explained().summary;
+        assert!(says(2)
+            .contains("2 OOMs happened inside, and the command ended with status 1 after them. The first of them:"));
+        assert!(!says(1).contains("The first"), "{}", says(1));
     }
 
     #[test]

@@ -202,7 +202,12 @@ impl GroupCount {
         if limit.is_none() && counted.iter().all(|(_, number)| *number == 0) && counters.oom_kill.is_some() {
             return None;
         }
-        let counted = counted.into_iter().map(|(name, number)| format!("{name} {number}"));
+        // Whoever reads the file finds another number there, where v1 counts each group by itself.
+        let summed = self.kills_below != counters.oom_kill;
+        let counted = counted.into_iter().map(|(name, number)| match name == "oom_kill" && summed {
+            true => format!("{name} {number} with the groups below"),
+            false => format!("{name} {number}"),
+        });
         let parts: Vec<String> = limit.into_iter().chain(peak).chain(counted).collect();
         (!parts.is_empty()).then(|| format!("{}: {}", self.group, parts.join(", ")))
     }
@@ -285,6 +290,13 @@ mod tests {
         let counters = Counters { oom_kill: Some(oom_kill), ..Counters::default() };
         let version = Version::V2;
         GroupCount { group: "/g".to_string(), version, limit: None, kills_below: Some(oom_kill), counters }
+    }
+
+    #[test]
+    fn a_sum_of_counters_is_called_one() {
+        let says = |below| GroupCount { kills_below: Some(below), ..counted(1) }.says();
+        assert_eq!(says(1).as_deref(), Some("/g: oom_kill 1"));
+        assert_eq!(says(3).as_deref(), Some("/g: oom_kill 3 with the groups below"));
     }
 
     #[test]

@@ -96,6 +96,7 @@ def _hint(arguments: list[str]) -> None:
 def _open(options: Namespace) -> tuple[Watch, str, bool]:
     """The watch, what it is of in words, and whether its record is kept in a directory."""
     from .. import Group, parse_size, watch
+    from .._units import size
 
     kept = options.record is not None and _is_directory(options.record)
     if options.path is None:
@@ -109,7 +110,7 @@ def _open(options: Namespace) -> tuple[Watch, str, bool]:
         if options.record is not None and not kept:
             group.record(options.record)
         watched = group.watch(recursive=options.recursive)
-        told = f"{group.cgroup} (limit {group.limit or 'none'})"
+        told = f"{group.cgroup} (limit {'none' if group.limit is None else size(group.limit)})"
     if kept:
         watched.keep_record(options.record, parse_size(options.record_size))
     return watched, told, kept

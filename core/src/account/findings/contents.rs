@@ -75,6 +75,9 @@ fn unmapped(facts: &Facts) -> Option<u64> {
     facts.oom.holders.iter().find(|holder| is_nobody(holder))?.shmem_bytes
 }
 
+/// What a process without many of anything costs the kernel, at most: 200 to 500 KiB for shells and interpreters.
+const PROCESS_COSTS: u64 = 512 << 10;
+
 /// `kernel-memory`: slab, sockets, pipes, stacks, page tables.
 pub(super) fn kernel_memory(facts: &Facts) -> Option<Finding> {
     let made = facts.composition()?;
@@ -110,9 +113,13 @@ pub(super) fn kernel_memory(facts: &Facts) -> Option<Finding> {
     if let Some(tables) = tables {
         found = found.shown_by("composition.page_tables_bytes", tables);
     }
-    Some(found.remedied_by(
-        "look for many open files, sockets, pipes or threads: a kill gives them back only with the process that holds them",
-    ))
+    let processes: u64 = facts.oom.holders.iter().map(|holder| holder.processes).sum();
+    Some(found.remedied_by(match all <= processes * PROCESS_COSTS {
+        true => "raise the limit: so much is what processes cost the kernel by themselves (stacks, page tables)",
+        false => {
+            "look for many open files, sockets, pipes or threads: a kill gives them back only with the process that holds them"
+        }
+    }))
 }
 
 fn kernel_parts(made: &Composition) -> [(&'static str, &'static str, Option<u64>); 8] {

@@ -106,6 +106,19 @@ fn candidate(pid: i32, rss_pages: u64, oom_score_adj: i16) -> Candidate {
 }
 
 #[test]
+fn what_each_process_costs_the_kernel_is_no_leak() {
+    let remedy = |processes: i32| {
+        let mut oom = plain();
+        made(&mut oom).kernel_bytes = Some(6 * MIB);
+        made(&mut oom).kernel_other_bytes = Some(6 * MIB);
+        oom.holders = (1..=processes).map(|pid| holder(pid, 1)).collect();
+        findings(&oom).into_iter().find(|one| one.code == "kernel-memory").and_then(|one| one.remedy).unwrap()
+    };
+    assert!(remedy(2).starts_with("look for many open files"), "{}", remedy(2));
+    assert!(remedy(12).starts_with("raise the limit: so much is what processes cost"), "{}", remedy(12));
+}
+
+#[test]
 fn nothing_is_said_without_evidence() {
     assert_eq!(codes(|_| ()), [""; 0]);
 }
