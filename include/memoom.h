@@ -1230,6 +1230,16 @@ MEMOOM_MUST_USE memoom_status memoom_worker_state(const memoom_worker *worker, m
 MEMOOM_MUST_USE memoom_status memoom_worker_signal(const memoom_worker *worker, int32_t signal,
     memoom_error **reterr_error);
 
+/** Passes on to a worker a signal that this process was sent, as a handler with SA_SIGINFO, sigwaitinfo(2) or a
+ * signalfd tells it: where that ends the worker, memoom_outcome_killed_by names the sender. Not for a signal
+ * handler.
+ * \param signal  the number of the signal, si_signo
+ * \param pid  who sent it, si_pid; 0 for one that this pid namespace does not have
+ * \param uid  whose process that is, si_uid
+ * Returns: as memoom_worker_signal. */
+MEMOOM_MUST_USE memoom_status memoom_worker_pass_on(const memoom_worker *worker, int32_t signal, int32_t pid,
+    uint32_t uid, memoom_error **reterr_error);
+
 /** Sends SIGKILL to a worker. One that has ended is left alone.
  * Returns: MEMOOM_ERR_PERMISSION_DENIED where the process has changed its user. */
 MEMOOM_MUST_USE memoom_status memoom_worker_kill(const memoom_worker *worker, memoom_error **reterr_error);
