@@ -61,7 +61,10 @@ impl Run {
         let command = Command { force_within, ..self.command.clone() };
         let (lab, group) = self.make_lab()?;
         let watched = self.watched(&lab, &group)?;
-        let worker = group.command(&command)?;
+        let worker = match group.command(&command) {
+            Ok(worker) => worker,
+            Err(error) => return Err(nothing_left(error, &lab.close())),
+        };
         started(&worker);
         self.outcome(&lab, &worker, watched, wait.into())
     }
@@ -94,10 +97,7 @@ impl Run {
     ) -> Result<Outcome> {
         let outcome = self.ended(worker, watched, wait);
         let closed = lab.close();
-        let outcome = outcome.map_err(|error| match (error.kind(), &closed) {
-            (ErrorKind::Closed, Ok(())) => error.remedy("run it again; nothing of this run is left"),
-            _ => error,
-        })?;
+        let outcome = outcome.map_err(|error| nothing_left(error, &closed))?;
         closed.map_err(|error: Error| error.value(format!("after {} had ended", outcome.pid)))?;
         Ok(outcome)
     }
@@ -155,6 +155,14 @@ impl Run {
             }
             other => other,
         }
+    }
+}
+
+/// Where the supervisor of a run has died, the lab that is made anew is another run's.
+fn nothing_left(error: Error, closed: &Result<()>) -> Error {
+    match (error.kind(), closed) {
+        (ErrorKind::Closed, Ok(())) => error.remedy("run it again; nothing of this run is left"),
+        _ => error,
     }
 }
 

@@ -107,7 +107,8 @@ impl Group {
         Ok(())
     }
 
-    /// A join that failed with EBUSY on v2 means that the group has children with controllers.
+    /// A join that failed with EBUSY on v2 means that the group has children with controllers; where the supervisor has
+    /// died, somebody may have killed it.
     fn explain_start(&self, error: Error) -> Error {
         let inner = self.version() == Version::V2
             && self
@@ -118,6 +119,13 @@ impl Group {
                 .flatten()
                 .is_some_and(|text| !text.trim().is_empty());
         let error = error.path(self.path());
+        if error.kind() == ErrorKind::Closed {
+            let killed = self.0.lab.as_ref().and_then(|lab| lab.hub.refresh().supervisor_killed());
+            return match killed {
+                Some(by) => error.reason(&by).remedy(LOST_REMEDY),
+                None => error,
+            };
+        }
         if error.errno() == Some(libc::EBUSY) && inner {
             return error
                 .reason("the group has groups with controllers below it, and cgroup v2 lets a group have either processes or such children")

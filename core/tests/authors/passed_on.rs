@@ -85,5 +85,8 @@ fn whoever_killed_the_supervisor_is_named() {
     assert_eq!(error.kind(), ErrorKind::Closed, "{said}");
     let who = format!("supervisor has died, as it was killed by SIGKILL, sent by sh (pid {}", person.pid());
     assert!(said.contains(&who) && said.contains(&format!("(value sleep (pid {}))", worker.pid())), "{said}");
+    // So does what comes too late.
+    let late = group.command(&Command::new(["sleep", "1000"])).unwrap_err();
+    assert!(late.kind() == ErrorKind::Closed && late.to_string().contains(&who), "{late}");
     lab.close().unwrap();
 }
