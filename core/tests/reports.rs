@@ -20,6 +20,8 @@ mod growth;
 mod log_file;
 #[path = "reports/made.rs"]
 mod made;
+#[path = "reports/mails.rs"]
+mod mails;
 #[path = "reports/pages.rs"]
 mod pages;
 #[path = "reports/quoted.rs"]

@@ -33,6 +33,7 @@ mod log;
 mod mem_info;
 mod mem_read;
 mod page;
+mod panic;
 mod parse;
 mod parts;
 mod pieces;
@@ -370,10 +371,10 @@ pub struct Process {
 pub struct TraceFrame {
     /// Its name, with the compiler's suffixes (`.cold`).
     pub function: String,
-    /// Bytes from its start to the return address.
-    pub offset: u64,
-    /// Its length in bytes.
-    pub size: u64,
+    /// Bytes from its start to the return address; `None` where a tool wrote the line of the source in its place.
+    pub offset: Option<u64>,
+    /// Its length in bytes; `None` likewise.
+    pub size: Option<u64>,
     /// The module that it belongs to.
     pub module: Option<String>,
     /// Whether the unwinder was not sure (`?`).

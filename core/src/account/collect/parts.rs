@@ -39,8 +39,8 @@ fn reported_path(report: &Report) -> Vec<Frame> {
     frames
         .map(|frame| Frame {
             function: frame.function.clone(),
-            offset: Some(frame.offset),
-            size: Some(frame.size),
+            offset: frame.offset,
+            size: frame.size,
             module: frame.module.clone(),
         })
         .collect()

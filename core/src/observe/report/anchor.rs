@@ -3,7 +3,7 @@
 use super::kill;
 use super::lines::{self, Kind};
 use super::scan::{contains, digits, find, head, number, rfind, trim_end};
-use super::table;
+use super::{panic, table};
 
 /// The kind of a line, and where it ends if that is known.
 pub(super) type Told = (Kind, Option<usize>);
@@ -101,7 +101,8 @@ pub(super) fn here(text: &[u8]) -> Option<Told> {
         b'M' if word(lines::LIMIT_REACHED) => Some((Kind::LimitReached, None)),
         b'M' if (word(b"Mem-Info:") || word(b"Mem-info:")) && trim_end(text).len() < 16 => Some((Kind::Other, Some(9))),
         b'M' | b'O' | b'N' => victim(text),
-        b'K' if word(b"Kernel panic - not syncing: Out of memory") => Some((Kind::NoKillable, None)),
+        b'K' if word(b"Kernel panic - not syncing: Out of memory and no") => Some((Kind::NoKillable, None)),
+        b'K' if panic::read(text).is_some() => Some((Kind::Panic, None)),
         b'K' => victim(text),
         b'T' if word(TITLE) => Some((Kind::TableTitle, Some(TITLE.len()))),
         b'T' if word(b"Task in /") => Some((Kind::TaskIn, None)),

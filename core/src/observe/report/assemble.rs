@@ -207,7 +207,7 @@ impl Assembler {
             && !(open.kind == Kind::StatHeader && open.buffer.ends_with(b":"));
         self.take(open.kind, &open.buffer, &open.place, open.longest);
         if cut {
-            if let Some(draft) = &mut self.draft {
+            if let Some(draft) = self.draft.as_mut().filter(|draft| !draft.has_note(open.kind.field())) {
                 draft.note(open.kind.field(), "the line is cut, or its pieces are not in the log");
             }
         }

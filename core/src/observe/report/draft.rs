@@ -16,6 +16,8 @@ use crate::map::Map;
 const PAUSE_SECONDS: u64 = 10;
 /// A report is given up after so many lines in a row that are not its own.
 const STRANGERS: u32 = 512;
+/// Frames without any heading follow the invoker's line before so many lines of others.
+const AT_ONCE: u32 = 8;
 /// Notes beyond this say nothing new.
 const NOTES: usize = 32;
 
@@ -43,6 +45,10 @@ pub(super) struct Draft {
     lost_since: u64,
     /// The kernel panicked instead of killing.
     pub(super) panicked: bool,
+    /// A line of the invoker's stack dump was taken.
+    dumped: bool,
+    /// So many lines of others stand before it.
+    before_dump: u32,
     /// The invoker's trace is over: what comes is the memory overview or another trace.
     trace_over: bool,
     /// A warning or a trace of another task stands in between.
@@ -93,7 +99,10 @@ impl Draft {
     pub fn context(&self) -> Context {
         Context {
             in_report: true,
-            in_trace: self.progress <= 1 && self.report.invoker.is_some() && !self.trace_over,
+            in_trace: self.progress <= 1
+                && self.report.invoker.is_some()
+                && !self.trace_over
+                && (self.dumped || self.before_dump < AT_ONCE),
             in_stat: self.in_stat,
             in_usage: self.progress == Kind::Usage.progress() && !self.stat_seen,
             in_table: self.layout.is_some() && self.progress == Kind::Row.progress(),
@@ -163,6 +172,7 @@ impl Draft {
             Kind::Killed => killed.is_some_and(|killed| !self.adopts(killed)),
             Kind::GroupTail => self.report.kills.is_empty() || self.report.group_kill.is_some(),
             Kind::NoKillable => !self.report.kills.is_empty() || self.report.no_killable || self.summary.is_some(),
+            Kind::Panic => !self.report.kills.is_empty() || self.report.no_killable || self.panicked,
             Kind::Row => self.progress > Kind::Row.progress(),
             Kind::Frame => self.has_killed(),
             Kind::Exiting | Kind::SharedMemory | Kind::Pinned | Kind::Stat => false,
@@ -216,6 +226,10 @@ impl Draft {
         self.lost_since = self.lost_since.saturating_add(records);
     }
 
+    pub fn has_note(&self, source: &str) -> bool {
+        self.report.missing.iter().any(|missing| missing.source == source)
+    }
+
     pub fn note(&mut self, source: &'static str, reason: impl Into<Cow<'static, str>>) {
         let missing = Missing::new(source, reason);
         if self.report.missing.len() < NOTES && !self.report.missing.contains(&missing) {
@@ -233,21 +247,15 @@ impl Draft {
             self.blank = true;
             return;
         }
+        self.before_dump = self.before_dump.saturating_add(1);
         // A message of several lines may have its prefix before the first alone.
         if self.prefixed && !prefixed && !self.memory.goes_on(line) {
             return;
         }
         self.strangers = self.strangers.saturating_add(1);
-        if line.starts_with(b"Kernel panic - not syncing: System is deadlocked on memory") {
+        if line.starts_with(b"Kernel panic - not syncing: System is deadlocked") {
             // It never panics for a group.
             self.kill_scope = self.kill_scope.or(Some(Scope::Global));
-        }
-        if parse::is_panic(text) {
-            // What comes behind it, another dump of the stack, is the panic's.
-            self.panicked = true;
-            self.progress = Kind::NoKillable.progress();
-            self.show(text);
-            return;
         }
         self.foreign |= trace::is_alarm(line);
         if self.foreign || self.progress >= Kind::TableTitle.progress() || self.strangers > STRANGERS {
@@ -309,6 +317,7 @@ impl Draft {
         if kind.progress() > Kind::Stat.progress() {
             self.in_stat = false;
         }
+        self.dumped |= matches!(kind, Kind::Cpu | Kind::TraceStart | Kind::Frame);
         if kind.progress() > Kind::Frame.progress() {
             self.foreign = false;
         }

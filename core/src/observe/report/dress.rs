@@ -164,7 +164,7 @@ impl Dress {
                     seen.named += usize::from(read.named);
                     let blanks = read.text.len() - text.len();
                     seen.indent = Some(seen.indent.map_or(blanks, |least: usize| least.min(blanks)));
-                } else if !is_echo(front) && !is_mark(front) {
+                } else if !is_echo(front) && !is_mark(front) && !is_prose(anchor.kind, front) {
                     self.put(front);
                 }
             }
@@ -293,7 +293,8 @@ fn uncover(raw: &Raw<'_>, line: &mut Line<'_>) -> bool {
     if start == 0 || is_mark(&first[..start]) {
         return true;
     }
-    if is_echo(&first[..start]) {
+    let prose = raw.anchor_in(first).is_some_and(|found| is_prose(found.kind, &first[..start]));
+    if prose || is_echo(&first[..start]) {
         return false;
     }
     let moment = source::moment_of(&first[..start]);
@@ -371,6 +372,16 @@ fn is_echo(front: &[u8]) -> bool {
     contains(front, b"kernel-monitor Events:")
         || contains(front, b"New status generated")
         || contains(front, b"OOM event")
+}
+
+/// Whether words of a sentence stand before a line that names nobody: whoever speaks about it quotes the same.
+fn is_prose(kind: Kind, front: &[u8]) -> bool {
+    let words = trim_end(front.strip_suffix(b"\"").or_else(|| front.strip_suffix(b"'")).unwrap_or(front));
+    let parted = words.len() < front.len();
+    kind == Kind::NoKillable
+        && parted
+        && words.last().is_some_and(u8::is_ascii_alphabetic)
+        && !words.iter().any(|byte| b":=|]{".contains(byte))
 }
 
 /// The mark behind a panic repeats its words.

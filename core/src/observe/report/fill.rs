@@ -5,8 +5,9 @@ use super::draft::Draft;
 use super::kill::Killed;
 use super::lines::Kind;
 use super::parse;
+use super::scan::trim_start;
 use super::table::{self, Layout};
-use super::{kill, pieces, trace, GroupStat, Scope, Usage};
+use super::{kill, panic, pieces, trace, GroupStat, Scope, Usage};
 
 /// The line about the CPU prints at most so much of a name.
 const COMM_SHOWN: usize = 15;
@@ -41,7 +42,18 @@ impl Draft {
             Kind::SharedMemory => report.shared_memory.extend(kill::sharing(text)),
             Kind::Pinned => report.pinned.extend(kill::pinned(text).map(|(_, by)| by)),
             Kind::GroupTail => report.group_kill = parse::group_tail(text).map(<[u8]>::to_vec),
-            Kind::NoKillable => report.no_killable = true,
+            Kind::NoKillable => {
+                report.no_killable = true;
+                if trim_start(text).starts_with(b"Kernel panic") {
+                    // It never panics for a group.
+                    self.kill_scope = self.kill_scope.or(Some(Scope::Global));
+                }
+            }
+            Kind::Panic => {
+                // What comes behind it, another dump of the stack, is the panic's.
+                self.panicked = true;
+                self.kill_scope = self.kill_scope.or(panic::read(text).flatten());
+            }
             Kind::TraceStart | Kind::TableTitle | Kind::Suppressed | Kind::Reaper | Kind::Other => {}
         }
     }
@@ -93,11 +105,12 @@ impl Draft {
     }
 
     fn frame(&mut self, text: &[u8]) {
-        let Some(frame) = trace::frame(text) else { return };
-        if trace::is_of_memcg(&frame.function) {
-            self.kill_scope = self.kill_scope.or(Some(Scope::Memcg));
+        for frame in trace::frames(text) {
+            if trace::is_of_memcg(&frame.function) {
+                self.kill_scope = self.kill_scope.or(Some(Scope::Memcg));
+            }
+            self.report.call_trace.push(frame);
         }
-        self.report.call_trace.push(frame);
     }
 
     fn task_in(&mut self, text: &[u8]) {

@@ -143,8 +143,7 @@ impl Draft {
             ("kills", report.kills.is_empty() && !report.no_killable, unkilled),
         ];
         for (source, absent, reason) in absent {
-            let noted = self.report.missing.iter().any(|missing| missing.source == source);
-            if absent && !noted {
+            if absent && !self.has_note(source) {
                 self.note(source, reason);
             }
         }
@@ -159,6 +158,9 @@ impl Draft {
     /// Why nothing but the kill is there, as far as the log shows it.
     fn why_bare(&self) -> &'static str {
         let ends = self.ends;
+        if self.panicked {
+            return "only the panic is in the log: the kernel killed nobody (vm.panic_on_oom)";
+        }
         if self.report.no_killable {
             return match ends.first {
                 true => "only the end of the report is in the log, which begins here",

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Pinned,
     GroupTail,
     NoKillable,
+    Panic,
     Reaper,
     Other,
 }
@@ -52,7 +53,7 @@ const BEGINS: bool = true;
 const GOES_ON: bool = false;
 
 /// In the order of [`Kind`].
-const FACTS: [Facts; 25] = [
+const FACTS: [Facts; 26] = [
     facts(0, WHOLE, GOES_ON, "suppressed_before"),
     facts(0, PIECES, BEGINS, "invoker"),
     facts(1, PIECES, GOES_ON, "cpuset"),
@@ -75,6 +76,7 @@ const FACTS: [Facts; 25] = [
     facts(9, WHOLE, GOES_ON, "shared_memory"),
     facts(9, WHOLE, GOES_ON, "pinned"),
     facts(10, PIECES, BEGINS, "group_kill"),
+    facts(11, WHOLE, BEGINS, "report"),
     facts(11, WHOLE, BEGINS, "report"),
     facts(0, WHOLE, GOES_ON, "reaper"),
     facts(0, WHOLE, GOES_ON, "report"),

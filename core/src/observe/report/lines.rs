@@ -5,7 +5,7 @@ use memchr::memchr_iter;
 use super::kill;
 pub(super) use super::line_kind::Kind;
 use super::scan::{contains, digits, find, head, trim_end, trim_start};
-use super::{table, trace};
+use super::{panic, table, trace};
 
 /// What the report so far lets a line be: rows need a header, counters need their heading.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,10 +97,13 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     if let Some(kind) = kill::kind(line) {
         return kind;
     }
+    if first == b'K' && panic::read(line).is_some() {
+        return Kind::Panic;
+    }
     if context.in_stat && is_stat(line) || context.in_usage && is_counter(line) {
         return Kind::Stat;
     }
-    if context.in_trace && line.contains(&b'+') && trace::frame(line).is_some() {
+    if context.in_trace && trace::may_be_frame(line) && trace::has_frame(line) {
         return Kind::Frame;
     }
     if context.in_report && is_cpuset(line) {

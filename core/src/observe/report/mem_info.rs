@@ -87,6 +87,9 @@ pub struct Zone {
     pub lowmem_reserve_pages: Vec<u64>,
     /// The free lists: how many free blocks of each size there are.
     pub free_blocks: Vec<FreeBlocks>,
+    /// The line of the free lists is cut: of the sizes that it lacks nothing is known.
+    #[serde(skip)]
+    pub(super) blocks_cut: bool,
 }
 
 /// The free blocks of one size.

@@ -1,13 +1,16 @@
 //! Reads the lines of Mem-Info, each by itself: some may be lost, and other CPUs may print between them.
 
 use super::mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
-use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
+use super::scan::{contains, digits, find, head, number, split, trim_end, trim_start, word};
 use super::Stat;
 
 const ZONES: [&[u8]; 6] = [b"DMA", b"DMA32", b"Normal", b"HighMem", b"Movable", b"Device"];
 
 /// No machine has more nodes, and no kernel more counts: what has is no overview.
 const MOST: usize = 1024;
+
+/// No line is longer.
+const LONGEST: usize = 4096;
 
 /// The overview while its lines come in.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub(super) struct Reader {
     in_slabs: bool,
     /// The zone whose line was the last: node and place in its list.
     zone: Option<(usize, usize)>,
+    /// The line of a node or a zone that was the last, which a mail program may have broken.
+    open: Vec<u8>,
 }
 
 impl Reader {
@@ -31,7 +36,14 @@ impl Reader {
     /// Whether a line without a prefix is a later line of the overview's message.
     pub fn goes_on(&self, line: &[u8]) -> bool {
         self.begun
-            && counts(line).is_some_and(|counts| !counts.is_empty() && counts.iter().all(|(name, _)| name.len() > 3))
+            && (self.is_rest(line)
+                || counts(line)
+                    .is_some_and(|counts| !counts.is_empty() && counts.iter().all(|(name, _)| name.len() > 3)))
+    }
+
+    /// Whether a line is the rest of the one about a node or a zone.
+    fn is_rest(&self, line: &[u8]) -> bool {
+        !self.open.is_empty() && self.open.len() < LONGEST && rest::is_rest(&self.open, trim_start(line))
     }
 
     pub fn finish(mut self) -> Option<MemInfo> {
@@ -77,7 +89,20 @@ impl Reader {
         if !self.begun || line.is_empty() {
             return false;
         }
-        self.zoned(line) || self.totals(line) || self.overview(line)
+        if self.is_rest(line) {
+            let mut whole = std::mem::take(&mut self.open);
+            whole.push(b' ');
+            whole.extend_from_slice(line);
+            self.zoned(&whole);
+            self.open = whole;
+            return true;
+        }
+        self.open.clear();
+        if self.zoned(line) {
+            self.open.extend_from_slice(head(line, LONGEST));
+            return true;
+        }
+        self.totals(line) || self.overview(line)
     }
 
     /// `Node 0 …`, and without NUMA `DMA …`.
@@ -103,7 +128,7 @@ impl Reader {
             let zone = &mut self.info.nodes[at.0].zones[at.1];
             self.zone = Some(at);
             match listed {
-                Some(_) => zone.free_blocks = blocks(after),
+                Some(_) => (zone.free_blocks, zone.blocks_cut) = (blocks(after), !contains(after, b" = ")),
                 None => zone_line(zone, after),
             }
             return true;
@@ -158,9 +183,24 @@ impl Reader {
             }
         }
         let Some((count, rest)) = number(line) else { return false };
+        // Counts of kernels before 3.10 that later ones print as pages of the overview, or not at all.
+        const OTHERS: [&[u8]; 9] = [
+            b" pages shared",
+            b" pages non-shared",
+            b" free pages",
+            b" slab pages",
+            b" pages mapped",
+            b" pages dirty",
+            b" pages writeback",
+            b" pages in pagetable cache",
+            b" bounce buffer pages",
+        ];
+        if OTHERS.contains(&rest) {
+            return true;
+        }
         let to = match rest {
             b" total pagecache pages" | b" pagecache pages" => &mut info.page_cache_pages,
-            b" pages in swap cache" => &mut info.swap_cache_pages,
+            b" pages in swap cache" | b" pages swap cached" => &mut info.swap_cache_pages,
             b" pages RAM" | b" pages of RAM" => &mut info.ram_pages,
             b" pages HighMem/MovableOnly" | b" pages HighMem" | b" pages of HIGHMEM" => &mut info.highmem_pages,
             b" pages reserved" | b" reserved pages" => &mut info.reserved_pages,
@@ -240,6 +280,8 @@ fn pairs(text: &[u8]) -> (Stat, Option<bool>) {
             continue;
         }
         let Some((name, value)) = split(word, b":").filter(|(name, _)| named(name)) else { continue };
+        // Kernels before 6.2 print a blank before some of the numbers.
+        let value = if value.is_empty() { words.next().unwrap_or_default() } else { value };
         let value = match number(value) {
             Some((kib, b"kB" | b"KB")) => kib.checked_mul(1024),
             Some((count, b"")) => Some(count),
@@ -319,5 +361,6 @@ fn slab(line: &[u8]) -> Option<Slab> {
     (!name.is_empty()).then_some(Slab { name, used_bytes, total_bytes })
 }
 
+mod rest;
 #[cfg(test)]
 mod tests;

@@ -278,14 +278,6 @@ pub(super) fn suppressed(line: &[u8]) -> Option<u64> {
     number(trim_start(line).strip_prefix(b"oom_kill_process: ")?).map(|(count, _)| count)
 }
 
-/// `Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled`
-pub(super) fn is_panic(line: &[u8]) -> bool {
-    let line = head(trim_start(line), 160);
-    line.starts_with(b"Kernel panic - not syncing: ")
-        && contains(line, b"ut of memory: ")
-        && contains(line, b"panic_on_oom")
-}
-
 /// Whether one record held all statistics and was as long as the kernel lets a record be (992 or 976 bytes).
 pub(super) fn stat_is_cut(record: &[u8]) -> bool {
     const LAST: [&[u8]; 3] = [b"thp_collapse_alloc ", b"thp_swpout_fallback ", b"pglazyfreed "];

@@ -119,7 +119,7 @@ impl Report {
         for node in &info.nodes {
             // Of some only the name is in the log.
             for zone in node.zones.iter().filter(|zone| zone.free_bytes.is_some() || !zone.free_blocks.is_empty()) {
-                let largest = zone.free_blocks.iter().rev().find(|block| block.count > 0);
+                let largest = zone.free_blocks.iter().rev().find(|block| block.count > 0 && !zone.blocks_cut);
                 let block = largest
                     .map_or(String::new(), |block| format!(", the largest free block {}", why::size(block.bytes)));
                 let cma = zone.free_cma_bytes.filter(|bytes| *bytes > 0);
@@ -199,7 +199,8 @@ impl Report {
     fn asked(&self, lines: &mut Vec<String>) {
         if let Some(invoker) = &self.invoker {
             let mut line = format!("  invoker: {}", named(&invoker.comm, invoker.pid));
-            if let Some(flags) = invoker.gfp_flags.as_ref().or(invoker.gfp_mask.as_ref()) {
+            let named = invoker.gfp_flags.as_ref().filter(|flags| !flags.is_empty());
+            if let Some(flags) = named.or(invoker.gfp_mask.as_ref()) {
                 let _ = write!(line, ", {flags}");
             }
             if let Some(order) = invoker.order {
@@ -368,5 +369,7 @@ fn row(task: &Task) -> String {
 fn framed(frame: &TraceFrame) -> String {
     let mark = if frame.uncertain { "? " } else { "" };
     let module = frame.module.as_ref().map_or(String::new(), |module| format!(" [{module}]"));
-    format!("{mark}{}+0x{:x}/0x{:x}{module}", frame.function, frame.offset, frame.size)
+    let place =
+        frame.offset.zip(frame.size).map_or(String::new(), |(offset, size)| format!("+0x{offset:x}/0x{size:x}"));
+    format!("{mark}{}{place}{module}", frame.function)
 }

@@ -43,9 +43,10 @@ impl Report {
             (None, Some(path)) => format!("The group {path}"),
             (None, None) => "A memory cgroup".to_string(),
         };
+        let its = if whose.starts_with("All ") { "their" } else { "its" };
         Some(match self.memory.and_then(|memory| Some((memory.usage_bytes, memory.limit_bytes?))) {
-            Some((_, limit)) => format!("{whose} reached its memory limit of {}.", size(limit)),
-            None => format!("{whose} reached its memory limit."),
+            Some((_, limit)) => format!("{whose} reached {its} memory limit of {}.", size(limit)),
+            None => format!("{whose} reached {its} memory limit."),
         })
     }
 

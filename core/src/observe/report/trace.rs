@@ -1,7 +1,10 @@
 //! The dump_stack block: who ran where on which kernel, and the frames of its call trace.
 
-use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
+use super::scan::{contains, digits, find, head, number, split, trim_end, trim_start, word};
 use super::TraceFrame;
+
+/// No line has more frames.
+const LINE: usize = 8;
 
 /// What the `CPU: … PID: … Comm: …` line tells.
 #[derive(Debug, Default)]
@@ -120,14 +123,23 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
         }
         let bare = token.strip_prefix(b"(").map_or(token, |inner| inner.strip_suffix(b")").unwrap_or(inner));
         if let Some((function, offset, size)) = symbol(bare) {
+            // Old kernels print the place in the one who was called too: `(callee+0x1/0x2) from [<1>] (caller+0x3/0x4)`.
+            if trim_start(after).starts_with(b"from ") {
+                rest = after;
+                continue;
+            }
             let (module, doubtful) = tail_words(after)?;
             return Some(TraceFrame {
                 function: String::from_utf8_lossy(function).into_owned(),
-                offset,
-                size,
+                offset: Some(offset),
+                size: Some(size),
                 module: module.or(module_before),
                 uncertain: uncertain || doubtful,
             });
+        }
+        if let Some(module) = decoded(token, after) {
+            let function = String::from_utf8_lossy(token).into_owned();
+            return Some(TraceFrame { function, offset: None, size: None, module, uncertain });
         }
         let address = (token.first().is_some_and(|byte| matches!(byte, b'[' | b'(')) || token.ends_with(b">]"))
             && token.iter().all(|byte| byte.is_ascii_hexdigit() || b"[]<>()".contains(byte));
@@ -140,6 +152,56 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
         rest = after;
     }
     None
+}
+
+/// All frames of a line: one may have lost the break behind it.
+pub(super) fn frames(line: &[u8]) -> Vec<TraceFrame> {
+    frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame])
+}
+
+/// Whether a line is of a trace.
+pub(super) fn has_frame(line: &[u8]) -> bool {
+    frame(line).is_some() || several(line).is_some()
+}
+
+/// Frames and nothing else.
+fn several(line: &[u8]) -> Option<Vec<TraceFrame>> {
+    let (mut frames, mut uncertain) = (Vec::<TraceFrame>::new(), false);
+    for token in line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|token| !token.is_empty()) {
+        let function = symbol(token).map(|(function, ..)| function);
+        let address = token.starts_with(b"[<") && token.ends_with(b">]");
+        if function.is_some() && frames.len() < LINE {
+            frames.push(TraceFrame { uncertain: std::mem::take(&mut uncertain), ..frame(token)? });
+        } else if token == b"?" {
+            uncertain = true;
+        } else if !address || function.is_some() {
+            frames.last_mut().filter(|_| token.starts_with(b"["))?.module = tail_words(token)?.0;
+        }
+    }
+    (frames.len() > 1 && !uncertain).then_some(frames)
+}
+
+/// The module behind `(mm/oom_kill.c:450 (discriminator 1))`, which tools write in place of the offset of a function.
+fn decoded(function: &[u8], behind: &[u8]) -> Option<Option<String>> {
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.$-".contains(byte);
+    let place = trim_start(behind).strip_prefix(b"(")?;
+    let file = place.iter().position(|byte| matches!(byte, b':' | b' ' | b')'))?;
+    let source = [&b".c"[..], b".h", b".S", b".rs"].iter().any(|end| place[..file].ends_with(end));
+    let lined = place[file] == b':' && digits(&place[file + 1..]) > 0;
+    if !source || !lined || !function.iter().all(named) {
+        return None;
+    }
+    let rest = &place[place.iter().rposition(|&byte| byte == b')')? + 1..];
+    let (module, behind) = word(rest);
+    if !module.is_empty() && trim_start(behind).is_empty() && module.iter().all(named) {
+        return Some(Some(String::from_utf8_lossy(module).into_owned()));
+    }
+    tail_words(rest).map(|(module, _)| module)
+}
+
+/// Whether a line may hold a frame.
+pub(super) fn may_be_frame(line: &[u8]) -> bool {
+    line.contains(&b'+') || contains(line, b" (") && line.contains(&b':')
 }
 
 /// `[name+0x1f/0x40]`, `[module:name+31/64]`, and the module.
@@ -190,7 +252,10 @@ mod tests {
     use super::*;
 
     fn seen(line: &[u8]) -> Option<(String, u64, u64, Option<String>, bool)> {
-        frame(line).map(|frame| (frame.function, frame.offset, frame.size, frame.module, frame.uncertain))
+        let read = |frame: TraceFrame| {
+            (frame.function, frame.offset.unwrap(), frame.size.unwrap(), frame.module, frame.uncertain)
+        };
+        frame(line).map(read)
     }
 
     #[test]
@@ -211,6 +276,47 @@ mod tests {
         assert_eq!(seen(b" [nfs:f+0x1/0x2] f+0x1/0x2").unwrap().3.as_deref(), Some("nfs"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs]").unwrap().3.as_deref(), Some("xfs"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs 0123abcd]").unwrap().3.as_deref(), Some("xfs"));
+    }
+
+    #[test]
+    fn two_frames_in_one_line() {
+        let read = |line: &[u8]| {
+            let names = frames(line).into_iter().map(|frame| (frame.function, frame.module, frame.uncertain));
+            names
+                .map(|(name, module, doubt)| format!("{name} {} {doubt}", module.unwrap_or_default()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(read(b" [<c01>] a+0x1/0x2 [<c02>] ? b+0x3/0x4 [xfs] [<c03>] c+0x5/0x6"), {
+            ["a  false", "b xfs true", "c  false"]
+        });
+        assert_eq!(read(b" a+0x1/0x2 b+0x3/0x4"), ["a  false", "b  false"]);
+        assert_eq!(read(b"[<c01>] (a+0x0/0xf0) from [<c02>] (b+0x48/0x114)"), ["b  false"]);
+        for line in [&b"RIP: a+0x1/0x2 b+0x3/0x4"[..], b"a+0x1/0x2 and b+0x3/0x4", b"a+0x1/0x2 b+0x3/0x4 ?"] {
+            assert!(frames(line).is_empty(), "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn frames_with_the_line_of_the_source() {
+        let read = |line: &[u8]| {
+            let read = frame(line).unwrap();
+            assert_eq!((read.offset, read.size), (None, None));
+            (read.function, read.module, read.uncertain)
+        };
+        let named = |name: &str| (name.to_string(), None, false);
+        assert_eq!(read(b" dump_stack_lvl (lib/dump_stack.c:122)"), named("dump_stack_lvl"));
+        assert_eq!(
+            read(b" oom_kill_process.cold (mm/oom_kill.c:450 (discriminator 1) mm/oom_kill.c:1041 (discriminator 1))"),
+            named("oom_kill_process.cold")
+        );
+        assert_eq!(read(b" entry (arch/x86/entry/entry_64.S:130)"), named("entry"));
+        assert!(read(b" ? show_stack (arch/x86/kernel/dumpstack.c:319)").2);
+        assert_eq!(read(b" f (fs/xfs/xfs_file.c:12) [xfs]").1.as_deref(), Some("xfs"));
+        for line in
+            [&b"see (mm/oom_kill.c:12) for it"[..], b"EIP: 0010:f (a.c:1)", b"f (a.c)", b"f (a: 1)", b"f (a.c:x)"]
+        {
+            assert!(frame(line).is_none(), "{}", String::from_utf8_lossy(line));
+        }
     }
 
     #[test]

@@ -106,6 +106,6 @@ impl Prelude {
 
     pub fn is_of_oom(&self) -> bool {
         let mut frames = self.lines.iter().filter(|(kind, _)| *kind == Kind::Frame);
-        frames.any(|(_, text)| trace::frame(text).is_some_and(|frame| trace::is_of_oom(&frame.function)))
+        frames.any(|(_, text)| trace::frames(text).iter().any(|frame| trace::is_of_oom(&frame.function)))
     }
 }

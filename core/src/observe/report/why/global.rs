@@ -197,7 +197,12 @@ fn lowmem(info: &MemInfo, reach: &Reach<'_>, findings: &mut Vec<Finding>) {
     } else {
         (
             "lowmem-exhausted",
-            "run a 64-bit kernel: with 32 bits the kernel's own memory must come from the first 900 MiB",
+            // The zone Movable is there on 64 bits too.
+            if above.iter().any(|(_, _, zone)| zone.name == "HighMem") {
+                "run a 64-bit kernel: with 32 bits the kernel's own memory must come from the first 900 MiB"
+            } else {
+                "make the zone Movable smaller (movablecore=, kernelcore=, memory that was plugged in as movable)"
+            },
         )
     };
     let text = format!(
@@ -214,6 +219,9 @@ fn lowmem(info: &MemInfo, reach: &Reach<'_>, findings: &mut Vec<Finding>) {
 fn fragmented(reach: &Reach<'_>, order: i32, findings: &mut Vec<Finding>) {
     let Some(order) = u32::try_from(order).ok().filter(|order| *order > 0) else { return };
     let listed: Vec<_> = reach.usable.iter().copied().filter(|(_, _, zone)| !zone.free_blocks.is_empty()).collect();
+    if listed.iter().any(|(_, _, zone)| zone.blocks_cut) {
+        return;
+    }
     let fits = |zone: &Zone| {
         let above = zone.free_bytes.zip(zone.min_bytes).is_some_and(|(free, min)| free > min);
         // High-atomic and CMA blocks are not for everyone.
