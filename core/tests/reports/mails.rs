@@ -208,3 +208,21 @@ fn memory_that_is_free_in_the_zone_movable_alone() {
     assert!(remedy(log).contains("Movable"));
     assert!(remedy(&log.replace("Movable", "HighMem")).contains("64-bit"));
 }
+
+/// Small machines run kernels without the names of their functions; 32-bit ones have memory that the kernel itself cannot use.
+#[test]
+fn frames_without_names_and_frames_before_a_broken_date() {
+    let report = one("Mon Apr 12 18:29:48 2021 kern.warn kernel: [  267.720081] ap invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0\n\
+         Mon Apr 12 18:29:48 2021 kern.warn kernel: [  267.728264] CPU: 0 PID: 1685 Comm: ap Not tainted 5.4.108 #0\n\
+         Mon Apr 12 18:29:48 2021 kern.warn kernel: [  267.734375] Stack : 80690000 80631cf4 00000000 00000000\n\
+         Mon Apr 12 18:29:48 2021 kern.warn kernel: [  267.770000] Call Trace:\n\
+         Mon Apr 12 18:29:48 2021 kern.warn kernel: [  267.795708] [<800a22e4>] 0x800a22e4\n\
+         Mon Apr 12 18:29:48 2021 kern.warn kernel: [  267.799805] [<800b513c>] 0x800b513c\n");
+    assert!(reason(&report, "call_trace").unwrap().contains("without the names"), "{:?}", report.missing);
+    let report = one("> Feb 4 16:15:15 kernel: df_inode invoked oom-killer: gfp_mask=0xd0,\norder=0, oomkilladj=0\n\
+         > Feb 4 16:15:16 kernel: [<c01408cb>] out_of_memory+0x69/0x18e\n\
+         > Feb 4 16:15:16 kernel: [<c0141f8a>] __get_free_pages+0x39/0x47 Feb 4\n\
+         16:15:16 kernel: [<c011bbc8>] copy_process+0x89/0x1051\n");
+    let names: Vec<_> = report.call_trace.iter().map(|frame| frame.function.as_str()).collect();
+    assert_eq!(names, ["out_of_memory", "__get_free_pages", "copy_process"]);
+}

@@ -57,6 +57,8 @@ pub(super) struct Draft {
     among: bool,
     /// Frames of another task were left out.
     pub(super) strange_trace: bool,
+    /// Frames have addresses and no names.
+    pub(super) nameless: bool,
     /// Something stood before the lines of this report: a line without it is not the kernel's.
     prefixed: bool,
     /// Lines of no known kind behind a blank one, to be shown if a line of the report follows.
@@ -258,6 +260,7 @@ impl Draft {
             self.kill_scope = self.kill_scope.or(Some(Scope::Global));
         }
         self.foreign |= trace::is_alarm(line);
+        self.nameless |= !self.foreign && self.context().in_trace && trace::is_nameless(line);
         if self.foreign || self.progress >= Kind::TableTitle.progress() || self.strangers > STRANGERS {
             return;
         }

@@ -130,8 +130,11 @@ impl Draft {
         } else {
             "no task table: vm.oom_dump_tasks is 0, or its lines are not in the log"
         };
-        let untraced =
-            if self.strange_trace { "the frames that follow are of another task" } else { "no frame is in the log" };
+        let untraced = match self.strange_trace {
+            true => "the frames that follow are of another task",
+            false if self.nameless => "its frames have addresses alone: the kernel was built without the names",
+            false => "no frame is in the log",
+        };
         let absent: [(&'static str, bool, &'static str); 8] = [
             ("invoker", report.invoker.is_none(), LOST),
             ("release", report.release.is_none(), LOST),

@@ -154,6 +154,14 @@ pub(super) fn frame(line: &[u8]) -> Option<TraceFrame> {
     None
 }
 
+/// Whether a line is a frame of a kernel that has no names: `[<800a22e4>] 0x800a22e4`.
+pub(super) fn is_nameless(line: &[u8]) -> bool {
+    let (address, rest) = word(trim_start(line));
+    let (again, rest) = word(rest);
+    let inside = address.strip_prefix(b"[<").and_then(|inside| inside.strip_suffix(b">]"));
+    trim_start(rest).is_empty() && inside.is_some_and(|inside| again.strip_prefix(b"0x") == Some(inside))
+}
+
 /// All frames of a line: one may have lost the break behind it.
 pub(super) fn frames(line: &[u8]) -> Vec<TraceFrame> {
     frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame])
@@ -238,6 +246,8 @@ fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
                 let name = &token[1..];
                 module = Some(String::from_utf8_lossy(name.strip_suffix(b"]").unwrap_or(name)).into_owned());
             }
+            // A mail program broke the next line behind its day.
+            _ if is_date(rest) => return Some((module, doubtful)),
             // The build id behind a module's name, and the marks that arm64 puts in brackets.
             _ if token.ends_with(b"]") || token.starts_with(b"(") => {}
             _ => return None,
@@ -245,6 +255,15 @@ fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
         rest = after;
     }
     Some((module, doubtful))
+}
+
+/// `Feb 4`, the beginning of the next line.
+fn is_date(text: &[u8]) -> bool {
+    const MONTHS: [&[u8]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let (month, rest) = word(text);
+    let (day, rest) = word(rest);
+    MONTHS.contains(&month) && day.len() < 3 && digits(day) == day.len() && trim_start(rest).is_empty()
 }
 
 #[cfg(test)]
@@ -274,6 +293,8 @@ mod tests {
         assert_eq!(seen(b" unwind_backtrace from show_stack+0x10/0x14"), plain("show_stack", 0x10, 0x14));
         assert_eq!(seen(b" [show_trace+31/64] show_trace+0x1f/0x40"), plain("show_trace", 0x1f, 0x40));
         assert_eq!(seen(b" [nfs:f+0x1/0x2] f+0x1/0x2").unwrap().3.as_deref(), Some("nfs"));
+        assert_eq!(seen(b" [<c0141f8a>] f+0x39/0x47 Feb 4"), plain("f", 0x39, 0x47));
+        assert!(is_nameless(b" [<800a22e4>] 0x800a22e4") && !is_nameless(b"[<800a22e4>] f+0x1/0x2"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs]").unwrap().3.as_deref(), Some("xfs"));
         assert_eq!(seen(b" xfs_file_read+0x1/0x2 [xfs 0123abcd]").unwrap().3.as_deref(), Some("xfs"));
     }
