@@ -16,6 +16,8 @@ mod dress;
 mod golden;
 #[path = "reports/growth.rs"]
 mod growth;
+#[path = "reports/hosts.rs"]
+mod hosts;
 #[path = "reports/log.rs"]
 mod log_file;
 #[path = "reports/made.rs"]

@@ -73,13 +73,12 @@ pub use mem_info::{FreeBlocks, HugePages, MemInfo, Node, Slab, Zone};
 pub use reader::ReportReader;
 pub use usage::{GroupStat, Protection, Usage};
 
-/// Every OOM report in a log, in the order of their first lines.
+/// Every OOM report in a log, in the order of their first lines; those of several hosts at once in the order of their last.
 ///
-/// The shape of the log is found line by line: `/dev/kmsg` records; dmesg plain, `-T`, `-x`, `-r`, `-S`, coloured;
-/// journalctl's short formats; syslog files and RFC 5424; consoles with carriage returns; kubectl and container
-/// loggers; JSON objects (journalctl -o json, docker, collectors); quoted and wrapped mail; the source of a web page;
-/// UTF-16; bare text. What a logger of another form puts around its lines is learnt from those that are beyond doubt.
-/// Lines that other programs logged are left out where the log tells.
+/// The shape of the log is found line by line: `/dev/kmsg` records; dmesg plain, `-T`, `-x`, `-r`, `-S`, coloured; journalctl's
+/// short formats; syslog files and RFC 5424; consoles with carriage returns; kubectl and container loggers; JSON objects
+/// (journalctl -o json, docker, collectors); quoted and wrapped mail; the source of a web page; UTF-16; bare text. What a logger
+/// of another form puts around its lines is learnt from those that are beyond doubt. Other programs' lines are left out.
 pub fn parse_reports(input: &[u8]) -> Vec<Report> {
     let mut assembler = assemble::Assembler::default();
     stream::lines(input, |line| assembler.feed(line));

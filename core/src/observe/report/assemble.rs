@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use self::hosts::Lane;
 use self::prelude::Prelude;
 use super::draft::Draft;
 use super::finish::LIMITED;
@@ -12,6 +13,7 @@ use super::source::Line;
 use super::{again, kill, parse, pieces, Report};
 use crate::map::Map;
 
+mod hosts;
 mod prelude;
 
 /// A line whose later pieces have not come yet.
@@ -51,12 +53,18 @@ pub(super) struct Assembler {
     lines: [usize; 2],
     /// Lines of the log were passed over, or taken before.
     pub(super) passed: bool,
+    /// The host whose lines are being read, and the others whose reports have begun.
+    host: Option<Vec<u8>>,
+    lanes: Vec<Lane>,
 }
 
 impl Assembler {
     /// Takes the next line of the log.
     pub fn feed(&mut self, line: &Line<'_>) {
         self.count(line.sequence);
+        if let Some(host) = line.host {
+            self.turn_to(host, line);
+        }
         if line.foreign || self.extend(line) {
             return;
         }
@@ -112,21 +120,21 @@ impl Assembler {
     pub fn pause(&mut self) {
         self.close();
         self.end_draft(true);
+        self.end_lanes();
     }
 
     /// Whether a report has begun that the next lines may belong to.
     pub fn is_reading(&self) -> bool {
-        self.open.is_some() || self.draft.as_ref().is_some_and(|draft| !draft.is_given_up())
+        self.open.is_some() || self.draft.as_ref().is_some_and(|draft| !draft.is_given_up()) || !self.lanes.is_empty()
     }
 
     pub fn has_reports(&self) -> bool {
-        !self.reports.is_empty() || self.draft.is_some()
+        !self.reports.is_empty() || self.draft.is_some() || !self.lanes.is_empty()
     }
 
     /// All reports, the last one ended by the end of the log.
     pub fn finish(mut self) -> Vec<Report> {
-        self.close();
-        self.end_draft(true);
+        self.pause();
         self.reports
     }
 

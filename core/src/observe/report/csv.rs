@@ -39,7 +39,7 @@ pub(super) fn message(line: &[u8], known: Option<Column>) -> Option<(Entry, Colu
     });
     let wall = wall.map(str::to_string);
     let text = cells.into_iter().nth(column.at)?;
-    Some((Entry { text, usec: None, wall }, column))
+    Some((Entry { text, usec: None, wall, host: None }, column))
 }
 
 /// The cells of a row, if it is one in which some are quoted and every quotation mark is where it belongs.

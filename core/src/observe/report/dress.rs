@@ -206,7 +206,8 @@ impl Dress {
             Some(rest) => {
                 let width = line.len() - rest.len();
                 let before = &line[..width];
-                Origin::Kernel(Line::behind(rest, width, source::moment_in(before)))
+                let host = shape::name(before);
+                Origin::Kernel(Line { host, ..Line::behind(rest, width, source::moment_in(before)) })
             }
             None => source::read_as(line, !self.hostless),
         };
@@ -230,6 +231,7 @@ impl Dress {
         if let Some(stamp) = raw.stamp.as_deref() {
             line.moment.usec = line.moment.usec.or(stamp.usec);
             line.moment.wall = line.moment.wall.or(stamp.wall.as_deref());
+            line.host = line.host.or(stamp.host.as_deref());
         }
         line.prefixed |= raw.contained;
         Origin::Kernel(line)

@@ -13,6 +13,8 @@ pub(super) struct Entry {
     pub usec: Option<u64>,
     /// The calendar time, as the logger wrote it.
     pub wall: Option<String>,
+    /// The host, where the logger names it.
+    pub host: Option<String>,
 }
 
 /// The members that hold a message. Others are learnt where a line of a report stands in them.
@@ -35,6 +37,9 @@ const MESSAGES: [&str; 13] = [
 const NAMES: usize = 8;
 /// The members that hold its time.
 const TIMES: [&str; 7] = ["time", "timestamp", "@timestamp", "ts", "lastTimestamp", "eventTime", "TimeGenerated"];
+
+/// The members that name its host, or hold an object with its name.
+const HOSTS: [&str; 5] = ["_HOSTNAME", "host", "hostname", "node_name", "Computer"];
 
 /// The messages of the document that a text begins with, and how many bytes it takes with the end of its last line. `None`
 /// where there is no document, or none with a message in it. `members`: names of members that hold messages, and the place of
@@ -90,7 +95,7 @@ pub(super) fn part(line: &[u8]) -> Option<Vec<Entry>> {
 }
 
 fn plain(text: String) -> Entry {
-    Entry { text: without_newline(text.into_bytes()), usec: None, wall: None }
+    Entry { text: without_newline(text.into_bytes()), usec: None, wall: None, host: None }
 }
 
 /// Whether a text speaks of an OOM in the kernel's words.
@@ -128,6 +133,7 @@ fn walk(value: &Value, entries: &mut Vec<Entry>, members: &mut Vec<String>) -> b
                 // The time of a message may stand beside the object that holds it.
                 for added in &mut entries[before..] {
                     added.wall = added.wall.take().or_else(|| time(object));
+                    added.host = added.host.take().or_else(|| host(object));
                 }
                 found
             }
@@ -162,7 +168,15 @@ fn text_entry(text: &str, entries: &mut Vec<Entry>) -> bool {
 
 fn entry(text: Vec<u8>, object: &Object) -> Entry {
     let number = |key: &str| object.get(key)?.as_str()?.parse().ok();
-    Entry { text, usec: number("_SOURCE_MONOTONIC_TIMESTAMP"), wall: time(object) }
+    Entry { text, usec: number("_SOURCE_MONOTONIC_TIMESTAMP"), wall: time(object), host: host(object) }
+}
+
+fn host(object: &Object) -> Option<String> {
+    let named = |value: &Value| match value {
+        Value::Object(inner) => inner.get("name").and_then(Value::as_str).map(str::to_string),
+        value => value.as_str().map(str::to_string),
+    };
+    HOSTS.iter().find_map(|key| named(object.get(key)?))
 }
 
 fn time(object: &Object) -> Option<String> {

@@ -4,7 +4,8 @@ use super::scan::{contains, digits, find, head, trim_start, word};
 
 /// What stands between a date and the text.
 pub(super) enum Identifier<'a> {
-    Kernel(&'a [u8]),
+    /// The text, and the host where it is named.
+    Kernel(&'a [u8], &'a [u8]),
     Container(&'a [u8]),
     None,
     Other,
@@ -31,11 +32,13 @@ pub(super) fn identifier(text: &[u8], programs: bool) -> Identifier<'_> {
                 return if forged {
                     Identifier::Other
                 } else {
-                    Identifier::Kernel(after.strip_prefix(b" ").unwrap_or(after))
+                    let host = words[0];
+                    let named = at > 0 && !host.starts_with(b"kern.");
+                    Identifier::Kernel(after.strip_prefix(b" ").unwrap_or(after), if named { host } else { b"" })
                 };
             }
             // RFC 5424: application, process, message id, structured data.
-            b"kernel" if at == 1 => return structured(after),
+            b"kernel" if at == 1 => return structured(after, words[0]),
             b"F" | b"P" if at == 1 && matches!(words[0], b"stdout" | b"stderr") => {
                 return Identifier::Container(after.strip_prefix(b" ").unwrap_or(after));
             }
@@ -74,7 +77,7 @@ pub(super) fn is_program(word: &[u8], pid_needed: bool) -> bool {
 }
 
 /// `- - - text` or `- - [data] text` of RFC 5424.
-fn structured(text: &[u8]) -> Identifier<'_> {
+fn structured<'a>(text: &'a [u8], host: &'a [u8]) -> Identifier<'a> {
     let (_, rest) = word(text);
     let (_, rest) = word(rest);
     let rest = trim_start(rest);
@@ -87,5 +90,5 @@ fn structured(text: &[u8]) -> Identifier<'_> {
         word(rest).1
     };
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-    Identifier::Kernel(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest))
+    Identifier::Kernel(rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest), host)
 }

@@ -18,11 +18,12 @@ pub(super) struct Raw<'a> {
     pub(super) columns: u32,
 }
 
-/// The kernel's clock and the calendar time.
+/// The kernel's clock and the calendar time, and the host.
 #[derive(Debug)]
 pub(super) struct Stamp {
     pub usec: Option<u64>,
     pub wall: Option<Vec<u8>>,
+    pub host: Option<Vec<u8>>,
 }
 
 impl<'a> Raw<'a> {
@@ -30,10 +31,12 @@ impl<'a> Raw<'a> {
         Raw { text: Cow::Borrowed(text), anchor: anchor(text), ..Raw::default() }
     }
 
-    pub fn contained(text: Vec<u8>, usec: Option<u64>, wall: Option<&str>) -> Raw<'a> {
+    pub fn contained(text: Vec<u8>, usec: Option<u64>, wall: Option<&str>, host: Option<&str>) -> Raw<'a> {
         let anchor = anchor(&text);
-        let wall = wall.map(|wall| wall.as_bytes().to_vec());
-        let stamp = (usec.is_some() || wall.is_some()).then(|| Box::new(Stamp { usec, wall }));
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let stamp = Stamp { usec, wall: wall.map(bytes), host: host.map(bytes) };
+        let told = usec.is_some() || wall.is_some() || host.is_some();
+        let stamp = told.then(|| Box::new(stamp));
         Raw { text: Cow::Owned(text), anchor, stamp, contained: true, ..Raw::default() }
     }
 

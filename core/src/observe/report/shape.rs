@@ -1,6 +1,6 @@
 //! The shape of what a logger puts before each line: the same words, other numbers.
 
-use super::scan::digits;
+use super::scan::{digits, trim_start};
 
 /// Stands in a shape for any one word.
 const ANY: u8 = 0;
@@ -121,6 +121,17 @@ pub(super) fn merge(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
         }
     }
     (mine.is_empty() && yours.is_empty() && marks > 0 && kept + marks > open).then_some(merged)
+}
+
+/// The name of a host, pod or service that a prefix begins with: `node-1: `, `web-1  | `.
+pub(super) fn name(front: &[u8]) -> Option<&[u8]> {
+    let front = trim_start(front);
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let end = front.iter().position(|byte| !named(byte))?;
+    let (name, rest) = front.split_at(end);
+    let apart = rest.starts_with(b": ") || trim_start(rest).starts_with(b"| ");
+    let words = matches!(name, b"kern" | b"kernel");
+    (apart && !words && name.first().is_some_and(u8::is_ascii_alphabetic)).then_some(name)
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(super) struct Line<'a> {
     pub width: usize,
     /// A record that is not the kernel's: only its number counts.
     pub foreign: bool,
+    /// The host that the logger names.
+    pub host: Option<&'a [u8]>,
     /// The logger says that the line is the kernel's.
     pub named: bool,
     /// The log was cut off at the right, and this line reaches there.
@@ -96,7 +98,10 @@ pub(super) fn read_as(raw: &[u8], programs: bool) -> Origin<'_> {
             rest = rest.strip_prefix(b" ").unwrap_or(rest);
             // journald's short-monotonic puts host and identifier behind the bracket.
             match monotonic_host(rest) {
-                Some(Some(after)) => rest = after,
+                Some(Some(after)) => {
+                    line.host = Some(word(rest).0);
+                    rest = after;
+                }
                 Some(None) => return Origin::Other,
                 None => break,
             }
@@ -104,8 +109,9 @@ pub(super) fn read_as(raw: &[u8], programs: bool) -> Origin<'_> {
             line.moment.wall = Some(wall);
             line.prefixed = true;
             match identifier(after, programs) {
-                Identifier::Kernel(after) => {
+                Identifier::Kernel(after, host) => {
                     rest = after;
+                    line.host = (!host.is_empty()).then_some(host);
                     (syslog, named) = (true, true);
                 }
                 Identifier::Container(after) => rest = after,

@@ -109,6 +109,7 @@ pub(super) fn of_record(record: &Record) -> Line<'_> {
         prefixed: true,
         width: 0,
         foreign: record.facility() != 0,
+        host: None,
         named: true,
         cut: false,
         told: None,

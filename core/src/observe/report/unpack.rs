@@ -108,7 +108,7 @@ fn entries_into(raws: &mut Vec<Raw<'_>>, entries: Vec<json::Entry>, known: &mut 
                     continue;
                 }
             }
-            raws.push(Raw::contained(line.to_vec(), entry.usec, entry.wall.as_deref()));
+            raws.push(Raw::contained(line.to_vec(), entry.usec, entry.wall.as_deref(), entry.host.as_deref()));
         }
     }
 }
@@ -144,7 +144,7 @@ fn line_into<'a>(raws: &mut Vec<Raw<'a>>, line: &'a [u8], before: &Known, known:
                 let anchor = anchor(&piece);
                 raws.push(Raw { text: Cow::Owned(piece), anchor, columns, ..Raw::default() });
             } else {
-                raws.push(Raw::contained(piece, None, None));
+                raws.push(Raw::contained(piece, None, None, None));
             }
         }
         return;
