@@ -189,6 +189,8 @@ fn a_panic_tells_whose_memory_was_out() {
     let deadlock = "[   10.100008] Out of memory and no killable processes...\n\
          [   10.100009] Kernel panic - not syncing: System is deadlocked\non memory\n";
     assert_eq!(one(deadlock).scope, Some(Scope::Global));
+    let invoked = [invoked, "[   10.100009] Kernel panic - not syncing: System is deadlocked on memory\n"].concat();
+    assert!(one(&invoked).no_killable && reason(&one(&invoked), "kills").is_none());
 }
 
 /// On 64 bits it is the zone for what can be moved that the kernel's own memory may not come from.
@@ -225,4 +227,58 @@ fn frames_without_names_and_frames_before_a_broken_date() {
          16:15:16 kernel: [<c011bbc8>] copy_process+0x89/0x1051\n");
     let names: Vec<_> = report.call_trace.iter().map(|frame| frame.function.as_str()).collect();
     assert_eq!(names, ["out_of_memory", "__get_free_pages", "copy_process"]);
+}
+
+/// Whoever explains a log quotes a line of it from another file first: one kill.
+#[test]
+fn a_choice_that_is_quoted_from_another_log() {
+    let quoted = "It was in messages:\nJul 27 13:29:54 kernel: Out of memory: Kill process 17982 (java) score 77 or sacrifice child\n\n";
+    let table = "[511250.459172] [ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name\n\
+         [511250.459178] [  444]     0   444    30482      118      63        0             0 journal\n";
+    let kill = "[511250.459581] Out of memory: Kill process 17982 (java) score 77 or sacrifice child\n\
+         [511250.459642] Killed process 17982 (java) total-vm:19803312kB, anon-rss:2540308kB, file-rss:0kB, shmem-rss:0kB\n";
+    for log in [[quoted, table, kill].concat(), [table, kill, "As in messages:\n", quoted].concat()] {
+        let report = one(&log);
+        assert_eq!((report.kills.len(), report.tasks.len(), report.time_usec), (1, 1, Some(511_250_459_172)));
+    }
+    // Another score, or another time of the same clock, is another choice.
+    assert_eq!(parse_reports([&quoted.replace("77", "78"), table, kill].concat().as_bytes()).len(), 2);
+    let earlier = "[  250.459581] Out of memory: Kill process 17982 (java) score 77 or sacrifice child\n";
+    assert_eq!(parse_reports([earlier, table, kill].concat().as_bytes()).len(), 2);
+}
+
+/// Swap that is being switched off has no size any more, and tasks have pages in it.
+#[test]
+fn swap_that_is_being_switched_off() {
+    let log = "[   10.100000] hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+         [   10.100001] Mem-Info:\n\
+         [   10.100002] Free swap  = -245804kB\n\
+         [   10.100003] Total swap = 0kB\n\
+         [   10.100004] 458615 pages RAM\n\
+         [   10.100005] [ pid ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n\
+         [   10.100006] [ 4928]     0  4928   293741    66123   827392    30111             0 hog\n";
+    let finds = |log: &str| one(log).findings.iter().any(|finding| finding.code == "no-swap");
+    assert!(!finds(log) && finds(&log.replace("30111", "    0")));
+}
+
+/// What an overview tells of which lines are left out says nothing of what nobody holds.
+#[test]
+fn an_overview_without_some_of_its_lines() {
+    let log = "[   10.100000] hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n\
+         [   10.100001] Mem-Info:\n\
+         [   10.100002] active_anon:10 inactive_anon:20 isolated_anon:0\n\
+         [   10.100003]  active_file:1 inactive_file:2 isolated_file:0\n\
+         [   10.100004]  slab_reclaimable:3 slab_unreclaimable:4\n\
+         [   10.100005]  free:5 free_pcp:0 free_cma:0\n\
+         [   10.100006] Normal: 1*4kB 2*8kB = 20kB\n\
+         [   10.100007] 100000 pages RAM\n\
+         [   10.100008] 0 pages reserved\n";
+    let untold = |log: &str| one(log).consumers.iter().any(|consumer| consumer.what == "untold");
+    assert!(untold(log));
+    for line in [
+        "[   10.100003]  active_file:1 inactive_file:2 isolated_file:0\n",
+        "[   10.100004]  slab_reclaimable:3 slab_unreclaimable:4\n",
+    ] {
+        assert!(!untold(&log.replace(line, "")), "{line}");
+    }
 }

@@ -7,9 +7,13 @@ use crate::map::Map;
 pub(super) fn place(reports: &[Report], victims: &Map<i32, usize>, report: &Report) -> Option<usize> {
     let end = reports.len();
     let Some(kill) = report.kills.first() else {
-        let twice = reports.iter().rev().take(NEAR).any(|before| is_copy(before, report));
+        let twice = reports.iter().rev().take(NEAR).any(|before| is_copy(before, report) || is_excerpt(report, before));
         return (!twice).then_some(end);
     };
+    let near = end.saturating_sub(NEAR);
+    if let Some(at) = reports[near..].iter().position(|before| is_excerpt(before, report)) {
+        return Some(near + at);
+    }
     let Some(&at) = victims.get(&kill.pid) else { return Some(end) };
     let Some(before) = reports.get(at) else { return Some(end) };
     // The sizes of a process are its fingerprint; without them a number may have come around, but not at the same time.
@@ -35,6 +39,18 @@ fn is_copy(last: &Report, report: &Report) -> bool {
         && (last.time_usec, &last.logged_at) == (report.time_usec, &report.logged_at)
         && (&last.invoker, &last.chosen, &last.tasks) == (&report.invoker, &report.chosen, &report.tasks)
         && (last.memory, &last.stat) == (report.memory, &report.stat)
+}
+
+/// Whether a report is nothing but the choice of the victim that the other tells too, as somebody quotes it from another log.
+fn is_excerpt(report: &Report, of: &Report) -> bool {
+    let clocks = report.time_usec.zip(of.time_usec).map(|(one, other)| one != other);
+    let walls = report.logged_at.as_ref().zip(of.logged_at.as_ref()).map(|(one, other)| one != other);
+    report.kills.is_empty()
+        && report.missing.first().is_some_and(|missing| missing.source == "report")
+        && report.sacrifice.is_some()
+        && report.sacrifice == of.sacrifice
+        && clocks != Some(true)
+        && walls != Some(true)
 }
 
 /// How much a report tells.

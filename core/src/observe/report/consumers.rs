@@ -172,7 +172,11 @@ impl Report {
         let anon = info.counted("active_anon")?.saturating_add(info.counted("inactive_anon")?);
         let others = ["isolated_anon", "unevictable", "free", "free_pcp"];
         let rest = others.iter().filter_map(|name| info.counted(name)).fold(0, u64::saturating_add);
-        info.counted("free")?;
+        // Without one of its lines it is not known what that would have told.
+        for name in ["free", "active_file", "inactive_file"] {
+            info.pages.get(name)?;
+        }
+        info.pages.get("slab_unreclaimable").or_else(|| info.pages.get("slab"))?;
         let told = told.iter().filter(|(what, _)| *what != "shared-memory").filter_map(|(_, bytes)| *bytes);
         let all = told.fold(anon.saturating_add(rest), u64::saturating_add);
         Some(info.total_bytes?.saturating_sub(all))

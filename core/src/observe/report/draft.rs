@@ -256,8 +256,9 @@ impl Draft {
         }
         self.strangers = self.strangers.saturating_add(1);
         if line.starts_with(b"Kernel panic - not syncing: System is deadlocked") {
-            // It never panics for a group.
+            // It never panics for a group, and only as nobody may be killed.
             self.kill_scope = self.kill_scope.or(Some(Scope::Global));
+            self.report.no_killable |= self.report.kills.is_empty() && self.report.sacrifice.is_none();
         }
         self.foreign |= trace::is_alarm(line);
         self.nameless |= !self.foreign && self.context().in_trace && trace::is_nameless(line);

@@ -189,6 +189,8 @@ impl Report {
         };
         let whose = if self.scope == Some(Scope::Global) { "the machine" } else { "the group" };
         match (total, used) {
+            // It is being switched off: some is in use.
+            (Some(0), _) if self.tasks.iter().any(|task| task.swapents_pages > Some(0)) => {}
             (Some(0), _) => findings.push(
                 Finding::new("no-swap", format!("There is no swap for {whose}, so anonymous memory cannot leave."))
                     .shown_by(field, 0)
