@@ -53,10 +53,10 @@ test-python: develop ## run the Python tests, and the notebooks in fresh kernels
 test-acceptance: develop .packages stage ## run what the field's own tests check of memory cgroups, through C and Python
 	$(VENV)/bin/python tests/acceptance/run.py
 
-test-kernels: develop .packages ## run the live suites and the experiments inside real kernels, in virtual machines
+test-kernels: develop .packages ## run the live suites and the experiments inside real kernels, in virtual machines (KERNELS=NAME,...)
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/kernels/build.py
-	$(PYTHON) tests/kernels/run.py
+	$(PYTHON) tests/kernels/run.py $(if $(KERNELS),--only $(KERNELS))
 
 test-kernels-all: develop .packages ## the same in every kernel of the matrix, what systemd, podman and other killers do, and the kernel's own tests observed
 	$(MAKE) --no-print-directory stage
