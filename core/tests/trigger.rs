@@ -60,19 +60,32 @@ const RESTLESS: &str = "import mmap\nheld = bytearray(24 << 20)\nfor at in range
 fn the_target_beside_one_that_takes_memory_at_every_moment() {
     let Some(lab) = lab() else { return };
     let group = lab.group(Some("restless"), &Limits::bytes(64 * MIB)).unwrap();
-    let restless = group.command(&Command::new(["python3", "-S", "-c", RESTLESS])).unwrap();
-    let deadline = Instant::now() + LONG;
-    while group.usage_bytes().unwrap() < 24 * MIB {
-        assert!(Instant::now() < deadline, "it does not begin");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let begin = || {
+        let restless = group.command(&Command::new(["python3", "-S", "-c", RESTLESS])).unwrap();
+        let deadline = Instant::now() + LONG;
+        while group.usage_bytes().unwrap() < 24 * MIB {
+            assert!(Instant::now() < deadline, "it does not begin");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        restless
+    };
+    let mut restless = begin();
     for _ in 0..10 {
         let target = hog(&group, "target", 8 * MIB);
         let triggered = group.oom_now(Some(target.worker()), None, LONG).unwrap();
         assert!(triggered.oom.killed(target.pid()), "{}", triggered.oom.to_text());
         assert_eq!(target.wait(LONG).unwrap().verdict, Verdict::OomKilled);
-        assert!(!restless.ended());
         assert_eq!(group.limit().unwrap(), Limit::Bytes(64 * MIB));
+        if restless.ended() {
+            // The kernel of 7.2 does not wait for the exit of a victim (docs/kernel.md 33), which takes long under emulation:
+            // then it is the other's turn, but behind the target.
+            let outcome = restless.wait(LONG).unwrap();
+            assert!(common::slow() && outcome.verdict == Verdict::OomKilled, "{}", outcome.to_text());
+            let ooms = lab.timeline().ooms;
+            let at = |pid: i32| ooms.iter().position(|oom| oom.killed(pid));
+            assert!(at(target.pid()).is_some() && at(target.pid()) <= at(restless.pid()), "{}", outcome.to_text());
+            restless = begin();
+        }
     }
     lab.close().unwrap();
 }
