@@ -214,7 +214,10 @@ mod tests {
 
     #[test]
     fn of_several_ooms_inside_the_first_is_told() {
-        let others = |count| Outcome { pid: 8, ooms: vec![Arc::new(plain()); count], ..outcome(Verdict::Exited, 1) };
+        let others = |count: usize| {
+            let ooms = std::iter::repeat_with(|| Arc::new(plain())).take(count).collect();
+            Outcome { pid: 8, ooms, ..outcome(Verdict::Exited, 1) }
+        };
         let says = |count| others(count).explained().summary;
         assert!(says(2)
             .contains("2 OOMs happened inside, and the command ended with status 1 after them. The first of them:"));
