@@ -261,7 +261,8 @@ impl Draft {
             self.report.no_killable |= self.report.kills.is_empty() && self.report.sacrifice.is_none();
         }
         self.foreign |= trace::is_alarm(line);
-        self.nameless |= !self.foreign && self.context().in_trace && trace::is_nameless(line);
+        self.nameless |=
+            line.starts_with(b"[<") && !self.foreign && self.context().in_trace && trace::is_nameless(line);
         if self.foreign || self.progress >= Kind::TableTitle.progress() || self.strangers > STRANGERS {
             return;
         }

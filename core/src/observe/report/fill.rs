@@ -105,11 +105,13 @@ impl Draft {
     }
 
     fn frame(&mut self, text: &[u8]) {
-        for frame in trace::frames(text) {
-            if trace::is_of_memcg(&frame.function) {
-                self.kill_scope = self.kill_scope.or(Some(Scope::Memcg));
-            }
-            self.report.call_trace.push(frame);
+        let before = self.report.call_trace.len();
+        match trace::frame(text) {
+            Some(frame) => self.report.call_trace.push(frame),
+            None => self.report.call_trace.extend(trace::several(text).unwrap_or_default()),
+        }
+        if self.report.call_trace[before..].iter().any(|frame| trace::is_of_memcg(&frame.function)) {
+            self.kill_scope = self.kill_scope.or(Some(Scope::Memcg));
         }
     }
 

@@ -1,6 +1,8 @@
 //! The dump_stack block: who ran where on which kernel, and the frames of its call trace.
 
-use super::scan::{contains, digits, find, head, number, split, trim_end, trim_start, word};
+use memchr::memchr2;
+
+use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
 use super::TraceFrame;
 
 /// No line has more frames.
@@ -162,18 +164,13 @@ pub(super) fn is_nameless(line: &[u8]) -> bool {
     trim_start(rest).is_empty() && inside.is_some_and(|inside| again.strip_prefix(b"0x") == Some(inside))
 }
 
-/// All frames of a line: one may have lost the break behind it.
-pub(super) fn frames(line: &[u8]) -> Vec<TraceFrame> {
-    frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame])
-}
-
 /// Whether a line is of a trace.
 pub(super) fn has_frame(line: &[u8]) -> bool {
     frame(line).is_some() || several(line).is_some()
 }
 
-/// Frames and nothing else.
-fn several(line: &[u8]) -> Option<Vec<TraceFrame>> {
+/// Two frames or more and nothing else: one may have lost the break behind it.
+pub(super) fn several(line: &[u8]) -> Option<Vec<TraceFrame>> {
     let (mut frames, mut uncertain) = (Vec::<TraceFrame>::new(), false);
     for token in line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|token| !token.is_empty()) {
         let function = symbol(token).map(|(function, ..)| function);
@@ -207,9 +204,10 @@ fn decoded(function: &[u8], behind: &[u8]) -> Option<Option<String>> {
     tail_words(rest).map(|(module, _)| module)
 }
 
-/// Whether a line may hold a frame.
+/// Whether a line may hold a frame: most lines of a log are asked, so that it takes no more than a look for two bytes.
 pub(super) fn may_be_frame(line: &[u8]) -> bool {
-    line.contains(&b'+') || contains(line, b" (") && line.contains(&b':')
+    memchr2(b'+', b'(', line)
+        .is_some_and(|at| line[at] == b'+' || line[at + 1..].contains(&b':') || line.contains(&b'+'))
 }
 
 /// `[name+0x1f/0x40]`, `[module:name+31/64]`, and the module.
@@ -301,8 +299,9 @@ mod tests {
 
     #[test]
     fn two_frames_in_one_line() {
+        let all = |line| frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame]);
         let read = |line: &[u8]| {
-            let names = frames(line).into_iter().map(|frame| (frame.function, frame.module, frame.uncertain));
+            let names = all(line).into_iter().map(|frame| (frame.function, frame.module, frame.uncertain));
             names
                 .map(|(name, module, doubt)| format!("{name} {} {doubt}", module.unwrap_or_default()))
                 .collect::<Vec<_>>()
@@ -313,7 +312,7 @@ mod tests {
         assert_eq!(read(b" a+0x1/0x2 b+0x3/0x4"), ["a  false", "b  false"]);
         assert_eq!(read(b"[<c01>] (a+0x0/0xf0) from [<c02>] (b+0x48/0x114)"), ["b  false"]);
         for line in [&b"RIP: a+0x1/0x2 b+0x3/0x4"[..], b"a+0x1/0x2 and b+0x3/0x4", b"a+0x1/0x2 b+0x3/0x4 ?"] {
-            assert!(frames(line).is_empty(), "{}", String::from_utf8_lossy(line));
+            assert!(all(line).is_empty(), "{}", String::from_utf8_lossy(line));
         }
     }
 

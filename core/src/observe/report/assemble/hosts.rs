@@ -28,8 +28,11 @@ impl Assembler {
     /// Goes on with the report of the host that a line is of. A host is told from another by a report that begins in one of
     /// the other's: a name may change, or be written in two ways.
     pub(super) fn turn_to(&mut self, host: &[u8], line: &Line<'_>) {
-        self.rest();
-        if self.host.as_deref() == Some(host) {
+        let same = self.host.as_deref() == Some(host);
+        if !self.lanes.is_empty() {
+            self.rest();
+        }
+        if same {
             return;
         }
         if let Some(at) = self.lanes.iter().position(|lane| lane.host.as_deref() == Some(host)) {
