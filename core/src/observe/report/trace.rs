@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn two_frames_in_one_line() {
-        let all = |line| frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame]);
+        let all = |line: &[u8]| frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame]);
         let read = |line: &[u8]| {
             let names = all(line).into_iter().map(|frame| (frame.function, frame.module, frame.uncertain));
             names
