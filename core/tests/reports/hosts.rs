@@ -32,7 +32,7 @@ fn bare(mut report: Report) -> Report {
 #[test]
 fn two_hosts_at_once() {
     type Form = fn(&str, &str) -> String;
-    let forms: [(&str, Form); 6] = [
+    let forms: [(&str, Form); 7] = [
         ("syslog", |host, text| format!("Nov 23 20:01:00 {host} kernel: {text}")),
         ("RFC 5424", |host, text| format!("<4>1 2026-11-23T20:01:00Z {host} kernel - - - {text}")),
         ("journal in JSON", |host, text| {
@@ -40,6 +40,7 @@ fn two_hosts_at_once() {
         }),
         ("collector in JSON", |host, text| serde_json::json!({"message": text, "host": {"name": host}}).to_string()),
         ("services", |host, text| format!("{host}  | {text}")),
+        ("services with the kernel's time", |host, text| format!("{host} | [  310.00000{}] {text}", &host[5..])),
         ("Talos", |host, text| format!("{host}: kern: warning: [2026-11-23T20:01:00.913975631Z]: {text}")),
     ];
     let logs = ["made/6.1-global-slab.log", "made/5.15-arm64.log"].map(texts);

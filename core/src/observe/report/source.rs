@@ -8,6 +8,7 @@ use super::clock::{bracketed, date, iso_inside, Moment};
 use super::lines::Kind;
 use super::program::{identifier, is_program, Identifier};
 use super::scan::{contains, digits, find, head, number, trim_start, word};
+use super::shape;
 use crate::observe::kmsg::RawRecord;
 use crate::text::{nibble, unescape_bytes};
 
@@ -132,6 +133,7 @@ pub(super) fn read_as(raw: &[u8], programs: bool) -> Origin<'_> {
     if !named && line.moment.usec.is_none() {
         if let Some((after, moment)) = buried(rest) {
             line.prefixed = true;
+            line.host = line.host.or_else(|| shape::name(quoted));
             line.moment = Moment { usec: moment.usec, wall: moment.wall.or(line.moment.wall) };
             rest = after;
         }
