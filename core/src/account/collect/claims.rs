@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::exits::topmost_flagged;
 use super::owing::Owing;
 use super::stirred::Stirred;
 use super::tally::{Step, Tally};
@@ -362,4 +361,14 @@ fn places(owing: &[Owing], scene: &dyn Scene) -> Vec<String> {
 /// Whether `memory.oom.group` holds for a group: then the kernel counts the chosen process twice.
 pub(super) fn flagged(cgroup: &str, scene: &dyn Scene) -> bool {
     scene.groups().iter().any(|at| covers(&at.cgroup, cgroup) && scene.oom_group(&at.cgroup))
+}
+
+/// The topmost group above a group, or that group, whose OOM kills the whole of it.
+pub(super) fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
+    if !flagged(cgroup, scene) {
+        return None;
+    }
+    let groups = scene.groups();
+    let above = groups.iter().map(|seen| &seen.cgroup).filter(|at| covers(at, cgroup));
+    above.filter(|at| scene.oom_group(at)).min_by_key(|at| at.len()).cloned()
 }

@@ -1,6 +1,6 @@
 //! Kills that no source tells of: who ended by SIGKILL in a group that has counted as many.
 
-use super::claims::flagged;
+use super::claims::topmost_flagged;
 use super::owing::Owing;
 use super::{own_kills, Collector, Episode};
 use crate::account::oom::{Cause, Victim};
@@ -87,14 +87,4 @@ impl Collector {
         episode.add(victim, number, scene);
         self.open.push(episode);
     }
-}
-
-/// The topmost group above a group, or that group, whose OOM kills the whole of it.
-pub(super) fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
-    if !flagged(cgroup, scene) {
-        return None;
-    }
-    let groups = scene.groups();
-    let above = groups.iter().map(|seen| &seen.cgroup).filter(|at| covers(at, cgroup));
-    above.filter(|at| scene.oom_group(at)).min_by_key(|at| at.len()).cloned()
 }
