@@ -99,14 +99,15 @@ const AS_A_USER: &str = "mkdir \"$MEMOOM_PARENT\"/inside && echo $$ >\"$MEMOOM_P
 const USER: &str = "setpriv --reuid 54321 --regid 54321 --clear-groups";
 
 pub fn an_ordinary_user() {
-    let refused = &["Permission denied", "in a delegated group"];
+    let refused = &["Permission denied", "in a group that is delegated to you", "memoom doctor"];
     in_place("a user", "live", MOUNTS, &format!("exec {USER} \"$@\";"), &Then::Refuses(refused));
     in_place(
         "a user, anywhere",
         "anywhere",
         MOUNTS,
         &format!("exec {USER} \"$@\";"),
-        &Then::Refuses(&["Delegate=yes"]),
+        // By whoever hands them out here.
+        &Then::Refuses(&["run as root, or ", " a group"]),
     );
     let given = format!("{AS_A_USER} chown -R 54321 \"$MEMOOM_PARENT\" && exec {USER} \"$@\"; exit 98;");
     in_place("a user with a subtree", "live", MOUNTS, &given, &Then::Lives(&["tracefs"]));
