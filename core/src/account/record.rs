@@ -190,7 +190,8 @@ impl Recorded {
 
     fn recall<T: DeserializeOwned>(&self, question: &str, of: &[&dyn Display]) -> Option<T> {
         let mut answer = None;
-        self.recall_text(asked(question, of), &mut |text| answer = serde_json::from_str(text).ok());
+        // As bytes, as the lines are read: what reads a type stands in the library once for each kind of input.
+        self.recall_text(asked(question, of), &mut |text| answer = serde_json::from_slice(text.as_bytes()).ok());
         if answer.is_none() && !LATER.contains(&question) {
             self.unanswered.set(self.unanswered.get() + 1);
         }

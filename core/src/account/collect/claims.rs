@@ -342,19 +342,14 @@ impl Collector {
 
 /// The group of each OOM that they owe: a kill is one, and all kills of a group that is killed as a whole are one.
 fn places(owing: &[Owing], scene: &dyn Scene) -> Vec<String> {
-    let mut whole: Vec<(String, String)> = Vec::new();
-    let mut places = Vec::new();
+    let mut places: Vec<String> = Vec::new();
     for one in owing {
         match topmost_flagged(&one.cgroup, scene) {
             None => places.extend((0..one.owed).map(|_| one.cgroup.clone())),
-            Some(top) => match whole.iter_mut().find(|(known, _)| *known == top) {
-                // Several groups below it have counted kills of one OOM.
-                Some((top, place)) => place.clone_from(top),
-                None => whole.push((top, one.cgroup.clone())),
-            },
+            Some(top) if places.contains(&top) => {}
+            Some(top) => places.push(top),
         }
     }
-    places.extend(whole.into_iter().map(|(_, place)| place));
     places
 }
 
