@@ -238,6 +238,31 @@ def test_ctrl_c_from_the_terminal_is_delivered_once() -> None:
         os.close(terminal)
 
 
+def test_the_hangup_of_a_terminal_ends_the_command() -> None:
+    """The kernel tells the leader of the session alone, which memoom is where no shell stays above it."""
+    import pty
+
+    pid, terminal = pty.fork()
+    if pid == 0:
+        argv = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", "sh", "-c", "echo ready; sleep 1000"]
+        os.execv(sys.executable, argv)
+    seen = b""
+    while b"ready" not in seen:
+        seen += os.read(terminal, 1024)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
+
+
+def test_a_timer_from_before_ends_the_command() -> None:
+    """As `perl -e 'alarm 5; exec @ARGV' memoom run ...` does it."""
+    wakes = "import os, signal, sys; signal.alarm(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
+    seconds = str(int(PATIENCE) // 10)
+    argv = [sys.executable, "-c", wakes, seconds, sys.executable, "-m", "memoom", "run", "--limit", "64M", "--"]
+    done = subprocess.run([*argv, "sleep", "1000"], stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    assert done.returncode == 128 + signal.SIGALRM
+
+
 def test_a_reader_that_has_gone_does_not_change_the_status() -> None:
     argv = [sys.executable, "-m", "memoom", "run", "--limit", "64M", "--", sys.executable, "-c", TAKES_200M]
     reader, writer = os.pipe()

@@ -173,7 +173,7 @@ impl Watch {
         self.hub.check("pass on signal")?;
         let mut state = self.hub.lock();
         state.will_pass_on(target, signal, pid, uid);
-        Ok(state.passed_on(target, signal).unwrap_or_else(|| KilledBy::unknown(signal, "it was not passed on")))
+        Ok(state.passed_on(target, signal, None).unwrap_or_else(|| KilledBy::unknown(signal, "it was not passed on")))
     }
 
     /// Whether a group is there that the watch is of: what has a name may be watched before it is started.

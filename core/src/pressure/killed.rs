@@ -23,7 +23,7 @@ impl Worker {
             return Some(self.asked_of_memoom(state, traced));
         }
         if signal != libc::SIGKILL {
-            return Some(state.passed_on(process.pid, signal).unwrap_or(traced));
+            return Some(state.passed_on(process.pid, signal, None).unwrap_or(traced));
         }
         if let Some(victim) = own.and_then(|oom| oom.victims.iter().find(|victim| victim.pid == process.pid)) {
             let by = KilledBy::new(Author::KernelOom, signal);

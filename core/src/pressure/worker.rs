@@ -240,6 +240,14 @@ impl Worker {
     /// `InvalidInput` for a number that is no signal, `PermissionDenied`; `Closed` in a forked child.
     pub fn signal(&self, signal: i32) -> Result<()> {
         self.check_process("send signal")?;
+        // SIGKILL is memoom's own in any case.
+        if let Some(lab) = self.group.0.lab.as_ref().filter(|_| signal != libc::SIGKILL) {
+            lab.hub.lock().forget_passed_on(self.pid(), signal);
+        }
+        self.send(signal)
+    }
+
+    fn send(&self, signal: i32) -> Result<()> {
         // Said before it is sent: whoever reads the end sees it. Who has ended was ended by somebody else.
         if signal == libc::SIGKILL {
             self.process.progress().killed_by_us |= !sys::has_ended(self.process.pidfd.as_fd());
@@ -268,7 +276,7 @@ impl Worker {
         if let Some(lab) = &self.group.0.lab {
             lab.hub.lock().will_pass_on(self.pid(), signal, pid, uid);
         }
-        self.signal(signal)
+        self.send(signal)
     }
 
     /// Waits for its end and gives the verdict, with the account of every OOM of its group while it lived.

@@ -1,6 +1,8 @@
 //! Signals to memoom itself: those that it passes on, and the one that ends its supervisor.
 
 use memoom::ErrorKind;
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
 
 use super::*;
 
@@ -53,19 +55,41 @@ fn what_is_not_passed_on_is_memooms_own_and_a_sender_from_outside_has_no_name() 
     lab.close().unwrap();
 }
 
+/// Whether a process handles SIGTERM now.
+fn handles_term(pid: i32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    caught.is_some_and(|caught| u64::from_str_radix(caught.trim(), 16).is_ok_and(|mask| mask >> 14 & 1 == 1))
+}
+
+/// What ends a worker is what was sent last, and nobody is blamed for what it has handled before.
+#[test]
+fn what_was_passed_on_and_handled_has_ended_nobody() {
+    let Some(lab) = lab().filter(traced) else { return };
+    let sender = somebody();
+    for by_hand in [false, true] {
+        let once = "trap 'trap - TERM' TERM; while :; do sleep 0.01; done";
+        let worker = group(&lab).command(&Command::new(["sh", "-c", once])).unwrap();
+        assert!(common::gone_by(Instant::now() + LONG, || !handles_term(worker.pid())), "it sets no trap");
+        worker.pass_on(libc::SIGTERM, sender.pid(), 0).unwrap();
+        assert!(common::gone_by(Instant::now() + LONG, || handles_term(worker.pid())), "it keeps its trap");
+        match by_hand {
+            false => worker.signal(libc::SIGTERM).unwrap(),
+            true => kill(Pid::from_raw(worker.pid()), Signal::SIGTERM).unwrap(),
+        }
+        let (_, by) = end(&worker);
+        assert_eq!((by.by, by.pid, by.reason.as_deref()), (Author::Process, me(), None), "{by_hand}: {by:?}");
+    }
+    lab.close().unwrap();
+}
+
 /// Shells, Python and servers handle a signal and then send it to themselves.
 #[test]
 fn a_signal_that_is_sent_again_to_oneself_has_its_first_sender_too() {
     let Some(lab) = lab().filter(traced) else { return };
     let again = "trap 'trap - TERM; kill -TERM $$' TERM; while :; do sleep 0.01; done";
     let worker = group(&lab).command(&Command::new(["sh", "-c", again])).unwrap();
-    let status = format!("/proc/{}/status", worker.pid());
-    let handles = || {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        caught.is_some_and(|caught| u64::from_str_radix(caught.trim(), 16).is_ok_and(|mask| mask >> 14 & 1 == 1))
-    };
-    assert!(common::gone_by(Instant::now() + LONG, || !handles()), "it sets no trap");
+    assert!(common::gone_by(Instant::now() + LONG, || !handles_term(worker.pid())), "it sets no trap");
     let person = Person::does("sh", &format!("kill -TERM {}", worker.pid()));
     let (_, by) = end(&worker);
     assert_eq!((by.by, by.pid), (Author::Itself, Some(worker.pid())), "{by:?}");

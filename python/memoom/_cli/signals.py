@@ -2,6 +2,8 @@
 
 They are held back and taken one by one, because only then does the kernel say who sent them: what comes from the
 terminal (Ctrl-C, Ctrl-Z, a new window size) has reached the command already, since it stands in the same process group.
+Not so a timer that was set before memoom was executed, nor a hangup: of that the kernel tells the leader of the session
+alone, and the others when the leader ends.
 """
 
 from __future__ import annotations
@@ -65,8 +67,13 @@ class Forwarder:
                 return
             if got.si_code in _SENT:
                 worker.pass_on(got.si_signo, got.si_pid, got.si_uid)
-            elif got.si_code != _SI_KERNEL:
+            elif got.si_code != _SI_KERNEL or _is_ours_alone(got.si_signo):
                 worker.signal(got.si_signo)
             if got.si_signo == signal.SIGTSTP:
                 # The command has stopped, and whoever waits for memoom must see that it has too.
                 os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _is_ours_alone(signo: int) -> bool:
+    """Whether the kernel has sent it to this process and not to its group."""
+    return signo == signal.SIGALRM or (signo == signal.SIGHUP and os.getsid(0) == os.getpid())

@@ -1,6 +1,7 @@
 //! Signals to memoom itself: those that it passes on to a worker, whose sender is then the author of that worker's end, and
 //! the one that ended its supervisor.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use super::State;
@@ -21,10 +22,20 @@ pub(crate) const LOST_REMEDY: &str = "make a new lab; closing this one removes i
 pub(super) struct OwnSignals {
     /// Sent to this process, as the tracepoint told it.
     received: VecDeque<KilledBy>,
-    /// Passed on to that process.
-    passed_on: VecDeque<(i32, KilledBy)>,
+    /// Passed on to others.
+    passed_on: VecDeque<PassedOn>,
     /// Who sent the supervisor SIGKILL.
     supervisor_killed: Option<KilledBy>,
+}
+
+/// A signal that is passed on.
+struct PassedOn {
+    target: i32,
+    /// When that was said; it is sent after it.
+    at_ns: u64,
+    by: KilledBy,
+    /// The tracepoint has told of its sending: what this process sends later is not that.
+    told: Cell<bool>,
 }
 
 impl State {
@@ -50,7 +61,8 @@ impl State {
                 .because("it passed the signal on, which had come from outside of its pid namespace"),
             _ => KilledBy { pid: Some(pid), uid: Some(uid), ..self.seen_sender(signal, pid) },
         };
-        keep(&mut self.signals.own.passed_on, (target, by));
+        let at_ns = crate::sys::monotonic_ns();
+        keep(&mut self.signals.own.passed_on, PassedOn { target, at_ns, by, told: Cell::new(false) });
     }
 
     /// What can still be read of a sender.
@@ -81,10 +93,21 @@ impl State {
         }
     }
 
-    /// Who sent memoom a signal that it passed on to that process; `None` where it did not.
-    pub(crate) fn passed_on(&self, target: i32, signal: i32) -> Option<KilledBy> {
-        let (_, seen) =
-            self.signals.own.passed_on.iter().rev().find(|(to, by)| *to == target && by.signal == signal)?;
+    /// This process sends that signal by itself: what was passed on before is not what may end the process now.
+    pub(crate) fn forget_passed_on(&mut self, target: i32, signal: i32) {
+        self.signals.own.passed_on.retain(|one| one.target != target || one.by.signal != signal);
+    }
+
+    /// Who sent memoom a signal that it passed on to that process; `None` where it did not. `sent_ns` is when the tracepoint
+    /// saw it sent: each that is passed on is sent once.
+    pub(crate) fn passed_on(&self, target: i32, signal: i32, sent_ns: Option<u64>) -> Option<KilledBy> {
+        let same = |one: &&PassedOn| one.target == target && one.by.signal == signal;
+        let mut kept = self.signals.own.passed_on.iter();
+        let one = match sent_ns {
+            Some(sent_ns) => kept.find(|one| same(one) && one.at_ns <= sent_ns && !one.told.replace(true))?,
+            None => kept.rev().find(same)?,
+        };
+        let seen = &one.by;
         if seen.by == Author::Memoom {
             return Some(seen.clone().source("memoom"));
         }

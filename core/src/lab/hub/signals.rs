@@ -288,10 +288,12 @@ impl State {
             }
             Origin::Follows(reason) => self.with_sender(told(Author::Kernel), sender, signal, proc).because(reason),
             Origin::CgroupKill => self.with_sender(told(Author::CgroupKill), sender, signal, proc),
-            Origin::Call if Some(sender) == own_pid() => match self.passed_on(target, signal.signal) {
-                Some(by) => KilledBy { at_ns: Some(signal.time_ns), ..by.source("tracefs") },
-                None => self.with_sender(told(Author::Process), sender, signal, proc),
-            },
+            Origin::Call if Some(sender) == own_pid() => {
+                match self.passed_on(target, signal.signal, Some(signal.time_ns)) {
+                    Some(by) => KilledBy { at_ns: Some(signal.time_ns), ..by.source("tracefs") },
+                    None => self.with_sender(told(Author::Process), sender, signal, proc),
+                }
+            }
             Origin::Oom | Origin::Call => self.with_sender(told(Author::Process), sender, signal, proc),
         }
     }
