@@ -105,14 +105,11 @@ impl Draft {
     }
 
     fn frame(&mut self, text: &[u8]) {
-        let before = self.report.call_trace.len();
-        match trace::frame(text) {
-            Some(frame) => self.report.call_trace.push(frame),
-            None => self.report.call_trace.extend(trace::several(text).unwrap_or_default()),
-        }
-        if self.report.call_trace[before..].iter().any(|frame| trace::is_of_memcg(&frame.function)) {
+        let frames = trace::frames(text);
+        if frames.iter().any(|frame| trace::is_of_memcg(&frame.function)) {
             self.kill_scope = self.kill_scope.or(Some(Scope::Memcg));
         }
+        self.report.call_trace.extend(frames);
     }
 
     fn task_in(&mut self, text: &[u8]) {

@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::clock::is_month;
 use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
 use super::TraceFrame;
 
@@ -164,13 +165,13 @@ pub(super) fn is_nameless(line: &[u8]) -> bool {
     trim_start(rest).is_empty() && inside.is_some_and(|inside| again.strip_prefix(b"0x") == Some(inside))
 }
 
-/// Whether a line is of a trace.
-pub(super) fn has_frame(line: &[u8]) -> bool {
-    frame(line).is_some() || several(line).is_some()
+/// The frames of a line: one, or several where the breaks behind them were lost.
+pub(super) fn frames(line: &[u8]) -> Vec<TraceFrame> {
+    frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame])
 }
 
-/// Two frames or more and nothing else: one may have lost the break behind it.
-pub(super) fn several(line: &[u8]) -> Option<Vec<TraceFrame>> {
+/// Two frames or more and nothing else.
+fn several(line: &[u8]) -> Option<Vec<TraceFrame>> {
     let (mut frames, mut uncertain) = (Vec::<TraceFrame>::new(), false);
     for token in line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|token| !token.is_empty()) {
         let function = symbol(token).map(|(function, ..)| function);
@@ -257,11 +258,9 @@ fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
 
 /// `Feb 4`, the beginning of the next line.
 fn is_date(text: &[u8]) -> bool {
-    const MONTHS: [&[u8]; 12] =
-        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
     let (month, rest) = word(text);
     let (day, rest) = word(rest);
-    MONTHS.contains(&month) && day.len() < 3 && digits(day) == day.len() && trim_start(rest).is_empty()
+    is_month(month) && day.len() < 3 && digits(day) == day.len() && trim_start(rest).is_empty()
 }
 
 #[cfg(test)]
@@ -299,9 +298,8 @@ mod tests {
 
     #[test]
     fn two_frames_in_one_line() {
-        let all = |line: &[u8]| frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame]);
         let read = |line: &[u8]| {
-            let names = all(line).into_iter().map(|frame| (frame.function, frame.module, frame.uncertain));
+            let names = frames(line).into_iter().map(|frame| (frame.function, frame.module, frame.uncertain));
             names
                 .map(|(name, module, doubt)| format!("{name} {} {doubt}", module.unwrap_or_default()))
                 .collect::<Vec<_>>()
@@ -312,7 +310,7 @@ mod tests {
         assert_eq!(read(b" a+0x1/0x2 b+0x3/0x4"), ["a  false", "b  false"]);
         assert_eq!(read(b"[<c01>] (a+0x0/0xf0) from [<c02>] (b+0x48/0x114)"), ["b  false"]);
         for line in [&b"RIP: a+0x1/0x2 b+0x3/0x4"[..], b"a+0x1/0x2 and b+0x3/0x4", b"a+0x1/0x2 b+0x3/0x4 ?"] {
-            assert!(all(line).is_empty(), "{}", String::from_utf8_lossy(line));
+            assert!(frames(line).is_empty(), "{}", String::from_utf8_lossy(line));
         }
     }
 

@@ -5,7 +5,7 @@ use super::super::lines::Kind;
 use super::super::place::Place;
 use super::super::scan::trim_start;
 use super::super::source::Line;
-use super::super::{mem_read, trace, TraceFrame};
+use super::super::{mem_read, trace};
 
 /// Lines of a trace and of a memory overview before any report: its first lines may be lost, or the log begins in the middle.
 #[derive(Debug, Default)]
@@ -106,10 +106,6 @@ impl Prelude {
 
     pub fn is_of_oom(&self) -> bool {
         let mut frames = self.lines.iter().filter(|(kind, _)| *kind == Kind::Frame);
-        frames.any(|(_, text)| {
-            let of_oom = |frame: &TraceFrame| trace::is_of_oom(&frame.function);
-            trace::frame(text).is_some_and(|frame| of_oom(&frame))
-                || trace::several(text).is_some_and(|frames| frames.iter().any(of_oom))
-        })
+        frames.any(|(_, text)| trace::frames(text).iter().any(|frame| trace::is_of_oom(&frame.function)))
     }
 }
