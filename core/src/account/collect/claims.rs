@@ -360,9 +360,6 @@ pub(super) fn flagged(cgroup: &str, scene: &dyn Scene) -> bool {
 
 /// The topmost group above a group, or that group, whose OOM kills the whole of it.
 pub(super) fn topmost_flagged(cgroup: &str, scene: &dyn Scene) -> Option<String> {
-    if !flagged(cgroup, scene) {
-        return None;
-    }
     let groups = scene.groups();
     let above = groups.iter().map(|seen| &seen.cgroup).filter(|at| covers(at, cgroup));
     above.filter(|at| scene.oom_group(at)).min_by_key(|at| at.len()).cloned()
