@@ -190,8 +190,7 @@ impl Recorded {
 
     fn recall<T: DeserializeOwned>(&self, question: &str, of: &[&dyn Display]) -> Option<T> {
         let mut answer = None;
-        // As bytes, as the lines are read: what reads a type stands in the library once for each kind of input.
-        self.recall_text(asked(question, of), &mut |text| answer = serde_json::from_slice(text.as_bytes()).ok());
+        self.recall_text(asked(question, of), &mut |text| answer = serde_json::from_str(text).ok());
         if answer.is_none() && !LATER.contains(&question) {
             self.unanswered.set(self.unanswered.get() + 1);
         }
@@ -230,6 +229,12 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(!line.is_empty())
 }
 
+/// A line. It is read as a text, as answers are: what reads a type stands in the library once for each kind of input.
+fn parse<T: DeserializeOwned>(line: &[u8]) -> std::result::Result<T, String> {
+    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 /// Makes the accounts of a recording again. A last line that was broken off is left out.
 ///
 /// # Errors
@@ -250,7 +255,7 @@ pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
     };
     let mut line = Vec::new();
     read_line(&mut from, &mut line).map_err(|error| failed(1, error))?;
-    let heading: Heading = serde_json::from_slice(&line).map_err(|error| bad(1, &error))?;
+    let heading: Heading = parse(&line).map_err(|error| bad(1, &error))?;
     if heading.schema != SCHEMA {
         return Err(bad(1, &format_args!("its form is {:?}, and this memoom reads {SCHEMA}", heading.schema)));
     }
@@ -261,7 +266,7 @@ pub(crate) fn replay(mut from: impl BufRead) -> Result<Vec<Oom>> {
         if !read_line(&mut from, &mut line).map_err(|error| failed(number, error))? {
             break;
         }
-        let read: Read = match serde_json::from_slice(&line) {
+        let read: Read = match parse(&line) {
             Ok(read) => read,
             Err(_) if !line.ends_with(b"\n") => break,
             Err(error) => return Err(bad(number, &error)),

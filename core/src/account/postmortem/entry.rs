@@ -120,7 +120,8 @@ impl Entry {
 
     /// A line as it stands in the file; `None` where it is none, or of another form.
     pub(crate) fn parse(line: &[u8]) -> Option<Entry> {
-        serde_json::from_slice(line).ok().filter(|entry: &Entry| entry.schema == SCHEMA)
+        let text = std::str::from_utf8(line).ok()?;
+        serde_json::from_str(text).ok().filter(|entry: &Entry| entry.schema == SCHEMA)
     }
 
     /// The death of the subject, where this line tells of it. A pid is one of this boot only.

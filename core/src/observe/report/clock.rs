@@ -174,16 +174,29 @@ pub(super) fn iso_inside(text: &[u8]) -> Option<&[u8]> {
 
 /// A word that may stand before the time of day: weekday, month, day of the month, year, date.
 fn day_part(token: &[u8]) -> bool {
-    let named = matches!(token, b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun");
-    named || is_month(token) || iso_day(token) || (matches!(token.len(), 1 | 2 | 4) && digits(token) == token.len())
-}
-
-/// `Feb`
-pub(super) fn is_month(token: &[u8]) -> bool {
-    matches!(
+    let named = matches!(
         token,
-        b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec"
-    )
+        b"Mon"
+            | b"Tue"
+            | b"Wed"
+            | b"Thu"
+            | b"Fri"
+            | b"Sat"
+            | b"Sun"
+            | b"Jan"
+            | b"Feb"
+            | b"Mar"
+            | b"Apr"
+            | b"May"
+            | b"Jun"
+            | b"Jul"
+            | b"Aug"
+            | b"Sep"
+            | b"Oct"
+            | b"Nov"
+            | b"Dec"
+    );
+    named || iso_day(token) || (matches!(token.len(), 1 | 2 | 4) && digits(token) == token.len())
 }
 
 #[cfg(test)]

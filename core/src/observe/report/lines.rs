@@ -103,7 +103,7 @@ pub(super) fn classify(text: &[u8], context: Context) -> Kind {
     if context.in_stat && is_stat(line) || context.in_usage && is_counter(line) {
         return Kind::Stat;
     }
-    if context.in_trace && trace::may_be_frame(line) && !trace::frames(line).is_empty() {
+    if context.in_trace && trace::may_be_frame(line) && trace::has_frame(line) {
         return Kind::Frame;
     }
     if context.in_report && is_cpuset(line) {

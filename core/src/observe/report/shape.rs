@@ -2,6 +2,9 @@
 
 use super::scan::{digits, trim_start};
 
+pub(super) const MONTHS: [&[u8]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
 /// Stands in a shape for any one word.
 const ANY: u8 = 0;
 
@@ -36,7 +39,7 @@ const KIN: [&[&[u8]]; 4] = [
         b"F",
         b"D",
     ],
-    &[b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"],
+    &MONTHS,
     &[b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"],
     &[b"AM", b"PM"],
 ];

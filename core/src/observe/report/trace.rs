@@ -2,8 +2,8 @@
 
 use memchr::memchr2;
 
-use super::clock::is_month;
 use super::scan::{digits, find, head, number, split, trim_end, trim_start, word};
+use super::shape::MONTHS;
 use super::TraceFrame;
 
 /// No line has more frames.
@@ -170,6 +170,11 @@ pub(super) fn frames(line: &[u8]) -> Vec<TraceFrame> {
     frame(line).map_or_else(|| several(line).unwrap_or_default(), |frame| vec![frame])
 }
 
+/// Whether a line has one: most are asked for that alone.
+pub(super) fn has_frame(line: &[u8]) -> bool {
+    frame(line).is_some() || several(line).is_some()
+}
+
 /// Two frames or more and nothing else.
 fn several(line: &[u8]) -> Option<Vec<TraceFrame>> {
     let (mut frames, mut uncertain) = (Vec::<TraceFrame>::new(), false);
@@ -260,7 +265,7 @@ fn tail_words(mut rest: &[u8]) -> Option<(Option<String>, bool)> {
 fn is_date(text: &[u8]) -> bool {
     let (month, rest) = word(text);
     let (day, rest) = word(rest);
-    is_month(month) && day.len() < 3 && digits(day) == day.len() && trim_start(rest).is_empty()
+    MONTHS.contains(&month) && day.len() < 3 && digits(day) == day.len() && trim_start(rest).is_empty()
 }
 
 #[cfg(test)]
