@@ -95,6 +95,23 @@ inline std::vector<const char *> words(const std::vector<std::string> &argv)
     return words;
 }
 
+/** Options of a hog of anonymous memory: they point into its name. */
+inline memoom_hog_options hog_options(const std::string &name)
+{
+    memoom_hog_options options = MEMOOM_HOG_OPTIONS_INIT;
+    options.name = name.c_str();
+    return options;
+}
+
+/** Options of a ticker: they point into its name. */
+inline memoom_ticker_options ticker_options(const std::string &name, std::chrono::nanoseconds every)
+{
+    memoom_ticker_options options = MEMOOM_TICKER_OPTIONS_INIT;
+    options.name = name.c_str();
+    options.every_ns = ns(every);
+    return options;
+}
+
 /** One object of the library's, freed with its owner. */
 template <typename T, void (*Free)(T *)> class handle {
 public:
@@ -275,12 +292,7 @@ public:
         return memoom::watch(opened);
     }
     /** Starts a hog of anonymous memory by its name, or as its options say. */
-    worker hog(const std::string &name) const
-    {
-        memoom_hog_options options = MEMOOM_HOG_OPTIONS_INIT;
-        options.name = name.c_str();
-        return hog(options);
-    }
+    worker hog(const std::string &name) const { return hog(detail::hog_options(name)); }
     worker hog(const memoom_hog_options &options) const
     {
         memoom_worker *started = nullptr;
@@ -291,11 +303,9 @@ public:
     /** Starts a ticker: it takes no memory and says that it is alive. */
     worker ticker(const std::string &name, std::chrono::nanoseconds every = std::chrono::seconds(1)) const
     {
-        memoom_ticker_options options = MEMOOM_TICKER_OPTIONS_INIT;
+        const memoom_ticker_options options = detail::ticker_options(name, every);
         memoom_worker *started = nullptr;
         memoom_error *failure = nullptr;
-        options.name = name.c_str();
-        options.every_ns = ns(every);
         check(memoom_ticker_spawn(get(), &options, &started, &failure), failure);
         return worker(started);
     }

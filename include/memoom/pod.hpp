@@ -61,12 +61,7 @@ public:
         return worker(started);
     }
     /** Starts a hog of anonymous memory by its name, or as its options say. */
-    worker hog(const std::string &name) const
-    {
-        memoom_hog_options options = MEMOOM_HOG_OPTIONS_INIT;
-        options.name = name.c_str();
-        return hog(options);
-    }
+    worker hog(const std::string &name) const { return hog(detail::hog_options(name)); }
     worker hog(const memoom_hog_options &options) const
     {
         memoom_worker *started = nullptr;
@@ -77,11 +72,9 @@ public:
     /** Starts a ticker: it takes no memory and says that it is alive. */
     worker ticker(const std::string &name, std::chrono::nanoseconds every = std::chrono::seconds(1)) const
     {
-        memoom_ticker_options options = MEMOOM_TICKER_OPTIONS_INIT;
+        const memoom_ticker_options options = detail::ticker_options(name, every);
         memoom_worker *started = nullptr;
         memoom_error *failure = nullptr;
-        options.name = name.c_str();
-        options.every_ns = ns(every);
         check(memoom_container_spawn_ticker(get(), &options, &started, &failure), failure);
         return worker(started);
     }
